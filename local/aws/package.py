@@ -1,0 +1,174 @@
+"""The functions as they are deployed: `chalice package`, run on a clean copy of what ships.
+
+Chalice zips whatever lies in the folder, so the copy holds only sources. Results are kept in `.build/` by a hash of all
+that goes into them; while nothing changes nothing is built, and while requirements.txt stays the same the installed
+requirements are taken over from the previous package.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
+from chalice.utils import UI, OSUtils
+
+from local.aws.process import CannotStart
+from local.aws.server import REGION, ROOT
+
+BUILD = ROOT / ".build"
+KEPT = 4  # packages; older ones are removed
+MODEL_STAGE = "dev"  # whose configuration and policies a stage gets that config.json does not name
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Package:
+    """What `chalice package` made: the code, and the CloudFormation template of the functions."""
+
+    zip_file: Path
+    template: Json
+
+
+def build(stage: str, *, import_environment: Mapping[str, str], source: Path = ROOT) -> Package:
+    """Package the functions of `source` for `stage`, on this machine's architecture.
+
+    `import_environment` is what app.py reads when it is imported (the stage, the schedules).
+    Raises CannotStart with Chalice's own words if it refuses.
+    """
+    files = {path.relative_to(source).as_posix(): path.read_bytes() for path in _sources(source)}
+    files = _for_stage(files, stage)
+    package = BUILD / "package" / _digest(files, import_environment)
+    with _alone():
+        if not package.exists():
+            _build_into(package, files, stage, import_environment)
+        os.utime(package)
+        _forget_old_packages()
+    return Package(package / "deployment.zip", json.loads((package / "sam.json").read_text()))
+
+
+def _sources(source: Path) -> list[Path]:
+    return sorted(
+        [
+            source / "app.py",
+            source / "requirements.txt",
+            *source.glob("chalicelib/**/*.py"),
+            *source.glob(".chalice/*.json"),
+        ]
+    )
+
+
+def _for_stage(files: Mapping[str, bytes], stage: str) -> dict[str, bytes]:
+    """The same files with a config.json that knows `stage`, built for this machine, and with policies for it."""
+    config = json.loads(files[".chalice/config.json"])
+    model = stage if stage in config["stages"] else MODEL_STAGE
+    text = json.dumps(config["stages"][model]).replace(f"policy-{model}-", f"policy-{stage}-")
+    config["stages"] = {stage: json.loads(text) | {"lambda_architecture": ARCHITECTURE, "environment_variables": {}}}
+    renamed = {
+        name.replace(f"policy-{model}-", f"policy-{stage}-"): content.replace(
+            f"rolecall-{model}-".encode(), f"rolecall-{stage}-".encode()
+        ).replace(f"/rolecall/{model}/".encode(), f"/rolecall/{stage}/".encode())
+        if name.startswith(f".chalice/policy-{model}-")
+        else content
+        for name, content in files.items()
+    }
+    return renamed | {".chalice/config.json": json.dumps(config, indent=2).encode()}
+
+
+def _digest(files: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
+    facts = {
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "environment": dict(environment),
+        "for": [platform.python_version(), platform.system(), ARCHITECTURE],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One packaging at a time on this machine: they share a folder."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build_into(package: Path, files: Mapping[str, bytes], stage: str, environment: Mapping[str, str]) -> None:
+    project = BUILD / "project"
+    deployments = project / ".chalice" / "deployments"
+    for path in project.glob("*"):
+        if path.name != ".chalice":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in project.glob(".chalice/*.json"):
+        path.unlink()
+    for name, content in files.items():
+        target = project / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    _take_over_requirements(project, deployments)
+    out = package.with_name(f"{package.name}.new")
+    shutil.rmtree(out, ignore_errors=True)
+    _run_chalice(["package", "--stage", stage, "--template-format", "json", str(out)], project, environment)
+    out.rename(package)
+    newest = max(deployments.glob("*.zip"), key=lambda path: path.stat().st_mtime)
+    for path in deployments.glob("*.zip"):
+        if path != newest:
+            path.unlink()
+    (deployments / "requirements.txt").write_bytes(files["requirements.txt"])
+
+
+def _take_over_requirements(project: Path, deployments: Path) -> None:
+    """Give Chalice the zip that it looks for, if only our own code differs from the last one.
+
+    It names zips by a hash of requirements and code, and would install the requirements anew for every changed line.
+    """
+    last = next(deployments.glob("*.zip"), None)
+    installed = deployments / "requirements.txt"
+    if last is None or not installed.exists():
+        return
+    if installed.read_bytes() != (project / "requirements.txt").read_bytes():
+        return
+    packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI(out=StringIO()), ARCHITECTURE)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    wanted = Path(packager.deployment_package_filename(str(project), version))
+    if wanted == last or last.name.partition("-")[2] != wanted.name.partition("-")[2]:
+        return
+    last.rename(wanted)
+    packager.inject_latest_app(str(wanted), str(project))
+
+
+def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, str]) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DISCORD_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", "from chalice.cli import main; main()", *arguments],
+        cwd=project,
+        env={
+            **inherited,
+            **environment,
+            "AWS_DEFAULT_REGION": REGION,
+            "PYTHONDONTWRITEBYTECODE": "1",  # __pycache__ would be zipped
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CannotStart(f"chalice {arguments[0]} failed:\n{done.stdout}{done.stderr}".rstrip())
+
+
+def _forget_old_packages() -> None:
+    packages = sorted((BUILD / "package").iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in packages[KEPT:]:
+        shutil.rmtree(path)

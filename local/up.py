@@ -1,0 +1,175 @@
+"""The whole of Rolecall on one machine: the local AWS with the packaged functions, and the local Discord."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.aws import CannotStart, LocalAws, local_aws
+from local.aws import environment as env
+from local.aws.process import Process, free_port
+from local.aws.server import ROOT
+from local.aws.stack import Tell, api_url_at
+
+SLOWEST_DISCORD = 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class Up:
+    """All of it, running."""
+
+    aws: LocalAws
+    discord_url: str
+    discord: Process | None
+    """None where somebody else's Discord is used."""
+
+    @property
+    def running(self) -> bool:
+        return self.aws.running and (self.discord is None or self.discord.running)
+
+    def facts(self) -> dict[str, object]:
+        """What another program needs in order to use it; the line that `up` prints."""
+        return {
+            "api_url": self.aws.api_url,
+            "jobs_queue_url": self.aws.jobs_queue_url,
+            "bulk_queue_url": self.aws.bulk_queue_url,
+            "dead_letter_queue_url": self.aws.dead_letter_queue_url,
+            "notices_queue_url": self.aws.notices_queue_url,
+            "discord_url": self.discord_url,
+            "aws_endpoint_url": self.aws.endpoint_url,
+            "stage": self.aws.stage,
+            "functions": dict(self.aws.functions),
+        }
+
+
+@contextmanager
+def everything(
+    environ: Mapping[str, str],
+    *,
+    discord_url: str | None = None,
+    aws_port: int | None = None,
+    discord_port: int | None = None,
+    stage: str = "local",
+    visibility_timeout: int | None = None,
+    tell: Tell = lambda _: None,
+) -> Iterator[Up]:
+    """Run all of it until the block ends, and leave nothing behind.
+
+    Settings are taken from `environ`; what is required and missing is made up. With `discord_url` another Discord is
+    used and none is started. Raises CannotStart.
+    """
+    aws_port = aws_port or free_port()
+    given = env.chosen(environ)
+    with ExitStack() as running:
+        discord = None
+        if discord_url is None:
+            tell("Starting the local Discord")
+            port = discord_port or free_port()
+            settings = env.complete(given, api_url=api_url_at(aws_port))
+            discord = running.enter_context(_local_discord(settings, port))
+            discord_url = f"http://127.0.0.1:{port}"
+        aws = running.enter_context(
+            local_aws(
+                env.discord_at(discord_url) | given,
+                stage=stage,
+                port=aws_port,
+                visibility_timeout=visibility_timeout,
+                tell=tell,
+            )
+        )
+        yield Up(aws, discord_url.rstrip("/"), discord)
+
+
+@contextmanager
+def _local_discord(settings: Mapping[str, str], port: int) -> Iterator[Process]:
+    folder = Path(tempfile.mkdtemp(prefix="rolecall-discord-"))
+    flags = {
+        "--port": str(port),
+        "--guild-id": settings["DISCORD_GUILD_ID"],
+        "--app-id": settings["DISCORD_APP_ID"],
+        "--app-secret": settings["DISCORD_APP_SECRET"],
+        "--bot-token": settings["DISCORD_BOT_TOKEN"],
+        "--redirect-uri": settings["DISCORD_CALLBACK_URL"],
+    }
+    process = Process(
+        [sys.executable, "-m", "local.discord", *(f"{flag}={value}" for flag, value in flags.items())],
+        environment={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)},
+        folder=folder,
+        log=folder / "discord.log",
+    )
+    try:
+        process.wait_until(
+            lambda: "discord_url" in process.last_lines(), within=SLOWEST_DISCORD, what="The local Discord"
+        )
+        yield process
+    finally:
+        process.stop()
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the packaged functions in a local AWS beside a local Discord; print one line of JSON when all is ready."""
+    started = time.monotonic()
+
+    def tell(what: str) -> None:
+        print(f"{time.monotonic() - started:5.1f} s  {what}", file=sys.stderr, flush=True)
+
+    try:
+        with (
+            interruptible(),
+            everything(
+                os.environ,
+                discord_url=options.discord_url,
+                aws_port=options.aws_port,
+                discord_port=options.discord_port,
+                stage=options.stage,
+                visibility_timeout=options.visibility_timeout,
+                tell=tell,
+            ) as up,
+        ):
+            tell("Ready. Ctrl-C ends it")
+            print(json.dumps(up.facts()), flush=True)
+            while up.running:
+                time.sleep(0.2)
+            print("A part of it ended by itself:", up.aws.log_end(), sep="\n", file=sys.stderr)
+            return 1
+    except KeyboardInterrupt:
+        return 0
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the first SIGINT, SIGTERM or SIGHUP end the block as Ctrl-C does; what follows waits for the tidying up."""
+
+    def stop(*_: object) -> None:
+        for signum in signals:
+            signal.signal(signum, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signals = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for signum, handler in signals.items():
+            signal.signal(signum, handler)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `up`."""
+    parser.epilog = "Settings that the environment holds (DISCORD_…, AUTH_SITE_…) are passed on; the rest is made up."
+    parser.add_argument("--discord-url", metavar="URL", help="use this Discord instead of starting one")
+    parser.add_argument("--aws-port", type=int, metavar="PORT", help="default: a free one")
+    parser.add_argument("--discord-port", type=int, metavar="PORT", help="default: a free one")
+    parser.add_argument("--stage", default="local", help="the part of every name that tells stages apart: %(default)s")
+    parser.add_argument(
+        "--visibility-timeout", type=int, metavar="SECONDS", help="of the jobs and bulk queues (default: 360)"
+    )
