@@ -1,0 +1,1 @@
+"""The routes of Discord's API v10."""

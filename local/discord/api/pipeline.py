@@ -1,0 +1,78 @@
+"""From a request to an API route's answer: version, route, who is calling, rate limits, handler."""
+
+import hmac
+import re
+from dataclasses import replace
+
+from .. import messages
+from ..faults import Fault, instead
+from ..limiter import Ruling, Scope
+from ..messages import Answer, DiscordError, Request
+from ..oauth.grants import Grant
+from ..router import Auth, Route
+from ..world import Call, World
+from . import audit, members, roles, server, users
+from .routes import routes
+
+BASE = "/api/v10"
+FILLED_BY = (audit, members, roles, server, users)
+"""The modules whose import fills the table of routes."""
+
+_OTHER_VERSION = re.compile(r"/api(/v[0-9]+)?(/.*)?")
+
+
+def find(request: Request) -> tuple[Route[Call], dict[str, str]]:
+    """The route of a request and the variables of its path.
+
+    Raises:
+        DiscordError: 50041, it is not version 10 (without a version it would be the deprecated v6); 404; 405.
+    """
+    if request.path.startswith(f"{BASE}/"):
+        return routes.find(request.method, request.path.removeprefix(BASE))
+    if _OTHER_VERSION.fullmatch(request.path):
+        raise messages.invalid_api_version()
+    raise messages.not_found()
+
+
+def serve(
+    world: World, request: Request, route: Route[Call], args: dict[str, str], fault: Fault | None, now: float
+) -> tuple[Answer, Scope | None]:
+    """The answer with its rate-limit headers, and the scope of a 429."""
+    try:
+        grant = _caller(world, request, route.auth, now)
+    except DiscordError as error:
+        return error.answer(), None
+    struck = fault is not None and fault.kind == "rate_limit"
+    ruling = _rule(world, route, args, grant, now, look=struck)
+    if fault is not None and struck:
+        return instead(fault, ruling.headers, scale=world.switches.scale) or messages.NO_CONTENT, fault.scope
+    if ruling.refusal is not None:
+        return ruling.refusal, ruling.scope
+    try:
+        answer = route.handler(Call(world, request, args, grant))
+    except DiscordError as error:
+        answer = error.answer()
+    return replace(answer, headers={**answer.headers, **ruling.headers}), None
+
+
+def _caller(world: World, request: Request, auth: Auth, now: float) -> Grant | None:
+    """Whose token was sent: None for the bot's, a grant for a person's (401 otherwise)."""
+    scheme, _blank, secret = request.headers.get("authorization", "").partition(" ")
+    is_bot = scheme == "Bot" and hmac.compare_digest(secret.encode(), world.switches.bot_token.encode())
+    if is_bot and auth != "bearer":
+        return None
+    if scheme == "Bearer" and auth != "bot":
+        grant = world.grants.look_up(secret, now=now)
+        if grant is not None:
+            return grant
+    raise messages.unauthorized()
+
+
+def _rule(
+    world: World, route: Route[Call], args: dict[str, str], grant: Grant | None, now: float, *, look: bool
+) -> Ruling:
+    if not world.switches.rate_limits:
+        return Ruling({})
+    caller = "bot" if grant is None else f"user {grant.user_id}"
+    major = args.get("guild_id", "")
+    return world.limiter.rule(route.name, major, caller, now=now, scale=world.switches.scale, look=look)

@@ -1,0 +1,133 @@
+"""The local Discord without sockets and without a wall clock: `handle(Request) -> Answer`.
+
+What stands in a request's way, in this order: an injected fault, Cloudflare (`edge`), and for the API its
+version, the route, who is calling, the rate limits (`api.pipeline`).
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .config import Config
+from .faults import Fault, instead, spoilt
+from .limiter import Scope
+from .messages import Answer, DiscordError, Request, not_found, redirect
+
+Serve = Callable[[Fault | None, float], tuple[Answer, Scope | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where a request goes: the name under which it is counted, and what serves it."""
+
+    name: str
+    serve: Serve
+
+
+class Discord:
+    """One guild, one application, its bot. Safe to call from several threads.
+
+    `clock` returns epoch seconds; with the same config, the same clock and the same requests, everything is the same.
+    What happens behind the API's back is `backstage`.
+    """
+
+    def __init__(self, config: Config | None = None, clock: Callable[[], float] = time.time) -> None:
+        _import_simcord()
+        from .api import pipeline
+        from .backstage import Backstage
+        from .control_routes import ControlRoutes
+        from .edge import stopped
+        from .oauth import authorise, token
+        from .world import World
+
+        self.config = config or Config()
+        self.clock = clock
+        self.backstage = Backstage(World(self.config, clock))
+        self._world = self.backstage.world
+        self._control = ControlRoutes(self.backstage)
+        self._pipeline = pipeline
+        self._stopped_at_the_edge = stopped
+        self._authorise = authorise
+        self._token = token
+
+    def handle(self, request: Request) -> Answer:
+        """Answer one request. `Answer.delay` and `Answer.cut` say how the answer travels; the caller sees to
+        that, so that nobody waits inside the lock.
+        """
+        with self._world.lock:
+            if request.path.startswith("/control/"):
+                return self._control.handle(request)
+            return self._noted(request)
+
+    def _noted(self, request: Request) -> Answer:
+        """Serve a request and write it down."""
+        world = self._world
+        now = world.clock()
+        fault = world.faults.strike(request.method, request.path)
+        destination = self._destination(request)
+        answer, scope = self._stopped(request, fault, now), None
+        if answer is None:
+            answer, scope = destination.serve(fault, now)
+        if fault is not None:
+            answer = spoilt(fault, answer)
+        world.journal.write(
+            request,
+            destination.name,
+            at=now,
+            status=answer.status,
+            answered=not answer.cut,
+            scope=scope,
+            fault=fault.kind if fault is not None else None,
+        )
+        latency = world.switches.latency
+        return replace(answer, delay=answer.delay + latency) if latency else answer
+
+    def _stopped(self, request: Request, fault: Fault | None, now: float) -> Answer | None:
+        """The answer of a request that does not get as far as what serves it."""
+        if fault is not None and (fault.kind != "rate_limit" or fault.scope == "global"):
+            answer = instead(fault, {}, scale=self._world.switches.scale)
+            if answer is not None:
+                return answer
+        return self._stopped_at_the_edge(self._world, request, now)
+
+    def _destination(self, request: Request) -> _Destination:
+        path, world = request.path, self._world
+        if path == self._authorise.PATH:
+            return _Destination(
+                f"{request.method} {path}", self._plainly(lambda: self._authorise.handle(world, request))
+            )
+        if path == f"/api{self._authorise.PATH}":
+            moved = redirect(self._authorise.address(request.query))
+            return _Destination(f"{request.method} {path}", self._plainly(lambda: moved))
+        if path in self._token.TOKEN_PATHS or path in self._token.REVOKE_PATHS:
+            return _Destination(f"{request.method} {path}", self._plainly(lambda: self._token.handle(world, request)))
+        try:
+            route, args = self._pipeline.find(request)
+        except DiscordError as error:
+            refusal = error.answer()
+            return _Destination("unknown", self._plainly(lambda: refusal))
+        return _Destination(
+            route.name, lambda fault, now: self._pipeline.serve(world, request, route, args, fault, now)
+        )
+
+    def _plainly(self, serve: Callable[[], Answer]) -> Serve:
+        """Serve without rate limits, but for an injected one."""
+
+        def served(fault: Fault | None, _now: float) -> tuple[Answer, Scope | None]:
+            if fault is not None and fault.kind == "rate_limit":
+                refusal = instead(fault, {}, scale=self._world.switches.scale) or not_found().answer()
+                return refusal, fault.scope
+            return serve(), None
+
+        return served
+
+
+def _import_simcord() -> None:
+    """Import simcord, and with it discord.py: half a second, for which only who makes a Discord waits.
+
+    discord.py imports audioop, which warns that Python will drop it; nothing here makes a sound.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import simcord.backend  # noqa: F401

@@ -1,0 +1,292 @@
+"""The guild: simcord's backend, with what the rest of this package needs beside it.
+
+simcord (MIT) keeps users, members, roles, bans and the audit log, and knows Discord's rules of permission and
+hierarchy. Added here: the order of members by id (a page of a guild of 100,000 must not sort it), role tags,
+ids from our own clock, accounts that were deleted, how many guilds a person is in, and no gateway: events
+have no listener and would only use memory.
+"""
+
+import re
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from simcord._clock import Clock
+from simcord.backend import Backend
+from simcord.backend.errors import BackendError
+from simcord.backend.models import AuditLogEntry, Member, Role, User
+from simcord.backend.models import Guild as SimGuild
+
+from . import messages
+from .config import ADMINISTRATOR, Config
+
+ELEVATED = frozenset({"kick_members", "ban_members", "manage_guild", "manage_roles"})
+"""Permissions that two-factor authentication guards, of those used here."""
+
+FIRST_MOMENT = 1_767_225_600.0  # 2026-01-01; ids from a clock that starts at zero would be no snowflakes
+
+USUAL_GUILD_COUNT = 3
+MAX_GUILD_COUNT = 200
+
+
+class _OurClock(Clock):
+    """simcord's clock, told the time by us."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._now = now
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(max(self._now(), FIRST_MOMENT), UTC)
+
+
+class _Store(Backend):
+    """simcord's backend without a gateway, and with the members' ids in ascending order."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.member_ids: dict[int, list[int]] = {}
+        super().__init__(clock=clock)
+
+    def emit(self, event: str, payload: Mapping[str, Any]) -> None:
+        """Nobody listens."""
+
+    def add_member(
+        self,
+        guild_id: int,
+        user_id: int,
+        *,
+        roles: Iterable[int] = (),
+        nick: str | None = None,
+        avatar: str | None = None,
+        announce: bool = False,
+    ) -> Member:
+        ids = self.member_ids.setdefault(guild_id, [])
+        if user_id not in self.get_guild(guild_id).members:
+            insort(ids, user_id)
+        return super().add_member(guild_id, user_id, roles=roles, nick=nick, avatar=avatar, announce=announce)
+
+    def remove_member(self, guild_id: int, user_id: int) -> None:
+        super().remove_member(guild_id, user_id)
+        ids = self.member_ids[guild_id]
+        del ids[bisect_right(ids, user_id) - 1]
+
+
+class GuildModel:
+    """One guild with its bot, and all people known to Discord. Ids are integers here and strings on the
+    wire.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+        self.store = _Store(_OurClock(clock))
+        self.id = int(config.guild_id)
+        self.bot_id = int(config.app_id)
+        self.role_limit = config.role_limit
+        self.tags: dict[int, dict[str, Any]] = {}
+        self.guild_counts: dict[int, int] = {}
+        self.deleted: set[int] = set()
+        self._usernames: dict[str, int] = {}
+        self._make_bot(config.app_name)
+        owner = self.add_person(config.owner)
+        self.store.create_guild(config.guild_name, id=self.id, owner_id=owner.id)
+        bot_role = self.role(self.guild.members[self.bot_id].role_ids[0])
+        bot_role.permissions = config.bot_permissions
+        self.tags[bot_role.id] = {"bot_id": config.app_id}
+        if not config.bot_in_guild:
+            self.remove_bot()
+
+    def _make_bot(self, name: str) -> None:
+        """The bot's user id is its application's id."""
+        bot = self.store.bot_user
+        del self.store.users[bot.id]
+        bot.id = self.store.reserve_id(self.bot_id)
+        bot.name = name
+        bot.discriminator = "1234"
+        self.store.users[bot.id] = bot
+        self.store.application_id = self.bot_id
+
+    @property
+    def guild(self) -> SimGuild:
+        return self.store.get_guild(self.id)
+
+    # People: everybody whom Discord knows, in the guild or not.
+
+    def add_person(
+        self,
+        username: str,
+        *,
+        person_id: int | None = None,
+        global_name: str | None = None,
+        discriminator: str = "0",
+    ) -> User:
+        """Make a person known to Discord."""
+        new_id = self.store.snowflake() if person_id is None else self.store.reserve_id(person_id)
+        user = User(id=new_id, name=username, global_name=global_name, discriminator=discriminator)
+        self.store.users[new_id] = user
+        self._usernames[username] = new_id
+        return user
+
+    def person(self, user_id: int) -> User:
+        """A person by id.
+
+        Raises:
+            DiscordError: 10013, nobody has this id or the account was deleted.
+        """
+        user = self.store.users.get(user_id)
+        if user is None or user_id in self.deleted:
+            raise messages.unknown_user()
+        return user
+
+    def person_named(self, username: str) -> User | None:
+        """The person who bears this username now."""
+        user = self.store.users.get(self._usernames.get(username, 0))
+        return user if user is not None and user.name == username else None
+
+    def rename_person(self, user_id: int, username: str) -> None:
+        self.person(user_id).name = username
+        self._usernames[username] = user_id
+
+    def people(self) -> list[User]:
+        """Everybody but the bot, ascending by id."""
+        return [user for _id, user in sorted(self.store.users.items()) if not user.bot and user.id not in self.deleted]
+
+    def guild_count(self, user_id: int) -> int:
+        """In how many guilds a person is."""
+        return self.guild_counts.get(user_id, USUAL_GUILD_COUNT)
+
+    def delete_account(self, user_id: int) -> None:
+        """The person deletes their account: they leave the guild, and from then on are unknown."""
+        self.person(user_id)
+        if user_id in self.guild.members:
+            self.store.remove_member(self.id, user_id)
+        self.deleted.add(user_id)
+
+    # Members.
+
+    def member(self, user_id: int) -> Member:
+        """A member by id.
+
+        Raises:
+            DiscordError: 10013 where there is no such person, 10007 where they are not in the guild.
+        """
+        member = self.guild.members.get(user_id)
+        if member is None:
+            self.person(user_id)
+            raise messages.unknown_member()
+        return member
+
+    def members_after(self, after: int, limit: int) -> list[Member]:
+        """At most `limit` members with ids above `after`, ascending."""
+        ids = self.store.member_ids[self.id]
+        start = bisect_right(ids, after)
+        members = self.guild.members
+        return [members[user_id] for user_id in ids[start : start + limit]]
+
+    # The bot, and what it may.
+
+    def require_bot(self, *permissions: str, two_factor: bool = False) -> None:
+        """The bot is in the guild and holds `permissions`.
+
+        Raises:
+            DiscordError: 50001, it is not in the guild; 60003, two-factor authentication is demanded; 50013.
+        """
+        if self.bot_id not in self.guild.members:
+            raise messages.missing_access()
+        if two_factor and ELEVATED.intersection(permissions):
+            raise messages.two_factor_required()
+        with simcord_errors():
+            self.store.require_permissions(self.id, self.bot_id, None, *permissions)
+
+    def require_above(self, user_id: int) -> None:
+        """The bot ranks above this member (50013 otherwise); nobody ranks above the owner."""
+        with simcord_errors():
+            self.store.require_hierarchy(self.id, self.bot_id, user_id)
+
+    def require_assignable(self, role: Role) -> None:
+        """The bot may give and take this role: not a managed one, and below the bot's highest (50013
+        otherwise).
+        """
+        if role.managed:
+            raise messages.missing_permissions()
+        with simcord_errors():
+            self.store.require_role_assignable(self.id, self.bot_id, role.id)
+
+    def bot_role(self) -> Role | None:
+        """The managed role that the bot got when it was added."""
+        for role_id, tags in self.tags.items():
+            if tags.get("bot_id") == str(self.bot_id):
+                return self.guild.roles.get(role_id)
+        return None
+
+    def add_bot(self, permissions: int) -> None:
+        """Somebody adds the bot to the guild (again): it gets its managed role with these permissions."""
+        role = self.bot_role()
+        if role is None:
+            role = self.store.create_role(self.id, self.store.bot_user.name, managed=True)
+            self.tags[role.id] = {"bot_id": str(self.bot_id)}
+        role.permissions = permissions
+        if self.bot_id not in self.guild.members:
+            self.store.add_member(self.id, self.bot_id, roles=[role.id])
+
+    def remove_bot(self) -> None:
+        """Somebody kicks the bot: its managed role goes with it."""
+        if self.bot_id in self.guild.members:
+            self.store.remove_member(self.id, self.bot_id)
+        role = self.bot_role()
+        if role is not None:
+            self.store.delete_role(self.id, role.id)
+            del self.tags[role.id]
+
+    def may_manage(self, user_id: int) -> bool:
+        """Whether this person may add bots: MANAGE_GUILD, ADMINISTRATOR or the owner."""
+        if user_id not in self.guild.members:
+            return False
+        held = self.store.compute_permissions(self.id, user_id)
+        return bool(held & (ADMINISTRATOR | 1 << 5))
+
+    # Roles.
+
+    def role(self, role_id: int) -> Role:
+        """A role by id (10011 where there is none)."""
+        role = self.guild.roles.get(role_id)
+        if role is None:
+            raise messages.unknown_role()
+        return role
+
+    def roles(self) -> list[Role]:
+        """All roles, ascending by position: @everyone first."""
+        return sorted(self.guild.roles.values(), key=lambda role: (role.position, role.id))
+
+    def move_role(self, role_id: int, position: int) -> None:
+        """Put a role at `position` (1 is just above @everyone); the others close up and make room."""
+        others = [role for role in self.roles() if role.id not in (self.id, role_id)]
+        others.insert(position - 1, self.role(role_id))
+        for place, role in enumerate(others, start=1):
+            role.position = place
+
+    def log(
+        self, action: int, target: int, reason: str | None, changes: list[dict[str, Any]], by: int | None = None
+    ) -> AuditLogEntry:
+        """Write an entry of the audit log; the bot did it unless `by` says otherwise."""
+        return self.store.record_audit_log(
+            self.id, action, target_id=target, changes=changes, reason=reason, user_id=by or self.bot_id
+        )
+
+
+class simcord_errors:  # noqa: N801 - reads as the context manager that it is
+    """Turns simcord's refusals into ours; they have the same fields."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, BackendError):
+            raise messages.DiscordError(error.status, error.code, error.message, error.errors) from error
+
+
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+def sanitised(name: str) -> str:
+    """A nickname as Discord stores it: trimmed, and inner white space squeezed to one blank each."""
+    return _WHITE_SPACE.sub(" ", name).strip()

@@ -1,0 +1,1 @@
+"""Discord's OAuth2: the authorise page, codes and tokens."""

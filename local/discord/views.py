@@ -1,0 +1,113 @@
+"""What the control API shows of the guild and of what was received: plain dataclasses, the same on both of
+its ends.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody known to Discord, in the guild or not."""
+
+    id: str
+    username: str
+    global_name: str | None
+    discriminator: str
+    guild_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """Somebody in the guild; `roles` are names, the highest role first, without @everyone."""
+
+    id: str
+    username: str
+    nick: str | None
+    roles: tuple[str, ...]
+    role_ids: tuple[str, ...]
+    bot: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """A role of the guild."""
+
+    id: str
+    name: str
+    position: int
+    managed: bool
+    permissions: str
+    tags: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The guild as it stands: roles highest first, members ascending by id, bans by user id."""
+
+    guild_id: str
+    guild_name: str
+    owner_id: str
+    bot_id: str
+    roles: tuple[Role, ...]
+    members: tuple[Member, ...]
+    bans: tuple[str, ...]
+
+    def member(self, who: str) -> Member | None:
+        """The member with this id or username."""
+        return next((member for member in self.members if who in (member.id, member.username)), None)
+
+    def role(self, which: str) -> Role | None:
+        """The role with this id or name; of several of one name, the oldest."""
+        found = [role for role in self.roles if which in (role.id, role.name)]
+        return min(found, key=lambda role: int(role.id), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A request that was received. Authorization shows its scheme and the beginning of the credentials' hash.
+
+    `answered` is false where the connection was cut or left hanging; `fault` is the kind of the injected
+    fault that struck it, `scope` that of a 429 with one.
+    """
+
+    number: int
+    at: float
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: str
+    route: str
+    status: int
+    answered: bool
+    scope: str | None
+    fault: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteCount:
+    """What one route saw. `rate_limited` are 429s by the limits, `injected` the requests that a fault
+    struck.
+    """
+
+    requests: int
+    statuses: dict[str, int]
+    rate_limited: int
+    injected: int
+    invalid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Since the requests were last cleared; `invalid_lately` counts the last ten minutes (of Discord's limit
+    of 10,000).
+    """
+
+    requests: int
+    rate_limited: int
+    rate_limited_by_scope: dict[str, int]
+    invalid: int
+    invalid_lately: int
+    living_tokens: int
+    routes: dict[str, RouteCount] = field(default_factory=dict)
