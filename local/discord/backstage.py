@@ -18,6 +18,7 @@ from simcord.backend.models import User
 from .faults import Fault
 from .guild import sanitised
 from .journal import Entry, redacted
+from .payloads import audit_entry_payload
 from .views import Counts, Member, Person, Received, Role, RouteCount, State
 from .world import World
 
@@ -112,6 +113,8 @@ class Backstage:
     def add_member(self, who: str, *, roles: Iterable[str] = (), nick: str | None = None) -> Member:
         """Somebody joins by an invite; an unknown username signs up first."""
         user = self._known(who) or self._guild.add_person(who)
+        if user.id in self._guild.guild.members or user.id in self._guild.guild.bans:
+            raise ValueError(f"{who!r} is in the guild already, or banned")
         role_ids = [self._role(role).id for role in roles]
         self._guild.store.add_member(self._guild.id, user.id, roles=role_ids, nick=nick)
         return self._member(self._guild.guild.members[user.id])
@@ -120,14 +123,10 @@ class Backstage:
     def add_members(self, count: int, *, roles: Iterable[str] = (), prefix: str = "pilot") -> list[str]:
         """`count` people named `prefix`1 and so on sign up and join; their ids, ascending."""
         role_ids = [self._role(role).id for role in roles]
-        store, guild_id = self._guild.store, self._guild.id
         first = len(self._guild.guild.members) + 1
-        added = []
-        for number in range(first, first + count):
-            user = self._guild.add_person(f"{prefix}{number}")
-            store.add_member(guild_id, user.id, roles=role_ids)
-            added.append(str(user.id))
-        return added
+        users = [self._guild.add_person(f"{prefix}{number}") for number in range(first, first + count)]
+        self._guild.join_all([user.id for user in users], role_ids)
+        return [str(user.id) for user in users]
 
     @_locked
     def change_member(
@@ -243,8 +242,8 @@ class Backstage:
 
     @_locked
     def audit_log(self) -> list[dict[str, Any]]:
-        """All entries of the audit log, oldest first."""
-        return [asdict(entry) for entry in self._guild.guild.audit_log_entries]
+        """All entries of the audit log as Discord shows them, oldest first."""
+        return [audit_entry_payload(entry) for entry in self._guild.guild.audit_log_entries]
 
     # What can be turned.
 
@@ -308,8 +307,9 @@ class Backstage:
 
     @_locked
     def reset_limits(self) -> None:
-        """Every bucket is empty again."""
+        """Every bucket is empty again, and no invalid request counts any more."""
         self.world.limiter.reset()
+        self.world.journal.forgive()
 
     # What was received.
 

@@ -11,6 +11,17 @@ VIEW_AUDIT_LOG = 1 << 7
 MANAGE_NICKNAMES = 1 << 27
 MANAGE_ROLES = 1 << 28
 
+PERMISSION_WORDS = {
+    CREATE_INSTANT_INVITE: "Create invites",
+    KICK_MEMBERS: "Kick members",
+    BAN_MEMBERS: "Ban members",
+    ADMINISTRATOR: "Do everything, as an administrator",
+    MANAGE_GUILD: "Manage the server",
+    VIEW_AUDIT_LOG: "View the audit log",
+    MANAGE_NICKNAMES: "Manage nicknames",
+    MANAGE_ROLES: "Manage roles",
+}
+
 LEAST_PERMISSIONS = MANAGE_ROLES | MANAGE_NICKNAMES | KICK_MEMBERS | CREATE_INSTANT_INVITE
 
 

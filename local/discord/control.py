@@ -196,7 +196,7 @@ class Control:
         return State(**said)
 
     def audit_log(self) -> list[dict[str, Any]]:
-        """All entries of the audit log, oldest first."""
+        """All entries of the audit log as Discord shows them, oldest first."""
         entries: list[dict[str, Any]] = self._call("GET", "audit-log")
         return entries
 
@@ -228,7 +228,7 @@ class Control:
         self._call("DELETE", "faults", **({} if fault_id is None else {"id": str(fault_id)}))
 
     def reset_limits(self) -> None:
-        """Every bucket is empty again."""
+        """Every bucket is empty again, and no invalid request counts any more."""
         self._call("DELETE", "limits")
 
     # What was received.

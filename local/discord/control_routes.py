@@ -20,7 +20,6 @@ An unknown person, member, role or switch is 404, a wrong value 400, both `{"err
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from simcord.backend.errors import BackendError, SetupError
@@ -83,14 +82,12 @@ class ControlRoutes:
             return json_answer(404, {"error": str(error.args[0] if error.args else error)})
         except (ValueError, TypeError, SetupError, DiscordError, BackendError) as error:
             return json_answer(400, {"error": str(error)})
-        return NO_CONTENT if result is None else json_answer(200, _plain(result))
+        return NO_CONTENT if result is None else json_answer(200, result, spell=_fields)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever the backstage returned
-    """Dataclasses as JSON objects."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+def _fields(value: object) -> dict[str, Any]:
+    """A dataclass as a JSON object."""
+    return {name: field for name, field in vars(value).items() if not name.startswith("_")}
 
 
 def _number(text: str | None) -> int | None:

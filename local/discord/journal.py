@@ -88,6 +88,10 @@ class Journal:
             self._invalid_times.popleft()
         return len(self._invalid_times)
 
+    def forgive(self) -> None:
+        """Begin to count invalid requests anew."""
+        self._invalid_times.clear()
+
     def clear(self) -> None:
         """Forget the requests and the counts; the ten minutes of invalid ones go on."""
         self._entries.clear()

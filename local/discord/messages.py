@@ -6,7 +6,7 @@ list them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -48,9 +48,15 @@ class Answer:
     cut: bool = False
 
 
-def json_answer(status: int, value: object, headers: Mapping[str, str] | None = None) -> Answer:
-    """`value` as JSON."""
-    body = json.dumps(value, separators=(",", ":")).encode()
+def json_answer(
+    status: int,
+    value: object,
+    headers: Mapping[str, str] | None = None,
+    *,
+    spell: Callable[[Any], object] | None = None,
+) -> Answer:
+    """`value` as JSON; `spell` puts into JSON's terms what is not of them."""
+    body = json.dumps(value, separators=(",", ":"), default=spell).encode()
     return Answer(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
+from ..config import PERMISSION_WORDS
 from ..messages import Answer, DiscordError, Request, html_answer, redirect
 from ..world import World
 from . import pages
@@ -18,6 +19,7 @@ from .grants import BOT_SCOPE, KNOWN_SCOPES
 
 PATH = "/oauth2/authorize"
 COOKIE = "local_discord_person"
+MOST_SHOWN = 500  # people to choose from; a list of 100,000 is no use in a browser
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -121,10 +123,10 @@ def _has_authorised(world: World, person: str, asked: _Asked) -> bool:
 
 
 def _show(world: World, asked: _Asked, request: Request, person: str) -> Answer:
-    people = [(str(user.id), _called(user.name, user.global_name)) for user in world.guild.people()]
+    people = [(str(user.id), _called(user.name, user.global_name)) for user in world.guild.people()[:MOST_SHOWN]]
     wishes = []
     if asked.adds_bot:
-        wishes = [f"Add it to {world.guild.guild.name}, with permissions {asked.permissions}"]
+        wishes = [f"{wish} in {world.guild.guild.name}" for wish in _named(asked.permissions)]
     page = pages.consent(
         app_name=world.config.app_name,
         scopes=asked.scopes,
@@ -135,6 +137,13 @@ def _show(world: World, asked: _Asked, request: Request, person: str) -> Answer:
         wishes=wishes,
     )
     return html_answer(200, page, pages.HEADERS)
+
+
+def _named(permissions: int) -> list[str]:
+    """Permissions in words; those without a name here by their number."""
+    named = [words for bit, words in PERMISSION_WORDS.items() if permissions & bit]
+    others = permissions & ~sum(PERMISSION_WORDS)
+    return [*named, f"Have the permissions {others}"] if others else named
 
 
 def _called(username: str, global_name: str | None) -> str:
@@ -179,7 +188,10 @@ def _authorise(world: World, asked: _Asked, user_id: int) -> Answer:
 
 
 def _back(asked: _Asked, said: dict[str, str], headers: Mapping[str, str] | None = None) -> Answer:
-    """Back to the application, with its state."""
+    """Back to the application, with its state; to nowhere, where only a bot was to be added."""
+    if not asked.redirect_uri:
+        text = said.get("error_description", "")
+        return html_answer(200, pages.message("Nothing was changed", text), pages.HEADERS)
     if asked.state:
         said["state"] = asked.state
     joint = "&" if urlsplit(asked.redirect_uri).query else "?"
