@@ -1,0 +1,244 @@
+"""The arithmetic of Discord's rate limits. Pure: the time is handed in, nothing is stored here.
+
+Discord counts requests by *bucket* (`X-RateLimit-Bucket` + guild): `limit` of them in `window` seconds. There are two
+kinds, and the headers do not say which (discord-api-docs#7680): most buckets *slide* (they refill evenly, Reset-After
+is the time to a full one), the one of single roles is a *fixed window* that opens with its first request. One rule
+satisfies both: requests are made in windows of our own, at most `limit` in each, and the next window opens only when
+Discord has said that the bucket is whole again, that is after every Reset-After seen (`reopens_at`).
+
+Two things keep any number of workers within it:
+
+- *Admission* is exact. A request is made only after `used` was raised in the stored bucket, on the condition that the
+  window is open and has room. No interleaving of workers can exceed a bucket, and a worker that dies costs one place.
+- *Tickets* are appointments, so that nobody comes in vain. A ticket is a number in an endless row of slots, `limit`
+  to a window; `due` turns it into a time, by what is known of the windows when it is asked. Slots are spread over the
+  first half of a window, so that a late comer (SQS counts whole seconds) still falls into it. A ticket whose holder
+  dies is a time at which nobody comes; nothing waits for it.
+
+Three lanes share a bucket. A lane's tickets make the lanes below it yield: what a person waits for and every removal
+of access (URGENT), single changes (NORMAL), whole-guild repairs (BULK).
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from math import ceil
+
+SPREAD = 0.5  # of a window over which its slots are spread; the rest is slack for those who come late
+CLOSING = 0.05  # of a window before its end in which no request is begun: it may arrive after the end
+MARGIN = 0.01  # of a window between the end of one and the opening of the next; window edges are loose (#5144)
+SLIP = 0.03  # of a window that openings come late on average; foreseen in appointments, corrected by headers
+SHORTEST_WINDOW = 0.001  # seconds
+UNSEEN_WINDOW = 5.0  # seconds until a bucket that nobody has seen, and whose first request died, is tried again
+
+
+class Lane(IntEnum):
+    """Who goes first. A lower number goes before a higher one."""
+
+    URGENT = 0
+    NORMAL = 1
+    BULK = 2
+
+
+class Kind(StrEnum):
+    """How a bucket refills. Until two answers of one stretch were compared, nobody knows."""
+
+    UNSEEN = "unseen"  # no answer yet: one request in flight
+    UNKNOWN = "unknown"  # one answer: either kind
+    SLIDING = "sliding"
+    FIXED = "fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The rate-limit headers of one answer, got at `at` (epoch s by our clock).
+
+    `reset` is X-RateLimit-Reset (epoch s by Discord's clock: compared only with itself), `reset_after` seconds.
+    """
+
+    limit: int
+    remaining: int
+    reset: float
+    reset_after: float
+    at: float
+
+    @property
+    def whole_at(self) -> float:
+        """When the bucket is whole again, by our clock."""
+        return self.at + self.reset_after
+
+    @property
+    def spent(self) -> int:
+        """Requests that count against the bucket now; at least the one that was answered."""
+        return max(1, self.limit - self.remaining)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bucket as all workers share it. Times are epoch seconds.
+
+    `number` counts windows; slot s lies in window s // limit. `used` is what was admitted to the open window, in each
+    lane; `tickets` the next free slot of each lane. `last` is kept only until the kind is known.
+    """
+
+    key: str
+    limit: int = 1
+    window: float = UNSEEN_WINDOW
+    kind: Kind = Kind.UNSEEN
+    last: Seen | None = None
+    number: int = 0
+    opened_at: float = 0.0
+    reopens_at: float = 0.0
+    used: tuple[int, int, int] = (0, 0, 0)
+    tickets: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def first_slot(self) -> int:
+        """The first slot of the open window."""
+        return self.number * self.limit
+
+    @property
+    def closes_at(self) -> float:
+        """No request is begun after this, until the next window."""
+        return self.opened_at + self.window * (1 - CLOSING)
+
+    @property
+    def spacing(self) -> float:
+        """Seconds between the slots of one window."""
+        return self.window * SPREAD / self.limit
+
+    @property
+    def period(self) -> float:
+        """Seconds from one window to the next, as foreseen."""
+        return self.window * (1 + MARGIN + SLIP)
+
+
+# --- admission ---------------------------------------------------------------------------------------------
+
+
+def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> Bucket | None:
+    """The bucket with one request of `lane` admitted to the open window, or to the next one; None where none may be.
+
+    With a ticket there is room as long as the window has any that no higher lane holds a ticket for; without one,
+    the tickets of the own lane come first too.
+    """
+    if now >= bucket.reopens_at:
+        bucket = _next_window(bucket, now)
+    elif now >= bucket.closes_at:
+        return None
+    ahead = lane if ticketed else lane + 1
+    promised = min(max(0, *bucket.tickets[:ahead], 0) - bucket.first_slot, bucket.limit)
+    used_ahead, used_behind = sum(bucket.used[:ahead]), sum(bucket.used[ahead:])
+    if max(promised, used_ahead) + used_behind >= bucket.limit:
+        return None
+    urgent, normal, bulk = (n + (other == lane) for other, n in enumerate(bucket.used))
+    return replace(bucket, used=(urgent, normal, bulk))
+
+
+def _next_window(bucket: Bucket, now: float) -> Bucket:
+    windows_passed = max(0, int((now - bucket.reopens_at) / bucket.period))
+    return replace(
+        bucket,
+        number=bucket.number + 1 + windows_passed,
+        opened_at=now,
+        reopens_at=now + bucket.window * (1 + MARGIN),
+        used=(0, 0, 0),
+    )
+
+
+# --- tickets -----------------------------------------------------------------------------------------------
+
+
+def earliest_slot(bucket: Bucket, lane: Lane, *, now: float) -> int:
+    """The first slot that a new ticket of `lane` may name: not past, not used up, behind the lanes above."""
+    above = max(bucket.tickets[:lane], default=0)
+    if now < bucket.reopens_at:
+        index = max(ceil((now - bucket.opened_at) / bucket.spacing), sum(bucket.used))
+        return max(above, bucket.first_slot + min(index, bucket.limit))
+    windows_passed, elapsed = divmod(now - bucket.reopens_at, bucket.period)
+    index = min(ceil(elapsed / bucket.spacing), bucket.limit)
+    return max(above, bucket.first_slot + (1 + int(windows_passed)) * bucket.limit + index)
+
+
+def due(bucket: Bucket, slot: int) -> float:
+    """When the holder of `slot` should come, by what is known now. In the past where its window is over."""
+    number, index = divmod(slot, bucket.limit)
+    ahead = number - bucket.number
+    opens = bucket.opened_at if ahead <= 0 else bucket.reopens_at + (ahead - 1) * bucket.period
+    if ahead < 0:
+        opens += ahead * bucket.period
+    return opens + index * bucket.spacing
+
+
+def backlog(bucket: Bucket, lane: Lane, *, now: float) -> float:
+    """Seconds until a new ticket of `lane` would be due."""
+    return max(0.0, due(bucket, max(bucket.tickets[lane], earliest_slot(bucket, lane, now=now))) - now)
+
+
+# --- learning from headers ----------------------------------------------------------------------------------
+
+
+def learn(bucket: Bucket, seen: Seen) -> Bucket:
+    """The bucket with what an answer says of it; the same object where it says nothing new.
+
+    How long a window is, no header says. For a sliding bucket, u requests of L need u/L of the window to refill; for a
+    fixed one Reset-After never exceeds the window. The longer reading is believed until a second answer of the same
+    stretch tells the kind: a request moves X-RateLimit-Reset of a sliding bucket, and leaves that of a fixed one.
+    """
+    if bucket.kind == Kind.UNSEEN or seen.limit != bucket.limit:
+        return _first_answer(bucket, seen)
+    if bucket.kind == Kind.UNKNOWN:
+        return _second_answer(bucket, seen)
+    window = max(bucket.window, _window(bucket.kind, seen))
+    reopens_at = max(bucket.reopens_at, seen.whole_at)
+    tolerance = bucket.window * MARGIN
+    if window <= bucket.window + tolerance and reopens_at <= bucket.reopens_at + tolerance:
+        return bucket
+    return replace(bucket, window=window, reopens_at=reopens_at)
+
+
+def _window(kind: Kind, seen: Seen) -> float:
+    return seen.reset_after if kind == Kind.FIXED else seen.reset_after * seen.limit / seen.spent
+
+
+def _first_answer(bucket: Bucket, seen: Seen) -> Bucket:
+    window = max(_window(Kind.UNKNOWN, seen), SHORTEST_WINDOW)
+    return replace(
+        bucket,
+        limit=seen.limit,
+        window=window,
+        kind=Kind.UNKNOWN,
+        last=seen,
+        opened_at=seen.at,
+        reopens_at=seen.at + window,
+        used=(seen.spent, 0, 0),
+    )
+
+
+def _second_answer(bucket: Bucket, seen: Seen) -> Bucket:
+    last = bucket.last
+    if last is None or seen.at >= last.whole_at or seen.remaining >= last.remaining:
+        window = max(bucket.window, _window(Kind.UNKNOWN, seen))
+        return replace(bucket, last=seen, window=window, reopens_at=max(bucket.reopens_at, seen.whole_at))
+    per_request = last.reset_after / last.spent
+    kind = Kind.SLIDING if seen.reset - last.reset > per_request / 2 else Kind.FIXED
+    window = max(_window(kind, last), _window(kind, seen))
+    reopens_at = max(bucket.opened_at + window, seen.whole_at)
+    return replace(bucket, kind=kind, last=None, window=window, reopens_at=reopens_at)
+
+
+def refused(bucket: Bucket, *, now: float, wait: float) -> Bucket:
+    """The bucket after a 429 that holds for `wait` seconds: the window is used up, the next opens after that."""
+    return replace(
+        bucket,
+        opened_at=bucket.opened_at or now,
+        used=(bucket.limit, 0, 0),
+        reopens_at=max(bucket.reopens_at, now + wait),
+    )
+
+
+def everything(key: str) -> Bucket:
+    """The bucket of all of a bot's requests together: 50 a second, which no header says.
+
+    https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+    """
+    return Bucket(key, limit=50, window=1.0, kind=Kind.FIXED)

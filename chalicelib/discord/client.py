@@ -1,0 +1,301 @@
+"""Discord's API v10 as Rolecall uses it: a method a call, plain dataclasses out, errors of `chalicelib.errors`.
+
+Every request of the bot passes the shared budget first (`spending`), is answered within the time-outs, and teaches the
+budget what its headers say. `on_request` hears of each one.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+import requests
+
+from chalicelib import VERSION
+from chalicelib.clock import Clock
+from chalicelib.discord.budget import Lane, Seen
+from chalicelib.discord.errors import body_of, error_of
+from chalicelib.discord.models import Guild, Member, Role, User
+from chalicelib.discord.spending import BAN_PAUSE, PATIENCE, Spending
+from chalicelib.errors import DiscordUnavailable, Halted, IntentMissing, RateLimited, RoleLimit, Ticket, UnknownGuild
+from chalicelib.settings import Settings
+
+PAGE = 1000  # members; the most that Discord lists at once
+LONGEST_REASON = 512  # characters of X-Audit-Log-Reason
+DEFAULT_WAIT = 5.0  # seconds, after a 429 that does not say how long (Alliance Auth behaviour 71)
+LONGEST_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
+USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
+
+# Routes as the budget knows them. Ids below the guild do not make another bucket.
+GUILD, ROLES_NEW, MEMBERS, MEMBER_GET = "GET guild", "POST role", "GET members", "GET member"
+MEMBER_JOIN, MEMBER_PATCH, MEMBER_REMOVE = "PUT member", "PATCH member", "DELETE member"
+ROLE_GIVE, ROLE_TAKE, ME = "PUT member role", "DELETE member role", "GET me"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """For whom a request is made: its lane, the ticket it may hold, how long it may sleep for its turn (s).
+
+    `reason` is what Discord's audit log shows for a change.
+    """
+
+    lane: Lane
+    ticket: Ticket | None = None
+    patience: float = PATIENCE
+    reason: str = ""
+
+    def holding(self, ticket: Ticket | None) -> "Asking":
+        """The same, holding that ticket."""
+        return Asking(self.lane, ticket, self.patience, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request that was made, for logs and metrics. `seconds` it took; status 0 where no answer came."""
+
+    route: str
+    status: int
+    seconds: float
+    scope: str = ""
+
+
+T = TypeVar("T")
+Snowflake = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
+
+
+class _User(msgspec.Struct):
+    id: Snowflake
+    username: str
+    discriminator: str = "0"
+
+
+class _Role(msgspec.Struct):
+    id: Snowflake
+    name: str
+    position: int
+    managed: bool = False
+    tags: dict[str, Any] | None = None
+
+
+class _Member(msgspec.Struct):
+    user: _User
+    roles: list[Snowflake]
+    nick: str | None = None
+
+
+class _Guild(msgspec.Struct):
+    id: Snowflake
+    name: str
+    owner_id: Snowflake
+    roles: list[_Role]
+
+
+# A tag whose value is null counts by being present. https://discord.com/developers/docs/topics/permissions#role-object
+MANAGED_TAGS = frozenset({"bot_id", "integration_id", "premium_subscriber", "guild_connections"})
+
+
+class Discord:
+    """Discord, as one bot sees one guild."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        spending: Spending,
+        clock: Clock,
+        *,
+        session: requests.Session | None = None,
+        on_request: Callable[[Request], None] = lambda _: None,
+    ) -> None:
+        self._settings = settings
+        self.spending = spending
+        self._clock = clock
+        self._session = session or requests.Session()
+        self._on_request = on_request
+        self._guild = f"/guilds/{settings.guild_id}"
+
+    # --- the guild ---
+
+    def guild(self, asking: Asking) -> Guild:
+        """The guild with its roles; `bot_roles` is empty, to be filled from the bot's own member."""
+        found = self._read(_Guild, GUILD, "GET", self._guild, asking)
+        roles = tuple(_role(role) for role in found.roles)
+        return Guild(int(found.id), found.name, int(found.owner_id), roles, frozenset(), self._clock.now())
+
+    def create_role(self, name: str, asking: Asking) -> Role:
+        """A new role of that name, without permissions, at the bottom. Raises RoleLimit."""
+        try:
+            return _role(
+                self._read(_Role, ROLES_NEW, "POST", f"{self._guild}/roles", asking, {"name": name, "permissions": "0"})
+            )
+        except RateLimited as limited:
+            if limited.retry_after < LONGEST_ROLE_WAIT:
+                raise
+            message = f"Discord lets no role be created for {limited.retry_after:.0f} s"
+            raise RoleLimit(status=HTTPStatus.TOO_MANY_REQUESTS, code=0, message=message) from limited
+
+    def me(self, asking: Asking) -> User:
+        """The bot's own account."""
+        return _user(self._read(_User, ME, "GET", "/users/@me", asking))
+
+    # --- members ---
+
+    def member(self, discord_id: int, asking: Asking) -> Member:
+        """The member. Raises UnknownMember where they are none (any more)."""
+        return _member(self._read(_Member, MEMBER_GET, "GET", f"{self._guild}/members/{discord_id}", asking))
+
+    def members(self, after: int, asking: Asking, *, limit: int = PAGE) -> list[Member]:
+        """A page of members, ascending by id, all above `after`. Raises IntentMissing."""
+        path = f"{self._guild}/members?limit={limit}&after={after}"
+        try:
+            return [_member(found) for found in self._read(list[_Member], MEMBERS, "GET", path, asking)]
+        except UnknownGuild as refused:
+            if refused.status == HTTPStatus.FORBIDDEN:
+                raise IntentMissing(status=refused.status, code=refused.code, message=str(refused)) from refused
+            raise
+
+    def join(self, discord_id: int, access_token: str, roles: frozenset[int], nick: str | None, asking: Asking) -> bool:
+        """Bring a person in with roles and nickname: True. False where they were in already: nothing was applied."""
+        body: dict[str, Any] = {"access_token": access_token, "roles": sorted(map(str, roles))}
+        if nick is not None:
+            body["nick"] = nick
+        answer = self._request(MEMBER_JOIN, "PUT", f"{self._guild}/members/{discord_id}", asking, body)
+        return answer.status_code == HTTPStatus.CREATED
+
+    def change(
+        self, discord_id: int, asking: Asking, *, roles: frozenset[int] | None = None, nick: str | None = None
+    ) -> None:
+        """Set the whole list of roles, the nickname, or both. Refused whole if a part of it is."""
+        body: dict[str, Any] = {}
+        if roles is not None:
+            body["roles"] = sorted(map(str, roles))
+        if nick is not None:
+            body["nick"] = nick
+        if not body:
+            raise ValueError("nothing to change: give roles, a nickname, or both")
+        self._request(MEMBER_PATCH, "PATCH", f"{self._guild}/members/{discord_id}", asking, body)
+
+    def give_role(self, discord_id: int, role_id: int, asking: Asking) -> None:
+        """Give one role; without effect where the member has it."""
+        self._request(ROLE_GIVE, "PUT", f"{self._guild}/members/{discord_id}/roles/{role_id}", asking)
+
+    def take_role(self, discord_id: int, role_id: int, asking: Asking) -> None:
+        """Take one role; without effect where the member does not have it."""
+        self._request(ROLE_TAKE, "DELETE", f"{self._guild}/members/{discord_id}/roles/{role_id}", asking)
+
+    def remove(self, discord_id: int, asking: Asking) -> None:
+        """Remove the member from the guild. Raises UnknownMember where they are none."""
+        self._request(MEMBER_REMOVE, "DELETE", f"{self._guild}/members/{discord_id}", asking)
+
+    # --- the request itself ---
+
+    def _read(
+        self, kind: type[T], route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
+    ) -> T:
+        answer = self._request(route, method, path, asking, body)
+        try:
+            return msgspec.json.decode(answer.content, type=kind)
+        except msgspec.MsgspecError as error:
+            raise DiscordUnavailable(f"Discord's answer to {route} cannot be read: {error}") from None
+
+    def _request(
+        self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
+    ) -> requests.Response:
+        key = self.spending.enter(route, asking.lane, asking.ticket, patience=asking.patience)
+        headers = {
+            "Authorization": f"Bot {self._settings.bot_token}",
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+        }
+        if asking.reason and method != "GET":
+            headers["X-Audit-Log-Reason"] = quote(asking.reason[:LONGEST_REASON])
+        began = self._clock.now()
+        try:
+            answer = self._session.request(
+                method,
+                self._settings.api_base_url + path,
+                json=body,
+                headers=headers,
+                timeout=(self._settings.timeout_connect, self._settings.timeout_read),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            self._on_request(Request(route, 0, self._clock.now() - began))
+            raise DiscordUnavailable(f"no answer to {route}: {type(error).__name__}") from None
+        self._on_request(
+            Request(route, answer.status_code, self._clock.now() - began, answer.headers.get("X-RateLimit-Scope", ""))
+        )
+        self._settle(route, key, answer)
+        return answer
+
+    def _settle(self, route: str, key: str, answer: requests.Response) -> None:
+        """Learn from an answer; raise what it means unless it is a success."""
+        status = answer.status_code
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._limited(route, key, answer)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.spending.invalid()
+            self.spending.token_refused()
+            raise Halted("token_refused", retry_after=BAN_PAUSE)
+        name = answer.headers.get("X-RateLimit-Bucket")
+        if answer.ok or name:  # a fault on the way to Discord says nothing of its limits
+            self.spending.answered(route, key, name, seen_in(answer, self._clock.now()))
+        if status == HTTPStatus.FORBIDDEN:
+            self.spending.invalid()
+        if not answer.ok:
+            raise error_of(status, answer.content)
+
+    def _limited(self, route: str, key: str, answer: requests.Response) -> None:
+        """A 429: obey it, in the name of all workers."""
+        scope = answer.headers.get("X-RateLimit-Scope", "")
+        body = body_of(answer.content)
+        wait = _float(answer.headers.get("Retry-After")) or (body.retry_after if body else 0.0) or DEFAULT_WAIT
+        if body is None:
+            # Cloudflare's page: the address is banned, and each further try prolongs it.
+            self.spending.blocked(max(wait, BAN_PAUSE), "address_banned")
+            raise Halted("address_banned", retry_after=max(wait, BAN_PAUSE))
+        if scope != "shared":
+            self.spending.invalid()
+        if scope == "global" or answer.headers.get("X-RateLimit-Global"):
+            self.spending.blocked(wait, "global_limit")
+        else:
+            self.spending.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
+        raise RateLimited(retry_after=wait, scope=scope or "user")
+
+
+def seen_in(answer: requests.Response, at: float) -> Seen | None:
+    """The rate-limit headers of an answer, None where they are missing or no numbers."""
+    headers = answer.headers
+    numbers = [_float(headers.get(f"X-RateLimit-{name}")) for name in ("Limit", "Remaining", "Reset", "Reset-After")]
+    limit, remaining, reset, reset_after = numbers
+    if limit is None or remaining is None or reset_after is None or limit < 1 or reset_after < 0:
+        return None
+    return Seen(int(limit), max(0, int(remaining)), reset or at + reset_after, reset_after, at)
+
+
+def fingerprint(token: str) -> str:
+    """Tells two tokens apart without telling what they are."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and 0 <= value < float("inf") else None
+
+
+def _role(found: _Role) -> Role:
+    managed = found.managed or bool(MANAGED_TAGS & set(found.tags or {}))
+    return Role(int(found.id), found.name, found.position, managed)
+
+
+def _user(found: _User) -> User:
+    return User(int(found.id), found.username, found.discriminator)
+
+
+def _member(found: _Member) -> Member:
+    return Member(_user(found.user), found.nick or None, frozenset(map(int, found.roles)))

@@ -1,0 +1,64 @@
+"""What a failed answer of Discord means, decided by its status and JSON error code.
+
+Source of the codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
+"""
+
+import msgspec
+
+from chalicelib.errors import (
+    DiscordUnavailable,
+    NotPermitted,
+    Refused,
+    RolecallError,
+    RoleLimit,
+    UnknownGuild,
+    UnknownMember,
+    UnknownRole,
+)
+
+BY_CODE: dict[int, type[Refused]] = {
+    10004: UnknownGuild,
+    10007: UnknownMember,
+    10011: UnknownRole,
+    10013: UnknownMember,
+    30005: RoleLimit,
+    50001: UnknownGuild,
+    50013: NotPermitted,
+    50028: UnknownRole,
+    60003: NotPermitted,
+}
+BANNED = 40007  # the user is banned from this guild
+GUILD_LIMIT = 30001  # the user is in as many guilds as Discord allows
+BAD_OAUTH_TOKEN = 50025
+OVERLOADED = 130000
+RETRIED_CODES = frozenset({OVERLOADED})
+
+
+class Body(msgspec.Struct):
+    """The body of an error. Everything else in it is of no use to a program."""
+
+    code: int = 0
+    message: str = ""
+    retry_after: float = 0.0
+
+
+def body_of(content: bytes) -> Body | None:
+    """The error body, or None where it is not Discord's JSON (a proxy's HTML page, say)."""
+    try:
+        return msgspec.json.decode(content, type=Body)
+    except msgspec.MsgspecError:
+        return None
+
+
+def error_of(status: int, content: bytes) -> RolecallError:
+    """The error that an answer of 400 or more means. 401 and 429 are told apart before."""
+    body = body_of(content)
+    code = body.code if body else 0
+    if status >= 500 or code in RETRIED_CODES or status == 408:
+        return DiscordUnavailable(f"Discord answered {status}/{code}")
+    if status == 404 and code not in BY_CODE:
+        # Alliance Auth behaviour 25: only Discord's own word for it means that somebody left.
+        return DiscordUnavailable(f"Discord answered 404/{code}")
+    if body is None:
+        return DiscordUnavailable(f"Discord answered {status} and no JSON")
+    return BY_CODE.get(code, Refused)(status=status, code=code, message=body.message[:200])

@@ -1,0 +1,75 @@
+"""What Rolecall knows of Discord's things, once their JSON is behind it. Ids are snowflakes as integers."""
+
+from dataclasses import dataclass, field
+
+EVERYONE = "@everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of the guild. `managed` also covers linked roles and boosts: nobody can give or take it by hand."""
+
+    id: int
+    name: str
+    position: int
+    managed: bool = False
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Orders roles as Discord does: by position, and of two at one position the older id is higher."""
+        return (self.position, -self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A Discord account. `discriminator` is "0" for the new kind of username."""
+
+    id: int
+    username: str
+    discriminator: str = "0"
+
+    @property
+    def shown(self) -> str:
+        """As Discord shows it: `@name`, or `name#1234` for the old kind; empty where a part is missing."""
+        if not self.username or not self.discriminator:
+            return ""
+        return f"@{self.username}" if self.discriminator == "0" else f"{self.username}#{self.discriminator}"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of the guild; `roles` leaves out @everyone, as Discord does."""
+
+    user: User
+    nick: str | None
+    roles: frozenset[int]
+
+    @property
+    def id(self) -> int:
+        """The account's id."""
+        return self.user.id
+
+
+@dataclass(frozen=True, slots=True)
+class Guild:
+    """What must be known of the guild to decide anything. `read_at`: epoch seconds."""
+
+    id: int
+    name: str
+    owner_id: int
+    roles: tuple[Role, ...]
+    bot_roles: frozenset[int]
+    read_at: float = 0.0
+    by_id: dict[int, Role] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_id", {role.id: role for role in self.roles})
+
+    def rank(self, roles: frozenset[int]) -> tuple[int, int]:
+        """The rank of somebody who holds `roles`: that of the highest; below every role where they hold none."""
+        return max((self.by_id[r].rank for r in roles if r in self.by_id), default=(0, -self.id))
+
+    @property
+    def bot_rank(self) -> tuple[int, int]:
+        """The bot gives and takes only roles below this, and renames and kicks only members below it."""
+        return self.rank(self.bot_roles)

@@ -1,0 +1,227 @@
+"""Spending Discord's rate limits: the shared budget of `budget.py`, applied to requests.
+
+A request names its route; which bucket that is, and how large, Discord's answers tell. What was learnt is shared by
+all workers through a `Ledger` (DynamoDB in Lambda); each process remembers for a moment what it was told last.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chalicelib.clock import Clock
+from chalicelib.discord import budget
+from chalicelib.discord.budget import Bucket, Kind, Lane, Seen
+from chalicelib.errors import Halted, Ticket, TurnLater
+
+PATIENCE = 2.0  # seconds that a worker sleeps at most for its turn; longer waits cost more asleep than queued
+GLOBAL_BUCKET = "global"  # for routes without a bucket of their own
+NOTICEBOARD_AGE = 5.0  # seconds that a process believes what it read of halts and routes
+SAFE_INVALID = 5000  # invalid requests in ten minutes after which work pauses; Cloudflare bans an address at 10,000
+INVALID_WINDOW = 600  # seconds
+SWAP_TRIES = 5  # each failed one means that another worker got ahead, so work was done
+FIRST_ANSWER_NAP = 0.2  # seconds
+SHORTEST_NAP = 0.01  # seconds
+BAN_PAUSE = 900.0  # seconds without any call after Cloudflare's page
+
+
+@dataclass(frozen=True, slots=True)
+class Noticeboard:
+    """What all workers must know: which bucket each route has, and whether all calls have stopped.
+
+    `halted_token` is the fingerprint of a bot token that Discord refused; `blocked_until` epoch seconds.
+    """
+
+    buckets: dict[str, str] = field(default_factory=dict)
+    halted_token: str = ""
+    blocked_until: float = 0.0
+    blocked_why: str = ""
+
+
+class Ledger(Protocol):
+    """Where the budgets of all workers are kept. Every method is one call of the store, or two."""
+
+    def noticeboard(self) -> Noticeboard:
+        """What stands there now; an empty one where nothing does."""
+        ...
+
+    def name_bucket(self, route: str, key: str) -> None:
+        """Requests of `route` count against the bucket `key` from now on."""
+        ...
+
+    def halt(self, token: str) -> None:
+        """Stop all calls with the token of this fingerprint."""
+        ...
+
+    def block(self, until: float, why: str) -> None:
+        """Stop all calls until then; never shortens a longer stop."""
+        ...
+
+    def count_invalid(self, now: float) -> int:
+        """Count one invalid request; gives the number in the last ten minutes."""
+        ...
+
+    def get(self, key: str) -> Bucket:
+        """The bucket; one that nobody has seen where none is stored."""
+        ...
+
+    def enter(self, key: str, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
+        """Take a place in the open window where that is plainly possible: the bucket as it is then, else None."""
+        ...
+
+    def swap(self, old: Bucket, new: Bucket, *, alone: bool) -> bool:
+        """Store what differs, if the window is still `old`'s; with `alone`, only if nobody entered meanwhile."""
+        ...
+
+    def take_slots(self, key: str, lane: Lane, count: int, *, at_least: int) -> int:
+        """The first of `count` slots in a row that are nobody else's, none below `at_least`."""
+        ...
+
+
+class Spending:
+    """The budget as one process uses it. `token` is the bot token's fingerprint."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, *, token: str) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._token = token
+        self._board = Noticeboard()
+        self._board_read_at = float("-inf")
+        self._known: dict[str, Bucket] = {}
+        self.slept = 0.0  # seconds, for the benchmark
+
+    # --- before a request ---
+
+    def check(self) -> None:
+        """Raise Halted where no call may be made at all."""
+        board, now = self._read_board(), self._clock.now()
+        if board.halted_token == self._token:
+            raise Halted("token_refused", retry_after=BAN_PAUSE)
+        if board.blocked_until > now:
+            raise Halted(board.blocked_why, retry_after=board.blocked_until - now)
+
+    def enter(self, route: str, lane: Lane, ticket: Ticket | None = None, *, patience: float = PATIENCE) -> str:
+        """Return when one request may be made on `route`, perhaps after a short sleep; gives the bucket's key.
+
+        Raises TurnLater, with a ticket, where the turn is more than `patience` seconds away; Halted.
+        """
+        self.check()
+        key = self.bucket_of(route)
+        slot = ticket.slot if ticket and ticket.bucket == key else None
+        deadline = self._clock.now() + patience
+        while not self._entered(key, lane, ticketed=slot is not None):
+            now, bucket = self._clock.now(), self._known[key]
+            if bucket.kind is Kind.UNSEEN and now < deadline:
+                self._sleep(FIRST_ANSWER_NAP)  # somebody's first request is under way; its answer tells everything
+                self._board_read_at = float("-inf")
+                key = self.bucket_of(route)
+                continue
+            if slot is None or budget.due(bucket, slot) <= now:
+                slot = self.take_slots(key, lane, 1)
+            comes = max(budget.due(bucket, slot), now + SHORTEST_NAP)
+            if comes > deadline:
+                raise TurnLater(Ticket(key, slot), retry_after=comes - now)
+            self._sleep(comes - now)
+        return key
+
+    def _entered(self, key: str, lane: Lane, *, ticketed: bool) -> bool:
+        """Try for a place in the open window, or open the next. Leaves the bucket as it now is in `_known`."""
+        now, known = self._clock.now(), self._known.get(key)
+        full = known is not None and now < known.reopens_at and sum(known.used) >= known.limit
+        if known and not full:
+            entered = self._ledger.enter(key, lane, now=now, ticketed=ticketed)
+            if entered:
+                self._known[key] = entered
+                return True
+        for _ in range(SWAP_TRIES):
+            bucket = self._known[key] = known if full and known else self._ledger.get(key)
+            answer = budget.admit(bucket, lane, now=now, ticketed=ticketed)
+            if answer is None:
+                return False
+            if self._ledger.swap(bucket, answer, alone=True):
+                self._known[key] = answer
+                return True
+        return False
+
+    def bucket_of(self, route: str) -> str:
+        """The key of the bucket that `route` counts against; the route itself until an answer told."""
+        return self._read_board().buckets.get(route, route)
+
+    def backlog(self, route: str, lane: Lane) -> float:
+        """Seconds until a request of `lane` that came now would be made, by what this process knows; 0 if nothing."""
+        bucket = self._known.get(self.bucket_of(route))
+        return budget.backlog(bucket, lane, now=self._clock.now()) if bucket else 0.0
+
+    # --- appointments ---
+
+    def take_slots(self, key: str, lane: Lane, count: int) -> int:
+        """The first of `count` new slots in a row."""
+        bucket = self._known[key]
+        first = budget.earliest_slot(bucket, lane, now=self._clock.now())
+        return self._ledger.take_slots(key, lane, count, at_least=first)
+
+    def tickets(self, route: str, lane: Lane, *, most: int, horizon: float) -> list[tuple[Ticket, float]]:
+        """Up to `most` tickets of `route` that fall due within `horizon` seconds, each with its wait in seconds."""
+        key, now = self.bucket_of(route), self._clock.now()
+        bucket = self._known[key] = self._ledger.get(key)
+        start = max(bucket.tickets[lane], budget.earliest_slot(bucket, lane, now=now))
+        count = sum(budget.due(bucket, start + i) <= now + horizon for i in range(most))
+        if count == 0:
+            return []
+        first = self.take_slots(key, lane, count)
+        return [(Ticket(key, slot), max(0.0, budget.due(bucket, slot) - now)) for slot in range(first, first + count)]
+
+    # --- after an answer ---
+
+    def answered(self, route: str, key: str, name: str | None, seen: Seen | None) -> None:
+        """Learn from an answer. `key` is what `enter` gave, `name` what X-RateLimit-Bucket says, None without it."""
+        name = name if name and seen else GLOBAL_BUCKET
+        self._name(route, name)
+        if seen:
+            self._amend(name, self._known.get(name) if name == key else None, lambda bucket: budget.learn(bucket, seen))
+
+    def limited(self, route: str, name: str, wait: float) -> None:
+        """A 429 of the bucket `name` holds for `wait` seconds."""
+        now = self._clock.now()
+        self._name(route, name)
+        self._amend(name, None, lambda bucket: budget.refused(bucket, now=now, wait=wait))
+
+    def _name(self, route: str, name: str) -> None:
+        if self.bucket_of(route) != name:
+            self._ledger.name_bucket(route, name)
+            self._board_read_at = float("-inf")
+
+    def blocked(self, wait: float, why: str) -> None:
+        """All calls wait that long (a global limit, a ban of the address)."""
+        self._ledger.block(self._clock.now() + wait, why)
+        self._board_read_at = float("-inf")
+
+    def token_refused(self) -> None:
+        """Discord answered 401: no further call with this token, by anybody."""
+        self._ledger.halt(self._token)
+        self._board_read_at = float("-inf")
+
+    def invalid(self) -> None:
+        """Count an answer that counts towards Cloudflare's ban (401, 403, 429 but `shared`)."""
+        if self._ledger.count_invalid(self._clock.now()) >= SAFE_INVALID:
+            self.blocked(INVALID_WINDOW, "too_many_invalid")
+
+    def _amend(self, key: str, known: Bucket | None, change: Callable[[Bucket], Bucket]) -> None:
+        for _ in range(SWAP_TRIES):
+            old = known or self._ledger.get(key)
+            new = change(old)
+            if new is old:
+                return
+            if self._ledger.swap(old, new, alone=False):
+                self._known[key] = new
+                return
+            known = None
+
+    def _read_board(self) -> Noticeboard:
+        if self._clock.now() >= self._board_read_at + NOTICEBOARD_AGE:
+            self._board = self._ledger.noticeboard()
+            self._board_read_at = self._clock.now()
+        return self._board
+
+    def _sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+        self.slept += seconds

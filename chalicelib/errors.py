@@ -1,0 +1,164 @@
+"""Every error Rolecall raises on purpose.
+
+RolecallError
+├── TryAgain(retry_after)        the same call may succeed later
+│   ├── Wait                     nobody's fault: not counted as a failure, repeated for as long as it takes
+│   │   ├── TurnLater(ticket)    our own budget says that this request's turn comes later
+│   │   ├── RateLimited(scope)   Discord said 429 all the same
+│   │   ├── RoleInTheMaking      another worker is creating the role that this job needs
+│   │   └── Halted(reason)       all calls have stopped: token refused, address banned, too many invalid requests
+│   └── Failure                  counted against DISCORD_TASKS_MAX_RETRIES
+│       └── DiscordUnavailable   5xx, time-out, cut connection, an answer that is none
+└── GiveUp                       trying again cannot help
+    ├── Refused(status, code)    Discord's lasting no
+    │   ├── UnknownMember        10007, 10013: they left, or deleted their account
+    │   ├── UnknownRole          10011, 50028: the role is gone, the cached list is stale
+    │   ├── UnknownGuild         10004, 50001: the guild is gone, or the bot is not in it
+    │   ├── NotPermitted         50013, 60003: hierarchy, owner, missing permission, 2FA
+    │   ├── RoleLimit            30005: 250 roles; or Discord's limit on creating them
+    │   └── IntentMissing        listing members needs the privileged GUILD_MEMBERS intent
+    ├── LinkRefused(reason)      a person cannot be linked; one of the closed list of reasons
+    ├── BadMessage               a message that cannot be read
+    └── BadSettings(faults)      settings that are missing or wrong, all in one message
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RolecallError(Exception):
+    """Anything that Rolecall raises on purpose."""
+
+
+# --- TryAgain ----------------------------------------------------------------------------------------------
+
+
+class TryAgain(RolecallError):
+    """The same call may succeed after `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Wait(TryAgain):
+    """Nobody's fault; not a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A place in the queue of one rate-limit bucket: `slot` counts that bucket's requests of all windows."""
+
+    bucket: str
+    slot: int
+
+
+class TurnLater(Wait):
+    """The request's turn comes in `retry_after` seconds; come back with `ticket`."""
+
+    def __init__(self, ticket: Ticket, *, retry_after: float) -> None:
+        super().__init__(f"turn in {retry_after:.1f} s", retry_after=retry_after)
+        self.ticket = ticket
+
+
+class RateLimited(Wait):
+    """Discord answered 429; `scope` is `user`, `global` or `shared`."""
+
+    def __init__(self, *, retry_after: float, scope: str) -> None:
+        super().__init__(f"rate limited ({scope}) for {retry_after:.1f} s", retry_after=retry_after)
+        self.scope = scope
+
+
+class RoleInTheMaking(Wait):
+    """Another worker creates this role just now."""
+
+
+class Halted(Wait):
+    """All calls with this token have stopped. `reason`: `token_refused`, `address_banned`, `too_many_invalid`."""
+
+    def __init__(self, reason: str, *, retry_after: float) -> None:
+        super().__init__(f"all calls stopped: {reason}", retry_after=retry_after)
+        self.reason = reason
+
+
+class Failure(TryAgain):
+    """Counts as one of the tries that DISCORD_TASKS_MAX_RETRIES allows."""
+
+
+class DiscordUnavailable(Failure):
+    """Discord did not answer, or not with an answer."""
+
+
+# --- GiveUp ------------------------------------------------------------------------------------------------
+
+
+class GiveUp(RolecallError):
+    """Trying again cannot help."""
+
+
+class Refused(GiveUp):
+    """Discord's lasting no: HTTP `status` and Discord's JSON error `code` (0 where it gave none)."""
+
+    def __init__(self, *, status: int, code: int, message: str = "") -> None:
+        super().__init__(f"Discord refused: {status}/{code} {message}".rstrip())
+        self.status = status
+        self.code = code
+
+
+class UnknownMember(Refused):
+    """They left the guild, or deleted their account."""
+
+
+class UnknownRole(Refused):
+    """The role is gone."""
+
+
+class UnknownGuild(Refused):
+    """The guild is gone, or the bot is not in it."""
+
+
+class NotPermitted(Refused):
+    """Hierarchy, owner, a missing permission, or two-factor authentication."""
+
+
+class RoleLimit(Refused):
+    """No more roles can be created (now)."""
+
+
+class IntentMissing(Refused):
+    """Listing members needs the privileged GUILD_MEMBERS intent."""
+
+
+class Reason(StrEnum):
+    """Why a person was not linked: the closed list of the contract."""
+
+    BAD_TOKEN = "bad_token"  # noqa: S105 - a reason, not a secret
+    EXPIRED = "expired"
+    BAD_STATE = "bad_state"
+    DENIED = "denied"
+    ALREADY_LINKED = "already_linked"
+    BANNED = "banned"
+    GUILD_LIMIT = "guild_limit"
+    DISCORD_UNAVAILABLE = "discord_unavailable"
+    MISCONFIGURED = "misconfigured"
+
+
+class LinkRefused(GiveUp):
+    """A person cannot be linked. `detail` is for the log, never for the page."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail
+
+
+class BadMessage(GiveUp):
+    """A message that cannot be read; says what is wrong with it, without quoting it."""
+
+
+class BadSettings(GiveUp):
+    """Settings that are missing or wrong; one line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("Settings need attention:\n" + "\n".join(f"- {fault}" for fault in faults))
+        self.faults = faults

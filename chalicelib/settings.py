@@ -1,0 +1,190 @@
+"""Every setting, typed; the only module that reads the environment.
+
+Secrets (`*` in the README's table) come from SSM Parameter Store, `/rolecall/<stage>/<NAME>`; an environment variable
+of the same name wins. Whatever is missing or wrong is reported in one `BadSettings`, a line for each.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from chalicelib.errors import BadSettings
+
+STAGE = "ROLECALL_STAGE"
+SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
+SHORTEST_SECRET = 32  # bytes; RFC 7518, section 3.2: a key of the hash's size or larger
+FetchSecrets = Callable[[list[str]], Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of the README's table. Times are seconds."""
+
+    stage: str
+    app_id: int
+    app_secret: str = field(repr=False)
+    bot_token: str = field(repr=False)
+    callback_url: str
+    guild_id: int
+    guild_name_cache_max_age: int
+    roles_cache_max_age: int
+    sync_names: bool
+    retry_pause: int
+    max_retries: int
+    disable_role_creation: bool
+    reserved_roles: frozenset[str]
+    protected_members: frozenset[int]
+    api_base_url: str
+    oauth_base_url: str
+    oauth_token_url: str
+    timeout_connect: float
+    timeout_read: float
+    auth_site_secret: str = field(repr=False)
+    auth_site_url: str
+    sweep_brake_percent: int
+    audit_days: int
+
+
+# --- how a text becomes a value; each raises ValueError with what is expected ---------------------------------
+
+
+def _snowflake(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**63):
+        raise ValueError("a Discord id: digits only (Discord → right click → Copy ID)")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    known = {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }
+    if text.lower() not in known:
+        raise ValueError("True or False")
+    return known[text.lower()]
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 300:
+        raise ValueError("seconds, more than 0 and at most 300")
+    return value
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or text != text.strip():
+        raise ValueError("a full address such as https://example.org/path")
+    return text
+
+
+def _base_url(text: str) -> str:
+    return _url(text).rstrip("/")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip().casefold() for name in text.split(",") if name.strip())
+
+
+def _snowflakes(text: str) -> frozenset[int]:
+    return frozenset(_snowflake(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _secret(text: str) -> str:
+    if text != text.strip() or not text.isascii():
+        raise ValueError("plain characters without white space around them (copy it again)")
+    return text
+
+
+def _long_secret(text: str) -> str:
+    if len(text.encode()) < SHORTEST_SECRET:
+        raise ValueError(f"at least {SHORTEST_SECRET} bytes (try: openssl rand -hex 32)")
+    return text
+
+
+_REQUIRED = None
+
+# environment name: (field, reader, default as text)
+_TABLE: dict[str, tuple[str, Callable[[str], Any], str | None]] = {
+    "DISCORD_APP_ID": ("app_id", _snowflake, _REQUIRED),
+    "DISCORD_APP_SECRET": ("app_secret", _secret, _REQUIRED),
+    "DISCORD_BOT_TOKEN": ("bot_token", _secret, _REQUIRED),
+    "DISCORD_CALLBACK_URL": ("callback_url", _url, _REQUIRED),
+    "DISCORD_GUILD_ID": ("guild_id", _snowflake, _REQUIRED),
+    "DISCORD_GUILD_NAME_CACHE_MAX_AGE": ("guild_name_cache_max_age", _whole(0, 2_592_000), "86400"),
+    "DISCORD_ROLES_CACHE_MAX_AGE": ("roles_cache_max_age", _whole(0, 2_592_000), "3600"),
+    "DISCORD_SYNC_NAMES": ("sync_names", _flag, "False"),
+    "DISCORD_TASKS_RETRY_PAUSE": ("retry_pause", _whole(0, 43_200), "60"),
+    "DISCORD_TASKS_MAX_RETRIES": ("max_retries", _whole(0, 100), "3"),
+    "DISCORD_DISABLE_ROLE_CREATION": ("disable_role_creation", _flag, "False"),
+    "DISCORD_RESERVED_ROLES": ("reserved_roles", _names, ""),
+    "DISCORD_PROTECTED_MEMBERS": ("protected_members", _snowflakes, ""),
+    "DISCORD_API_BASE_URL": ("api_base_url", _base_url, "https://discord.com/api/v10"),
+    "DISCORD_OAUTH_BASE_URL": ("oauth_base_url", _url, "https://discord.com/oauth2/authorize"),
+    "DISCORD_OAUTH_TOKEN_URL": ("oauth_token_url", _base_url, "https://discord.com/api/oauth2/token"),
+    "DISCORD_API_TIMEOUT_CONNECT": ("timeout_connect", _seconds, "5"),
+    "DISCORD_API_TIMEOUT_READ": ("timeout_read", _seconds, "30"),
+    "AUTH_SITE_SECRET": ("auth_site_secret", _long_secret, _REQUIRED),
+    "AUTH_SITE_URL": ("auth_site_url", lambda text: _url(text) if text else "", ""),
+    "SWEEP_BRAKE_PERCENT": ("sweep_brake_percent", _whole(0, 100), "20"),
+    "AUDIT_DAYS": ("audit_days", _whole(1, 3650), "90"),
+}
+NAMES = tuple(_TABLE)  # every setting's environment variable
+
+
+def stage() -> str:
+    """The stage that this process belongs to; `dev` where nobody said."""
+    return os.environ.get(STAGE) or "dev"
+
+
+def schedule(name: str, default: str) -> str:
+    """A schedule expression (`rate(1 hour)`, `cron(…)`), read when `chalice deploy` imports the app."""
+    return os.environ.get(name) or default
+
+
+def load(fetch_secrets: FetchSecrets, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read every setting. `fetch_secrets` is asked, once, for the secrets that the environment does not hold.
+
+    Raises BadSettings naming every setting that is missing or wrong; never shows a secret's value.
+    """
+    given = {name: environ[name] for name in _TABLE if environ.get(name)}
+    absent = [name for name in SECRETS if name not in given]
+    if absent:
+        given.update(fetch_secrets(absent))
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for name, (attribute, read, default) in _TABLE.items():
+        text = given.get(name, default)
+        if text is None:
+            faults.append(f"{name} is missing")
+            continue
+        try:
+            values[attribute] = read(text)
+        except ValueError as error:
+            faults.append(f"{name} must be {error}")  # its value may be a secret put in the wrong place
+    if faults:
+        raise BadSettings(faults)
+    return Settings(stage=environ.get(STAGE) or "dev", **values)
+
+
+assert {attribute for attribute, _, _ in _TABLE.values()} == {f.name for f in fields(Settings)} - {"stage"}  # noqa: S101

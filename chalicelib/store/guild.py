@@ -1,0 +1,107 @@
+"""What is remembered of the guild: its facts for a while, which role stands for which group for good."""
+
+from dataclasses import asdict
+from typing import Any
+
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+
+from chalicelib.discord.models import Guild, Role
+from chalicelib.store.rows import GuildRow
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+class GuildMemory:
+    """One guild's rows."""
+
+    def __init__(self, guild_id: int) -> None:
+        self._prefix = f"{guild_id}:"
+
+    # --- facts ---
+
+    def facts(self) -> Guild | None:
+        """The guild as it was when last read, however long ago."""
+        row = self._row("facts")
+        return _guild(row.data) if row and row.data else None
+
+    def keep_facts(self, guild: Guild) -> None:
+        """Remember the guild as it was at `guild.read_at`."""
+        self._save("facts", data=_plain(guild), read_at=guild.read_at)
+
+    def drop_facts(self) -> None:
+        """Forget the guild's facts: something showed that they are no longer so."""
+        GuildRow(self._prefix + "facts").delete()
+
+    # --- which role stands for which group ---
+
+    def role_ids(self) -> dict[str, int]:
+        """The role that each group's name was matched to last."""
+        row = self._row("roles")
+        return {name: int(role_id) for name, role_id in (row.data or {}).items()} if row else {}
+
+    def keep_role_ids(self, role_ids: dict[str, int]) -> None:
+        """Remember which role each group's name stands for."""
+        self._save("roles", data={name: str(role_id) for name, role_id in role_ids.items()})
+
+    # --- one at a time ---
+
+    def lock(self, name: str, owner: str, *, now: float, seconds: int) -> bool:
+        """Hold `name` for at most `seconds`; False where somebody else holds it."""
+        row = GuildRow(self._prefix + f"lock:{name}", owner=owner, expires_at=int(now) + seconds)
+        try:
+            row.save(condition=GuildRow.key.does_not_exist() | (GuildRow.expires_at <= int(now)))
+        except PutError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
+    def unlock(self, name: str, owner: str) -> None:
+        """Give `name` back, if `owner` still holds it."""
+        try:
+            GuildRow(self._prefix + f"lock:{name}").delete(condition=GuildRow.owner == owner)
+        except DeleteError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise
+
+    # --- flags ---
+
+    def flag(self, name: str) -> dict[str, Any] | None:
+        """What was noted under `name`."""
+        row = self._row(f"flag:{name}")
+        return dict(row.data or {}) if row else None
+
+    def set_flag(self, name: str, data: dict[str, Any]) -> None:
+        """Note something for good."""
+        self._save(f"flag:{name}", data=data)
+
+    def _row(self, key: str) -> GuildRow | None:
+        try:
+            return GuildRow.get(self._prefix + key, consistent_read=True)
+        except DoesNotExist:
+            return None
+
+    def _save(self, key: str, **columns: Any) -> None:  # noqa: ANN401 - the row's own columns
+        GuildRow(self._prefix + key, **columns).save()
+
+
+def _plain(guild: Guild) -> dict[str, Any]:
+    return {
+        "id": guild.id,
+        "name": guild.name,
+        "owner_id": guild.owner_id,
+        "roles": [asdict(role) for role in guild.roles],
+        "bot_roles": sorted(guild.bot_roles),
+        "read_at": guild.read_at,
+    }
+
+
+def _guild(data: dict[str, Any]) -> Guild:
+    return Guild(
+        id=data["id"],
+        name=data["name"],
+        owner_id=data["owner_id"],
+        roles=tuple(Role(**role) for role in data["roles"]),
+        bot_roles=frozenset(data["bot_roles"]),
+        read_at=data["read_at"],
+    )

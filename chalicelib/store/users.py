@@ -1,0 +1,364 @@
+"""Auth users: what the auth site says they should have, and the Discord account that is linked to each.
+
+An older `changed_at` never overwrites a newer one. Every change of what should be raises `version`; whoever made a
+member so marks that version as synced, and learns at once whether it moved meanwhile.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import DoesNotExist, TransactWriteError, UpdateError
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.discord.models import User as DiscordUser
+from chalicelib.store import audit
+from chalicelib.store.audit import Entry
+from chalicelib.store.rows import AccountRow, UserRow
+
+JOINING = 60  # seconds; longer than API Gateway lets a callback run
+KEPT_WITHOUT_LINK = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
+CONDITION_FAILED = "ConditionalCheckFailedException"
+TRIES = 5  # each failed one means that somebody else changed the same user meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The Discord account of an auth user. Times in epoch seconds.
+
+    Until `joining_until` a callback may be bringing them into the guild: not to be there yet is not to have left.
+    """
+
+    account: DiscordUser
+    activated_at: int
+    joining_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An auth user. `groups` is None where the auth site never stated any, which is not the same as none.
+
+    `groups_at`, `nickname_at`: the auth site's `changed_at` (epoch ms). Other times: epoch seconds.
+    """
+
+    user_id: str
+    version: int = 0
+    groups: tuple[str, ...] | None = None
+    groups_at: int = 0
+    nickname: str | None = None
+    nickname_at: int = 0
+    link: Link | None = None
+    synced_at: int | None = None
+    synced_version: int | None = None
+    last_error: str | None = None
+    deleted_at: float | None = None
+
+    @property
+    def settled(self) -> bool:
+        """The newest version was brought to Discord, without a fault."""
+        return self.synced_version == self.version and self.last_error is None
+
+
+class AccountTaken(Exception):
+    """The Discord account belongs to another auth user."""
+
+
+class DeletedMeanwhile(Exception):
+    """The auth site deleted the user after the attempt to link began."""
+
+
+def get(user_id: str, *, now: float) -> User | None:
+    """The user as stored now (a consistent read), or None where nothing is kept of them."""
+    try:
+        row = UserRow.get(user_id, consistent_read=True)
+    except DoesNotExist:
+        return None
+    return None if _expired(row, now) else _user(row)
+
+
+def owner_of(discord_id: int) -> str | None:
+    """The auth user whom this Discord account belongs to."""
+    try:
+        return AccountRow.get(discord_id, consistent_read=True).user_id
+    except DoesNotExist:
+        return None
+
+
+# --- what the auth site says ----------------------------------------------------------------------------------
+
+
+def tell_groups(user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float) -> User:
+    """Store the groups, unless newer ones are known; the user as they are then."""
+    return _tell(user_id, "groups", list(groups), changed_at, now)
+
+
+def tell_nickname(user_id: str, nickname: str | None, changed_at: int, *, now: float) -> User:
+    """Store the nickname (None: there is none), unless a newer one is known; the user as they are then."""
+    return _tell(user_id, "nickname", nickname, changed_at, now)
+
+
+def _tell(user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float) -> User:
+    column, stamp = getattr(UserRow, name), getattr(UserRow, f"{name}_at")
+    newer = stamp.does_not_exist() | (stamp < changed_at)
+    actions: list[Action] = [
+        column.remove() if value is None else column.set(value),
+        stamp.set(changed_at),
+        UserRow.version.set((UserRow.version | 0) + 1),
+    ]
+    forgotten = UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK)
+    for _ in range(TRIES):
+        row = UserRow(user_id)
+        try:
+            row.update(actions, condition=UserRow.discord_id.exists() & newer)
+            return _user(row)
+        except UpdateError as error:
+            _only_condition(error)
+        user = get(user_id, now=now)
+        if user is None:
+            _drop_expired(user_id, now)
+        elif getattr(user, f"{name}_at") >= changed_at:
+            return user
+        elif user.link:
+            continue
+        try:
+            row.update([*actions, forgotten], condition=UserRow.discord_id.does_not_exist() & newer)
+            return _user(row)
+        except UpdateError as error:
+            _only_condition(error)
+    raise RuntimeError(f"user changed {TRIES} times while being told; SQS will deliver the message again")
+
+
+def mark_deleted(user_id: str, *, now: float) -> None:
+    """Remember, as long as a link token can live, that the auth site deleted this user: no older attempt may link."""
+    UserRow(user_id).update(
+        [
+            UserRow.deleted_at.set(now),
+            UserRow.version.set((UserRow.version | 0) + 1),
+            UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
+        ],
+        condition=UserRow.discord_id.does_not_exist(),
+    )
+
+
+# --- links ------------------------------------------------------------------------------------------------
+
+
+def link(user_id: str, guild_id: int, account: DiscordUser, *, began_at: float, now: float) -> User | None:
+    """Link the account to the user; gives the user as they were before, None where nothing was kept of them.
+
+    `began_at`: when the auth site issued the token. Raises AccountTaken where the account is another user's,
+    DeletedMeanwhile where the auth site deleted the user after `began_at`.
+    """
+    for _ in range(TRIES):
+        before = get(user_id, now=now)
+        if before is None:
+            _drop_expired(user_id, now)
+        elif before.deleted_at is not None and began_at < int(before.deleted_at):
+            raise DeletedMeanwhile
+        if owner_of(account.id) not in (None, user_id):
+            raise AccountTaken
+        if _link(user_id, guild_id, account, before, now):
+            return before
+    raise AccountTaken
+
+
+def _link(user_id: str, guild_id: int, account: DiscordUser, before: User | None, now: float) -> bool:
+    unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
+    old = before.link.account.id if before and before.link else None
+    activated = int(now) if old != account.id or before is None or before.link is None else before.link.activated_at
+    try:
+        with TransactWrite(connection=_connection()) as write:
+            write.save(
+                AccountRow(account.id, user_id=user_id),
+                condition=AccountRow.discord_id.does_not_exist() | (AccountRow.user_id == user_id),
+            )
+            if old is not None and old != account.id:
+                write.delete(AccountRow(old), condition=AccountRow.user_id == user_id)
+            write.update(
+                UserRow(user_id),
+                actions=[
+                    UserRow.version.set((UserRow.version | 0) + 1),
+                    UserRow.guild_id.set(str(guild_id)),
+                    UserRow.discord_id.set(account.id),
+                    UserRow.username.set(account.username),
+                    UserRow.discriminator.set(account.discriminator),
+                    UserRow.activated_at.set(activated),
+                    UserRow.joining_until.set(int(now) + JOINING),
+                    UserRow.last_error.remove(),
+                    UserRow.deleted_at.remove(),
+                    UserRow.expires_at.remove(),
+                ],
+                condition=unchanged,
+            )
+    except TransactWriteError as error:
+        _only_cancelled(error)
+        return False
+    return True
+
+
+def unlink(user_id: str, discord_id: int, *, now: float, deleted: bool = False) -> bool:
+    """Remove the link to that account; False where the user is not linked to it (any more).
+
+    What the auth site said is kept for a while. `deleted`: no attempt that began before may link again.
+    """
+    actions: list[Action] = [
+        UserRow.version.set(UserRow.version + 1),
+        UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
+        *(
+            column.remove()
+            for column in (
+                UserRow.guild_id,
+                UserRow.discord_id,
+                UserRow.username,
+                UserRow.discriminator,
+                UserRow.activated_at,
+                UserRow.joining_until,
+                UserRow.synced_at,
+                UserRow.synced_version,
+                UserRow.last_error,
+            )
+        ),
+    ]
+    if deleted:
+        actions.append(UserRow.deleted_at.set(now))
+    try:
+        with TransactWrite(connection=_connection()) as write:
+            write.update(UserRow(user_id), actions=actions, condition=UserRow.discord_id == discord_id)
+            write.delete(
+                AccountRow(discord_id),
+                condition=AccountRow.discord_id.does_not_exist() | (AccountRow.user_id == user_id),
+            )
+    except TransactWriteError as error:
+        _only_cancelled(error)
+        return False
+    return True
+
+
+def links_after(guild_id: int, after: int, limit: int) -> list[User]:
+    """Up to `limit` linked users of the guild, ascending by Discord id, all above `after`. May lag a moment behind."""
+    return list(_links(guild_id, after, limit))
+
+
+def _links(guild_id: int, after: int, limit: int) -> Iterator[User]:
+    rows = UserRow.links.query(str(guild_id), UserRow.discord_id > after, limit=limit)
+    return (_user(row) for row in rows)
+
+
+# --- what was brought to Discord ------------------------------------------------------------------------------
+
+
+def mark_synced(user: User, *, now: float, error: str | None = None, entry: Entry | None = None) -> bool:
+    """Record that Discord is as `user` says (but for `error`), and the change that was made; one call.
+
+    False where what should be has changed since `user` was read: it must be looked at again. The change is recorded
+    all the same.
+    """
+    actions: list[Action] = [
+        UserRow.synced_at.set(int(now)),
+        UserRow.synced_version.set(user.version),
+        UserRow.joining_until.remove(),
+        UserRow.last_error.remove() if error is None else UserRow.last_error.set(error),
+    ]
+    unmoved = UserRow.version == user.version
+    try:
+        if entry is None:
+            UserRow(user.user_id).update(actions, condition=unmoved)
+            return True
+        with TransactWrite(connection=_connection()) as write:
+            write.update(UserRow(user.user_id), actions=actions, condition=unmoved)
+            write.save(audit.row(entry))
+    except UpdateError as failed:
+        _only_condition(failed)
+    except TransactWriteError as failed:
+        _only_cancelled(failed)
+    else:
+        return True
+    if entry is not None:
+        audit.keep(entry)
+    return False
+
+
+def mark_failed(user: User, error: str) -> bool:
+    """Record why the user could not be synced; False where that is what stands there already, or they were unlinked."""
+    try:
+        UserRow(user.user_id).update(
+            [UserRow.last_error.set(error)],
+            condition=UserRow.discord_id.exists()
+            & (UserRow.last_error.does_not_exist() | (UserRow.last_error != error)),
+        )
+    except UpdateError as failed:
+        _only_condition(failed)
+        return False
+    return True
+
+
+def rename(user: User, account: DiscordUser) -> bool:
+    """Store the account's new username; False where the user is no longer linked to it."""
+    try:
+        UserRow(user.user_id).update(
+            [UserRow.username.set(account.username), UserRow.discriminator.set(account.discriminator)],
+            condition=UserRow.discord_id == account.id,
+        )
+    except UpdateError as failed:
+        _only_condition(failed)
+        return False
+    return True
+
+
+# --- rows and dataclasses ---------------------------------------------------------------------------------------
+
+
+def _user(row: UserRow) -> User:
+    linked = None
+    if row.discord_id is not None:
+        account = DiscordUser(int(row.discord_id), row.username or "", row.discriminator or "")
+        linked = Link(account, int(row.activated_at or 0), float(row.joining_until or 0))
+    user = User(
+        user_id=row.user_id,
+        version=int(row.version or 0),
+        groups=None if row.groups is None else tuple(row.groups),
+        groups_at=int(row.groups_at or 0),
+        nickname=row.nickname,
+        nickname_at=int(row.nickname_at or 0),
+        link=linked,
+        last_error=row.last_error,
+        deleted_at=None if row.deleted_at is None else float(row.deleted_at),
+    )
+    return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _expired(row: UserRow, now: float) -> bool:
+    return row.discord_id is None and row.expires_at is not None and row.expires_at <= now
+
+
+def _drop_expired(user_id: str, now: float) -> None:
+    """Delete a row whose time is over and that DynamoDB has not come round to; what it says must not be mixed in."""
+    stale = (UserRow.groups, UserRow.groups_at, UserRow.nickname, UserRow.nickname_at, UserRow.deleted_at)
+    actions: list[Action] = [column.remove() for column in (*stale, UserRow.expires_at)]
+    try:
+        UserRow(user_id).update(
+            actions, condition=UserRow.discord_id.does_not_exist() & (UserRow.expires_at <= int(now))
+        )
+    except UpdateError as failed:
+        _only_condition(failed)
+
+
+def _connection() -> Connection:
+    return UserRow._get_connection().connection
+
+
+def _only_condition(error: UpdateError) -> None:
+    if error.cause_response_code != CONDITION_FAILED:
+        raise error
+
+
+def _only_cancelled(error: TransactWriteError) -> None:
+    """A condition that failed, or a neighbour's transaction on the same rows: both mean that somebody was faster."""
+    codes = {reason.code for reason in error.cancellation_reasons if reason}
+    if not codes & {"ConditionalCheckFailed", "TransactionConflict"}:
+        raise error

@@ -1,0 +1,128 @@
+"""The guild as workers see it: its facts from Discord, kept for a while; roles created once, however many ask.
+
+One `GuildView` a process. What it was told by the store it believes for half a minute, so that a batch of jobs costs
+one look; what turns out to be stale is read again from Discord at once.
+"""
+
+import uuid
+from dataclasses import replace
+
+from chalicelib import log
+from chalicelib.discord.client import Asking
+from chalicelib.discord.models import Guild, Role
+from chalicelib.errors import DiscordUnavailable, RoleInTheMaking, RoleLimit, UnknownGuild, UnknownMember
+from chalicelib.services import Services
+from chalicelib.syncing.roles import match_roles
+
+BELIEVED = 30.0  # seconds
+MAKING = 90  # seconds that one worker may take to create a role; more than Discord's time-outs together
+ASK_AGAIN = 2.0  # seconds until a role that somebody else is creating should be there
+NO_NEW_ROLES = 3600  # seconds without trying, after Discord said that no more roles can be created
+
+
+class GuildView:
+    """Facts of the guild, and which role stands for which group."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._guild: Guild | None = None
+        self._remembered: dict[str, int] = {}
+        self._looked_at = float("-inf")
+
+    # --- facts ---
+
+    def facts(self, asking: Asking) -> Guild:
+        """The guild, not older than DISCORD_ROLES_CACHE_MAX_AGE."""
+        now = self._services.now()
+        if now - self._looked_at > BELIEVED:
+            self._guild = self._services.memory.facts()
+            self._remembered = self._services.memory.role_ids()
+            self._looked_at = now
+        guild = self._guild
+        if guild is None or now - guild.read_at > self._services.settings.roles_cache_max_age:
+            return self.refresh(asking)
+        return guild
+
+    def refresh(self, asking: Asking, *, bot_roles: frozenset[int] | None = None) -> Guild:
+        """The guild as it is now, read from Discord. `bot_roles` where the caller has read them already."""
+        discord = self._services.discord
+        guild = discord.guild(replace(asking, ticket=None))
+        if bot_roles is None:
+            bot_roles = self._bot_roles(asking)
+        return self._keep(replace(guild, bot_roles=bot_roles))
+
+    def _bot_roles(self, asking: Asking) -> frozenset[int]:
+        discord, asking = self._services.discord, replace(asking, ticket=None)
+        try:
+            try:
+                return discord.member(self._services.settings.app_id, asking).roles
+            except UnknownMember:
+                # Applications older than 2016 have a bot with an id of its own.
+                return discord.member(discord.me(asking).id, asking).roles
+        except UnknownMember as error:
+            raise UnknownGuild(status=error.status, code=error.code, message="the bot is no member") from error
+
+    def _keep(self, guild: Guild) -> Guild:
+        self._services.memory.keep_facts(guild)
+        self._guild = guild
+        return guild
+
+    @property
+    def remembered(self) -> dict[str, int]:
+        """The role that stood for each group when it was last matched."""
+        return self._remembered
+
+    def remember(self, stood_for: dict[str, int]) -> None:
+        """Keep which role stands for which group; a role stands for one group at a time."""
+        if all(self._remembered.get(name) == role_id for name, role_id in stood_for.items()):
+            return
+        taken = set(stood_for.values())
+        known = self._services.memory.role_ids()
+        others = {name: role_id for name, role_id in known.items() if role_id not in taken}
+        self._remembered = others | stood_for
+        self._services.memory.keep_role_ids(self._remembered)
+
+    # --- creating roles ---
+
+    def create_roles(self, names: tuple[str, ...], asking: Asking) -> str | None:
+        """Create the roles that are still missing. A problem's name where Discord allows no more.
+
+        Raises RoleInTheMaking where another worker is at one of them.
+        """
+        now = self._services.now()
+        limit = self._services.memory.flag("no_new_roles")
+        if limit and limit["until"] > now:
+            return "role_limit"
+        for name in names:
+            try:
+                self._create_once(name, replace(asking, ticket=None))
+            except RoleLimit as error:
+                self._services.memory.set_flag("no_new_roles", {"until": now + NO_NEW_ROLES})
+                log.warning("no_more_roles", name=name, code=error.code)
+                return "role_limit"
+        return None
+
+    def _create_once(self, name: str, asking: Asking) -> None:
+        memory, owner = self._services.memory, uuid.uuid4().hex
+        if not memory.lock(f"role:{name}", owner, now=self._services.now(), seconds=MAKING):
+            raise RoleInTheMaking(f"the role {name!r} is being created", retry_after=ASK_AGAIN)
+        try:
+            self._create_if_missing(name, asking)
+        except DiscordUnavailable:
+            # Whether it was created is not known; nobody else may try before that can be seen. The lock expires.
+            raise
+        except BaseException:
+            memory.unlock(f"role:{name}", owner)
+            raise
+        memory.unlock(f"role:{name}", owner)
+
+    def _create_if_missing(self, name: str, asking: Asking) -> None:
+        bot_roles = self._guild.bot_roles if self._guild else None
+        guild = self.refresh(asking, bot_roles=bot_roles)
+        match = match_roles([name], guild, self._services.settings.reserved_roles)
+        if not match.missing:
+            return
+        role: Role = self._services.discord.create_role(name, asking)
+        log.info("role_created", role_id=role.id, name=name)
+        self._services.metrics.count("RolesCreated")
+        self._keep(replace(guild, roles=(*guild.roles, role)))

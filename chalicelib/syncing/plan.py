@@ -1,0 +1,109 @@
+"""What must change for a member to be as the auth site wants. Pure: decides, does nothing."""
+
+from dataclasses import dataclass, field
+
+from chalicelib.discord.models import Guild, Member
+from chalicelib.syncing.jobs import Parts
+from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
+
+LONGEST_NICK = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
+NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of a member ranked above the bot
+ROLE_OUT_OF_REACH = "role_out_of_reach"  # a role of a group's name is managed, or not below the bot's
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator allows. `reserved` is in lower case (casefold)."""
+
+    sync_names: bool = False
+    create_roles: bool = True
+    reserved: frozenset[str] = frozenset()
+    protected: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the auth site wants. `groups` None: it never said. `nickname` None: none, or never said."""
+
+    groups: tuple[str, ...] | None = None
+    nickname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The difference between a member as they are and as they should be. Falsy where there is none.
+
+    `create` are names of roles that must be created first, to be given as well. `unknown` are ids that the member
+    holds and the guild's list lacks: the list is stale, or the role is gone. `stood_for`: which role stands for which
+    group, to be remembered. `problem` cannot be cured by trying again.
+    """
+
+    give: frozenset[int] = frozenset()
+    take: frozenset[int] = frozenset()
+    nickname: str | None = None
+    create: tuple[str, ...] = ()
+    unknown: frozenset[int] = frozenset()
+    stood_for: dict[str, int] = field(default_factory=dict)
+    problem: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.give or self.take or self.nickname is not None or self.create)
+
+    @property
+    def only_role(self) -> tuple[int, bool] | None:
+        """The one role that differs, and whether it is given, where nothing else differs: one exact request."""
+        if self.nickname is not None or len(self.give) + len(self.take) != 1:
+            return None
+        return next(((role, True) for role in self.give), None) or next((role, False) for role in self.take)
+
+    def roles_after(self, member: Member) -> frozenset[int]:
+        """All roles of the member once this is done."""
+        return (member.roles - self.unknown - self.take) | self.give
+
+
+def plan_change(
+    member: Member,
+    desired: Desired,
+    guild: Guild,
+    rules: Rules,
+    *,
+    parts: Parts = Parts.ALL,
+    remembered: dict[str, int] | None = None,
+) -> Change:
+    """What must change for `member` to be as `desired`; roles the guild keeps for itself are never touched."""
+    if member.id in rules.protected:
+        return Change()
+    nickname, problem = None, None
+    if Parts.NICKNAME in parts and rules.sync_names:
+        nickname, problem = _plan_nickname(member, desired, guild)
+    unknown = frozenset(role_id for role_id in member.roles if role_id not in guild.by_id)
+    if desired.groups is None or Parts.GROUPS not in parts:
+        return Change(nickname=nickname, unknown=unknown, problem=problem)
+    match = match_roles(wanted_names(desired.groups), guild, rules.reserved, remembered)
+    wanted = frozenset(match.ids.values())
+    held = frozenset(
+        role_id for role_id in member.roles - unknown if is_ours(guild.by_id[role_id], guild, rules.reserved)
+    )
+    return Change(
+        give=wanted - member.roles,
+        take=held - wanted,
+        nickname=nickname,
+        create=match.missing if rules.create_roles else (),
+        unknown=unknown,
+        stood_for=match.ids,
+        problem=ROLE_OUT_OF_REACH if match.out_of_reach else problem,
+    )
+
+
+def nickname_of(name: str | None) -> str | None:
+    """A name as Discord stores it: trimmed, inner white space squeezed, 32 characters; None where nothing is left."""
+    return " ".join((name or "").split())[:LONGEST_NICK].strip() or None
+
+
+def _plan_nickname(member: Member, desired: Desired, guild: Guild) -> tuple[str | None, str | None]:
+    wanted = nickname_of(desired.nickname)
+    if wanted is None or wanted == nickname_of(member.nick):
+        return None, None
+    if member.id == guild.owner_id or guild.rank(member.roles) >= guild.bot_rank:
+        return None, NICKNAME_NOT_PERMITTED
+    return wanted, None
