@@ -4,7 +4,8 @@
 
 Standard input is the rope: while its other end is open, the command runs. When it closes, because the other side let
 go, was killed or crashed, every process of the command's group is killed and FOLDER, its temporary files, removed.
-Ends with the command's exit code if that ends first. Needs only the standard library, so it starts at once.
+A command that ends by itself leaves its exit code in FOLDER/ended, for as long as the rope holds.
+Needs only the standard library, so it starts at once.
 """
 
 import contextlib
@@ -16,33 +17,34 @@ import sys
 import threading
 from pathlib import Path
 
-STOPPED = 143  # what a shell reports of a command that SIGTERM ended
 
-
-def main(folder: Path, command: list[str]) -> int:
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(signum, lambda *_: sys.exit(STOPPED))
+def main(folder: Path, command: list[str]) -> None:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    threading.Thread(target=_note_end, args=(child, folder / "ended"), daemon=True).start()
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, lambda *_: sys.exit())
     try:
-        threading.Thread(target=_end_with_rope, args=(child,), daemon=True).start()
-        return child.wait()
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
     finally:
-        _kill_group(child)
+        if child.returncode is None:
+            _kill_group(child.pid)
         child.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end_with_rope(child: subprocess.Popen[bytes]) -> None:
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    _kill_group(child)
+def _note_end(child: subprocess.Popen[bytes], note: Path) -> None:
+    code = child.wait()
+    _kill_group(child.pid)  # what the command left behind; later the number may be somebody else's
+    with contextlib.suppress(FileNotFoundError):  # the folder is gone when the rope was let go first
+        note.write_text(str(code))
 
 
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill the command and what it started. Nothing is asked to finish: nothing here is worth saving."""
+def _kill_group(group: int) -> None:
+    """Nothing here is worth saving, so nobody is asked to finish."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
+        os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -60,14 +61,12 @@ def build(stage: str, *, import_environment: Mapping[str, str], source: Path = R
 
 
 def _sources(source: Path) -> list[Path]:
-    return sorted(
-        [
-            source / "app.py",
-            source / "requirements.txt",
-            *source.glob("chalicelib/**/*.py"),
-            *source.glob(".chalice/*.json"),
-        ]
-    )
+    return [
+        source / "app.py",
+        source / "requirements.txt",
+        *(path for path in source.glob("chalicelib/**/*") if path.is_file() and "__pycache__" not in path.parts),
+        *source.glob(".chalice/*.json"),
+    ]
 
 
 def _for_stage(files: Mapping[str, bytes], stage: str) -> dict[str, bytes]:
@@ -120,7 +119,8 @@ def _build_into(package: Path, files: Mapping[str, bytes], stage: str, environme
     _take_over_requirements(project, deployments)
     out = package.with_name(f"{package.name}.new")
     shutil.rmtree(out, ignore_errors=True)
-    _run_chalice(["package", "--stage", stage, "--template-format", "json", str(out)], project, environment)
+    options = ["--stage", stage, "--template-format", "json", "--merge-template", ".chalice/package-merge.json"]
+    _run_chalice(["package", *options, str(out)], project, environment)
     out.rename(package)
     newest = max(deployments.glob("*.zip"), key=lambda path: path.stat().st_mtime)
     for path in deployments.glob("*.zip"):
@@ -151,7 +151,7 @@ def _take_over_requirements(project: Path, deployments: Path) -> None:
 
 def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, str]) -> None:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DISCORD_"))}
-    done = subprocess.run(
+    chalice = subprocess.Popen(
         [sys.executable, "-c", "from chalice.cli import main; main()", *arguments],
         cwd=project,
         env={
@@ -160,12 +160,18 @@ def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, 
             "AWS_DEFAULT_REGION": REGION,
             "PYTHONDONTWRITEBYTECODE": "1",  # __pycache__ would be zipped
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    if done.returncode:
-        raise CannotStart(f"chalice {arguments[0]} failed:\n{done.stdout}{done.stderr}".rstrip())
+    try:
+        said, _ = chalice.communicate()
+    except BaseException:
+        os.killpg(chalice.pid, signal.SIGKILL)  # pip too
+        raise
+    if chalice.returncode:
+        raise CannotStart(f"chalice {arguments[0]} failed:\n{said}".rstrip())
 
 
 def _forget_old_packages() -> None:

@@ -38,7 +38,7 @@ class Process:
 
     @property
     def running(self) -> bool:
-        return self._keeper.poll() is None
+        return self._keeper.poll() is None and not (self._folder / "ended").exists()
 
     def wait_until(self, ready: Callable[[], bool], *, within: float, what: str) -> None:
         """Return once `ready()` is true; raise CannotStart if the command ends or `within` seconds pass first."""

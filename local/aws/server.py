@@ -1,6 +1,7 @@
 """ministack, the AWS emulator, as a process of its own on a port of its own."""
 
 import os
+import subprocess
 import tempfile
 import urllib.request
 from pathlib import Path
@@ -43,6 +44,12 @@ class Server:
 
     def log_end(self) -> str:
         return self._process.last_lines()
+
+    def workers(self, function: str) -> list[int]:
+        """The ids of the processes in which the Lambda `function` runs; ministack names their folders after it."""
+        listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)  # noqa: S607
+        place = f"{self.folder}/ministack-lambda-{function}-"
+        return [int(line.split()[0]) for line in listed.stdout.splitlines() if place in line and "_worker.py" in line]
 
     def stop(self) -> None:
         self._process.stop()

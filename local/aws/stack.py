@@ -81,6 +81,13 @@ class LocalAws:
             raise FunctionFailed(f"{function}: {body}")
         return body
 
+    def workers(self, function: str) -> list[int]:
+        """The ids of the processes that run app.py's `function` now: one for each invocation that ran at the same time.
+
+        They wait for their next event; one that is killed in the middle of an event fails that invocation.
+        """
+        return self.server.workers(self.functions[function])
+
 
 class FunctionFailed(Exception):
     """An invoked function raised, ran out of time or died; carries its answer as text."""

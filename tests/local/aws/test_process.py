@@ -1,0 +1,88 @@
+"""Nothing that was started may outlive the one who started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.aws.process import CannotStart, Process, free_port
+
+A_FAMILY = "sleep 60 & echo $! > {pids}; echo $$ >> {pids}; sleep 60"  # a parent and its child
+
+
+def started(folder: Path, pids: Path, script: str = A_FAMILY) -> Process:
+    folder.mkdir()
+    return Process(
+        ["sh", "-c", script.format(pids=pids)],
+        environment={"PATH": os.environ["PATH"]},
+        folder=folder,
+        log=folder / "log",
+    )
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end, "waited 10 s in vain"
+        time.sleep(0.02)
+
+
+def read_pids(path: Path) -> list[int]:
+    wait_until(lambda: path.exists() and len(path.read_text().split()) == 2)
+    return [int(pid) for pid in path.read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(shown.strip()) and not shown.startswith("Z")
+
+
+def test_stopping_ends_the_command_its_children_and_its_folder(tmp_path: Path) -> None:
+    process = started(tmp_path / "own", tmp_path / "pids")
+    family = read_pids(tmp_path / "pids")
+    assert all(map(alive, family))
+    process.stop()
+    wait_until(lambda: not any(map(alive, family)))
+    assert not (tmp_path / "own").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
+def test_the_command_ends_when_the_one_who_started_it_is(tmp_path: Path, how: signal.Signals) -> None:
+    starter = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from pathlib import Path; from tests.local.aws.test_process import started;"
+            "started(Path(sys.argv[1]), Path(sys.argv[2])); time.sleep(60)",
+            str(tmp_path / "own"),
+            str(tmp_path / "pids"),
+        ]
+    )
+    family = read_pids(tmp_path / "pids")
+    starter.send_signal(how)
+    starter.wait()
+    wait_until(lambda: not any(map(alive, family)))
+    wait_until(lambda: not (tmp_path / "own").exists())
+
+
+def test_what_ends_by_itself_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
+    process = started(tmp_path / "own", tmp_path / "pids", script="echo no room >&2; sleep 0.2; exit 3")
+    with pytest.raises(CannotStart, match="(?s)ended by itself.*no room"):
+        process.wait_until(lambda: False, within=10, what="The thing")
+    process.stop()
+
+
+def test_what_never_gets_ready_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
+    process = started(tmp_path / "own", tmp_path / "pids", script="echo still loading; sleep 60")
+    with pytest.raises(CannotStart, match="(?s)not ready.*still loading"):
+        process.wait_until(lambda: False, within=0.5, what="The thing")
+    process.stop()
+
+
+def test_a_free_port_can_be_listened_on() -> None:
+    assert 1024 <= free_port() <= 65535
