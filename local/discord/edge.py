@@ -11,12 +11,13 @@ from .limiter import cloudflare_429
 from .messages import Answer, Request, blocked_by_cloudflare
 from .world import World
 
+BROWSERS_OWN = "/api/oauth2/authorize"
 USER_AGENT = re.compile(r"DiscordBot \([^,()]+, ?[^()]+\).*")
 
 
 def stopped(world: World, request: Request, now: float) -> Answer | None:
     """The answer of a request that does not get as far as Discord; None lets it pass."""
-    if not request.path.startswith("/api/"):
+    if not request.path.startswith("/api/") or request.path == BROWSERS_OWN:
         return None
     if world.journal.invalid_lately(now) >= world.config.invalid_request_limit:
         return cloudflare_429()
