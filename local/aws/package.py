@@ -27,10 +27,10 @@ from chalice.utils import UI, OSUtils
 from local.aws.process import CannotStart
 from local.aws.server import REGION, ROOT
 
-BUILD = ROOT / ".build"
 KEPT = 4  # packages; older ones are removed
 MODEL_STAGE = "dev"  # whose configuration and policies a stage gets that config.json does not name
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+REQUIREMENTS_MISSING = "Could not install dependencies"  # Chalice says so and goes on without them
 
 Json = dict[str, Any]
 
@@ -51,12 +51,13 @@ def build(stage: str, *, import_environment: Mapping[str, str], source: Path = R
     """
     files = {path.relative_to(source).as_posix(): path.read_bytes() for path in _sources(source)}
     files = _for_stage(files, stage)
-    package = BUILD / "package" / _digest(files, import_environment)
-    with _alone():
+    folder = source / ".build"
+    package = folder / "package" / _digest(files, import_environment)
+    with _alone(folder):
         if not package.exists():
-            _build_into(package, files, stage, import_environment)
+            _build_into(package, folder / "project", files, stage, import_environment)
         os.utime(package)
-        _forget_old_packages()
+        _forget_old_packages(package.parent)
     return Package(package / "deployment.zip", json.loads((package / "sam.json").read_text()))
 
 
@@ -96,16 +97,17 @@ def _digest(files: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """One packaging at a time on this machine: they share a folder."""
-    BUILD.mkdir(exist_ok=True)
-    with (BUILD / "lock").open("w") as lock:
+def _alone(folder: Path) -> Iterator[None]:
+    """One packaging at a time in this folder."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _build_into(package: Path, files: Mapping[str, bytes], stage: str, environment: Mapping[str, str]) -> None:
-    project = BUILD / "project"
+def _build_into(
+    package: Path, project: Path, files: Mapping[str, bytes], stage: str, environment: Mapping[str, str]
+) -> None:
     deployments = project / ".chalice" / "deployments"
     for path in project.glob("*"):
         if path.name != ".chalice":
@@ -152,7 +154,7 @@ def _take_over_requirements(project: Path, deployments: Path) -> None:
 def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, str]) -> None:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DISCORD_"))}
     chalice = subprocess.Popen(
-        [sys.executable, "-c", "from chalice.cli import main; main()", *arguments],
+        [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())", *arguments],
         cwd=project,
         env={
             **inherited,
@@ -170,11 +172,11 @@ def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, 
     except BaseException:
         os.killpg(chalice.pid, signal.SIGKILL)  # pip too
         raise
-    if chalice.returncode:
+    if chalice.returncode or REQUIREMENTS_MISSING in said:
         raise CannotStart(f"chalice {arguments[0]} failed:\n{said}".rstrip())
 
 
-def _forget_old_packages() -> None:
-    packages = sorted((BUILD / "package").iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+def _forget_old_packages(folder: Path) -> None:
+    packages = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in packages[KEPT:]:
         shutil.rmtree(path)

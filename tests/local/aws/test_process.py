@@ -38,7 +38,8 @@ def read_pids(path: Path) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    asked = ["ps", "-o", "stat=", "-p", str(pid)]
+    shown = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603 - fixed words, a number
     return bool(shown.strip()) and not shown.startswith("Z")
 
 
@@ -51,18 +52,19 @@ def test_stopping_ends_the_command_its_children_and_its_folder(tmp_path: Path) -
     assert not (tmp_path / "own").exists()
 
 
+STARTER = """
+import sys, time
+from pathlib import Path
+from tests.local.aws.test_process import started
+started(Path(sys.argv[1]), Path(sys.argv[2]))
+time.sleep(60)
+"""
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
 def test_the_command_ends_when_the_one_who_started_it_is(tmp_path: Path, how: signal.Signals) -> None:
-    starter = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys, time; from pathlib import Path; from tests.local.aws.test_process import started;"
-            "started(Path(sys.argv[1]), Path(sys.argv[2])); time.sleep(60)",
-            str(tmp_path / "own"),
-            str(tmp_path / "pids"),
-        ]
-    )
+    command = [sys.executable, "-c", STARTER, str(tmp_path / "own"), str(tmp_path / "pids")]
+    starter = subprocess.Popen(command)  # noqa: S603 - this file's own text
     family = read_pids(tmp_path / "pids")
     starter.send_signal(how)
     starter.wait()
@@ -72,14 +74,14 @@ def test_the_command_ends_when_the_one_who_started_it_is(tmp_path: Path, how: si
 
 def test_what_ends_by_itself_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
     process = started(tmp_path / "own", tmp_path / "pids", script="echo no room >&2; sleep 0.2; exit 3")
-    with pytest.raises(CannotStart, match="(?s)ended by itself.*no room"):
+    with pytest.raises(CannotStart, match=r"(?s)ended by itself.*no room"):
         process.wait_until(lambda: False, within=10, what="The thing")
     process.stop()
 
 
 def test_what_never_gets_ready_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
     process = started(tmp_path / "own", tmp_path / "pids", script="echo still loading; sleep 60")
-    with pytest.raises(CannotStart, match="(?s)not ready.*still loading"):
+    with pytest.raises(CannotStart, match=r"(?s)not ready.*still loading"):
         process.wait_until(lambda: False, within=0.5, what="The thing")
     process.stop()
 

@@ -1,0 +1,219 @@
+"""What AWS is told: the data stack, the functions' configuration and their permissions."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cfnlint  # type: ignore[import-untyped] # it ships none
+import pytest
+from cfnlint.decode import decode  # type: ignore[import-untyped] # it ships none
+from chalice.config import Config
+from chalice.constants import DEFAULT_HANDLER_NAME
+
+FOLDER = Path(__file__).parents[1] / ".chalice"
+STAGES = ("dev", "prod")
+FUNCTIONS = (
+    DEFAULT_HANDLER_NAME,
+    "sync_jobs",
+    "sync_bulk",
+    "update_all",
+    "update_all_groups",
+    "update_all_nicknames",
+    "update_all_usernames",
+    "update_all_on_schedule",
+    "update_all_usernames_on_schedule",
+)
+QUEUES = ("jobs", "bulk", "dead-letters", "notices")
+TABLES = ("users", "accounts", "attempts", "guild", "budgets", "sweeps", "audit")
+Json = dict[str, Any]
+
+
+def read(name: str) -> Json:
+    content: Json = json.loads((FOLDER / name).read_text())
+    return content
+
+
+def data_stack() -> Json:
+    template, _ = decode(str(FOLDER / "data-stack.yaml"))
+    plain: Json = json.loads(json.dumps(template))
+    return plain
+
+
+def resources(kind: str) -> dict[str, Json]:
+    return {name: made for name, made in data_stack()["Resources"].items() if made["Type"] == kind}
+
+
+def function_config(stage: str, function: str) -> Any:
+    whole = Config(chalice_stage=stage, config_from_disk=read("config.json"))
+    return whole.scope(stage, function)
+
+
+def policy(stage: str, function: str) -> Json:
+    return read(function_config(stage, function).iam_policy_file)
+
+
+# --- the data stack ----------------------------------------------------------------------------------------------
+
+
+def test_cfn_lint_finds_nothing_in_the_data_stack() -> None:
+    found = cfnlint.lint_file(FOLDER / "data-stack.yaml")
+    assert [str(fault) for fault in found] == []
+
+
+def test_every_table_and_queue_is_there_under_its_name() -> None:
+    tables = {made["Properties"]["TableName"]["Fn::Sub"] for made in resources("AWS::DynamoDB::Table").values()}
+    queues = {made["Properties"]["QueueName"]["Fn::Sub"] for made in resources("AWS::SQS::Queue").values()}
+    assert tables == {f"rolecall-${{Stage}}-{name}" for name in TABLES}
+    assert queues == {f"rolecall-${{Stage}}-{name}" for name in QUEUES}
+
+
+@pytest.mark.parametrize("name", resources("AWS::DynamoDB::Table"))
+def test_a_table_outlives_its_stack_and_in_prod_refuses_deletion(name: str) -> None:
+    table = resources("AWS::DynamoDB::Table")[name]
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert table["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["Protected", True, False]}
+    assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@pytest.mark.parametrize("name", ["UsersTable", "AccountsTable"])
+def test_links_can_be_restored_to_any_moment(name: str) -> None:
+    recovery = resources("AWS::DynamoDB::Table")[name]["Properties"]["PointInTimeRecoverySpecification"]
+    assert recovery == {"PointInTimeRecoveryEnabled": {"Fn::If": ["Protected", True, False]}}
+
+
+def test_prod_is_protected_unless_somebody_says_otherwise() -> None:
+    stack = data_stack()
+    assert stack["Parameters"]["Protection"]["Default"] == "stage"
+    by_choice, by_stage = stack["Conditions"]["Protected"]["Fn::Or"]
+    assert by_choice == {"Fn::Equals": [{"Ref": "Protection"}, "on"]}
+    assert {"Fn::Equals": [{"Ref": "Stage"}, "prod"]} in by_stage["Fn::And"]
+
+
+@pytest.mark.parametrize("name", resources("AWS::SQS::Queue"))
+def test_a_queue_keeps_messages_for_14_days_and_encrypts_them(name: str) -> None:
+    queue = resources("AWS::SQS::Queue")[name]["Properties"]
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("name", ["JobsQueue", "BulkQueue"])
+def test_a_job_is_tried_five_times_and_then_kept_among_the_dead_letters(name: str) -> None:
+    redrive = resources("AWS::SQS::Queue")[name]["Properties"]["RedrivePolicy"]
+    assert redrive == {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLettersQueue", "Arn"]}, "maxReceiveCount": 5}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("queue", "function"), [("JobsQueue", "sync_jobs"), ("BulkQueue", "sync_bulk")])
+def test_a_taken_job_stays_invisible_for_six_times_its_workers_timeout(stage: str, queue: str, function: str) -> None:
+    stack = data_stack()
+    assert stack["Resources"][queue]["Properties"]["VisibilityTimeout"] == {"Ref": "VisibilityTimeout"}
+    assert stack["Parameters"]["VisibilityTimeout"]["Default"] >= 6 * function_config(stage, function).lambda_timeout
+
+
+def test_every_queue_refuses_unencrypted_connections() -> None:
+    refused = [
+        queue["Ref"]
+        for made in resources("AWS::SQS::QueuePolicy").values()
+        if made["Properties"]["PolicyDocument"]["Statement"][0]["Effect"] == "Deny"
+        for queue in made["Properties"]["Queues"]
+    ]
+    assert sorted(refused) == sorted(resources("AWS::SQS::Queue"))
+
+
+def test_the_auth_site_may_send_jobs_and_read_notices_and_nothing_else() -> None:
+    allowed = {
+        made["Properties"]["Queues"][0]["Ref"]: set(statement["Fn::If"][1]["Action"])
+        for made in resources("AWS::SQS::QueuePolicy").values()
+        for statement in made["Properties"]["PolicyDocument"]["Statement"]
+        if "Fn::If" in statement
+    }
+    assert allowed == {
+        "JobsQueue": {"sqs:SendMessage", "sqs:GetQueueUrl"},
+        "NoticesQueue": {
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+        },
+    }
+
+
+# --- the functions -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_memory_time_logs_and_permissions_of_its_own(stage: str, function: str) -> None:
+    config = function_config(stage, function)
+    assert config.lambda_memory_size == 512
+    assert config.lambda_timeout == (29 if function == DEFAULT_HANDLER_NAME else 60)
+    assert config.log_retention_in_days
+    assert config.autogen_policy is False
+    assert policy(stage, function)["Statement"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_on_arm_and_knows_its_name(stage: str) -> None:
+    config = function_config(stage, "update_all")
+    assert config.lambda_architecture == "arm64"
+    assert config.environment_variables["ROLECALL_STAGE"] == stage
+
+
+def test_no_secret_has_a_place_in_the_configuration() -> None:
+    assert not re.search("SECRET|TOKEN", (FOLDER / "config.json").read_text())
+
+
+def test_both_stages_differ_in_their_name_and_how_long_logs_are_kept_only() -> None:
+    stages = read("config.json")["stages"]
+    for stage in STAGES:
+        del stages[stage]["log_retention_in_days"]
+    assert json.dumps(stages["dev"]).replace("dev", "prod") == json.dumps(stages["prod"])
+    for path in FOLDER.glob("policy-dev-*.json"):
+        prod = FOLDER / path.name.replace("-dev-", "-prod-")
+        assert path.read_text().replace("rolecall-dev", "rolecall-prod").replace("/dev/", "/prod/") == prod.read_text()
+
+
+# --- permissions -------------------------------------------------------------------------------------------------
+
+POLICIES = sorted(FOLDER.glob("policy-*.json"))
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_policy_names_actions_one_by_one_and_only_its_own_stages_resources(path: Path) -> None:
+    stage = path.name.split("-")[1]
+    for statement in read(path.name)["Statement"]:
+        assert not [action for action in statement["Action"] if "*" in action], statement["Sid"]
+        for resource in statement["Resource"]:
+            own = f"rolecall-{stage}-" in resource or f"/rolecall/{stage}/" in resource
+            by_condition = f"/rolecall/{stage}/" in json.dumps(statement.get("Condition"))
+            assert own or by_condition, (statement["Sid"], resource)
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_policy_belongs_to_a_function(path: Path) -> None:
+    used = {function_config(stage, function).iam_policy_file for stage in STAGES for function in FUNCTIONS}
+    assert path.name in used
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_write_its_own_log(function: str) -> None:
+    group = f"log-group:/aws/lambda/rolecall-prod-{function}:*"
+    assert any(
+        resource.endswith(group)
+        for statement in policy("prod", function)["Statement"]
+        for resource in statement["Resource"]
+    )
+
+
+@pytest.mark.parametrize(("function", "queue"), [("sync_jobs", "jobs"), ("sync_bulk", "bulk")])
+def test_a_worker_takes_messages_from_its_own_queue_only(function: str, queue: str) -> None:
+    taking = [s for s in policy("prod", function)["Statement"] if "sqs:ReceiveMessage" in s["Action"]]
+    assert [s["Resource"] for s in taking] == [[f"arn:*:sqs:*:*:rolecall-prod-{queue}"]]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_packaged_function_bears_the_name_that_its_policy_and_alarms_know(function: str) -> None:
+    merged = read("package-merge.json")["Resources"]
+    names = {made["Properties"].get("FunctionName", {}).get("Fn::Sub") for made in merged.values()}
+    assert f"${{AWS::StackName}}-{function}" in names
