@@ -47,7 +47,7 @@ class Server:
 
     def workers(self, function: str) -> list[int]:
         """The ids of the processes in which the Lambda `function` runs; ministack names their folders after it."""
-        listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)  # noqa: S607
+        listed = subprocess.run(["ps", "-eww", "-o", "pid=,args="], capture_output=True, text=True, check=True)  # noqa: S607
         place = f"{self.folder}/ministack-lambda-{function}-"
         return [int(line.split()[0]) for line in listed.stdout.splitlines() if place in line and "_worker.py" in line]
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class LocalAws:
 
     server: Server
     stage: str
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(repr=False)
     """Every setting as the functions have it, secrets too."""
     jobs_queue_url: str
     bulk_queue_url: str
