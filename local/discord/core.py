@@ -85,7 +85,7 @@ class Discord:
 
     def _stopped(self, request: Request, fault: Fault | None, now: float) -> Answer | None:
         """The answer of a request that does not get as far as what serves it."""
-        if fault is not None and (fault.kind != "rate_limit" or fault.scope == "global"):
+        if fault is not None and fault.kind != "rate_limit":
             answer = instead(fault, {}, scale=self._world.switches.scale)
             if answer is not None:
                 return answer

@@ -125,6 +125,7 @@ def test_a_shared_429_is_no_invalid_request(backstage: "Backstage", session: req
     backstage.inject(Fault(kind="rate_limit", scope="global", retry_after=3))
     said = rename(session, alice)
     assert (said.headers["X-RateLimit-Global"], said.json()["global"]) == ("true", True)
+    assert [entry.scope for entry in backstage.received()] == ["shared", "global"]
     assert backstage.counts().invalid == 1
 
 
