@@ -1,6 +1,7 @@
 """ministack, the AWS emulator, as a process of its own on a port of its own."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import urllib.request
@@ -13,6 +14,7 @@ PYTHON = ROOT / ".venv" / "aws" / "bin" / "python"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+ROOM = 4 * 2**30  # bytes; some 60 MB for each process of a function
 SLOWEST_START = 30.0  # seconds; about two on an idle machine
 
 
@@ -24,7 +26,7 @@ class Server:
             raise CannotStart("The local AWS is not installed (.venv/aws is missing): run make setup")
         self.port = port or free_port()
         self.endpoint_url = f"http://{HOST}:{self.port}"
-        self.folder = Path(tempfile.mkdtemp(prefix="rolecall-aws-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="rolecall-aws-", dir=_roomy_memory()))
         self.log = self.folder / "ministack.log"
         self._process = Process(
             [str(PYTHON), "-m", "ministack"],
@@ -60,6 +62,17 @@ class Server:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+
+def _roomy_memory() -> Path | None:
+    """The machine's file system in memory, if it has one with room enough.
+
+    Each process of a function unpacks its own copy of the package, thousands of files: on a disk that takes most of a
+    cold start.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - the folder made in it has a name of its own
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    return memory if roomy else None
 
 
 def _environment(folder: Path, port: int, *, enforce_iam: bool) -> dict[str, str]:
