@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local.aws import CannotStart, LocalAws, local_aws
 from local.aws import environment as env
-from local.aws.process import Process, free_port
+from local.aws.process import Process, port_to_use
 from local.aws.server import ROOT
 from local.aws.stack import Tell, api_url_at
 
@@ -65,13 +65,13 @@ def everything(
     Settings are taken from `environ`; what is required and missing is made up. With `discord_url` another Discord is
     used and none is started. Raises CannotStart.
     """
-    aws_port = aws_port or free_port()
+    aws_port = port_to_use(aws_port)
     given = env.chosen(environ)
     with ExitStack() as running:
         discord = None
         if discord_url is None:
             tell("Starting the local Discord")
-            port = discord_port or free_port()
+            port = port_to_use(discord_port)
             settings = env.complete(given, api_url=api_url_at(aws_port))
             discord = running.enter_context(_local_discord(settings, port))
             discord_url = f"http://127.0.0.1:{port}"

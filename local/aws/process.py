@@ -64,9 +64,13 @@ class Process:
             self._keeper.wait()
 
 
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on right now."""
+def port_to_use(wanted: int | None) -> int:
+    """`wanted`, or a port of the loopback interface that is free right now. Raises CannotStart if `wanted` is taken."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was used a minute ago will do
+        try:
+            probe.bind(("127.0.0.1", wanted or 0))
+        except (OSError, OverflowError) as error:
+            raise CannotStart(f"Port {wanted} cannot be used: {error}") from error
         port: int = probe.getsockname()[1]
         return port

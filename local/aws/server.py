@@ -7,7 +7,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from local.aws.process import CannotStart, Process, free_port
+from local.aws.process import CannotStart, Process, port_to_use
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv" / "aws" / "bin" / "python"
@@ -24,7 +24,7 @@ class Server:
     def __init__(self, *, port: int | None = None, enforce_iam: bool = False) -> None:
         if not PYTHON.exists():
             raise CannotStart("The local AWS is not installed (.venv/aws is missing): run make setup")
-        self.port = port or free_port()
+        self.port = port_to_use(port)
         self.endpoint_url = f"http://{HOST}:{self.port}"
         self.folder = Path(tempfile.mkdtemp(prefix="rolecall-aws-", dir=_roomy_memory()))
         self.log = self.folder / "ministack.log"

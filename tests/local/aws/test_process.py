@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.aws.process import CannotStart, Process, free_port
+from local.aws.process import CannotStart, Process, port_to_use
 
 A_FAMILY = "sleep 60 & echo $! > {pids}; echo $$ >> {pids}; sleep 60"  # a parent and its child
 
@@ -86,5 +87,13 @@ def test_what_never_gets_ready_is_an_error_that_shows_its_last_words(tmp_path: P
     process.stop()
 
 
-def test_a_free_port_can_be_listened_on() -> None:
-    assert 1024 <= free_port() <= 65535
+def test_a_port_is_found_where_none_is_wanted() -> None:
+    assert 1024 <= port_to_use(None) <= 65535
+
+
+def test_a_port_that_somebody_listens_on_is_refused() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(CannotStart, match="Port"):
+            port_to_use(listener.getsockname()[1])

@@ -7,7 +7,6 @@ import pytest
 
 from chalicelib import settings
 from local.aws import LocalAws
-from local.aws.process import free_port
 from local.aws.server import Server
 
 pytestmark = pytest.mark.stack
@@ -72,7 +71,7 @@ def test_the_processes_of_a_function_can_be_found(aws: LocalAws) -> None:
 
 
 def test_a_stopped_server_leaves_its_port_and_its_folder() -> None:
-    server = Server(port=free_port())
+    server = Server()
     assert server.running
     server.stop()
     assert not server.running
