@@ -1,5 +1,4 @@
-"""The local Discord as a `requests` transport: the same client code, no sockets, and waiting that may be
-virtual.
+"""The local Discord as a `requests` transport: the same client code, no sockets, and waiting that may be virtual.
 
     session = requests.Session()
     session.mount("https://discord.com", DiscordAdapter(discord))
@@ -23,9 +22,7 @@ from .messages import Answer, Request
 
 
 class DiscordAdapter(BaseAdapter):
-    """Calls `discord` in this process. `sleep` passes the seconds that an answer takes: a simulation's clock,
-    for instance.
-    """
+    """Calls `discord` in this process. `sleep` passes the seconds that an answer takes: on a simulated clock, say."""
 
     def __init__(self, discord: Discord, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()

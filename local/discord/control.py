@@ -24,9 +24,7 @@ __all__ = ("Control", "Counts", "Fault", "Member", "Person", "Received", "Role",
 
 
 class Control:
-    """Drives the local Discord at `url`; through `session`, where one is given (with a `DiscordAdapter`,
-    say).
-    """
+    """Drives the local Discord at `url`; through `session`, where one is given (with a `DiscordAdapter`, say)."""
 
     def __init__(self, url: str, session: requests.Session | None = None) -> None:
         self.url = url.rstrip("/")
@@ -53,8 +51,9 @@ class Control:
         discriminator: str = "0",
         guild_count: int | None = None,
     ) -> Person:
-        """Somebody signs up at Discord; from then on they can be chosen on the authorise page. 200 guilds are
-        the most that anybody can be in.
+        """Somebody signs up at Discord; from then on they can be chosen on the authorise page.
+
+        Nobody can be in more than 200 guilds: who has that `guild_count` cannot join.
         """
         said = {
             "username": username,
@@ -82,8 +81,7 @@ class Control:
         self._call("DELETE", "authorisations", who=who)
 
     def consent(self, authorise_url: str, who: str, *, agree: bool = True) -> str:
-        """Click Authorise (or Cancel) on the page at `authorise_url` as this person; where the browser is
-        sent then.
+        """Click Authorise (or Cancel) on the page at `authorise_url` as this person; where the browser is sent then.
 
         Raises:
             ValueError: the page does not offer the choice; its text says why.
@@ -157,9 +155,7 @@ class Control:
         tags: dict[str, Any] | None = None,
         permissions: int = 0,
     ) -> Role:
-        """A moderator makes a role (just above @everyone, or at `position`), or an integration a managed
-        one.
-        """
+        """A moderator makes a role (just above @everyone, or at `position`), or an integration a managed one."""
         said = {
             "name": name,
             "position": position,
@@ -208,9 +204,10 @@ class Control:
         return switches
 
     def turn(self, **wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - each switch has a type of its own
-        """Turn switches: `app_secret, bot_token, redirect_uris, member_intent, user_agent_check, rate_limits,
-        latency, scale, requires_2fa, owner, guild_name, bot_in_guild, bot_permissions, bot_position`; how
-        they stand afterwards.
+        """Turn switches; how all of them stand afterwards.
+
+        `app_secret, bot_token, redirect_uris, member_intent, user_agent_check, rate_limits, latency, scale, requires_2fa,
+        owner, guild_name, bot_in_guild, bot_permissions, bot_position`
         """
         switches: dict[str, Any] = self._call("PATCH", "switches", wanted)
         return switches
@@ -234,9 +231,7 @@ class Control:
     # What was received.
 
     def received(self, *, after: int = 0, route: str | None = None) -> list[Received]:
-        """The requests numbered above `after`, oldest first; of one route, if it is named (`GET
-        /guilds/{guild_id}`).
-        """
+        """The requests numbered above `after`, oldest first; of one `route` (`GET /guilds/{guild_id}`), if it is named."""
         named = {} if route is None else {"route": route}
         return [Received(**entry) for entry in self._call("GET", "requests", after=str(after), **named)]
 

@@ -1,5 +1,6 @@
-"""`/control/…`: the backstage over HTTP, in JSON. Who is meant stands in the query (`?who=`, `?which=`), the
-rest in the body.
+"""`/control/…`: the backstage over HTTP, in JSON.
+
+Who or which is meant stands in the query (`?who=`, `?which=`), the rest in the body.
 
     GET    /control/state                                  the guild
     GET    /control/people       POST, PATCH, DELETE       people; DELETE deletes the account

@@ -52,8 +52,10 @@ class Discord:
         self._token = token
 
     def handle(self, request: Request) -> Answer:
-        """Answer one request. `Answer.delay` and `Answer.cut` say how the answer travels; the caller sees to
-        that, so that nobody waits inside the lock.
+        """Answer one request.
+
+        `Answer.delay` and `Answer.cut` say how the answer travels; the caller sees to that, so that nobody waits inside
+        the lock.
         """
         with self._world.lock:
             if request.path.startswith("/control/"):

@@ -1,5 +1,4 @@
-"""What Cloudflare does in front of the API: it bans an address for too many invalid requests, and refuses
-unknown clients.
+"""What Cloudflare does in front of the API: it bans who sends too many invalid requests, and refuses unknown clients.
 
 https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit
 https://discord.com/developers/docs/reference#user-agent

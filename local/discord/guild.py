@@ -1,84 +1,34 @@
-"""The guild: simcord's backend, with what the rest of this package needs beside it.
+"""The guild: simcord's model of it, with what the routes and the backstage ask of it.
 
-simcord (MIT) keeps users, members, roles, bans and the audit log, and knows Discord's rules of permission and
-hierarchy. Added here: the order of members by id (a page of a guild of 100,000 must not sort it), role tags,
-ids from our own clock, accounts that were deleted, how many guilds a person is in, and no gateway: events
-have no listener and would only use memory.
+simcord (MIT) knows Discord's rules of permission and hierarchy; `store` keeps its data. Added here: role tags, accounts
+that were deleted, how many guilds a person is in, two-factor authentication.
 """
 
 import re
-from bisect import bisect_right, insort
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any
 
-from simcord._clock import Clock
-from simcord.backend import Backend
 from simcord.backend.errors import BackendError
 from simcord.backend.models import AuditLogEntry, Member, Role, User
 from simcord.backend.models import Guild as SimGuild
 
 from . import messages
 from .config import ADMINISTRATOR, MANAGE_GUILD, Config
+from .store import Store
 
 ELEVATED = frozenset({"kick_members", "ban_members", "manage_guild", "manage_roles"})
 """Permissions that two-factor authentication guards, of those used here."""
-
-FIRST_MOMENT = 1_767_225_600.0  # 2026-01-01; ids from a clock that starts at zero would be no snowflakes
 
 USUAL_GUILD_COUNT = 3
 MAX_GUILD_COUNT = 200
 
 
-class _OurClock(Clock):
-    """simcord's clock, told the time by us."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        super().__init__()
-        self._now = now
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(max(self._now(), FIRST_MOMENT), UTC)
-
-
-class _Store(Backend):
-    """simcord's backend without a gateway, and with the members' ids in ascending order."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.member_ids: dict[int, list[int]] = {}
-        super().__init__(clock=clock)
-
-    def emit(self, event: str, payload: Mapping[str, Any]) -> None:
-        """Nobody listens."""
-
-    def add_member(
-        self,
-        guild_id: int,
-        user_id: int,
-        *,
-        roles: Iterable[int] = (),
-        nick: str | None = None,
-        avatar: str | None = None,
-        announce: bool = False,
-    ) -> Member:
-        ids = self.member_ids.setdefault(guild_id, [])
-        if user_id not in self.get_guild(guild_id).members:
-            insort(ids, user_id)
-        return super().add_member(guild_id, user_id, roles=roles, nick=nick, avatar=avatar, announce=announce)
-
-    def remove_member(self, guild_id: int, user_id: int) -> None:
-        super().remove_member(guild_id, user_id)
-        ids = self.member_ids[guild_id]
-        del ids[bisect_right(ids, user_id) - 1]
-
-
 class GuildModel:
-    """One guild with its bot, and all people known to Discord. Ids are integers here and strings on the
-    wire.
-    """
+    """One guild with its bot, and all people known to Discord. Ids are integers here, on the wire they are strings."""
 
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        self.store = _Store(_OurClock(clock))
+        self.store = Store(clock)
         self.id = int(config.guild_id)
         self.bot_id = int(config.app_id)
         self.role_limit = config.role_limit
@@ -212,9 +162,7 @@ class GuildModel:
             self.store.require_hierarchy(self.id, self.bot_id, user_id)
 
     def require_assignable(self, role: Role) -> None:
-        """The bot may give and take this role: not a managed one, and below the bot's highest (50013
-        otherwise).
-        """
+        """The bot may give and take this role: not a managed one, and below the bot's highest (50013 otherwise)."""
         if role.managed:
             raise messages.missing_permissions()
         with simcord_errors():

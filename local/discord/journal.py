@@ -18,9 +18,7 @@ INVALID_WINDOW = 600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and how it ended. `fault` is the kind of the injected fault that struck it; `scope` that of
-    a 429.
-    """
+    """One request and how it ended. `fault` is the kind of the injected fault that struck it; `scope` that of a 429."""
 
     number: int
     at: float

@@ -37,9 +37,7 @@ OBSERVED: dict[str, Limit] = {
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the limits say of one request: the headers that any answer to it bears, and the refusal if there
-    is one.
-    """
+    """What the limits say of one request: the headers that any answer to it bears, and the refusal if there is one."""
 
     headers: dict[str, str]
     refusal: Answer | None = None
@@ -60,9 +58,7 @@ class Limiter:
         self._global.clear()
 
     def rule(self, route: str, major: str, caller: str, *, now: float, scale: float, look: bool = False) -> Ruling:
-        """Let a request by `caller` to `route` pass, or refuse it. With `look` it takes no place in any
-        bucket.
-        """
+        """Let a request by `caller` to `route` pass, or refuse it. With `look` it takes no place in any bucket."""
         if scale != self._scale:
             self._scale = scale
             self.reset()
@@ -117,8 +113,10 @@ def too_many(
     headers: dict[str, str] | None = None,
     code: int = 0,
 ) -> Answer:
-    """A 429 of Discord's own. `Retry-After` counts whole seconds, as Discord's does (of the scaled clock, if
-    it is scaled); `retry_after` in the body is exact to the millisecond.
+    """A 429 of Discord's own.
+
+    `Retry-After` counts whole seconds, as Discord's does (of the scaled clock, if it is scaled); `retry_after` in the body
+    is exact to the millisecond.
     """
     whole = math.ceil(retry_after * scale - 1e-6) / scale
     said = dict(headers or {})

@@ -2,10 +2,9 @@
 
 Two kinds of bucket, which Discord's headers do not tell apart (discord-api-docs#7680):
 
-- *Sliding* (leaky), most routes. Each request fills the bucket by one, and it drains evenly. `reset_after` is
-the time
-  until it is quite empty again, `retry_after` the time until one more request fits. As one number: the moment
-  at which it is empty (the generic cell rate algorithm).
+- *Sliding* (leaky), most routes. Each request fills the bucket by one, and it drains evenly. `reset_after` is the time
+  until it is quite empty again, `retry_after` the time until one more request fits. As one number: the moment at which
+  it is empty (the generic cell rate algorithm).
 - *Fixed*: the first request opens a window; when it ends, all of it is there again.
 
 And the global limit: never more than so many in any stretch of its window.
@@ -105,9 +104,7 @@ class FixedBucket:
 
 
 class RollingBucket:
-    """Never more than `requests` in any stretch of `window` seconds: the strictest reading of the global
-    limit.
-    """
+    """Never more than `requests` in any stretch of `window` seconds: the strictest reading of the global limit."""
 
     def __init__(self, requests: int, window: float) -> None:
         self._requests = requests

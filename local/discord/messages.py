@@ -1,6 +1,6 @@
 """A request, an answer, and the errors of Discord's API.
 
-DiscordError(status, code, message, errors) becomes an answer in one place, `core`. Sources: Discord's table
+DiscordError(status, code, message, errors) becomes an answer in `core` and `api.pipeline`. Sources: Discord's table
 of JSON error codes; the HTTP statuses as reported in public issues, since Discord's documentation does not
 list them.
 """
@@ -37,9 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer, and how it travels: after `delay` seconds, or not at all (`cut`: the connection
-    ends).
-    """
+    """One HTTP answer, and how it travels: after `delay` seconds, or not at all (`cut`: the connection ends)."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)

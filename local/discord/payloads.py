@@ -1,6 +1,4 @@
-"""Discord's wire form of what the guild holds. Every field that Discord's OpenAPI description (v10) requires
-is there.
-"""
+"""Discord's wire form of what the guild holds, with every field that its OpenAPI description (v10) requires."""
 
 from typing import Any
 
@@ -160,9 +158,7 @@ def audit_entry_payload(entry: AuditLogEntry) -> dict[str, Any]:
 def application_payload(
     guild: GuildModel, *, name: str, redirect_uris: tuple[str, ...], member_intent: bool
 ) -> dict[str, Any]:
-    """The application as its own bot sees it; the flags tell whether the member intent is on (bits 14 and
-    15).
-    """
+    """The application as its own bot sees it; the flags tell whether the member intent is on (bits 14 and 15)."""
     flags = MEMBER_INTENT_FLAG if member_intent else 0
     return {
         "id": str(guild.bot_id),

@@ -1,6 +1,4 @@
-"""What the control API shows of the guild and of what was received: plain dataclasses, the same on both of
-its ends.
-"""
+"""What the control API shows of the guild and of what was received: plain dataclasses, the same on both of its ends."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,9 +85,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class RouteCount:
-    """What one route saw. `rate_limited` are 429s by the limits, `injected` the requests that a fault
-    struck.
-    """
+    """What one route saw. `rate_limited` are 429s by the limits, `injected` the requests that a fault struck."""
 
     requests: int
     statuses: dict[str, int]
@@ -100,9 +96,7 @@ class RouteCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Since the requests were last cleared; `invalid_lately` counts the last ten minutes (of Discord's limit
-    of 10,000).
-    """
+    """Counted since the requests were last cleared, but for `invalid_lately`: in the last ten minutes."""
 
     requests: int
     rate_limited: int

@@ -47,8 +47,9 @@ def get_member(call: Call) -> Answer:
 
 @routes.add("PUT", "/guilds/{guild_id}/members/{user_id}")
 def join(call: Call) -> Answer:
-    """Add a person with their own access token: 201 and the member, with roles and nickname as sent; or 204
-    for one who is there already, and then roles and nickname are *not* applied.
+    """Add a person with their own access token: 201 and the member, with roles and nickname as sent.
+
+    204 for one who is there already, and then roles and nickname are *not* applied.
     """
     guild = call.guild
     user_id = call.id("user_id")
@@ -80,9 +81,7 @@ def join(call: Call) -> Answer:
 
 @routes.add("PATCH", "/guilds/{guild_id}/members/{user_id}")
 def change_member(call: Call) -> Answer:
-    """Set nickname and the whole list of roles. Everything is checked first: a PATCH that is refused changes
-    nothing.
-    """
+    """Set nickname and the whole list of roles. All is checked first: a PATCH that is refused changes nothing."""
     guild = call.guild
     reason = forms.audit_reason(call.request)
     body = forms.json_object(call.request)

@@ -1,5 +1,4 @@
-"""`/oauth2/authorize`: the page on which a person agrees or not.
-https://discord.com/developers/docs/topics/oauth2
+"""`/oauth2/authorize`: the page on which a person agrees or not. https://discord.com/developers/docs/topics/oauth2
 
 Here the person also says who they are, since nobody signs in to a local Discord; a cookie remembers it, so
 that `prompt=none` can skip the page for somebody who has authorised the same scopes before.
