@@ -206,8 +206,8 @@ class Control:
     def turn(self, **wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - each switch has a type of its own
         """Turn switches; how all of them stand afterwards.
 
-        `app_secret, bot_token, redirect_uris, member_intent, user_agent_check, rate_limits, latency, scale, requires_2fa,
-        owner, guild_name, bot_in_guild, bot_permissions, bot_position`
+        `app_secret, bot_token, redirect_uris, member_intent, user_agent_check, rate_limits, latency, scale,
+        requires_2fa, owner, guild_name, bot_in_guild, bot_permissions, bot_position`
         """
         switches: dict[str, Any] = self._call("PATCH", "switches", wanted)
         return switches
@@ -231,7 +231,7 @@ class Control:
     # What was received.
 
     def received(self, *, after: int = 0, route: str | None = None) -> list[Received]:
-        """The requests numbered above `after`, oldest first; of one `route` (`GET /guilds/{guild_id}`), if it is named."""
+        """The requests numbered above `after`, oldest first; of one route (`GET /guilds/{guild_id}`), if named."""
         named = {} if route is None else {"route": route}
         return [Received(**entry) for entry in self._call("GET", "requests", after=str(after), **named)]
 

@@ -76,7 +76,7 @@ class Instruments(Lookup):
 
     @locked
     def received(self, *, after: int = 0, route: str | None = None) -> list[Received]:
-        """The requests numbered above `after`, oldest first; of one `route` (`GET /guilds/{guild_id}`), if it is named."""
+        """The requests numbered above `after`, oldest first; of one route (`GET /guilds/{guild_id}`), if named."""
         return [
             _received(entry) for entry in self.world.journal if entry.number > after and route in (None, entry.route)
         ]

@@ -115,8 +115,8 @@ def too_many(
 ) -> Answer:
     """A 429 of Discord's own.
 
-    `Retry-After` counts whole seconds, as Discord's does (of the scaled clock, if it is scaled); `retry_after` in the body
-    is exact to the millisecond.
+    `Retry-After` counts whole seconds, as Discord's does (of the scaled clock, if it is scaled); `retry_after` in the
+    body is exact to the millisecond.
     """
     whole = math.ceil(retry_after * scale - 1e-6) / scale
     said = dict(headers or {})

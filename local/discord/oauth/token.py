@@ -1,4 +1,4 @@
-"""`/oauth2/token` and `/oauth2/token/revoke`: form-encoded; the application says who it is by HTTP Basic or in the form.
+"""`/oauth2/token` and `/oauth2/token/revoke`: form-encoded; the application is known by HTTP Basic or by the form.
 
 These send no rate-limit headers (a public issue says so, and discord-api-docs says nothing else).
 https://discord.com/developers/docs/topics/oauth2#authorization-code-grant
