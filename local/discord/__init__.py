@@ -1,8 +1,8 @@
 """A Discord on this machine: one guild, one application and its bot, over HTTP or in process.
 
 It answers as Discord's API v10 does, as far as Rolecall uses it: OAuth2 with a page to click, members, roles, error
-codes, hierarchy, rate limits. The guild and its rules are simcord's; what simcord lacks (an HTTP server, OAuth2, joining
-by PUT, rate limits, faults on demand) is here. Where to find what:
+codes, hierarchy, rate limits. The guild and its rules are simcord's; what simcord lacks (an HTTP server, OAuth2,
+joining by PUT, rate limits, faults on demand) is here. Where to find what:
 
     config       the settings it starts with, and the switches that can be turned while it runs
     core         Discord: `handle(Request) -> Answer`, no sockets, no wall clock; everything else hangs on it
@@ -10,7 +10,7 @@ by PUT, rate limits, faults on demand) is here. Where to find what:
     edge         what Cloudflare does in front of the API
     api/         the API: `pipeline` leads a request through its checks to a route of the other modules
     oauth/       the authorise page, codes, tokens
-    guild        the guild and its rules (simcord, kept in `store`); payloads: its wire form; forms: what was sent, checked
+    guild        the guild and its rules (simcord, kept in `store`); payloads: its wire form; forms: checks of what came
     limits       the arithmetic of rate limits, pure; limiter: which request falls under which limit
     faults       what goes wrong on demand
     journal      every request received, and counts
