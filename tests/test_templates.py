@@ -111,31 +111,41 @@ def test_a_taken_job_stays_invisible_for_six_times_its_workers_timeout(stage: st
     assert stack["Parameters"]["VisibilityTimeout"]["Default"] >= 6 * function_config(stage, function).lambda_timeout
 
 
+def queue_statements() -> list[tuple[list[str], str | None, Json]]:
+    """Of every statement about queues: which queues, under which condition, and what it says."""
+    found = []
+    for made in resources("AWS::SQS::QueuePolicy").values():
+        queues = [queue["Ref"] for queue in made["Properties"]["Queues"]]
+        for statement in made["Properties"]["PolicyDocument"]["Statement"]:
+            condition, said, _ = statement.get("Fn::If", [made.get("Condition"), statement, None])
+            found.append((queues, condition, said))
+    return found
+
+
 def test_every_queue_refuses_unencrypted_connections() -> None:
-    refused = [
-        queue["Ref"]
-        for made in resources("AWS::SQS::QueuePolicy").values()
-        if made["Properties"]["PolicyDocument"]["Statement"][0]["Effect"] == "Deny"
-        for queue in made["Properties"]["Queues"]
+    refusing = [
+        queue
+        for queues, condition, said in queue_statements()
+        if condition == "PlainDenied"
+        and (said["Effect"], said["Principal"], said["Action"]) == ("Deny", "*", "sqs:*")
+        and said["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for queue in queues
     ]
-    assert sorted(refused) == sorted(resources("AWS::SQS::Queue"))
+    assert sorted(refusing) == sorted(resources("AWS::SQS::Queue"))
+    assert data_stack()["Parameters"]["PlainConnections"]["Default"] == "denied"
 
 
 def test_the_auth_site_may_send_jobs_and_read_notices_and_nothing_else() -> None:
     allowed = {
-        made["Properties"]["Queues"][0]["Ref"]: set(statement["Fn::If"][1]["Action"])
-        for made in resources("AWS::SQS::QueuePolicy").values()
-        for statement in made["Properties"]["PolicyDocument"]["Statement"]
-        if "Fn::If" in statement
+        (*queues, condition, str(said["Principal"])): set(said["Action"])
+        for queues, condition, said in queue_statements()
+        if said["Effect"] == "Allow"
     }
+    auth_site = ("AuthSiteNamed", str({"AWS": {"Ref": "AuthSitePrincipal"}}))
+    read = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
     assert allowed == {
-        "JobsQueue": {"sqs:SendMessage", "sqs:GetQueueUrl"},
-        "NoticesQueue": {
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:GetQueueUrl",
-        },
+        ("JobsQueue", *auth_site): {"sqs:SendMessage", "sqs:GetQueueUrl"},
+        ("NoticesQueue", *auth_site): read,
     }
 
 

@@ -100,28 +100,37 @@ def local_aws(
     stage: str = "local",
     port: int | None = None,
     visibility_timeout: int | None = None,
+    enforce_iam: bool = False,
     source: Path = ROOT,
     tell: Tell = lambda _: None,
 ) -> Iterator[LocalAws]:
     """Start an empty local AWS, put Rolecall into it, and remove all of it at the end.
 
     `environment` holds settings by their environment variable's name; what is required and missing is made up. Secrets
-    go to SSM, the rest to the functions. `visibility_timeout` (seconds) is that of the jobs and bulk queues. `source`
-    is the folder of app.py. `tell` hears what is being done.
+    go to SSM, the rest to the functions. `visibility_timeout` (seconds) is that of the jobs and bulk queues. With
+    `enforce_iam` the functions may do only what their policies allow. `source` is the folder of app.py. `tell` hears
+    what is being done.
     """
     given = dict(environment or {})
     at_import = {settings.STAGE: stage} | {name: given.pop(name) for name in env.READ_AT_IMPORT if name in given}
     tell("Packaging the functions (some seconds whenever the requirements change)")
     packaged = package.build(stage, import_environment=at_import, source=source)
     tell("Starting the local AWS")
-    server = Server(port=port)
+    server = Server(port=port, enforce_iam=enforce_iam)
     try:
         session = _session()
         api_url = api_url_at(server.port)
         all_settings = env.complete(given, api_url=api_url)
         cloudformation = _client(session, server, "cloudformation")
         tell("Creating tables and queues")
-        queues = _create_data_stack(cloudformation, source, stage, visibility_timeout)
+        queues = _create_data_stack(
+            cloudformation,
+            source,
+            Stage=stage,
+            VisibilityTimeout=visibility_timeout,
+            # The emulator speaks HTTP, and enforces queue policies together with everybody else's.
+            PlainConnections="allowed" if enforce_iam else None,
+        )
         _store_secrets(_client(session, server, "ssm"), stage, all_settings)
         tell("Creating the functions")
         open_settings = {name: value for name, value in all_settings.items() if name not in settings.SECRETS}
@@ -163,15 +172,11 @@ def _client(session: boto3.Session, server: Server, service: str) -> AwsClient:
     return session.client(service, endpoint_url=server.endpoint_url, config=config)  # type: ignore[call-overload]
 
 
-def _create_data_stack(
-    cloudformation: AwsClient, source: Path, stage: str, visibility_timeout: int | None
-) -> dict[str, str]:
-    template = (source / ".chalice" / "data-stack.yaml").read_text()
-    parameters = {"Stage": stage, "VisibilityTimeout": visibility_timeout}
-    name = f"rolecall-{stage}-data"
+def _create_data_stack(cloudformation: AwsClient, source: Path, **parameters: str | int | None) -> dict[str, str]:
+    name = f"rolecall-{parameters['Stage']}-data"
     cloudformation.create_stack(
         StackName=name,
-        TemplateBody=template,
+        TemplateBody=(source / ".chalice" / "data-stack.yaml").read_text(),
         Parameters=[
             {"ParameterKey": key, "ParameterValue": str(value)}
             for key, value in parameters.items()
