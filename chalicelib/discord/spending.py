@@ -19,6 +19,7 @@ NOTICEBOARD_AGE = 5.0  # seconds that a process believes what it read of halts a
 SAFE_INVALID = 5000  # invalid requests in ten minutes after which work pauses; Cloudflare bans an address at 10,000
 INVALID_WINDOW = 600  # seconds
 SWAP_TRIES = 5  # each failed one means that another worker got ahead, so work was done
+FIRST_FEW = 3  # requests that tell how large a bucket is, before many are planned on it
 FIRST_ANSWER_NAP = 0.2  # seconds
 SHORTEST_NAP = 0.01  # seconds
 BAN_PAUSE = 900.0  # seconds without any call after Cloudflare's page
@@ -146,10 +147,16 @@ class Spending:
         """The key of the bucket that `route` counts against; the route itself until an answer told."""
         return self._read_board().buckets.get(route, route)
 
-    def backlog(self, route: str, lane: Lane) -> float:
-        """Seconds until a request of `lane` that came now would be made, by what this process knows; 0 if nothing."""
-        bucket = self._known.get(self.bucket_of(route))
-        return budget.backlog(bucket, lane, now=self._clock.now()) if bucket else 0.0
+    def reserve(self, route: str, lane: Lane) -> None:
+        """Raise TurnLater where a request on `route` would have to wait long, by what this process knows of it."""
+        key = self.bucket_of(route)
+        bucket = self._known.get(key)
+        if bucket is None or budget.backlog(bucket, lane, now=self._clock.now()) <= PATIENCE:
+            return
+        bucket = self._known[key] = self._ledger.get(key)
+        if budget.backlog(bucket, lane, now=self._clock.now()) > PATIENCE:
+            slot = self.take_slots(key, lane, 1)
+            raise TurnLater(Ticket(key, slot), retry_after=max(0.0, budget.due(bucket, slot) - self._clock.now()))
 
     # --- appointments ---
 
@@ -159,16 +166,30 @@ class Spending:
         first = budget.earliest_slot(bucket, lane, now=self._clock.now())
         return self._ledger.take_slots(key, lane, count, at_least=first)
 
-    def tickets(self, route: str, lane: Lane, *, most: int, horizon: float) -> list[tuple[Ticket, float]]:
-        """Up to `most` tickets of `route` that fall due within `horizon` seconds, each with its wait in seconds."""
-        key, now = self.bucket_of(route), self._clock.now()
+    def forecast(self, route: str, lane: Lane, *, most: int, horizon: float) -> int:
+        """How many of up to `most` requests on `route` would have their turn within `horizon` seconds."""
+        now, key = self._clock.now(), self.bucket_of(route)
         bucket = self._known[key] = self._ledger.get(key)
+        if bucket.kind in (Kind.UNSEEN, Kind.UNKNOWN):
+            return min(most, FIRST_FEW)
         start = max(bucket.tickets[lane], budget.earliest_slot(bucket, lane, now=now))
-        count = sum(budget.due(bucket, start + i) <= now + horizon for i in range(most))
+        return sum(budget.due(bucket, slot) <= now + horizon for slot in range(start, start + most))
+
+    def seconds_each(self, route: str) -> float:
+        """Seconds that each request on `route` takes where there are many; 0 where nobody knows yet."""
+        bucket = self._known.get(self.bucket_of(route))
+        if bucket is None or bucket.kind in (Kind.UNSEEN, Kind.UNKNOWN):
+            return 0.0
+        return bucket.period / bucket.limit
+
+    def tickets(self, route: str, lane: Lane, count: int) -> list[tuple[Ticket, float]]:
+        """`count` tickets for requests on `route`, each with the time (epoch s) at which to come."""
         if count == 0:
             return []
+        key = self.bucket_of(route)
         first = self.take_slots(key, lane, count)
-        return [(Ticket(key, slot), max(0.0, budget.due(bucket, slot) - now)) for slot in range(first, first + count)]
+        bucket = self._known[key]
+        return [(Ticket(key, slot), budget.due(bucket, slot)) for slot in range(first, first + count)]
 
     # --- after an answer ---
 

@@ -129,16 +129,24 @@ def _tell(user_id: str, name: str, value: list[str] | str | None, changed_at: in
     raise RuntimeError(f"user changed {TRIES} times while being told; SQS will deliver the message again")
 
 
-def mark_deleted(user_id: str, *, now: float) -> None:
-    """Remember, as long as a link token can live, that the auth site deleted this user: no older attempt may link."""
-    UserRow(user_id).update(
-        [
-            UserRow.deleted_at.set(now),
-            UserRow.version.set((UserRow.version | 0) + 1),
-            UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
-        ],
-        condition=UserRow.discord_id.does_not_exist(),
-    )
+def mark_deleted(user_id: str, *, now: float) -> bool:
+    """Remember, as long as a link token can live, that the auth site deleted this user: no older attempt may link.
+
+    False where the user has a link (by now).
+    """
+    try:
+        UserRow(user_id).update(
+            [
+                UserRow.deleted_at.set(now),
+                UserRow.version.set((UserRow.version | 0) + 1),
+                UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
+            ],
+            condition=UserRow.discord_id.does_not_exist(),
+        )
+    except UpdateError as error:
+        _only_condition(error)
+        return False
+    return True
 
 
 # --- links ------------------------------------------------------------------------------------------------
@@ -235,14 +243,10 @@ def unlink(user_id: str, discord_id: int, *, now: float, deleted: bool = False) 
     return True
 
 
-def links_after(guild_id: int, after: int, limit: int) -> list[User]:
-    """Up to `limit` linked users of the guild, ascending by Discord id, all above `after`. May lag a moment behind."""
-    return list(_links(guild_id, after, limit))
-
-
-def _links(guild_id: int, after: int, limit: int) -> Iterator[User]:
-    rows = UserRow.links.query(str(guild_id), UserRow.discord_id > after, limit=limit)
-    return (_user(row) for row in rows)
+def links_between(guild_id: int, after: int, upto: int, *, most: int | None = None) -> Iterator[User]:
+    """The guild's linked users, ascending by Discord id, above `after`, up to `upto`. May lag a moment behind."""
+    span = UserRow.discord_id.between(after + 1, upto)
+    return (_user(row) for row in UserRow.links.query(str(guild_id), span, limit=most))
 
 
 # --- what was brought to Discord ------------------------------------------------------------------------------

@@ -74,6 +74,13 @@ class PartWith(Struct, frozen=True, tag_field="kind", tag="part_with", kw_only=T
     discord_id: int
 
 
+class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
+    """Start a sweep, once the one that runs is done."""
+
+    parts: int
+    force: bool = False
+
+
 class Survey(Struct, frozen=True, tag_field="kind", tag="survey", kw_only=True):
     """One page of a sweep: compare members and links from `after` on, note who differs."""
 
@@ -83,9 +90,14 @@ class Survey(Struct, frozen=True, tag_field="kind", tag="survey", kw_only=True):
 
 
 class Repair(Struct, frozen=True, tag_field="kind", tag="repair", kw_only=True):
-    """Send the jobs of a sweep's page, from `offset` on, as far as the rate limit looks ahead."""
+    """Send the jobs of a sweep's page, from `offset` on, as far as the rate limit looks ahead.
+
+    In the first `phase` those who lose something, in the second the others. `step` is the sweep's.
+    """
 
     sweep_id: str
+    step: int
+    phase: int = 0
     page: int = 0
     offset: int = 0
 
@@ -107,7 +119,7 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
 
 
 Change = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
-Own = PartWith | Survey | Repair | RepairMember
+Own = PartWith | StartSweep | Survey | Repair | RepairMember
 Job = Change | Own
 
 

@@ -1,0 +1,154 @@
+"""Sweeps: how far each is, what each page of it found. One runs at a time."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+
+from chalicelib.store.rows import SweepRow
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+KEPT = 30 * 86_400  # seconds
+RUNNING = "running"
+ABANDONED = 1800  # seconds without a step after which another sweep may start
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A member who differs. `give`, `take`: how many roles; `role` is the one role where one is all that differs."""
+
+    user_id: str
+    discord_id: str
+    version: int
+    give: int = 0
+    take: int = 0
+    nickname: bool = False
+    role: str | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One sweep. Times are epoch seconds; `state` is surveying, held, repairing, done, failed or dry_run.
+
+    `step` counts the steps done: a step that comes again, or late, is seen to be so.
+    """
+
+    sweep_id: str
+    parts: int
+    state: str
+    started_at: float
+    updated_at: float
+    step: int = 0
+    dry_run: bool = False
+    force: bool = False
+    may_take: bool = True
+    members: int = 0
+    linked: int = 0
+    differing: int = 0
+    losing: int = 0  # members from whom roles would be taken
+    gone: int = 0  # linked accounts that are not in the guild
+    pages: int = 0
+    cursor: int = 0  # the Discord id that the last page ended with
+    sent: int = 0  # jobs
+    singles: int = 0  # members who differ in one role, yet to be sent
+    note: str = ""
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Sweeps:
+    """The sweeps of one guild."""
+
+    def __init__(self, guild_id: int) -> None:
+        self._guild = str(guild_id)
+
+    def begin(self, sweep: Sweep) -> Sweep | None:
+        """Store it as the running one; the sweep that runs already, where one does."""
+        row = SweepRow(self._guild, RUNNING, data={"sweep_id": sweep.sweep_id}, updated_at=sweep.started_at)
+        try:
+            row.save(
+                condition=SweepRow.sweep_id.does_not_exist() | (SweepRow.updated_at < sweep.started_at - ABANDONED)
+            )
+        except PutError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise
+            return self.running()
+        self._row(sweep).save()
+        return None
+
+    def running(self) -> Sweep | None:
+        """The sweep that runs, if one does."""
+        found = self._get(RUNNING)
+        return self.get(found.data["sweep_id"]) if found and found.data else None
+
+    def get(self, sweep_id: str) -> Sweep | None:
+        """The sweep of that id."""
+        found = self._get(sweep_id)
+        return Sweep(**found.data) if found and found.data else None
+
+    def advance(self, sweep: Sweep) -> bool:
+        """Store a sweep that is one step further; False where that step was done already."""
+        row = self._row(sweep)
+        try:
+            row.save(condition=SweepRow.step < sweep.step)
+        except PutError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise
+            return False
+        self._touch(sweep.updated_at)
+        return True
+
+    def note(self, sweep: Sweep) -> None:
+        """Store a sweep that does not run on the queue (a dry run)."""
+        self._row(sweep).save()
+
+    def finish(self, sweep: Sweep) -> None:
+        """Another sweep may start."""
+        running = SweepRow(self._guild, RUNNING)
+        mine = self._get(RUNNING)
+        if mine and mine.data and mine.data["sweep_id"] == sweep.sweep_id:
+            running.delete()
+
+    def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
+        """Keep what a page found, until it is repaired."""
+        data = {"found": [asdict(difference) for difference in found]}
+        SweepRow(self._guild, f"{sweep_id}#{page:06}", data=data, expires_at=int(now) + KEPT).save()
+
+    def page(self, sweep_id: str, page: int) -> list[Difference]:
+        """What a page found."""
+        found = self._get(f"{sweep_id}#{page:06}")
+        return [Difference(**one) for one in (found.data or {}).get("found", [])] if found else []
+
+    def latest(self, most: int = 10) -> list[Sweep]:
+        """The newest sweeps, newest first."""
+        rows = SweepRow.query(self._guild, SweepRow.sweep_id.startswith("2"), scan_index_forward=False)
+        found: list[Sweep] = []
+        for row in rows:
+            if "#" not in row.sweep_id and row.data:
+                found.append(Sweep(**row.data))
+            if len(found) == most:
+                break
+        return found
+
+    def _touch(self, now: float) -> None:
+        try:
+            SweepRow(self._guild, RUNNING).update([SweepRow.updated_at.set(now)], condition=SweepRow.sweep_id.exists())
+        except UpdateError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise
+
+    def _row(self, sweep: Sweep) -> SweepRow:
+        return SweepRow(
+            self._guild,
+            sweep.sweep_id,
+            data=asdict(sweep),
+            step=sweep.step,
+            updated_at=sweep.updated_at,
+            expires_at=int(sweep.started_at) + KEPT,
+        )
+
+    def _get(self, sweep_id: str) -> SweepRow | None:
+        try:
+            return SweepRow.get(self._guild, sweep_id, consistent_read=True)
+        except DoesNotExist:
+            return None

@@ -1,0 +1,167 @@
+"""How every message ends. The only place that decides it, by the type of the error.
+
+A message ends in exactly one of: done; done, nothing to do; refused, for a reason that a retry cannot cure; retried
+later; dead-lettered. Each is settled by itself: a bad one neither blocks nor repeats its neighbours.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+
+from chalicelib import log
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.spending import PATIENCE
+from chalicelib.errors import BadMessage, Failure, GiveUp, Halted, RolecallError, TurnLater, Wait
+from chalicelib.queues import Message, Progress
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.syncing.guild import GuildView
+from chalicelib.syncing.jobs import Job, PartWith, Repair, RepairMember, StartSweep, Survey, read_job
+from chalicelib.syncing.sweep import Sweeper
+from chalicelib.syncing.worker import Errand, Outcome, Worker
+
+LAST_RECEIVE = 4  # SQS itself sets a message aside after five deliveries, but cannot say why
+ENOUGH_TIME = 15.0  # seconds that must be left of an invocation to begin another message
+SHORTEST_HALT = 30.0  # seconds between two looks whether calls are allowed again
+
+
+class End(StrEnum):
+    """How a message ended."""
+
+    DONE = "done"
+    NOTHING = "nothing_to_do"
+    REFUSED = "refused"
+    LATER = "later"
+    DEAD = "dead_lettered"
+    BROKEN = "broken"  # a fault of ours or of AWS: SQS delivers it again
+
+
+class Undelivered(Exception):
+    """Some messages of the batch were not settled."""
+
+
+class Delivery:
+    """Takes messages from the queues."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        view = GuildView(services)
+        self.worker = Worker(services, view)
+        self.sweeper = Sweeper(services, view)
+
+    def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[End]:
+        """Settle each message. Raises Undelivered if SQS must deliver some again; the others are deleted then."""
+        ends = [self._one(message, bulk=bulk, seconds_left=seconds_left) for message in messages]
+        self._services.metrics.flush(self._services.now())
+        if End.BROKEN in ends:
+            for message, end in zip(messages, ends, strict=True):
+                if end is not End.BROKEN:
+                    self._services.queues.delete(message)
+            raise Undelivered(f"{ends.count(End.BROKEN)} of {len(ends)} messages; see the log")
+        return ends
+
+    def _one(self, message: Message, *, bulk: bool, seconds_left: Callable[[], float]) -> End:
+        progress = message.progress()
+        log.bind(progress.trace)
+        try:
+            end = self._settle(message, progress, bulk=bulk, seconds_left=seconds_left)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not take the neighbours along
+            end = self._broken(message, error)
+        self._services.metrics.count("Jobs", outcome=end)
+        if end in (End.DONE, End.NOTHING):
+            self._services.metrics.seconds("ChangeAge", self._services.now() - progress.since)
+        return end
+
+    def _settle(self, message: Message, progress: Progress, *, bulk: bool, seconds_left: Callable[[], float]) -> End:
+        now = self._services.now()
+        if progress.due - now > PATIENCE or seconds_left() < ENOUGH_TIME:
+            self._services.queues.again(message, progress, delay=max(0.0, progress.due - now))
+            return End.LATER
+        try:
+            job = read_job(message.body, now=now, own=bulk)
+        except BadMessage as bad:
+            log.warning("bad_message", message_id=message.id, reason=str(bad))
+            self._services.queues.dead_letter(message, f"bad message: {bad}")
+            return End.DEAD
+        try:
+            return End(self._do(job, message, progress, bulk=bulk))
+        except RolecallError as error:
+            return self._ended_badly(job, message, progress, error)
+
+    def _do(self, job: Job, message: Message, progress: Progress, *, bulk: bool) -> Outcome:
+        redelivered = message.received > 1
+        errand = Errand(
+            lane=Lane.BULK if bulk else Lane.NORMAL,
+            cause=_cause(job),
+            ticket=progress.ticket,
+            told_before=progress.received > 1,
+        )
+        match job:
+            case Survey():
+                return self.sweeper.survey(job, redelivered=redelivered)
+            case Repair():
+                return self.sweeper.repair(job, redelivered=redelivered)
+            case StartSweep():
+                return self.sweeper.start_later(job)
+            case RepairMember():
+                return self.worker.repair(job, errand)
+            case PartWith():
+                return self.worker.part_with(job, errand)
+            case _:
+                return self.worker.change(job, errand)
+
+    def _ended_badly(self, job: Job, message: Message, progress: Progress, error: RolecallError) -> End:
+        """Retried later, refused, or dead-lettered: by the type of the error."""
+        queues, settings, now = self._services.queues, self._services.settings, self._services.now()
+        match error:
+            case TurnLater():
+                waiting = replace(progress, ticket=error.ticket, due=now + error.retry_after)
+                queues.again(message, waiting, delay=error.retry_after)
+                return End.LATER
+            case Wait():
+                delay = max(error.retry_after, SHORTEST_HALT) if isinstance(error, Halted) else error.retry_after
+                log.info("waiting", why=str(error), seconds=round(delay, 1))
+                queues.again(message, replace(progress, ticket=None, due=now + delay), delay=delay)
+                return End.LATER
+            case Failure() if progress.tries < settings.max_retries:
+                log.warning("failed", why=str(error), tries=progress.tries + 1)
+                queues.again(message, progress.failed_once_more(), delay=settings.retry_pause)
+                return End.LATER
+            case Failure():
+                why = f"given up after {progress.tries + 1} tries: {error}"
+                self._record(job, why)
+                queues.dead_letter(message, why)
+                return End.DEAD
+            case GiveUp():
+                self._record(job, str(error))
+                return End.REFUSED
+        raise error
+
+    def _record(self, job: Job, why: str) -> None:
+        """Keep on the user, or the sweep, why it could not be done; say so once."""
+        log.error("given_up", why=why, kind=type(job).__name__, user_id=getattr(job, "user_id", None))
+        if isinstance(job, Survey | Repair):
+            self.sweeper.fail(job.sweep_id, why)
+            return
+        now, user_id = self._services.now(), getattr(job, "user_id", None)
+        user = users.get(user_id, now=now) if user_id else None
+        if user and user.link and users.mark_failed(user, why):
+            account = user.link.account
+            self._services.notices.sync_failed(user.user_id, account.id, account.shown, why, now=now)
+
+    def _broken(self, message: Message, error: Exception) -> End:
+        log.error("broken", message_id=message.id, error=type(error).__name__, received=message.received)
+        if message.received < LAST_RECEIVE:
+            return End.BROKEN
+        self._services.queues.dead_letter(message, f"internal error: {type(error).__name__}")
+        return End.DEAD
+
+
+def _cause(job: Job) -> str:
+    match job:
+        case RepairMember():
+            return f"sweep {job.sweep_id}"
+        case PartWith():
+            return "linked another account"
+        case _:
+            return "message from the auth site"

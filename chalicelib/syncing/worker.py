@@ -1,0 +1,365 @@
+"""One user's job: compare what should be with what is, do the least that makes them equal, check that it still holds.
+
+Level-triggered: the message says who, the store what should be, Discord what is. Running a job twice does nothing the
+second time. Errors are not handled here but in `delivery`, except those that have a cure of their own.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from msgspec import UNSET
+
+from chalicelib import log
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.client import MEMBER_PATCH, Asking
+from chalicelib.discord.models import Guild, Member
+from chalicelib.errors import GiveUp, NotPermitted, Ticket, UnknownMember, UnknownRole
+from chalicelib.notices import Unlinked
+from chalicelib.services import Services
+from chalicelib.store import audit, users
+from chalicelib.store.users import Link, User
+from chalicelib.syncing.guild import GuildView
+from chalicelib.syncing.jobs import (
+    Change as ChangeMessage,
+)
+from chalicelib.syncing.jobs import (
+    DeleteUser,
+    Parts,
+    PartWith,
+    RepairMember,
+    UpdateAll,
+    UpdateGroups,
+    UpdateNickname,
+    parts_of,
+)
+from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, Change, Desired, Rules, plan_change
+from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
+
+ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
+ACCOUNT_DELETED = 10013  # Discord's "unknown user"
+CANNOT_REMOVE = "cannot_remove"  # the owner, or a member ranked above the bot
+
+
+class Outcome(StrEnum):
+    """How a job ended that ended well."""
+
+    DONE = "done"
+    NOTHING = "nothing_to_do"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Whose work this is: lane and ticket for Discord's limits, cause for the audit trail."""
+
+    lane: Lane
+    cause: str
+    ticket: Ticket | None = None
+    told_before: bool = False  # an earlier delivery stored what the message says
+    may_take: bool = True
+
+    def asking(self, *, takes: bool = False) -> Asking:
+        """How requests are made. Taking access goes before everything but bulk work's own order."""
+        lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
+        return Asking(lane, self.ticket, reason=f"Rolecall: {self.cause}")
+
+
+def rules_of(services: Services) -> Rules:
+    """What the settings allow."""
+    settings = services.settings
+    return Rules(
+        settings.sync_names,
+        not settings.disable_role_creation,
+        settings.reserved_roles,
+        settings.protected_members,
+    )
+
+
+class Worker:
+    """Does jobs, one at a time."""
+
+    def __init__(self, services: Services, view: GuildView) -> None:
+        self._services = services
+        self._view = view
+        self._rules = rules_of(services)
+
+    # --- what the auth site asks for ---
+
+    def change(self, job: ChangeMessage, errand: Errand) -> Outcome:
+        """Store what the message says, then make the member right."""
+        if isinstance(job, DeleteUser):
+            return self._delete(job, replace(errand, lane=Lane.URGENT))
+        user = self._told(job, errand)
+        if user is None or user.link is None:
+            return Outcome.NOTHING
+        return self.make_right(user, parts_of(job), errand)
+
+    def _told(self, job: ChangeMessage, errand: Errand) -> User | None:
+        now, user = self._services.now(), None
+        if not errand.told_before:
+            if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET and job.changed_at is not UNSET:
+                user = users.tell_groups(job.user_id, tuple(job.groups), job.changed_at, now=now)
+            if (
+                isinstance(job, UpdateNickname | UpdateAll)
+                and job.nickname is not UNSET
+                and job.changed_at is not UNSET
+            ):
+                user = users.tell_nickname(job.user_id, job.nickname, job.changed_at, now=now)
+        return user or users.get(job.user_id, now=now)
+
+    # --- one member ---
+
+    def make_right(self, user: User, parts: Parts, errand: Errand) -> Outcome:
+        """Make the member as the store says, until what was stored did not move meanwhile."""
+        outcome = Outcome.NOTHING
+        for _ in range(ROUNDS):
+            if user.link is None:
+                return outcome
+            if errand.ticket is None and not user.settled:
+                # A write is likely. Where its turn is far off, look at the member then, not now and then again.
+                self._services.discord.spending.reserve(MEMBER_PATCH, errand.lane)
+            try:
+                changed, held = self._round(user, user.link, parts, errand)
+            except UnknownMember as gone:
+                return self._left(user, user.link, gone)
+            outcome = Outcome.DONE if changed else outcome
+            if held:
+                return outcome
+            errand, parts = replace(errand, ticket=None), Parts.ALL
+            again = users.get(user.user_id, now=self._services.now())
+            if again is None:
+                return outcome
+            user = again
+        raise RuntimeError(f"what should be moved {ROUNDS} times; SQS will deliver the message again")
+
+    def _round(self, user: User, link: Link, parts: Parts, errand: Errand) -> tuple[bool, bool]:
+        """One look and what follows from it: whether anything changed, and whether that is still what is wanted."""
+        member = self._services.discord.member(link.account.id, replace(errand.asking(), ticket=None))
+        self._rename(user, link, member)
+        change = self._plan(user, member, parts, errand)
+        done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
+        entry = self._entry(user, member, done, errand) if done else None
+        held = users.mark_synced(user, now=self._services.now(), error=problem, entry=entry)
+        if problem and problem != user.last_error:
+            self._report(user, link, problem)
+        return bool(done), held
+
+    def _plan(self, user: User, member: Member, parts: Parts, errand: Errand, guild: Guild | None = None) -> Change:
+        asking = errand.asking()
+        guild = guild or self._view.facts(asking)
+        desired = Desired(user.groups, user.nickname)
+
+        def plan(guild: Guild) -> Change:
+            return plan_change(member, desired, guild, self._rules, parts=parts, remembered=self._view.remembered)
+
+        change = plan(guild)
+        if change.unknown and Parts.GROUPS in parts:
+            change = plan(self._view.refresh(asking))  # the list is stale, or the role is gone (behaviours 9, 10)
+            if change.unknown:
+                log.warning("unknown_roles", user_id=user.user_id, roles=sorted(change.unknown))
+        return change if errand.may_take else replace(change, take=frozenset())
+
+    def _apply(
+        self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
+    ) -> tuple[Change, str | None]:
+        """Do the change: what was done, and the problem that is left."""
+        if not change.create:
+            return self._write(user, member, change, parts, errand)
+        done, problem = Change(), None
+        if change.take or change.nickname is not None:
+            # Taking never waits for giving: what can be done without the new roles is done first.
+            done, problem = self._write(user, member, replace(change, create=()), parts, errand)
+            member = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
+            errand = replace(errand, ticket=None)
+        limit = self._view.create_roles(change.create, errand.asking())
+        rest = replace(self._plan(user, member, parts & Parts.GROUPS, errand), create=())
+        if rest:
+            more, problem = self._write(user, member, rest, parts, errand)
+            done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
+        return done, limit or problem or change.problem
+
+    def _write(
+        self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
+    ) -> tuple[Change, str | None]:
+        """Send the change in the cheapest exact way; once more, differently, where Discord's no shows how."""
+        try:
+            self._send(member, change, errand)
+        except UnknownRole:
+            self._view.refresh(errand.asking())
+            return self._once_more(user, member, parts, errand)
+        except NotPermitted as refused:
+            self._view.refresh(errand.asking())
+            again = self._plan(user, member, parts, errand)
+            if replace(again, create=()) == replace(change, create=()):
+                # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
+                if change.nickname is None:
+                    raise
+                without = replace(change, nickname=None, problem=NICKNAME_NOT_PERMITTED)
+                if without:
+                    self._send(member, without, errand)
+                return without, NICKNAME_NOT_PERMITTED
+            log.warning("not_permitted", user_id=user.user_id, code=refused.code)
+            return self._once_more(user, member, parts, errand)
+        self._view.remember(change.stood_for)
+        return change, change.problem
+
+    def _once_more(self, user: User, member: Member, parts: Parts, errand: Errand) -> tuple[Change, str | None]:
+        again = self._plan(user, member, parts, errand)
+        if again.create and self._rules.create_roles:
+            self._view.create_roles(again.create, errand.asking())
+            again = self._plan(user, member, parts, errand)
+        again = replace(again, create=())
+        if again:
+            self._send(member, again, replace(errand, ticket=None))
+        return again, again.problem
+
+    def _send(self, member: Member, change: Change, errand: Errand) -> None:
+        discord, asking = self._services.discord, errand.asking(takes=bool(change.take))
+        patch_is_held = errand.ticket is not None and errand.ticket.bucket == discord.spending.bucket_of(MEMBER_PATCH)
+        if change.only_role and not patch_is_held:
+            role_id, give = change.only_role
+            (discord.give_role if give else discord.take_role)(member.id, role_id, asking)
+            return
+        roles = change.roles_after(member) if change.give or change.take else None
+        discord.change(member.id, asking, roles=roles, nick=change.nickname)
+
+    # --- a member whom a sweep found to differ ---
+
+    def repair(self, job: RepairMember, errand: Errand) -> Outcome:
+        """Make one member right; where one role is all that differs, without looking at the member again."""
+        user = users.get(job.user_id, now=self._services.now())
+        if user is None or user.link is None:
+            return Outcome.NOTHING
+        errand = replace(errand, may_take=job.take)
+        if job.role is None or user.version != job.version or not self._still_wanted(user, job, errand):
+            return self.make_right(user, parts_of(job), errand)
+        discord, asking = self._services.discord, errand.asking()
+        if asking.ticket and asking.ticket.bucket == discord.spending.bucket_of(MEMBER_PATCH):
+            return self.make_right(user, parts_of(job), errand)
+        try:
+            send = discord.give_role if job.give else discord.take_role
+            send(user.link.account.id, job.role, asking)
+        except UnknownMember as gone:
+            return self._left(user, user.link, gone)
+        except (UnknownRole, NotPermitted):
+            self._view.refresh(asking)
+            return self.make_right(user, parts_of(job), replace(errand, ticket=None))
+        role = frozenset({job.role})
+        done = Change(give=role) if job.give else Change(take=role)
+        member = Member(user.link.account, None, frozenset())
+        if users.mark_synced(user, now=self._services.now(), entry=self._entry(user, member, done, errand)):
+            return Outcome.DONE
+        return self.make_right(user, Parts.ALL, replace(errand, ticket=None))
+
+    def _still_wanted(self, user: User, job: RepairMember, errand: Errand) -> bool:
+        """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""
+        guild = self._view.facts(errand.asking())
+        role = guild.by_id.get(job.role or 0)
+        if user.groups is None or role is None or not is_ours(role, guild, self._rules.reserved):
+            return False
+        match = match_roles(wanted_names(user.groups), guild, self._rules.reserved, self._view.remembered)
+        return (role.id in match.ids.values()) == job.give
+
+    # --- those who go ---
+
+    def _left(self, user: User, link: Link, gone: UnknownMember) -> Outcome:
+        """They left, or deleted their account: the link goes, the auth site is told."""
+        now = self._services.now()
+        if link.joining_until > now:
+            return Outcome.NOTHING  # a callback is bringing them in just now, and checks afterwards by itself
+        reason = Unlinked.ACCOUNT_DELETED if gone.code == ACCOUNT_DELETED else Unlinked.LEFT_SERVER
+        self._unlink(user, link, reason, tell=True, deleted=False)
+        return Outcome.DONE
+
+    def _delete(self, job: DeleteUser, errand: Errand) -> Outcome:
+        for _ in range(ROUNDS):
+            now = self._services.now()
+            user = users.get(job.user_id, now=now)
+            if user is None or user.link is None:
+                if users.mark_deleted(job.user_id, now=now):
+                    return Outcome.NOTHING
+                continue
+            self.expel(user, user.link.account.id, errand)
+            if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify, deleted=True):
+                return Outcome.DONE
+        raise RuntimeError(f"the link moved {ROUNDS} times; SQS will deliver the message again")
+
+    def _unlink(self, user: User, link: Link, reason: Unlinked, *, tell: bool, deleted: bool) -> bool:
+        """Delete the link and say so; told first, since a notice twice is better than none."""
+        now, account = self._services.now(), link.account
+        if tell:
+            self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
+        if not users.unlink(user.user_id, account.id, now=now, deleted=deleted):
+            return False
+        self._keep(user, account.id, f"unlinked: {reason}", reason)
+        log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
+        return True
+
+    def expel(self, user: User, discord_id: int, errand: Errand) -> None:
+        """Remove the account from the guild. Where the bot may not, take what roles it can, and give up."""
+        if discord_id in self._rules.protected:
+            log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
+            return
+        try:
+            self._services.discord.remove(discord_id, errand.asking())
+        except UnknownMember:
+            return
+        except NotPermitted as refused:
+            self._strip(user, discord_id, errand)
+            raise GiveUp(CANNOT_REMOVE) from refused
+        self._keep(user, discord_id, "removed", errand.cause)
+
+    def _strip(self, user: User, discord_id: int, errand: Errand) -> None:
+        asking = replace(errand.asking(takes=True), ticket=None)
+        member = self._services.discord.member(discord_id, asking)
+        nobody = replace(user, groups=(), nickname=None)
+        change = self._plan(nobody, member, Parts.GROUPS, errand)
+        if change.take:
+            self._send(member, change, errand)
+            audit.keep(self._entry(user, member, change, errand))
+
+    def part_with(self, job: PartWith, errand: Errand) -> Outcome:
+        """Remove an account that its user replaced by another, unless it is linked to somebody again."""
+        if users.owner_of(job.discord_id) is not None:
+            return Outcome.NOTHING
+        self.expel(User(job.user_id), job.discord_id, replace(errand, lane=Lane.URGENT))
+        return Outcome.DONE
+
+    # --- names, records ---
+
+    def _rename(self, user: User, link: Link, member: Member) -> None:
+        if member.user == link.account:
+            return
+        known = bool(link.account.username)  # an imported link may lack it; then nothing has changed
+        if users.rename(user, member.user) and known and member.user.shown != link.account.shown:
+            self._services.notices.username_changed(
+                user.user_id, member.id, member.user.shown, now=self._services.now()
+            )
+
+    def _report(self, user: User, link: Link, problem: str) -> None:
+        self._services.metrics.count("SyncProblems", reason=problem)
+        self._services.notices.sync_failed(
+            user.user_id, link.account.id, link.account.shown, problem, now=self._services.now()
+        )
+
+    def _entry(self, user: User, member: Member, done: Change, errand: Errand) -> audit.Entry:
+        guild = self._view.facts(errand.asking())
+
+        def names(role_ids: frozenset[int]) -> tuple[str, ...]:
+            return tuple(sorted(guild.by_id[r].name if r in guild.by_id else str(r) for r in role_ids))
+
+        return audit.Entry(
+            user_id=user.user_id,
+            discord_id=member.id,
+            at=self._services.now(),
+            cause=errand.cause,
+            trace=log.bound(),
+            given=names(done.give),
+            taken=names(done.take),
+            nickname_from=member.nick if done.nickname is not None else None,
+            nickname_to=done.nickname,
+            keep_days=self._services.settings.audit_days,
+        )
+
+    def _keep(self, user: User, discord_id: int, what: str, cause: str) -> None:
+        now, days = self._services.now(), self._services.settings.audit_days
+        audit.keep(audit.Entry(user.user_id, discord_id, now, cause, log.bound(), what=what, keep_days=days))
