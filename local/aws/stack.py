@@ -81,6 +81,16 @@ class LocalAws:
             raise FunctionFailed(f"{function}: {body}")
         return body
 
+    def logs(self, function: str) -> list[str]:
+        """The lines that app.py's `function` logged so far, oldest first, with Lambda's own START, END and REPORT."""
+        pages = self.client("logs").get_paginator("filter_log_events")
+        events = [
+            event
+            for page in pages.paginate(logGroupName=f"/aws/lambda/{self.functions[function]}")
+            for event in page["events"]
+        ]
+        return [event["message"].rstrip("\n") for event in sorted(events, key=lambda event: event["timestamp"])]
+
     def workers(self, function: str) -> list[int]:
         """The ids of the processes that run app.py's `function` now: one for each invocation that ran at the same time.
 

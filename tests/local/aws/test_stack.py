@@ -70,6 +70,12 @@ def test_the_processes_of_a_function_can_be_found(aws: LocalAws) -> None:
     assert len(aws.workers("api_handler")) == 1
 
 
+def test_what_a_function_logged_can_be_read(aws: LocalAws) -> None:
+    with urllib.request.urlopen(f"{aws.api_url}/health"):  # noqa: S310 - loopback
+        pass
+    assert any(line.startswith("REPORT") for line in aws.logs("api_handler"))
+
+
 def test_a_stopped_server_leaves_its_port_and_its_folder() -> None:
     server = Server()
     assert server.running
