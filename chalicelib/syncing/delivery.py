@@ -16,7 +16,7 @@ from chalicelib.queues import Message, Progress
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.syncing.guild import GuildView
-from chalicelib.syncing.jobs import Job, PartWith, Repair, RepairMember, StartSweep, Survey, read_job
+from chalicelib.syncing.jobs import CheckLink, Job, PartWith, Repair, RepairMember, StartSweep, Survey, read_job
 from chalicelib.syncing.sweep import Sweeper
 from chalicelib.syncing.worker import Errand, Outcome, Worker
 
@@ -45,9 +45,9 @@ class Delivery:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        view = GuildView(services)
-        self.worker = Worker(services, view)
-        self.sweeper = Sweeper(services, view)
+        self.view = GuildView(services)
+        self.worker = Worker(services, self.view)
+        self.sweeper = Sweeper(services, self.view)
 
     def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[End]:
         """Settle each message. Raises Undelivered if SQS must deliver some again; the others are deleted then."""
@@ -107,6 +107,8 @@ class Delivery:
                 return self.worker.repair(job, errand)
             case PartWith():
                 return self.worker.part_with(job, errand)
+            case CheckLink():
+                return self.worker.check_link(job, errand)
             case _:
                 return self.worker.change(job, errand)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.client import Asking
 from chalicelib.discord.models import Guild, Role
-from chalicelib.errors import DiscordUnavailable, RoleInTheMaking, RoleLimit, UnknownGuild, UnknownMember
+from chalicelib.errors import DiscordUnavailable, RolecallError, RoleInTheMaking, RoleLimit, UnknownGuild, UnknownMember
 from chalicelib.services import Services
 from chalicelib.syncing.roles import match_roles
 
@@ -42,6 +42,17 @@ class GuildView:
         if guild is None or now - guild.read_at > self._services.settings.roles_cache_max_age:
             return self.refresh(asking)
         return guild
+
+    def name(self, asking: Asking) -> str:
+        """The server's name, not older than DISCORD_GUILD_NAME_CACHE_MAX_AGE; empty where Discord does not tell."""
+        known = self._services.memory.facts()
+        if known and self._services.now() - known.read_at <= self._services.settings.guild_name_cache_max_age:
+            return known.name
+        try:
+            return self.refresh(asking).name
+        except RolecallError as error:
+            log.warning("server_name_unknown", why=str(error))
+            return ""
 
     def refresh(self, asking: Asking, *, bot_roles: frozenset[int] | None = None) -> Guild:
         """The guild as it is now, read from Discord. `bot_roles` where the caller has read them already."""

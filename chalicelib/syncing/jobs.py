@@ -74,6 +74,12 @@ class PartWith(Struct, frozen=True, tag_field="kind", tag="part_with", kw_only=T
     discord_id: int
 
 
+class CheckLink(Struct, frozen=True, tag_field="kind", tag="check_link", kw_only=True):
+    """A callback should have finished by now: make the member right unless it did."""
+
+    user_id: UserId
+
+
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
     """Start a sweep, once the one that runs is done."""
 
@@ -119,7 +125,7 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
 
 
 Change = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
-Own = PartWith | StartSweep | Survey | Repair | RepairMember
+Own = PartWith | CheckLink | StartSweep | Survey | Repair | RepairMember
 Job = Change | Own
 
 

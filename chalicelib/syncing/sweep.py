@@ -182,9 +182,7 @@ class Sweeper:
         """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
         log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
         links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
-        found = [
-            Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link is not None
-        ]
+        found = [Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link]
         note = "the bot's Server Members Intent is off: every linked user is looked at by itself"
         sweep = replace(_counted(sweep, [], len(found), found), note=note)
         if len(links) < PAGE:
@@ -269,7 +267,7 @@ class Sweeper:
         if not may_take:
             note = (
                 f"first sweep of this guild: it gives what is missing and takes nothing. It would take roles from "
-                f'{sweep.losing} of {sweep.linked} members. To let sweeps take roles, run it with {{"force": true}} once'
+                f'{sweep.losing} of {sweep.linked} members. To let sweeps take roles, run one with {{"force": true}}'
             )
             return self._held_back(replace(sweep, state="repairing", may_take=False, note=note))
         if sweep.losing > most and not sweep.force:

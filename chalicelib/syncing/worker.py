@@ -13,6 +13,7 @@ from chalicelib import log
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH, Asking
 from chalicelib.discord.models import Guild, Member
+from chalicelib.discord.spending import PATIENCE
 from chalicelib.errors import GiveUp, NotPermitted, Ticket, UnknownMember, UnknownRole
 from chalicelib.notices import Unlinked
 from chalicelib.services import Services
@@ -23,6 +24,7 @@ from chalicelib.syncing.jobs import (
     Change as ChangeMessage,
 )
 from chalicelib.syncing.jobs import (
+    CheckLink,
     DeleteUser,
     Parts,
     PartWith,
@@ -56,11 +58,12 @@ class Errand:
     ticket: Ticket | None = None
     told_before: bool = False  # an earlier delivery stored what the message says
     may_take: bool = True
+    patience: float = PATIENCE
 
     def asking(self, *, takes: bool = False) -> Asking:
         """How requests are made. Taking access goes before everything but bulk work's own order."""
         lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
-        return Asking(lane, self.ticket, reason=f"Rolecall: {self.cause}")
+        return Asking(lane, self.ticket, self.patience, f"Rolecall: {self.cause}")
 
 
 def rules_of(services: Services) -> Rules:
@@ -323,6 +326,13 @@ class Worker:
             return Outcome.NOTHING
         self.expel(User(job.user_id), job.discord_id, replace(errand, lane=Lane.URGENT))
         return Outcome.DONE
+
+    def check_link(self, job: CheckLink, errand: Errand) -> Outcome:
+        """A callback that died half-way left work."""
+        user = users.get(job.user_id, now=self._services.now())
+        if user is None or user.link is None or user.synced_version == user.version:
+            return Outcome.NOTHING
+        return self.make_right(user, Parts.ALL, replace(errand, lane=Lane.NORMAL))
 
     # --- names, records ---
 

@@ -1,0 +1,207 @@
+"""Discord's OAuth2 with requests-oauthlib: where to send a person, what their code buys, giving it back.
+
+https://discord.com/developers/docs/topics/oauth2
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+import requests
+
+from chalicelib.discord.client import USER_AGENT, Request
+from chalicelib.discord.models import User
+from chalicelib.errors import LinkRefused, Reason
+from chalicelib.services import Services
+
+if TYPE_CHECKING:
+    from requests_oauthlib import OAuth2Session
+
+T = TypeVar("T")
+SCOPES = ("identify", "guilds.join")
+# MANAGE_ROLES, MANAGE_NICKNAMES, KICK_MEMBERS, CREATE_INSTANT_INVITE: the least that the service needs.
+# https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
+PERMISSIONS = (1 << 28) | (1 << 27) | (1 << 1) | (1 << 0)
+LONGEST_WAIT = (3.0, 8.0)  # seconds to connect, to read; API Gateway ends a request after 29 s
+
+
+class _Me(msgspec.Struct):
+    id: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
+    username: str
+    discriminator: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """What a person's consent gave: who they are, and a token that is used once and then revoked."""
+
+    user: User
+    access_token: str = field(repr=False)
+
+
+def verifier_of(state: str, secret: str) -> str:
+    """The PKCE verifier of an attempt (RFC 7636). Derived, so that it is stored nowhere."""
+    digest = hmac.new(secret.encode(), f"pkce:{state}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _challenge(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+class OAuth:
+    """The conversation with Discord's OAuth2 endpoints."""
+
+    def __init__(self, services: Services, transport: requests.Session | None = None) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._transport = transport  # whose adapters are used; the seam for tests
+
+    def authorise_url(self, state: str) -> str:
+        """Where a person says yes or no. `prompt=none`: Discord does not ask again what was granted before."""
+        verifier = verifier_of(state, self._settings.auth_site_secret)
+        return f"{self._settings.oauth_base_url}?" + urlencode(
+            {
+                "response_type": "code",
+                "client_id": self._settings.app_id,
+                "scope": " ".join(SCOPES),
+                "redirect_uri": self._settings.callback_url,
+                "state": state,
+                "code_challenge": _challenge(verifier),
+                "code_challenge_method": "S256",
+                "prompt": "none",
+            }
+        )
+
+    def add_bot_url(self) -> str:
+        """Where the guild's administrator adds the bot, with the least permissions."""
+        return add_bot_url(self._settings.oauth_base_url, self._settings.app_id, self._settings.guild_id)
+
+    def exchange(self, code: str, state: str) -> Authorisation:
+        """Buy the token with the code, and read whose it is. Raises LinkRefused."""
+        with self._session() as session:
+            token = self._bought(session, code, state)
+            granted = token.get("scope") or []
+            if not set(SCOPES) <= set(granted.split() if isinstance(granted, str) else granted):
+                self.revoke(token["access_token"])
+                raise LinkRefused(Reason.DENIED, "not all scopes were granted")
+            answer = self._sent(
+                "GET users @me",
+                lambda: session.get(f"{self._settings.api_base_url}/users/@me", timeout=LONGEST_WAIT),
+            )
+        if not answer.ok:
+            raise _refusal(answer.status_code)
+        me = _decoded(answer, _Me)
+        return Authorisation(User(int(me.id), me.username, me.discriminator), token["access_token"])
+
+    def revoke(self, access_token: str) -> None:
+        """Give the token back. It is stored nowhere; where Discord does not answer, it ends by itself in a week."""
+        url = f"{self._settings.oauth_token_url}/revoke"
+        body = {"token": access_token, "token_type_hint": "access_token"}
+        try:
+            with self._session() as session:
+                answer = self._sent(
+                    "POST oauth2 revoke",
+                    lambda: session.request(
+                        "POST", url, data=body, auth=self._basic(), timeout=LONGEST_WAIT, withhold_token=True
+                    ),
+                )
+        except LinkRefused:
+            self._services.metrics.count("RevokeFailed")
+        else:
+            if not answer.ok:
+                self._services.metrics.count("RevokeFailed")
+
+    def _bought(self, session: "OAuth2Session", code: str, state: str) -> dict[str, Any]:
+        from oauthlib.oauth2 import OAuth2Error
+
+        answers: list[requests.Response] = []
+
+        def remember(answer: requests.Response) -> requests.Response:
+            answers.append(answer)
+            return answer
+
+        session.register_compliance_hook("access_token_response", remember)
+        began = self._services.now()
+        try:
+            token: dict[str, Any] = session.fetch_token(
+                self._settings.oauth_token_url,
+                code=code,
+                code_verifier=verifier_of(state, self._settings.auth_site_secret),
+                auth=self._basic(),
+                include_client_id=False,
+                timeout=LONGEST_WAIT,
+            )
+        except requests.RequestException as error:
+            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
+        except (OAuth2Error, ValueError) as error:
+            status = answers[0].status_code if answers else 0
+            raise _refusal(status, type(error).__name__) from None
+        finally:
+            status = answers[0].status_code if answers else 0
+            self._note(Request("POST oauth2 token", status, self._services.now() - began))
+        if not isinstance(token.get("access_token"), str):
+            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "a token answer without a token")
+        return token
+
+    def _session(self) -> "OAuth2Session":
+        from requests_oauthlib import OAuth2Session
+
+        session = OAuth2Session(str(self._settings.app_id), redirect_uri=self._settings.callback_url)
+        session.headers["User-Agent"] = USER_AGENT
+        if self._transport is not None:
+            session.adapters = self._transport.adapters
+        return session
+
+    def _basic(self) -> tuple[str, str]:
+        return (str(self._settings.app_id), self._settings.app_secret)
+
+    def _sent(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
+        began = self._services.now()
+        status = 0
+        try:
+            answer = send()
+            status = answer.status_code
+        except requests.RequestException as error:
+            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
+        finally:
+            self._note(Request(route, status, self._services.now() - began))
+        return answer
+
+    def _note(self, request: Request) -> None:
+        self._services.metrics.count("DiscordRequests", route=request.route, status=str(request.status))
+
+
+def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
+    """Discord's page to add the bot to the guild. https://discord.com/developers/docs/topics/oauth2#bot-authorization-flow"""
+    return f"{oauth_base_url}?" + urlencode(
+        {
+            "client_id": app_id,
+            "scope": "bot",
+            "permissions": PERMISSIONS,
+            "guild_id": guild_id,
+            "disable_guild_select": "true",
+        }
+    )
+
+
+def _refusal(status: int, detail: str = "") -> LinkRefused:
+    """What a refusal by the OAuth2 endpoints means. A code that is no longer good: begin again."""
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return LinkRefused(Reason.MISCONFIGURED, f"Discord refuses the application: {status} {detail}")
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == 0:
+        return LinkRefused(Reason.DISCORD_UNAVAILABLE, f"{status} {detail}")
+    return LinkRefused(Reason.EXPIRED, f"Discord does not accept the code: {status} {detail}")
+
+
+def _decoded(answer: requests.Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer.content, type=kind)
+    except msgspec.MsgspecError:
+        raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "Discord's answer cannot be read") from None

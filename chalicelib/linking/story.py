@@ -1,0 +1,241 @@
+"""The OAuth story: start, finish, unlink. Each step gives an `Answer`, or raises LinkRefused."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib import log
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.client import Asking
+from chalicelib.discord.errors import BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
+from chalicelib.discord.models import Member
+from chalicelib.errors import (
+    GiveUp,
+    LinkRefused,
+    Reason,
+    Refused,
+    RolecallError,
+    TryAgain,
+)
+from chalicelib.linking.attempts import Attempt, claim_attempt, open_attempt
+from chalicelib.linking.oauth import Authorisation, OAuth
+from chalicelib.linking.tokens import Purpose, Token, read_token
+from chalicelib.queues import Progress
+from chalicelib.services import Services
+from chalicelib.store import attempts, audit, users
+from chalicelib.syncing.delivery import Delivery
+from chalicelib.syncing.jobs import CheckLink, DeleteUser, Parts, PartWith, UpdateAll, encode
+from chalicelib.syncing.plan import Change, Desired, plan_change
+from chalicelib.syncing.worker import Errand, rules_of
+
+JOIN_PATIENCE = 8.0  # seconds that a person's callback waits for its turn; API Gateway ends it after 29
+LINKING = Asking(Lane.URGENT, patience=JOIN_PATIENCE, reason="Rolecall: linked by the member")
+PART_AFTER = 30  # seconds until an account that was replaced is removed: by then the new link stands or never will
+CHECK_AFTER = 90  # seconds until it is looked at whether the callback did it all; none lasts that long
+
+
+class UnlinkedMeanwhile(LinkRefused):
+    """The link went while the callback ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where to send a person, and the attempt's state and cookie."""
+
+    url: str
+    state: str
+    cookie: str
+
+
+class Linking:
+    """What the HTTP routes do."""
+
+    def __init__(self, services: Services, oauth: OAuth, delivery: Delivery) -> None:
+        self._services = services
+        self._oauth = oauth
+        self._worker = delivery.worker
+        self._view = delivery.view
+        self._rules = rules_of(services)
+
+    # --- tokens ---
+
+    def token(self, text: str | None, purpose: Purpose, *, use: bool = True) -> Token:
+        """The token, used up unless `use` is False. Raises LinkRefused."""
+        now = self._services.now()
+        token = read_token(text, purpose, secret=self._services.settings.auth_site_secret, now=now)
+        key = f"jti:{hashlib.sha256(token.jti.encode()).hexdigest()}"
+        fresh = attempts.use_once(key, expires_at=token.expires_at) if use else attempts.find(key) is None
+        if not fresh:
+            raise LinkRefused(Reason.BAD_TOKEN, "used before")
+        return token
+
+    # --- linking ---
+
+    def start(self, text: str | None) -> Started:
+        """Check the token, open an attempt."""
+        token = self.token(text, Purpose.LINK)
+        state, cookie = open_attempt(token, now=self._services.now())
+        log.info("link_started", user_id=token.user_id)
+        return Started(self._oauth.authorise_url(state), state, cookie)
+
+    def finish(self, *, code: str | None, state: str | None, error: str | None, cookie: str | None) -> None:
+        """Finish the attempt: the account is linked, in the guild, with roles and nickname."""
+        attempt = claim_attempt(state, cookie, now=self._services.now())
+        if error:
+            raise LinkRefused(Reason.DENIED if error == "access_denied" else Reason.MISCONFIGURED, "Discord: error")
+        if not code or not state or len(code) > 1000:
+            raise LinkRefused(Reason.BAD_STATE, "no code")
+        authorisation = self._oauth.exchange(code, state)
+        try:
+            self._link(attempt, authorisation)
+        finally:
+            self._oauth.revoke(authorisation.access_token)
+
+    def _link(self, attempt: Attempt, authorisation: Authorisation) -> None:
+        """The link is stored first: a crash leaves a link that the next job examines, never a member unknown to us."""
+        now, account = self._services.now(), authorisation.user
+        users.tell_groups(attempt.user_id, attempt.groups, attempt.changed_at, now=now)
+        before = users.tell_nickname(attempt.user_id, attempt.nickname, attempt.changed_at, now=now)
+        self._promise(CheckLink(user_id=attempt.user_id), CHECK_AFTER)
+        if before.link and before.link.account.id != account.id:
+            # The account that this one replaces must not keep its roles.
+            self._promise(PartWith(user_id=attempt.user_id, discord_id=before.link.account.id), PART_AFTER)
+        self._claim(attempt, authorisation)
+        try:
+            self._bring_in(attempt.user_id, authorisation)
+        except RolecallError as error:
+            if before.link is None or before.link.account.id != account.id:
+                users.unlink(attempt.user_id, account.id, now=self._services.now())
+            raise _why(error) from error
+        self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
+        log.info("linked", user_id=attempt.user_id, discord_id=account.id)
+
+    def _promise(self, job: CheckLink | PartWith, delay: int) -> None:
+        """A job that looks at what became of this callback, even if it dies half-way."""
+        self._services.queues.bulk(encode(job), Progress(log.bound(), self._services.now()), delay=delay)
+
+    def _claim(self, attempt: Attempt, authorisation: Authorisation) -> None:
+        now = self._services.now()
+        try:
+            users.link(
+                attempt.user_id,
+                self._services.settings.guild_id,
+                authorisation.user,
+                began_at=attempt.issued_at,
+                now=now,
+            )
+        except users.AccountTaken:
+            raise LinkRefused(Reason.ALREADY_LINKED, f"account {authorisation.user.id}") from None
+        except users.DeletedMeanwhile:
+            raise LinkRefused(Reason.EXPIRED, "the auth site deleted the user meanwhile") from None
+
+    def _bring_in(self, user_id: str, authorisation: Authorisation) -> None:
+        """Join with roles and nickname in one request (201); a member who is there already is made right (204)."""
+        account = authorisation.user
+        user = self._linked(user_id, account.id)
+        change = self._on_joining(user, authorisation)
+        joined = self._services.discord.join(
+            account.id, authorisation.access_token, change.give, change.nickname, LINKING
+        )
+        if joined:
+            self._view.remember(change.stood_for)
+            entry = self._entry(user, account.id, change)
+            if users.mark_synced(user, now=self._services.now(), error=change.problem, entry=entry):
+                return
+        errand = Errand(Lane.URGENT, "link", patience=JOIN_PATIENCE)
+        try:
+            self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, errand)
+        except TryAgain as later:
+            # They are in and linked; the rest can follow without them waiting for it.
+            log.info("link_completed_later", user_id=user_id, why=str(later))
+            self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), Progress(log.bound(), self._services.now()))
+        except UnlinkedMeanwhile:
+            self._worker.expel(user, account.id, errand)
+            raise
+
+    def _linked(self, user_id: str, discord_id: int) -> users.User:
+        """The user as stored now. Raises UnlinkedMeanwhile where they are no longer linked to this account."""
+        user = users.get(user_id, now=self._services.now())
+        if user is None or user.link is None or user.link.account.id != discord_id:
+            raise UnlinkedMeanwhile(Reason.EXPIRED, "unlinked while linking")
+        return user
+
+    def _on_joining(self, user: users.User, authorisation: Authorisation) -> Change:
+        """What a new member starts with. Roles are created before, so that one request is enough."""
+        newcomer = Member(authorisation.user, None, frozenset())
+        desired = Desired(user.groups, user.nickname)
+
+        def plan() -> Change:
+            guild = self._view.facts(LINKING)
+            return plan_change(newcomer, desired, guild, self._rules, remembered=self._view.remembered)
+
+        change = plan()
+        if not change.create:
+            return change
+        problem = self._view.create_roles(change.create, LINKING)
+        change = plan()
+        return replace(change, create=(), problem=problem or change.problem)
+
+    # --- unlinking, reading ---
+
+    def unlink(self, text: str | None) -> None:
+        """Remove the member from the guild and the link from the store; the auth site is told."""
+        token = self.token(text, Purpose.UNLINK)
+        job = DeleteUser(user_id=token.user_id, notify=True)
+        try:
+            self._worker.change(job, Errand(Lane.URGENT, "unlink", patience=JOIN_PATIENCE))
+        except TryAgain as later:
+            # Asked for is asked for: the queue goes on where this request had to stop.
+            log.info("unlink_queued", user_id=token.user_id, why=str(later))
+            progress = Progress(trace=log.bound(), since=self._services.now())
+            self._services.queues.jobs(encode(job), progress)
+        except GiveUp as error:
+            raise _why(error) from error
+
+    def account(self, text: str | None, user_id: str) -> dict[str, Any] | None:
+        """What the auth site's own page shows of a user; None where they have no link. Times are epoch ms."""
+        token = self.token(text, Purpose.READ)
+        if token.user_id != user_id:
+            raise LinkRefused(Reason.BAD_TOKEN, "a token for another user")
+        user = users.get(user_id, now=self._services.now())
+        if user is None or user.link is None:
+            return None
+        return {
+            "user_id": user.user_id,
+            "discord_id": str(user.link.account.id),
+            "username": user.link.account.shown,
+            "activated_at": user.link.activated_at * 1000,
+            "synced_at": None if user.synced_at is None else user.synced_at * 1000,
+            "last_error": user.last_error,
+            "server_name": self._view.name(LINKING),
+        }
+
+    def add_bot_url(self, text: str | None) -> str:
+        """Discord's page to add the bot, for the holder of the token."""
+        self.token(text, Purpose.ADD_BOT)
+        return self._oauth.add_bot_url()
+
+    def _entry(self, user: users.User, discord_id: int, change: Change) -> audit.Entry:
+        guild = self._view.facts(LINKING)
+        return audit.Entry(
+            user_id=user.user_id,
+            discord_id=discord_id,
+            at=self._services.now(),
+            cause="link",
+            trace=log.bound(),
+            given=tuple(sorted(guild.by_id[role].name for role in change.give)),
+            nickname_to=change.nickname,
+            what="joined",
+            keep_days=self._services.settings.audit_days,
+        )
+
+
+def _why(error: RolecallError) -> LinkRefused:
+    """Discord's no, as one of the reasons that a person is told."""
+    if isinstance(error, LinkRefused):
+        return error
+    if isinstance(error, TryAgain):
+        return LinkRefused(Reason.DISCORD_UNAVAILABLE, str(error))
+    code = error.code if isinstance(error, Refused) else 0
+    known = {BANNED: Reason.BANNED, GUILD_LIMIT: Reason.GUILD_LIMIT, BAD_OAUTH_TOKEN: Reason.EXPIRED}
+    return LinkRefused(known.get(code, Reason.MISCONFIGURED), str(error))

@@ -1,0 +1,101 @@
+"""The tokens that the auth site signs for its users: JWT, HS256, short-lived, for one purpose, used once. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import jwt
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from chalicelib.errors import LinkRefused, Reason
+
+ALGORITHM = "HS256"
+LONGEST_LIFE = 15 * 60  # seconds from `iat` to `exp`
+CLOCK_SKEW = 60  # seconds that the auth site's clock may run ahead of ours
+LONGEST_TOKEN = 32 * 1024  # characters; a user's groups fit into a fraction of that
+
+
+class Purpose(StrEnum):
+    """What a token allows."""
+
+    LINK = "link"
+    UNLINK = "unlink"
+    ADD_BOT = "add_bot"
+    READ = "read"
+
+
+class _Claims(msgspec.Struct):
+    sub: Annotated[str, Meta(min_length=1, max_length=256)]
+    purpose: str
+    iat: int | float
+    exp: int | float
+    jti: Annotated[str, Meta(min_length=1, max_length=256)]
+    groups: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=1000)] | UnsetType = UNSET
+    nickname: Annotated[str, Meta(max_length=1000)] | UnsetType | None = UNSET
+    changed_at: Annotated[int, Meta(ge=0, le=10**14)] | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that holds. `groups`, `nickname` and `changed_at` (epoch ms) are those of the purpose `link`."""
+
+    user_id: str
+    purpose: Purpose
+    jti: str
+    issued_at: float
+    expires_at: float
+    groups: tuple[str, ...] = ()
+    nickname: str | None = None
+    changed_at: int = 0
+
+
+def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -> Token:
+    """The token in `text`, if it holds for `purpose` now.
+
+    Raises LinkRefused(expired) for one that held once, LinkRefused(bad_token) for anything else.
+    """
+    if not text or len(text) > LONGEST_TOKEN:
+        raise _bad("no token, or an over-long one")
+    try:
+        payload = jwt.decode(
+            text,
+            secret,
+            algorithms=[ALGORITHM],
+            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False},
+        )
+        claims = msgspec.convert(payload, _Claims)
+    except jwt.InvalidTokenError as error:
+        raise _bad(type(error).__name__) from None
+    except (msgspec.ValidationError, ValueError, RecursionError):
+        raise _bad("claims are missing or of a wrong type") from None
+    _check(claims, purpose, now)
+    return Token(
+        user_id=claims.sub,
+        purpose=purpose,
+        jti=claims.jti,
+        issued_at=claims.iat,
+        expires_at=claims.exp,
+        groups=tuple(claims.groups or ()),
+        nickname=claims.nickname or None,
+        changed_at=claims.changed_at or 0,
+    )
+
+
+def _check(claims: _Claims, purpose: Purpose, now: float) -> None:
+    if claims.purpose != purpose:
+        raise _bad("a token for another purpose")
+    if not 0 <= claims.exp - claims.iat <= LONGEST_LIFE:
+        raise _bad(f"it lives longer than {LONGEST_LIFE} s, or ends before it begins")
+    if claims.iat > now + CLOCK_SKEW:
+        raise _bad("issued in the future; compare the clocks")
+    if purpose is Purpose.LINK and UNSET in (claims.groups, claims.nickname, claims.changed_at):
+        raise _bad("a link token needs groups, nickname and changed_at")
+    if isinstance(claims.changed_at, int) and claims.changed_at > (now + 24 * 3600) * 1000:
+        raise _bad("changed_at lies more than a day ahead; it is in milliseconds")
+    if now >= claims.exp:
+        raise LinkRefused(Reason.EXPIRED, "the token's time is over")
+
+
+def _bad(detail: str) -> LinkRefused:
+    return LinkRefused(Reason.BAD_TOKEN, detail)

@@ -1,0 +1,90 @@
+"""Builds the real parts, lazily, once per container. Nothing here runs when `app` is imported."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import boto3
+
+from chalicelib import log, settings
+from chalicelib.clock import SystemClock
+from chalicelib.discord.client import Discord, Request, fingerprint
+from chalicelib.discord.spending import Spending
+from chalicelib.linking.oauth import OAuth
+from chalicelib.linking.story import Linking
+from chalicelib.metrics import Metrics
+from chalicelib.notices import Notices
+from chalicelib.queues import Queues
+from chalicelib.services import Services
+from chalicelib.settings import Settings
+from chalicelib.store import rows
+from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.guild import GuildMemory
+from chalicelib.syncing.delivery import Delivery
+
+
+@dataclass(frozen=True)
+class Wired:
+    """Everything that a handler calls."""
+
+    services: Services
+    delivery: Delivery
+    linking: Linking
+
+
+@cache
+def wired() -> Wired:
+    """The parts of this container. Raises BadSettings, and tries again at the next event."""
+    log.to_stdout()
+    chosen = settings.load(_secrets_from_ssm)
+    log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
+    rows.connect(chosen.stage)
+    return assemble(chosen)
+
+
+def flush() -> None:
+    """Write the metrics of this invocation, if anything was built that could count."""
+    if wired.cache_info().currsize:
+        services = wired().services
+        services.metrics.flush(services.now())
+
+
+def assemble(chosen: Settings) -> Wired:
+    """The parts for these settings, on real services."""
+    clock = SystemClock()
+    metrics = Metrics(chosen.stage)
+    spending = Spending(DynamoLedger(chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+    queues = Queues(boto3.client("sqs"), chosen.stage)
+    services = Services(
+        settings=chosen,
+        clock=clock,
+        discord=Discord(chosen, spending, clock, on_request=Observer(metrics)),
+        queues=queues,
+        notices=Notices(queues),
+        memory=GuildMemory(chosen.guild_id),
+        metrics=metrics,
+    )
+    delivery = Delivery(services)
+    return Wired(services, delivery, Linking(services, OAuth(services), delivery))
+
+
+class Observer:
+    """Hears of each request that was made."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def __call__(self, request: Request) -> None:
+        """One request was answered, or was not."""
+        self._metrics.count("DiscordRequests", route=request.route, status=str(request.status))
+        if request.status == 429:
+            self._metrics.count("RateLimited", route=request.route, scope=request.scope or "-")
+        log.info(
+            "discord_request", route=request.route, status=request.status, milliseconds=round(request.seconds * 1000)
+        )
+
+
+def _secrets_from_ssm(names: list[str]) -> dict[str, str]:
+    """The secrets of this stage that Parameter Store holds; those it lacks are missing in the answer."""
+    prefix = f"/rolecall/{settings.stage()}/"
+    answer = boto3.client("ssm").get_parameters(Names=[prefix + name for name in names], WithDecryption=True)
+    return {found["Name"].removeprefix(prefix): found["Value"] for found in answer["Parameters"]}
