@@ -222,8 +222,7 @@ def current() -> Request:
 
 def query(name: str) -> str | None:
     """A query parameter; None where it is absent. The last one where it came several times."""
-    found: dict[str, str] = current().query_params or {}
-    return found.get(name)
+    return dict(current().query_params or {}).get(name)
 
 
 def cookies() -> dict[str, str]:
