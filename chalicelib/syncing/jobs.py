@@ -85,6 +85,7 @@ class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_on
 
     parts: int
     force: bool = False
+    tries: int = 0
 
 
 class Survey(Struct, frozen=True, tag_field="kind", tag="survey", kw_only=True):

@@ -34,6 +34,7 @@ REFILL = 60.0  # seconds until more are sent; half the horizon, so that there is
 FIRST_ANSWERS = 3.0  # seconds until more are sent where a bucket is not known yet
 FEW = 4  # jobs; fewer than that were sent because a bucket is not known yet
 SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
+SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
 LEAST_BRAKE = 25  # members; fewer than that are never held back
 MOST_EXAMPLES = 200
 LAST_ID = 2**63 - 1
@@ -78,7 +79,7 @@ class Sweeper:
 
     # --- starting ---
 
-    def start(self, parts: Parts, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
+    def start(self, parts: Parts, *, dry_run: bool = False, force: bool = False, tries: int = 0) -> dict[str, Any]:
         """Start a sweep; what is known of it at once. A dry run is done at once, as far as Discord lets it."""
         now = self._services.now()
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
@@ -88,23 +89,28 @@ class Sweeper:
             return self._rehearse(sweep)
         running = self._sweeps.begin(sweep)
         if running:
-            return self._instead(running, parts, force)
+            return self._instead(running, parts, force=force, tries=tries)
         if force:
             self._services.memory.set_flag(MAY_TAKE, {"since": now, "by": "force"})
         self._send(Survey(sweep_id=sweep.sweep_id))
         log.info("sweep_started", sweep_id=sweep.sweep_id, parts=str(parts), force=force)
         return _shown(sweep)
 
-    def _instead(self, running: Sweep, parts: Parts, force: bool) -> dict[str, Any]:
-        """Another sweep runs. If it does what is asked, that is it; else this one comes after it."""
-        covered = parts in Parts(running.parts) and (running.force or not force)
+    def _instead(self, running: Sweep, parts: Parts, *, force: bool, tries: int) -> dict[str, Any]:
+        """Another sweep runs. If it has looked at nobody yet and does what is asked, that is it; else this one follows.
+
+        Who asks for a sweep may rely on it that every member is looked at after that.
+        """
+        fresh = running.state == "surveying" and running.pages == 0
+        covered = fresh and parts in Parts(running.parts) and (running.force or not force)
         if not covered:
-            self._send(StartSweep(parts=parts.value, force=force), delay=REFILL)
+            later = StartSweep(parts=parts.value, force=force, tries=tries + 1)
+            self._send(later, delay=min(SOONEST_RESTART * 2**tries, LATEST_RESTART))
         return _shown(running) | {"already_running": True, "queued": not covered}
 
     def start_later(self, job: StartSweep) -> Outcome:
         """A sweep that had to wait for another."""
-        self.start(Parts(job.parts), force=job.force)
+        self.start(Parts(job.parts), force=job.force, tries=job.tries)
         return Outcome.DONE
 
     def _rehearse(self, sweep: Sweep) -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""The main job, before your eyes: link three people, change their groups, damage the guild, repair it.
+
+Everything runs on this machine: the packaged functions in a local AWS, a local Discord beside it, and this program in
+the place of the auth site and of three people with browsers.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from local.auth_site import AuthSite
+from local.aws import CannotStart
+from local.discord.control import Control, Member
+from local.up import Up, everything, interruptible
+
+SECRET = "an auth site's secret, made up for the demo"
+SETTINGS = {
+    "AUTH_SITE_SECRET": SECRET,
+    "DISCORD_SYNC_NAMES": "True",
+    "DISCORD_RESERVED_ROLES": "Streamer",
+    "UPDATE_ALL_SCHEDULE": "rate(7 days)",
+    "UPDATE_ALL_USERNAMES_SCHEDULE": "rate(7 days)",
+}
+PATIENCE = 60.0  # seconds for one step to come true
+LOOK = 0.1  # seconds between two looks
+
+PEOPLE = {
+    "101": ("kira", "Kira Vantari", ["Member", "Logistics"]),
+    "102": ("dov", "Dov Ashurak", ["Member", "Capital Pilot"]),
+    "103": ("sanne", "Sanne d'Ortu", ["Blue"]),
+}
+
+
+class NotAsItShouldBe(Exception):
+    """The guild did not become what it should have become."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who and what the demo plays with."""
+
+    up: Up
+    site: AuthSite
+    discord: Control
+    show: Console
+
+    def member(self, username: str) -> Member | None:
+        """The member of that name, None where they are not in the guild."""
+        return next((member for member in self.discord.state().members if member.username == username), None)
+
+    def expect(self, what: str, holds: Callable[[], bool]) -> None:
+        """Wait until it is so. Raises NotAsItShouldBe."""
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            if time.monotonic() > deadline:
+                raise NotAsItShouldBe(what)
+            time.sleep(LOOK)
+        self.show.print(f"  [green]✓[/] {what}")
+
+    def has(self, username: str, roles: set[str], nick: str | None = None) -> Callable[[], bool]:
+        """Does the member have exactly these roles, and this nickname if one is given?"""
+
+        def holds() -> bool:
+            member = self.member(username)
+            return member is not None and set(member.roles) == roles and nick in (None, member.nick)
+
+        return holds
+
+    def guild(self, title: str) -> None:
+        """Print the guild as it is."""
+        table = Table(title=title, title_justify="left", title_style="bold", min_width=72)
+        for column in ("member", "nickname", "roles"):
+            table.add_column(column)
+        for member in self.discord.state().members:
+            if not member.bot:
+                table.add_row(f"@{member.username}", member.nick or "–", ", ".join(sorted(member.roles)) or "–")
+        self.show.print(table)
+
+    def repair(self) -> None:
+        """Run `update_all`, as its schedule does every hour."""
+        started = self.up.aws.invoke("update_all")
+        self.show.print(f"  update_all → {started['state']}" if isinstance(started, dict) else f"  {started}")
+
+
+def link(scene: Scene, user_id: str) -> None:
+    """Link one person as their browser would: the auth site's link, Discord's consent page, the callback."""
+    username, character, groups = PEOPLE[user_id]
+    token = scene.site.token(user_id, "link", groups=groups, nickname=character)
+    browser = requests.Session()
+    at_discord = browser.get(f"{scene.up.aws.api_url}/discord/link", params={"token": token}, allow_redirects=False)
+    back = scene.discord.consent(at_discord.headers["Location"], username)
+    page = browser.get(back, timeout=30)
+    if "You are linked" not in page.text:
+        raise NotAsItShouldBe(f"@{username} is linked (the page said {page.status_code}: {page.text[-300:]})")
+    scene.expect(f"@{username} is linked and has {', '.join(groups)}", scene.has(username, set(groups), character))
+
+
+def play(scene: Scene) -> None:
+    """The whole story. Raises NotAsItShouldBe."""
+    show, discord, site = scene.show, scene.discord, scene.site
+    for username, _, _ in PEOPLE.values():
+        discord.add_person(username)
+    discord.add_member("sanne")
+    scene.guild("The guild before: @sanne is a member already, the others are not")
+
+    show.rule("1  Three people link their Discord accounts")
+    for user_id in PEOPLE:
+        link(scene, user_id)
+    scene.guild("After linking")
+
+    show.rule("2  Groups and names change on the auth site, which posts messages to SQS")
+    site.groups("101", ["Member", "Logistics", "Fleet Commander"])
+    site.groups("102", ["Member"])
+    site.nickname("103", "Sanne Prime")
+    scene.expect("@kira got Fleet Commander", scene.has("kira", {"Member", "Logistics", "Fleet Commander"}))
+    scene.expect("@dov lost Capital Pilot", scene.has("dov", {"Member"}))
+    scene.expect("@sanne has her new name", scene.has("sanne", {"Blue"}, "Sanne Prime"))
+    scene.guild("After the changes")
+    show.print("A repair with nothing to do, so that Rolecall knows the guild as sound:")
+    scene.repair()
+    scene.expect("it found nothing", lambda: "sweep_done" in "".join(scene.up.aws.logs("sync_bulk")))
+
+    show.rule("3  A moderator damages the guild by hand, in five ways")
+    damage(scene)
+    scene.guild("Damaged")
+    scene.repair()
+    scene.expect("@kira has her roles again", scene.has("kira", {"Member", "Logistics", "Fleet Commander"}))
+    scene.expect("@dov is a plain Member again, but still a Streamer", scene.has("dov", {"Member", "Streamer"}))
+    scene.expect("@sanne is Blue again, under her name", scene.has("sanne", {"Blue"}, "Sanne Prime"))
+    scene.guild("Repaired")
+
+    show.rule("4  @sanne leaves the server")
+    discord.leave("sanne")
+    scene.repair()
+    heard: list[dict[str, str]] = []
+
+    def told() -> bool:
+        heard.extend(site.notices())
+        return any(n["kind"] == "unlinked" and n["reason"] == "left_server" and n["user_id"] == "103" for n in heard)
+
+    scene.expect("her link is gone, and the auth site was told so", told)
+    scene.guild("At the end")
+
+
+def damage(scene: Scene) -> None:
+    """What moderators do."""
+    discord = scene.discord
+    for name in ("Moderator", "Streamer"):
+        discord.create_role(name)
+    discord.change_member("kira", take=["Logistics"])
+    discord.delete_role("Fleet Commander")
+    discord.change_member("dov", give=["Moderator", "Streamer"])
+    discord.change_member("sanne", take=["Blue"])
+    discord.change_member("sanne", nick="xX_Sanne_Xx")
+    for text in (
+        "took Logistics from @kira",
+        "deleted the role Fleet Commander",
+        "gave @dov the roles Moderator, and Streamer (which DISCORD_RESERVED_ROLES leaves to moderators)",
+        "took Blue from @sanne",
+        "renamed @sanne",
+    ):
+        scene.show.print(f"  [red]✗[/] {text}")
+
+
+def report(scene: Scene) -> None:
+    """What it cost."""
+    received = scene.discord.received()
+    bot = [one for one in received if one.path.startswith("/api/")]
+    limited = sum(one.status == requests.codes.too_many_requests for one in bot)
+    scene.show.print(f"\nDiscord was asked {len(bot)} times in all; it said 429 {limited} times.")
+
+
+@contextmanager
+def staged(show: Console) -> Iterator[Scene]:
+    """Everything running, and the auth site's hands on it."""
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        show.print(f"[dim]{time.monotonic() - began:5.1f} s  {what}[/]", highlight=False)
+
+    with everything({"PATH": os.environ.get("PATH", "")} | SETTINGS, tell=tell) as up:
+        site = AuthSite(
+            up.aws.client("sqs"),
+            secret=SECRET,
+            jobs_queue_url=up.aws.jobs_queue_url,
+            notices_queue_url=up.aws.notices_queue_url,
+        )
+        yield Scene(up, site, Control(up.discord_url), show)
+
+
+def run(*, keep: bool) -> int:
+    """Play it; 0 if the guild ended as it should, else 1. `keep` leaves all of it running until Ctrl-C."""
+    show = Console(width=None if sys.stdout.isatty() else 100)
+    try:
+        with interruptible(), staged(show) as scene:
+            try:
+                play(scene)
+            except NotAsItShouldBe as wrong:
+                show.print(f"\n[bold red]This did not come true within {PATIENCE:.0f} s:[/] {wrong}")
+                scene.guild("The guild as it is")
+                return 1
+            report(scene)
+            show.print("[bold green]The guild is as the auth site wants it.[/]")
+            if keep:
+                stay(scene)
+    except CannotStart as error:
+        show.print(f"[red]{error}[/]")
+        return 1
+    except KeyboardInterrupt:
+        return 0 if keep else 1
+    return 0
+
+
+def stay(scene: Scene) -> None:
+    """Leave it running, and say where everything is."""
+    link_url = f"{scene.up.aws.api_url}/discord/link?token="
+    scene.discord.add_person("visitor")
+    token = scene.site.token("104", "link", groups=["Member", "Visitor"], nickname="A Visitor")
+    scene.show.print("\nIt stays up until Ctrl-C. Link yourself as @visitor in a browser (once, within ten minutes):")
+    scene.show.print(f"{link_url}{token}", soft_wrap=True, highlight=False)
+    for name, value in scene.up.facts().items():
+        scene.show.print(f"  {name}: {value}", soft_wrap=True, highlight=False)
+    host = urlsplit(scene.up.discord_url)
+    scene.show.print(f"  the guild as JSON: {host.geturl()}/control/state", soft_wrap=True, highlight=False)
+    while scene.up.running:
+        time.sleep(LOOK)
