@@ -11,6 +11,8 @@ from cfnlint.decode import decode  # type: ignore[import-untyped] # it ships non
 from chalice.config import Config
 from chalice.constants import DEFAULT_HANDLER_NAME
 
+from chalicelib import settings
+
 FOLDER = Path(__file__).parents[1] / ".chalice"
 STAGES = ("dev", "prod")
 FUNCTIONS = (
@@ -170,6 +172,12 @@ def test_a_stage_runs_on_arm_and_knows_its_name(stage: str) -> None:
     assert config.environment_variables["ROLECALL_STAGE"] == stage
 
 
+def test_the_configuration_names_no_setting_that_does_not_exist() -> None:
+    known = {*settings.NAMES, settings.STAGE, "UPDATE_ALL_SCHEDULE", "UPDATE_ALL_USERNAMES_SCHEDULE"}
+    for stage in STAGES:
+        assert set(function_config(stage, "update_all").environment_variables) <= known
+
+
 def test_no_secret_has_a_place_in_the_configuration() -> None:
     assert not re.search("SECRET|TOKEN", (FOLDER / "config.json").read_text())
 
@@ -198,6 +206,14 @@ def test_a_policy_names_actions_one_by_one_and_only_its_own_stages_resources(pat
             own = f"rolecall-{stage}-" in resource or f"/rolecall/{stage}/" in resource
             by_condition = f"/rolecall/{stage}/" in json.dumps(statement.get("Condition"))
             assert own or by_condition, (statement["Sid"], resource)
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_function_may_read_the_three_secrets_of_its_stage_and_no_other_parameter(path: Path) -> None:
+    # The local AWS judges ssm:GetParameters without its resource, so that nothing but this test would notice.
+    stage = path.name.split("-")[1]
+    reading = [s["Resource"] for s in read(path.name)["Statement"] if "ssm:GetParameters" in s["Action"]]
+    assert reading == [[f"arn:*:ssm:*:*:parameter/rolecall/{stage}/{name}" for name in sorted(settings.SECRETS)]]
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)

@@ -20,6 +20,9 @@ def chosen(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in PASSED_THROUGH if environ.get(name)}
 
 
+LOCAL_ONLY = {"OAUTHLIB_INSECURE_TRANSPORT": "1"}  # the local Discord speaks plain HTTP, which OAuth libraries refuse
+
+
 def complete(given: Mapping[str, str], *, api_url: str) -> dict[str, str]:
     """`given`, with all that is required and missing made up."""
     return {**MADE_UP, "DISCORD_CALLBACK_URL": f"{api_url}/discord/callback", **given}

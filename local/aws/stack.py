@@ -22,6 +22,7 @@ API_ID = "rolecall"  # chosen, so that the callback URL is known before the func
 API_STAGE = "api"
 API_ID_TAG = "ms-custom-id"  # by which ministack lets a template choose an API's id
 BUCKET = "rolecall-deployments"
+JUDGED_WITHOUT_RESOURCE = {"ssm:GetParameters"}  # by ministack, where IAM is enforced
 SLOWEST_STACK = 60  # seconds
 
 Tell = Callable[[str], None]
@@ -145,7 +146,7 @@ def local_aws(
         tell("Creating the functions")
         open_settings = {name: value for name, value in all_settings.items() if name not in settings.SECRETS}
         _upload(_client(session, server, "s3"), packaged.zip_file)
-        template = _deployable(packaged.template, open_settings | at_import)
+        template = _deployable(packaged.template, open_settings | at_import | env.LOCAL_ONLY)
         functions = _create_functions_stack(cloudformation, stage, template)
         yield LocalAws(
             server=server,
@@ -215,10 +216,25 @@ def _deployable(template: package.Json, environment: Mapping[str, str]) -> packa
         if resource["Type"] == "AWS::Serverless::Function":
             properties["CodeUri"] = {"Bucket": BUCKET, "Key": "deployment.zip"}
             properties.setdefault("Environment", {}).setdefault("Variables", {}).update(environment)
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in properties["Policies"]:
+                _fit_to_emulator(policy["PolicyDocument"])
         if resource["Type"] == "AWS::Serverless::Api":
             properties.setdefault("Tags", {})[API_ID_TAG] = API_ID
             properties["PropagateTags"] = True
     return filled
+
+
+def _fit_to_emulator(policy: package.Json) -> None:
+    """Say what a policy means in the words by which the emulator judges. Nothing is allowed that AWS would not allow.
+
+    But for the resource of what it judges without one: tests of the policy itself must see to that.
+    """
+    for statement in policy["Statement"]:
+        if JUDGED_WITHOUT_RESOURCE & set(statement["Action"]):
+            statement["Resource"] = ["*"]
+        if "sqs:SendMessage" in statement["Action"]:
+            statement["Action"].append("sqs:SendMessageBatch")  # on AWS SendMessage covers it; no such action exists
 
 
 def _create_functions_stack(cloudformation: AwsClient, stage: str, template: package.Json) -> dict[str, str]:
