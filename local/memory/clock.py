@@ -1,0 +1,41 @@
+"""A clock that moves only when it is told to."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC).timestamp()  # a Monday noon, the same in every run
+
+
+class VirtualClock:
+    """Simulated seconds since the epoch. Implements `chalicelib.clock.Clock`.
+
+    `on_sleep` is called in place of sleeping, with the seconds: a scheduler lets others run there, and moves the clock
+    itself. Without one, to sleep is to move the clock.
+    """
+
+    def __init__(self, start: float = START, *, on_sleep: Callable[[float], None] | None = None) -> None:
+        self._now = start
+        self.on_sleep = on_sleep
+        self.slept = 0.0  # seconds, by everybody together
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let that many seconds pass."""
+        self.slept += seconds
+        if self.on_sleep:
+            self.on_sleep(seconds)
+        else:
+            self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on. Raises ValueError for less than nothing."""
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds} s")
+        self._now += seconds
+
+    def move_to(self, moment: float) -> None:
+        """Move the clock to that time, unless it is past already."""
+        self._now = max(self._now, moment)

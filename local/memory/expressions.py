@@ -1,0 +1,570 @@
+"""DynamoDB's expressions: conditions, key conditions, filters, updates.
+
+A small recursive-descent parser makes a tree of an expression, `condition` and `update` make functions of the tree.
+Both are kept, by the expression's text and names, so a repeated expression costs only its evaluation.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from itertools import pairwise
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
+
+from local.memory.values import ORDERED, SETS, Invalid, Item, Value, add, clean, number, ordered, same, type_of
+
+Values = dict[str, Value]
+Names = tuple[tuple[str, str], ...]
+Path = tuple[str | int, ...]
+Check = Callable[[Item, Values], bool]
+Operand = Callable[[Item, Values], Value | None]
+Node = tuple[Any, ...]  # its kind, and what belongs to it
+
+TOKENS = re.compile(r"\s*(?:([#:]?[A-Za-z0-9_]+)|(<>|<=|>=|[=<>(),.\[\]+-]))")
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+CONDITION_FUNCTIONS = {
+    "attribute_exists": 1,
+    "attribute_not_exists": 1,
+    "attribute_type": 2,
+    "begins_with": 2,
+    "contains": 2,
+}
+CLAUSES = ("SET", "REMOVE", "ADD", "DELETE")
+MISTYPED = "An operand in the update expression has an incorrect data type"
+NOWHERE = "The document path provided in the update expression is invalid for update"
+KEPT = 4096  # expressions remembered
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition. `tree` is for those who look for keys in it, `used` the placeholders it names."""
+
+    check: Check
+    tree: Node
+    used: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Update:
+    """An update: what `apply` makes of an item is a new one."""
+
+    sets: list[tuple[Path, Operand]] = field(default_factory=list)
+    removes: list[Path] = field(default_factory=list)
+    adds: list[tuple[Path, str]] = field(default_factory=list)
+    deletes: list[tuple[Path, str]] = field(default_factory=list)
+    used: frozenset[str] = frozenset()
+
+    @property
+    def touched(self) -> list[Path]:
+        """Every path that it writes to."""
+        return [path for path, _ in (*self.sets, *self.adds, *self.deletes)] + self.removes
+
+    def apply(self, item: Item, values: Values) -> Item:
+        """The item afterwards; every operand is read from the item before. Raises Invalid."""
+        found = [(path, _required(operand(item, values))) for path, operand in self.sets]
+        found += [(path, _added(value_at(item, path), clean(values[name]))) for path, name in self.adds]
+        gone = list(self.removes)
+        for path, name in self.deletes:
+            left = _without(value_at(item, path), values[name])
+            if left is None:
+                gone.append(path)
+            else:
+                found.append((path, left))
+        after = dict(item)
+        for path, value in found:
+            if len(path) == 1:
+                after[str(path[0])] = value
+            else:
+                _put(after, path, value)
+        for path in sorted(gone, key=_last_first, reverse=True):
+            _remove(after, path)
+        return after
+
+
+@lru_cache(maxsize=KEPT)
+def condition(text: str, names: Names) -> Condition:
+    """A condition, filter or key condition. Raises Invalid."""
+    parser = _Parser(text, dict(names), "ConditionExpression")
+    tree = parser.whole(parser.either)
+    return Condition(_check(tree), tree, frozenset(parser.used))
+
+
+@lru_cache(maxsize=KEPT)
+def update(text: str, names: Names) -> Update:
+    """An update expression. Raises Invalid."""
+    parser = _Parser(text, dict(names), "UpdateExpression")
+    made = Update()
+    for clause, path, node in parser.whole(lambda: list(parser.clauses())):
+        if clause == "SET":
+            made.sets.append((path, _operand(node)))
+        elif clause == "REMOVE":
+            made.removes.append(path)
+        else:
+            (made.adds if clause == "ADD" else made.deletes).append((path, node[1]))
+    _refuse_overlaps(made.touched)
+    return Update(made.sets, made.removes, made.adds, made.deletes, frozenset(parser.used))
+
+
+@lru_cache(maxsize=KEPT)
+def paths(text: str, names: Names) -> tuple[tuple[Path, ...], frozenset[str]]:
+    """The paths of a projection expression, and the placeholders it names. Raises Invalid."""
+    parser = _Parser(text, dict(names), "ProjectionExpression")
+    return tuple(parser.whole(lambda: list(parser.listed(parser.path)))), frozenset(parser.used)
+
+
+def value_at(item: Item, path: Path) -> Value | None:
+    """What stands at `path`; None where nothing does."""
+    value: Any = item.get(str(path[0]))
+    for step in path[1:]:
+        if value is None:
+            return None
+        if isinstance(step, int):
+            held = value.get("L", ())
+            value = held[step] if step < len(held) else None
+        else:
+            value = value.get("M", {}).get(step)
+    found: Value | None = value
+    return found
+
+
+# --- parsing ------------------------------------------------------------------------------------------------
+
+
+class _Parser:
+    """One expression, token by token."""
+
+    def __init__(self, text: str, names: dict[str, str], what: str) -> None:
+        self._text = text
+        self._names = names
+        self._what = what
+        self._tokens = self._split()
+        self._at = 0
+        self.used: set[str] = set()
+
+    def whole(self, rule: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the rule gives
+        """What `rule` makes of all tokens."""
+        made = rule()
+        if self._at < len(self._tokens):
+            raise self._wrong(self._tokens[self._at])
+        return made
+
+    # conditions
+
+    def either(self) -> Node:
+        node = self._both()
+        while self._take("OR"):
+            node = ("or", node, self._both())
+        return node
+
+    def _both(self) -> Node:
+        node = self._negated()
+        while self._take("AND"):
+            node = ("and", node, self._negated())
+        return node
+
+    def _negated(self) -> Node:
+        return ("not", self._negated()) if self._take("NOT") else self._test()
+
+    def _test(self) -> Node:
+        if self._take("("):
+            node = self.either()
+            self._expect(")")
+            return node
+        name = self._peek()
+        if name in CONDITION_FUNCTIONS and self._peek(1) == "(":
+            self._at += 1
+            arguments = self._arguments()
+            if len(arguments) != CONDITION_FUNCTIONS[name]:
+                raise Invalid(f"Invalid {self._what}: Incorrect number of operands for operator or function: {name}")
+            return (name, *arguments)
+        return self._comparison(self._simple())
+
+    def _comparison(self, left: Node) -> Node:
+        if self._take("BETWEEN"):
+            low = self._simple()
+            self._expect("AND")
+            return ("between", left, low, self._simple())
+        if self._take("IN"):
+            return ("in", left, self._arguments())
+        sign = self._next()
+        if sign not in COMPARISONS:
+            raise self._wrong(sign)
+        return ("compare", sign, left, self._simple())
+
+    def _arguments(self) -> list[Node]:
+        self._expect("(")
+        found = list(self.listed(self._simple))
+        self._expect(")")
+        return found
+
+    def _simple(self) -> Node:
+        if self._peek() == "size" and self._peek(1) == "(":
+            self._at += 1
+            (argument,) = self._arguments()
+            return ("size", argument)
+        return self._path_or_value()
+
+    # updates
+
+    def clauses(self) -> Iterator[tuple[str, Path, Node]]:
+        seen: set[str] = set()
+        while self._at < len(self._tokens):
+            clause = self._next().upper()
+            if clause not in CLAUSES:
+                raise self._wrong(clause)
+            if clause in seen:
+                raise Invalid(f'Invalid {self._what}: The "{clause}" section can only be used once')
+            seen.add(clause)
+            for path, node in self.listed(partial(self._action, clause)):
+                yield clause, path, node
+
+    def _action(self, clause: str) -> tuple[Path, Node]:
+        path = self.path()
+        if clause == "REMOVE":
+            return path, ()
+        if clause == "SET":
+            self._expect("=")
+            return path, self._sum()
+        node = self._path_or_value()
+        if node[0] != "value":
+            raise self._wrong(self._tokens[self._at - 1])
+        return path, node
+
+    def _sum(self) -> Node:
+        left = self._term()
+        for sign, kind in (("+", "plus"), ("-", "minus")):
+            if self._take(sign):
+                return (kind, left, self._term())
+        return left
+
+    def _term(self) -> Node:
+        if self._take("("):
+            node = self._sum()
+            self._expect(")")
+            return node
+        name = self._peek()
+        if name in ("if_not_exists", "list_append") and self._peek(1) == "(":
+            self._at += 2
+            first = self._term()
+            self._expect(",")
+            second = self._sum()
+            self._expect(")")
+            return (name, first, second)
+        return self._path_or_value()
+
+    # names and values
+
+    def listed(self, rule: Callable[[], Any]) -> Iterator[Any]:
+        """What `rule` makes, once or more, of what commas part."""
+        yield rule()
+        while self._take(","):
+            yield rule()
+
+    def path(self) -> Path:
+        """A document path."""
+        steps: list[str | int] = [self._name()]
+        while True:
+            if self._take("."):
+                steps.append(self._name())
+            elif self._take("["):
+                steps.append(int(self._next()))
+                self._expect("]")
+            else:
+                return tuple(steps)
+
+    def _path_or_value(self) -> Node:
+        if self._peek().startswith(":"):
+            name = self._next()
+            self.used.add(name)
+            return ("value", name)
+        return ("path", self.path())
+
+    def _name(self) -> str:
+        token = self._next()
+        if token.startswith("#"):
+            self.used.add(token)
+            if token not in self._names:
+                raise Invalid(
+                    f"Invalid {self._what}: An expression attribute name used in the document path is not defined; "
+                    f"attribute name: {token}"
+                )
+            return self._names[token]
+        if not (token[0].isalpha() or token[0] == "_"):
+            raise self._wrong(token)
+        return token
+
+    # tokens
+
+    def _split(self) -> list[str]:
+        found, at, text = [], 0, self._text.rstrip()
+        while at < len(text):
+            match = TOKENS.match(text, at)
+            if match is None:
+                raise self._wrong(text[at])
+            found.append(match[1] or match[2])
+            at = match.end()
+        if not found:
+            raise Invalid(f"Invalid {self._what}: The expression can not be empty;")
+        return found
+
+    def _peek(self, further: int = 0) -> str:
+        at = self._at + further
+        return self._tokens[at] if at < len(self._tokens) else ""
+
+    def _next(self) -> str:
+        token = self._peek()
+        if not token:
+            raise self._wrong("<EOF>")
+        self._at += 1
+        return token
+
+    def _take(self, token: str) -> bool:
+        found = self._peek().upper() == token
+        self._at += found
+        return found
+
+    def _expect(self, token: str) -> None:
+        if not self._take(token):
+            raise self._wrong(self._peek() or "<EOF>")
+
+    def _wrong(self, token: str) -> Invalid:
+        return Invalid(f'Invalid {self._what}: Syntax error; token: "{token}", near: "{self._text}"')
+
+
+def _refuse_overlaps(touched: list[Path]) -> None:
+    for number_, one in enumerate(touched):
+        for other in touched[number_ + 1 :]:
+            shorter = min(len(one), len(other))
+            if one[:shorter] == other[:shorter]:
+                raise Invalid(
+                    "Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one "
+                    f"of these paths; path one: {list(one)}, path two: {list(other)}"
+                )
+
+
+# --- conditions ---------------------------------------------------------------------------------------------
+
+
+def _check(node: Node) -> Check:
+    match node:
+        case ("and", left, right):
+            one, other = _check(left), _check(right)
+            return lambda item, values: one(item, values) and other(item, values)
+        case ("or", left, right):
+            one, other = _check(left), _check(right)
+            return lambda item, values: one(item, values) or other(item, values)
+        case ("not", inner):
+            negated = _check(inner)
+            return lambda item, values: not negated(item, values)
+        case ("compare", sign, left, right):
+            return _comparison(sign, left, right)
+        case ("between", subject, low, high):
+            above, below = _comparison(">=", subject, low), _comparison("<=", subject, high)
+            return lambda item, values: above(item, values) and below(item, values)
+        case ("in", subject, choices):
+            tests = [_comparison("=", subject, choice) for choice in choices]
+            return lambda item, values: any(test(item, values) for test in tests)
+    return _function(node)
+
+
+def _comparison(sign: str, left: Node, right: Node) -> Check:
+    one, other = _operand(left), _operand(right)
+    if sign in ("=", "<>"):
+        wanted = sign == "="
+
+        def equal(item: Item, values: Values) -> bool:
+            a, b = one(item, values), other(item, values)
+            return (a is not None and b is not None and same(a, b)) is wanted
+
+        return equal
+    compare = COMPARISONS[sign]
+    literal = [node[1] for node in (left, right) if node[0] == "value"]
+
+    def ranked(item: Item, values: Values) -> bool:
+        for name in literal:
+            if type_of(values[name]) not in ORDERED:
+                raise Invalid(f"Incorrect operand type for operator or function; operator or function: {sign}")
+        a, b = one(item, values), other(item, values)
+        if a is None or b is None:
+            return False
+        kind = type_of(a)
+        return kind in ORDERED and kind in b and bool(compare(ordered(a), ordered(b)))
+
+    return ranked
+
+
+def _function(node: Node) -> Check:
+    name, first, *rest = node
+    subject = _operand(first)
+    if name == "attribute_exists":
+        return lambda item, values: subject(item, values) is not None
+    if name == "attribute_not_exists":
+        return lambda item, values: subject(item, values) is None
+    argument = _operand(rest[0])
+    test = {"attribute_type": _is_of_type, "begins_with": _begins_with, "contains": _contains}[name]
+
+    def function(item: Item, values: Values) -> bool:
+        a, b = subject(item, values), argument(item, values)
+        return a is not None and b is not None and test(a, b)
+
+    return function
+
+
+def _is_of_type(value: Value, kind: Value) -> bool:
+    return kind.get("S") in value
+
+
+def _begins_with(value: Value, prefix: Value) -> bool:
+    kind = type_of(prefix)
+    if kind not in ("S", "B"):
+        raise Invalid("Incorrect operand type for operator or function; operator or function: begins_with")
+    return kind in value and value[kind].startswith(prefix[kind])
+
+
+def _contains(value: Value, part: Value) -> bool:
+    kind, sought = type_of(value), type_of(part)
+    if kind in ("S", "B"):
+        return kind == sought and part[kind] in value[kind]
+    if kind in SETS:
+        return kind[0] == sought and any(same({sought: one}, part) for one in value[kind])
+    return kind == "L" and any(same(one, part) for one in value["L"])
+
+
+# --- operands -----------------------------------------------------------------------------------------------
+
+
+def _operand(node: Node) -> Operand:
+    match node:
+        case ("path", (str() as name,)):
+            return lambda item, _values: item.get(name)
+        case ("path", path):
+            return lambda item, _values: value_at(item, path)
+        case ("value", name):
+            return lambda _item, values: _given(values, name)
+        case ("size", inner):
+            sized = _operand(inner)
+            return lambda item, values: _size(sized(item, values))
+    return _computed(node)
+
+
+def _computed(node: Node) -> Operand:
+    kind, left, right = node
+    one, other = _operand(left), _operand(right)
+    if kind == "if_not_exists":
+        return lambda item, values: found if (found := one(item, values)) is not None else other(item, values)
+    if kind == "list_append":
+        return lambda item, values: _appended(_required(one(item, values)), _required(other(item, values)))
+    sign = 1 if kind == "plus" else -1
+    return lambda item, values: _calculated(_required(one(item, values)), _required(other(item, values)), sign)
+
+
+def _given(values: Values, name: str) -> Value:
+    try:
+        return values[name]
+    except KeyError:
+        raise Invalid(
+            f"An expression attribute value used in expression is not defined; attribute value: {name}"
+        ) from None
+
+
+def _size(value: Value | None) -> Value | None:
+    if value is None:
+        return None
+    held = value[type_of(value)]
+    return {"N": str(len(held.encode() if isinstance(held, str) else held))}
+
+
+def _required(value: Value | None) -> Value:
+    if value is None:
+        raise Invalid("The provided expression refers to an attribute that does not exist in the item")
+    return clean(value)
+
+
+def _appended(one: Value, other: Value) -> Value:
+    if "L" not in one or "L" not in other:
+        raise Invalid(MISTYPED)
+    return {"L": one["L"] + other["L"]}
+
+
+def _calculated(one: Value, other: Value, sign: int) -> Value:
+    if "N" not in one or "N" not in other:
+        raise Invalid(MISTYPED)
+    return add(number(one["N"]), sign * number(other["N"]))
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def _added(old: Value | None, new: Value) -> Value:
+    kind = type_of(new)
+    if kind not in ("N", *SETS):
+        raise Invalid(f"Incorrect operand type for operator or function; operator: ADD, operand type: {kind}")
+    if old is None:
+        return new
+    if kind not in old:
+        raise Invalid(MISTYPED)
+    if kind == "N":
+        return add(number(old["N"]), number(new["N"]))
+    return {kind: [*old[kind], *(one for one in new[kind] if one not in old[kind])]}
+
+
+def _without(old: Value | None, part: Value) -> Value | None:
+    kind = type_of(part)
+    if kind not in SETS:
+        raise Invalid(f"Incorrect operand type for operator or function; operator: DELETE, operand type: {kind}")
+    if old is None:
+        return None
+    if kind not in old:
+        raise Invalid(MISTYPED)
+    taken = clean(part)[kind]
+    left = [one for one in old[kind] if one not in taken]
+    return {kind: left} if left else None
+
+
+def _put(item: Item, path: Path, value: Value) -> None:
+    """Write into a copy of what lies on the way: other rows may share it."""
+    kind, holder, last = _copied(item, path)
+    if kind == "L" and last >= len(holder):
+        holder.append(value)
+    else:
+        holder[last] = value
+
+
+def _remove(item: Item, path: Path) -> None:
+    if len(path) == 1:
+        item.pop(str(path[0]), None)
+        return
+    kind, holder, last = _copied(item, path)
+    if kind == "M":
+        holder.pop(last, None)
+    elif last < len(holder):
+        del holder[last]
+
+
+def _copied(item: Item, path: Path) -> tuple[str, Any, Any]:
+    """The map or list that the last step of `path` leads into, its own copy in `item`."""
+    holder: Any = item
+    for step, following in pairwise(path):
+        kind = "L" if isinstance(following, int) else "M"
+        found = _child(holder, step)
+        if found is None or kind not in found:
+            raise Invalid(NOWHERE)
+        copied = list(found["L"]) if kind == "L" else dict(found["M"])
+        holder[step] = {kind: copied}
+        holder = copied
+    return kind, holder, path[-1]
+
+
+def _child(holder: Any, step: str | int) -> Value | None:  # noqa: ANN401 - a dict or a list
+    if isinstance(step, int):
+        return holder[step] if step < len(holder) else None
+    found: Value | None = holder.get(step)
+    return found
+
+
+def _last_first(path: Path) -> list[tuple[bool, str | int]]:
+    """Sorts paths so that, backwards, later elements of a list come first: taking one away moves those after it."""
+    return [(isinstance(step, int), step) for step in path]
