@@ -1,0 +1,301 @@
+"""Rolecall in one process and in virtual time: the real code, with only clock, queue, store and network replaced.
+
+    world = World()
+    world.link("101", "kira", groups=["Member"])
+    world.site.groups("101", ["Member", "Logistics"])
+    world.run()
+    assert world.roles("kira") == {"Member", "Logistics"}
+
+Workers are greenlets that yield wherever they would wait: on a sleep, on Discord, on the store, on a queue. Between two
+such points one runs alone, so a run is decided by its seed.
+"""
+
+import heapq
+import json
+import logging
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from greenlet import getcurrent, greenlet
+
+from chalicelib import settings as settings_module
+from chalicelib.discord.client import Discord, Request, fingerprint
+from chalicelib.discord.spending import Spending
+from chalicelib.linking.oauth import OAuth
+from chalicelib.linking.story import Linking
+from chalicelib.metrics import Metrics
+from chalicelib.notices import Notices
+from chalicelib.queues import Queues, message_of
+from chalicelib.services import Services
+from chalicelib.settings import Settings
+from chalicelib.store import rows
+from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.guild import GuildMemory
+from chalicelib.syncing.delivery import Delivery
+from chalicelib.syncing.jobs import Parts
+from local.auth_site import AuthSite
+from local.discord.adapter import DiscordAdapter
+from local.discord.config import Config
+from local.discord.control import Control
+from local.discord.core import Discord as LocalDiscord
+from local.memory.clock import VirtualClock
+from local.memory.dynamodb import MemoryDynamoDB
+from local.memory.sqs import MemorySqs
+
+STAGE = "test"
+AT = "http://discord.test"
+GUILD, APP = "111111111111111111", "222222222222222222"
+AUTH_SITE_SECRET = "the auth site's secret of the simulation"
+ENVIRONMENT = {
+    "ROLECALL_STAGE": STAGE,
+    "DISCORD_APP_ID": APP,
+    "DISCORD_APP_SECRET": "app-secret-of-the-simulation",
+    "DISCORD_BOT_TOKEN": "bot-token-of-the-simulation",
+    "DISCORD_CALLBACK_URL": "https://api.test/discord/callback",
+    "DISCORD_GUILD_ID": GUILD,
+    "DISCORD_API_BASE_URL": f"{AT}/api/v10",
+    "DISCORD_OAUTH_BASE_URL": f"{AT}/oauth2/authorize",
+    "DISCORD_OAUTH_TOKEN_URL": f"{AT}/api/oauth2/token",
+    "AUTH_SITE_SECRET": AUTH_SITE_SECRET,
+}
+INVOCATION = 60.0  # seconds that one invocation may last
+POLLING = 0.03  # seconds from a message's arrival to its function's start
+
+
+class WorkerDied(BaseException):
+    """The process of a function was killed."""
+
+
+class Scheduler:
+    """Runs tasks that sleep on one virtual clock, the one that is due first."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._sleeping: list[tuple[float, int, greenlet]] = []
+        self._number = 0
+        self._main = getcurrent()
+        self.on_resume: Callable[[], None] = lambda: None  # may raise in the task that goes on
+        clock.on_sleep = self._sleep
+
+    def spawn(self, task: Callable[[], None], *, after: float = 0.0) -> None:
+        """Run `task` in so many seconds."""
+        self._push(after, greenlet(task, parent=self._main))
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next task goes on; None where none sleeps."""
+        return self._sleeping[0][0] if self._sleeping else None
+
+    def step(self) -> None:
+        """Let the task go on that is due first."""
+        moment, _, task = heapq.heappop(self._sleeping)
+        self._clock.move_to(moment)
+        task.switch()
+
+    def _push(self, after: float, task: greenlet) -> None:
+        self._number += 1
+        heapq.heappush(self._sleeping, (self._clock.now() + after, self._number, task))
+
+    def _sleep(self, seconds: float) -> None:
+        if getcurrent() is self._main:
+            self._clock.advance(seconds)
+            return
+        self._push(seconds, getcurrent())
+        self._main.switch()
+        self.on_resume()
+
+
+@dataclass
+class Container:
+    """One function's process: what it remembers dies with it."""
+
+    services: Services
+    delivery: Delivery
+    linking: Linking
+
+
+@dataclass
+class Counts:
+    """What a run cost."""
+
+    invocations: int = 0
+    received: int = 0
+    seconds: float = 0.0  # of Lambda, sleeping included
+    slept: float = 0.0
+    requests: list[Request] = field(default_factory=list)
+
+
+class World:
+    """Rolecall, its auth site, its Discord and its AWS. One at a time in a process."""
+
+    def __init__(
+        self,
+        environment: dict[str, str] | None = None,
+        *,
+        discord: Config | None = None,
+        seed: int = 0,
+        workers: int = 5,
+        latency: float = 0.05,
+        store_latency: float = 0.0,
+    ) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - decides a simulation, guards nothing
+        self.clock = VirtualClock()
+        self.scheduler = Scheduler(self.clock)
+        self.dynamodb = MemoryDynamoDB(self.clock, stage=STAGE)
+        self.sqs = MemorySqs(self.clock, stage=STAGE, seed=seed)
+        rows.connect(STAGE, client=self.dynamodb)
+        config = replace(
+            discord or Config(),
+            guild_id=GUILD,
+            app_id=APP,
+            app_secret=ENVIRONMENT["DISCORD_APP_SECRET"],
+            bot_token=ENVIRONMENT["DISCORD_BOT_TOKEN"],
+            redirect_uris=(ENVIRONMENT["DISCORD_CALLBACK_URL"],),
+            latency=latency,
+        )
+        self.discord = LocalDiscord(config, self.clock.now)
+        self.guild = self.discord.backstage
+        self.session = requests.Session()
+        self.session.mount(AT, DiscordAdapter(self.discord, self.clock.sleep))
+        self.settings: Settings = settings_module.load(lambda _: {}, ENVIRONMENT | (environment or {}))
+        self.workers = workers
+        self.counts = Counts()
+        self.metrics: list[dict[str, Any]] = []
+        self._idle: dict[str, list[Container]] = {"jobs": [], "bulk": []}
+        self._busy = {"jobs": 0, "bulk": 0}
+        self.site = AuthSite(
+            self.sqs,
+            secret=AUTH_SITE_SECRET,
+            jobs_queue_url=self.queue_url("jobs"),
+            notices_queue_url=self.queue_url("notices"),
+            now=self.clock.now,
+        )
+        self.http = self.container()
+        logging.getLogger("rolecall").addHandler(logging.NullHandler())
+        if store_latency:
+            self.dynamodb.before = lambda *_: self.clock.sleep(store_latency)
+
+    # --- the parts ---
+
+    def queue_url(self, name: str) -> str:
+        """The address of one of the four queues."""
+        url: str = self.sqs.get_queue_url(QueueName=f"rolecall-{STAGE}-{name}")["QueueUrl"]
+        return url
+
+    def container(self, chosen: Settings | None = None) -> Container:
+        """A fresh process that remembers nothing."""
+        chosen = chosen or self.settings
+        metrics = Metrics(STAGE, lambda line: self.metrics.append(json.loads(line)))
+        spending = Spending(DynamoLedger(chosen.guild_id), self.clock, token=fingerprint(chosen.bot_token))
+        queues = Queues(self.sqs, STAGE)
+        discord = Discord(chosen, spending, self.clock, session=self.session, on_request=self.counts.requests.append)
+        services = Services(chosen, self.clock, discord, queues, Notices(queues), GuildMemory(chosen.guild_id), metrics)
+        delivery = Delivery(services)
+        return Container(services, delivery, Linking(services, OAuth(services, self.session), delivery))
+
+    # --- running ---
+
+    def run(self, *, seconds: float = 3600.0, until: Callable[[], bool] = lambda: False) -> None:
+        """Let everything run until nothing is left to do, `until` holds, or that many seconds have passed."""
+        end = self.clock.now() + seconds
+        while not until():
+            self._take_messages()
+            moments = [at for at in (self.scheduler.next_at, self._next_message_at()) if at is not None]
+            if not moments or min(moments) > end:
+                return
+            if self.scheduler.next_at is not None and self.scheduler.next_at <= min(moments):
+                self.scheduler.step()
+            else:
+                self.clock.move_to(min(moments))
+
+    def _next_message_at(self) -> float | None:
+        """When the next message can be taken by a free worker."""
+        moments = [
+            self.sqs.next_event_at(f"rolecall-{STAGE}-{name}")
+            for name, busy in self._busy.items()
+            if busy < self.workers
+        ]
+        return min((at for at in moments if at is not None), default=None)
+
+    def _take_messages(self) -> None:
+        for name in self._busy:
+            while self._busy[name] < self.workers:
+                records = self.sqs.receive(f"rolecall-{STAGE}-{name}")
+                if not records:
+                    break
+                self._busy[name] += 1
+                self.scheduler.spawn(self._invocation(name, records), after=POLLING)
+
+    def _invocation(self, name: str, records: list[dict[str, Any]]) -> Callable[[], None]:
+        def invoke() -> None:
+            began = self.clock.now()
+            container = self._idle[name].pop() if self._idle[name] else self.container()
+            slept_before = container.services.discord.spending.slept
+            self.counts.invocations += 1
+            self.counts.received += len(records)
+            try:
+                container.delivery.batch(
+                    [message_of(record) for record in records],
+                    bulk=name == "bulk",
+                    seconds_left=lambda: INVOCATION - (self.clock.now() - began),
+                )
+            except WorkerDied:
+                return
+            except Exception:
+                logging.getLogger("rolecall").debug("invocation failed", exc_info=True)
+            else:
+                for record in records:
+                    self.sqs.delete_message(QueueUrl=self.queue_url(name), ReceiptHandle=record["receiptHandle"])
+            finally:
+                self._busy[name] -= 1
+                self.counts.seconds += self.clock.now() - began
+                self.counts.slept += container.services.discord.spending.slept - slept_before
+            self._idle[name].append(container)
+
+        return invoke
+
+    # --- what people and operators do ---
+
+    def link(self, user_id: str, who: str, *, groups: list[str], nickname: str | None = None, **claims: Any) -> None:  # noqa: ANN401
+        """Link a person as their browser would; signs them up at Discord where needed. Raises LinkRefused."""
+        if all(person.username != who for person in self.guild.people()):
+            self.guild.add_person(who)
+        linking = self.http.linking
+        token = self.site.token(user_id, "link", groups=groups, nickname=nickname, **claims)
+        started = linking.start(token)
+        linking.finish(cookie=started.cookie, **self.consent(started.url, who))
+
+    def consent(self, url: str, who: str, *, agree: bool = True) -> dict[str, str | None]:
+        """Say yes or no on Discord's page: code, state and error as the callback gets them."""
+        back = Control(AT, self.session).consent(url, who, agree=agree)
+        found = parse_qs(urlsplit(back).query)
+        return {name: found.get(name, [None])[0] for name in ("code", "state", "error")}
+
+    def sweep(self, parts: Parts = Parts.ALL, **options: bool) -> dict[str, Any]:
+        """What `update_all` does; the steps that follow need `run`."""
+        return self.http.delivery.sweeper.start(parts, **options)
+
+    # --- looking ---
+
+    def roles(self, who: str) -> set[str] | None:
+        """The member's roles by name; None where they are no member."""
+        member = self.guild.member(who)
+        return None if member is None else set(member.roles)
+
+    def nick(self, who: str) -> str | None:
+        """The member's nickname."""
+        member = self.guild.member(who)
+        return None if member is None else member.nick
+
+    def asked(self, route: str | None = None) -> list[Request]:
+        """The bot's requests to Discord, of one route (`PATCH member`) or all."""
+        return [one for one in self.counts.requests if route in (None, one.route)]
+
+    def dead_letters(self) -> Iterator[tuple[str, str]]:
+        """Bodies and reasons of what was set aside."""
+        for message in self.sqs.waiting(f"rolecall-{STAGE}-dead-letters"):
+            yield message.body, message.attributes.get("reason", "")
