@@ -1,0 +1,140 @@
+"""The command line: `python -m ops COMMAND`. Parses, calls one module, turns errors into words and exit codes."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib import log
+from chalicelib.errors import BadSettings, RolecallError
+from chalicelib.settings import STAGE
+from ops import bot, dead_letters, secrets, status, sweep, user
+from ops.doctor import command as doctor
+from ops.errors import USAGE, WRONG, Complaint
+from ops.links import export, load
+from ops.screen import Screen
+from ops.stage import Stage, error_code
+
+DESCRIPTION = """\
+Watch over Rolecall and mend it.
+
+  doctor          is everything set up right? what is wrong, and how to cure it
+  status          what goes on right now
+  user ID         all that is known of one user
+  sweep           compare the whole server with the auth site, and repair it
+  dead-letters    messages that could not be done
+  resume          go on after all calls were stopped
+  secrets put     store a secret where the functions read it
+  add-bot-url     the page on which the server's owner adds the bot
+  import-links    move in from Alliance Auth
+  export-links    move out"""
+EPILOG = """\
+Settings come from the deployed functions, secrets from Parameter Store; what this shell's environment says wins.
+AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL work as for every AWS program.
+
+Exit codes: 0 fine; 1 something is wrong, or was found to be; 2 the command was typed wrongly.
+`python -m ops COMMAND --help` says more about each."""
+Run = Callable[[argparse.Namespace, Stage, Screen], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    options = _parser().parse_args(arguments)
+    screen = Screen(as_json=options.as_json)
+    _keep_quiet()
+    try:
+        run: Run = options.run
+        return run(options, Stage(options.stage), screen)
+    except Complaint as complaint:
+        return _complain(screen, str(complaint), complaint.cure, complaint.code)
+    except BadSettings as error:
+        return _complain(screen, str(error), _command(options.stage, "doctor") + " says how to set them")
+    except ClientError as error:
+        return _complain(screen, f"AWS refused: {error_code(error)} ({error.operation_name})", _doctor(options.stage))
+    except PynamoDBException as error:
+        return _complain(screen, f"DynamoDB refused: {error.msg}", _doctor(options.stage))
+    except (BotoCoreError, RolecallError) as error:
+        return _complain(screen, str(error), _doctor(options.stage))
+    except BrokenPipeError:
+        sys.stderr.close()
+        return WRONG
+    except KeyboardInterrupt:
+        screen.aside("Stopped. What was started in the cloud goes on.")
+        return WRONG
+
+
+def _complain(screen: Screen, text: str, cure: str, code: int = WRONG) -> int:
+    screen.aside(log.redacted(text), "bold red")
+    if cure:
+        screen.aside(f"→ {cure}", "cyan")
+    return code
+
+
+def _doctor(stage: str) -> str:
+    return _command(stage, "doctor") + " looks for the cause"
+
+
+def _command(stage: str, words: str) -> str:
+    return f"python -m ops --stage {stage} {words}"
+
+
+def _keep_quiet() -> None:
+    """What Rolecall's own parts would log in Lambda is of no use on a terminal."""
+    logger = logging.getLogger("rolecall")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+
+
+# --- the parser ---------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ops",
+        usage="python -m ops [--stage STAGE] [--json] COMMAND …",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    common = _common(argparse.SUPPRESS)
+    _add_common(parser, os.environ.get(STAGE) or "dev", as_json=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
+    for name, run, add_options, about in (
+        ("doctor", doctor.run, doctor.add_options, doctor.ABOUT),
+        ("status", status.run, status.add_options, status.ABOUT),
+        ("user", user.run, user.add_options, user.ABOUT),
+        ("sweep", sweep.run, sweep.add_options, sweep.ABOUT),
+        ("dead-letters", dead_letters.run, dead_letters.add_options, dead_letters.ABOUT),
+        ("resume", bot.resume, bot.add_no_options, bot.ABOUT_RESUME),
+        ("secrets", secrets.run, secrets.add_options, secrets.ABOUT),
+        ("add-bot-url", bot.show_url, bot.add_no_options, bot.ABOUT_URL),
+        ("import-links", load.run, load.add_options, load.ABOUT),
+        ("export-links", export.run, export.add_options, export.ABOUT),
+    ):
+        command = commands.add_parser(
+            name, description=about, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[common]
+        )
+        add_options(command)
+        command.set_defaults(run=run)
+    return parser
+
+
+def _common(default: str) -> argparse.ArgumentParser:
+    """The options that every command takes, behind its name as well as before it."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=default)
+    _add_common(common, default, as_json=default)
+    return common
+
+
+def _add_common(parser: argparse.ArgumentParser, stage: str, *, as_json: bool | str) -> None:
+    parser.add_argument("--stage", default=stage, help=f"which installation (default: ${STAGE}, or dev)")
+    parser.add_argument("--json", dest="as_json", action="store_true", default=as_json, help="for programs")
+
+
+def usage(text: str) -> Complaint:
+    """The command was typed wrongly."""
+    return Complaint(text, code=USAGE)

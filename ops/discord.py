@@ -1,0 +1,77 @@
+"""Plain reads from Discord that only a check needs.
+
+They pass by the shared budget and change nothing in it: a check of a wrong token must not stop the functions, which
+may have the right one. There are a handful of them, and none is on a route that Rolecall is short of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import requests
+
+from chalicelib.discord.client import USER_AGENT
+from chalicelib.settings import Settings
+from ops.errors import Complaint
+
+NO_CODE = "rolecall-doctor"  # an OAuth2 code that nobody was given
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Discord said. `code` is its own code of an error, `body` the JSON, None where it was none."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """The request was granted."""
+        return self.status < HTTPStatus.BAD_REQUEST
+
+    @property
+    def code(self) -> int:
+        """Discord's JSON error code; 0 where there is none."""
+        return int(self.body.get("code", 0)) if isinstance(self.body, dict) else 0
+
+
+class Probe:
+    """Asks Discord as the bot, or as the application."""
+
+    def __init__(self, settings: Settings, session: requests.Session | None = None) -> None:
+        self._settings = settings
+        self._session = session or requests.Session()
+        self._timeout = (settings.timeout_connect, settings.timeout_read)
+
+    def get(self, path: str) -> Answer:
+        """Read, as the bot. Raises Complaint where no answer comes."""
+        headers = {"Authorization": f"Bot {self._settings.bot_token}", "User-Agent": USER_AGENT}
+        return self._ask("GET", self._settings.api_base_url + path, headers=headers)
+
+    def buy_with_no_code(self) -> Answer:
+        """Ask for a token with a code that was never given: Discord's no tells whether it knows the application."""
+        return self._ask(
+            "POST",
+            self._settings.oauth_token_url,
+            headers={"User-Agent": USER_AGENT},
+            data={"grant_type": "authorization_code", "code": NO_CODE, "redirect_uri": self._settings.callback_url},
+            auth=(str(self._settings.app_id), self._settings.app_secret),
+        )
+
+    def page(self, url: str) -> Answer:
+        """Read any address, as nobody."""
+        return self._ask("GET", url, headers={"User-Agent": USER_AGENT})
+
+    def _ask(self, method: str, url: str, **more: Any) -> Answer:  # noqa: ANN401 - what requests takes
+        try:
+            answer = self._session.request(method, url, timeout=self._timeout, allow_redirects=False, **more)
+        except requests.RequestException as error:
+            host = requests.utils.urlparse(url).hostname
+            raise Complaint(f"no answer from {host} ({type(error).__name__})") from None
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        return Answer(answer.status_code, body, answer.headers)

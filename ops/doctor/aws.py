@@ -1,0 +1,138 @@
+"""AWS: access, functions, tables, queues, what wakes the functions."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.store import rows
+from ops.doctor.base import Finding, Registry, fault, warning
+from ops.doctor.ground import Ground
+from ops.stage import FUNCTIONS, error_code
+
+checks = Registry("AWS")
+WITH_TTL = {"users", "attempts", "guild", "budgets", "sweeps", "audit"}
+RECOVERABLE = ("users", "accounts")
+SUBSCRIBED = {"sync_jobs": "jobs", "sync_bulk": "bulk"}
+SCHEDULED = ("update_all_on_schedule", "update_all_usernames_on_schedule")
+LEAST_CONCURRENCY = 20  # functions at once: five for each queue, some for people, some for other things
+TEMPLATE = ".chalice/data-stack.yaml"
+
+
+@checks.check("aws", "AWS lets you in")
+def access(ground: Ground) -> Iterator[Finding]:
+    try:
+        ground.stage.client("sts").get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        why = error_code(error) if isinstance(error, ClientError) else str(error)
+        yield fault(f"AWS does not accept you: {why}", "aws configure (or set AWS_PROFILE and AWS_REGION)")
+
+
+@checks.check("functions", "Every function is deployed and ready", needs=("aws",))
+def functions(ground: Ground) -> Iterator[Finding]:
+    found = {short: ground.stage.function(short) for short in FUNCTIONS}
+    missing = [short for short, function in found.items() if function is None]
+    if missing:
+        yield fault(f"not deployed: {', '.join(missing)}", ground.deploy)
+    for short, function in found.items():
+        if function and function.state not in ("Active", "Inactive"):
+            yield fault(f"the function {short} is {function.state}", f"look at it in the Lambda console; {ground.deploy}")
+
+
+@checks.check("concurrency", "The account may run enough functions at once", needs=("aws",))
+def concurrency(ground: Ground) -> Iterator[Finding]:
+    limit = ground.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    if limit < LEAST_CONCURRENCY:
+        yield warning(
+            f"this account may run {limit} functions at once: while the queues are busy, people who link may be refused",
+            "AWS console → Service Quotas → AWS Lambda → Concurrent executions → request 1,000 (free)",
+        )
+
+
+@checks.check("tables", "Every table is there, with its keys", needs=("aws",))
+def tables(ground: Ground) -> Iterator[Finding]:
+    client = ground.stage.client("dynamodb")
+    for model, short in rows.RENEWED.items():
+        name = f"rolecall-{ground.stage.name}-{short}"
+        try:
+            described = client.describe_table(TableName=name)["Table"]
+        except client.exceptions.ResourceNotFoundException:
+            yield fault(f"the table {name} is missing", f"{ground.deploy} (it creates the stack of {TEMPLATE})")
+            continue
+        keys = {key["AttributeName"] for key in described["KeySchema"]}
+        wanted = {
+            attribute.attr_name
+            for attribute in model.get_attributes().values()
+            if attribute.is_hash_key or attribute.is_range_key
+        }
+        if keys != wanted:
+            yield fault(
+                f"the table {name} has the keys {', '.join(sorted(keys))} and not {', '.join(sorted(wanted))}",
+                f"it was made by something else: rename the stage, or delete the table and {ground.deploy}",
+            )
+        indexes = {index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])}
+        if short == "users" and rows.LinkIndex.Meta.index_name not in indexes:
+            yield fault(f"the table {name} lacks its index {rows.LinkIndex.Meta.index_name}", ground.deploy)
+
+
+@checks.check("expiry", "Tables drop what has expired", needs=("tables",))
+def expiry(ground: Ground) -> Iterator[Finding]:
+    client = ground.stage.client("dynamodb")
+    off = []
+    for short in sorted(WITH_TTL):
+        said = client.describe_time_to_live(TableName=f"rolecall-{ground.stage.name}-{short}")
+        if said["TimeToLiveDescription"]["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+            off.append(short)
+    if off:
+        yield warning(
+            f"time to live is off for: {', '.join(off)}; old rows stay and cost a little",
+            f"{ground.deploy}; or DynamoDB console → table → Additional settings → Time to Live on expires_at",
+        )
+
+
+@checks.check("recovery", "Links can be restored", needs=("tables",))
+def recovery(ground: Ground) -> Iterator[Finding]:
+    if ground.stage.name != "prod":
+        return
+    client = ground.stage.client("dynamodb")
+    for short in RECOVERABLE:
+        said = client.describe_continuous_backups(TableName=f"rolecall-{ground.stage.name}-{short}")
+        point = said["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        if point.get("PointInTimeRecoveryStatus") != "ENABLED":
+            yield warning(f"the table {short} cannot be restored to an earlier second", ground.deploy)
+
+
+@checks.check("subscriptions", "The functions hear of their queues' messages", needs=("functions",))
+def subscriptions(ground: Ground) -> Iterator[Finding]:
+    client = ground.stage.client("lambda")
+    for short, queue in SUBSCRIBED.items():
+        function = ground.stage.function(short)
+        if function is None:
+            continue
+        mappings = client.list_event_source_mappings(FunctionName=function.name)["EventSourceMappings"]
+        of_queue = [one for one in mappings if one["EventSourceArn"].endswith(f":{ground.stage.queue(queue)}")]
+        if not of_queue:
+            yield fault(f"{function.name} does not read {ground.stage.queue(queue)}", ground.deploy)
+        for mapping in of_queue:
+            if mapping["State"] not in ("Enabled", "Enabling", "Updating", "Creating"):
+                yield fault(
+                    f"{function.name} has stopped reading {ground.stage.queue(queue)} ({mapping['State']})",
+                    f"Lambda console → {function.name} → Configuration → Triggers → SQS → Activate",
+                )
+
+
+@checks.check("schedules", "Sweeps start by themselves", needs=("functions",))
+def schedules(ground: Ground) -> Iterator[Finding]:
+    client = ground.stage.client("events")
+    for short in SCHEDULED:
+        function = ground.stage.function(short)
+        if function is None:
+            continue
+        names = client.list_rule_names_by_target(TargetArn=function.arn)["RuleNames"]
+        if not names:
+            yield fault(f"no schedule calls {function.name}", ground.deploy)
+        for name in names:
+            if client.describe_rule(Name=name)["State"] != "ENABLED":
+                yield fault(
+                    f"the schedule of {function.name} is off",
+                    f"EventBridge console → Rules → {name} → Enable; or aws events enable-rule --name {name}",
+                )

@@ -1,0 +1,120 @@
+"""Checks: small functions that say what they found. A check that fails lets those that need it be skipped."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import RolecallError
+from ops.doctor.ground import Ground
+from ops.errors import Complaint
+from ops.stage import error_code
+
+
+class Level(StrEnum):
+    """How bad it is. A fault keeps something from working; a warning may; a note is only worth knowing."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    FAULT = "fault"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a check found. `cure` names the click or the command."""
+
+    level: Level
+    text: str
+    cure: str = ""
+
+
+def note(text: str) -> Finding:
+    """Worth knowing, nothing to do."""
+    return Finding(Level.NOTE, text)
+
+
+def warning(text: str, cure: str) -> Finding:
+    """It works, but not for long, or not for everybody."""
+    return Finding(Level.WARNING, text, cure)
+
+
+def fault(text: str, cure: str) -> Finding:
+    """It does not work."""
+    return Finding(Level.FAULT, text, cure)
+
+
+Look = Callable[[Ground], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `needs` are the names of checks without which it makes no sense."""
+
+    name: str
+    title: str
+    look: Look
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a check went; without findings it is fine."""
+
+    check: Check
+    findings: tuple[Finding, ...]
+
+    @property
+    def level(self) -> Level:
+        """The worst that was found."""
+        order = list(Level)
+        return max((finding.level for finding in self.findings), key=order.index, default=Level.OK)
+
+    @property
+    def failed(self) -> bool:
+        """What needs this check cannot be checked."""
+        return self.level in (Level.FAULT, Level.SKIPPED)
+
+
+class Registry:
+    """The checks of one theme, in the order in which they are made."""
+
+    def __init__(self, theme: str) -> None:
+        self.theme = theme
+        self.checks: list[Check] = []
+
+    def check(self, name: str, title: str, *, needs: tuple[str, ...] = ()) -> Callable[[Look], Look]:
+        """Register a function that yields what it finds, and nothing where all is well."""
+
+        def register(look: Look) -> Look:
+            self.checks.append(Check(name, title, look, needs))
+            return look
+
+        return register
+
+
+def examine(check: Check, ground: Ground, earlier: dict[str, Result]) -> Result:
+    """Make one check. What it could not find out is a fault of its own, with AWS's or Discord's word for it."""
+    missing = [name for name in check.needs if name in earlier and earlier[name].failed]
+    if missing:
+        title = earlier[missing[0]].check.title
+        return Result(check, (Finding(Level.SKIPPED, f"not checked; it needs: {title}"),))
+    try:
+        return Result(check, tuple(check.look(ground)))
+    except Complaint as complaint:
+        return Result(check, (fault(f"could not be checked: {complaint}", complaint.cure or TRY_LATER),))
+    except ClientError as error:
+        return Result(check, (fault(f"could not be checked: AWS says {error_code(error)}", _cure_of(error)),))
+    except (BotoCoreError, RolecallError) as error:
+        return Result(check, (fault(f"could not be checked: {error}", TRY_LATER),))
+
+
+TRY_LATER = "try again; if it stays so, check this machine's connection and discordstatus.com"
+
+
+def _cure_of(error: ClientError) -> str:
+    if "AccessDenied" in error_code(error) or "Unauthorized" in error_code(error):
+        return f"allow your AWS user the action of {error.operation_name}, or use the profile of an administrator"
+    return "look at the AWS console, and try again"

@@ -1,0 +1,94 @@
+"""`doctor`: make every check, show what was found."""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from rich.padding import Padding
+from rich.text import Text
+
+from ops.doctor import aws, discord, guild, queues, running, setup
+from ops.doctor.base import Finding, Level, Registry, Result, examine
+from ops.doctor.ground import Ground
+from ops.errors import FINE, WRONG
+from ops.screen import Screen
+from ops.stage import Stage
+from ops.words import count, plain
+
+# In the order in which they are made: what others need comes before them.
+REGISTRIES = (aws.checks, setup.checks, queues.checks, discord.checks, guild.checks, running.checks)
+MARKS = {
+    Level.OK: ("✓", "green"),
+    Level.NOTE: ("i", "blue"),
+    Level.WARNING: ("!", "yellow"),
+    Level.FAULT: ("✗", "bold red"),
+    Level.SKIPPED: ("–", "dim"),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `doctor`."""
+    parser.add_argument("--problems", action="store_true", help="show only what is not fine")
+
+
+def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
+    """Check the set-up; 1 if there is a fault."""
+    results = []
+    for registry, result in examine_all(Ground(stage), screen):
+        if not screen.as_json and not (options.problems and result.level is Level.OK):
+            _show(screen, registry, result, first=not results or results[-1][0] is not registry)
+        results.append((registry, result))
+    levels = [result.level for _, result in results]
+    if screen.as_json:
+        screen.data([_plain(registry, result) for registry, result in results])
+    else:
+        _sum_up(screen, levels)
+    return WRONG if Level.FAULT in levels else FINE
+
+
+def examine_all(ground: Ground, screen: Screen) -> Iterator[tuple[Registry, Result]]:
+    """Every check, one after the other."""
+    earlier: dict[str, Result] = {}
+    for registry in REGISTRIES:
+        for check in registry.checks:
+            with screen.waiting(check.title):
+                result = earlier[check.name] = examine(check, ground, earlier)
+            yield registry, result
+
+
+def _show(screen: Screen, registry: Registry, result: Result, *, first: bool) -> None:
+    if first:
+        screen.say()
+        screen.say(registry.theme, "bold")
+    mark, style = MARKS[result.level]
+    title = Text(f" {mark} ", style).append(result.check.title, "dim" if result.level is Level.SKIPPED else "none")
+    screen.show(title)
+    for finding in result.findings:
+        _show_finding(screen, finding)
+
+
+def _show_finding(screen: Screen, finding: Finding) -> None:
+    style = "dim" if finding.level is Level.SKIPPED else "none"
+    screen.show(Padding(Text(plain(finding.text), style), (0, 0, 0, 5)))
+    if finding.cure:
+        screen.show(Padding(Text(f"→ {plain(finding.cure)}", "cyan"), (0, 0, 0, 5)))
+
+
+def _sum_up(screen: Screen, levels: list[Level]) -> None:
+    faults, warnings, skipped = (levels.count(level) for level in (Level.FAULT, Level.WARNING, Level.SKIPPED))
+    fine = len(levels) - faults - warnings - skipped
+    parts = [count(faults, "fault"), count(warnings, "warning"), f"{fine} fine"]
+    if skipped:
+        parts.append(f"{skipped} not checked, because of those")
+    screen.say()
+    screen.say(", ".join(parts) + ".", "bold red" if faults else "bold yellow" if warnings else "bold green")
+
+
+def _plain(registry: Registry, result: Result) -> dict[str, object]:
+    return {
+        "theme": registry.theme,
+        "check": result.check.name,
+        "title": result.check.title,
+        "level": result.level,
+        "findings": [asdict(finding) for finding in result.findings],
+    }

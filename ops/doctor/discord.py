@@ -1,0 +1,79 @@
+"""The application at Discord, and what it is known by."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from ops.doctor.base import Finding, Registry, fault, warning
+from ops.doctor.ground import Ground
+from ops.doctor.setup import PORTAL, cure_of_setting
+
+checks = Registry("Discord application")
+MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for applications in fewer than 100 guilds
+
+
+@checks.check("bot-token", "Discord knows the bot's token", needs=("settings",))
+def bot_token(ground: Ground) -> Iterator[Finding]:
+    answer = ground.application
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        yield fault("Discord refuses DISCORD_BOT_TOKEN", _renew("DISCORD_BOT_TOKEN", ground))
+    elif not answer.ok:
+        yield fault(
+            f"Discord answers {answer.status}/{answer.code} to the bot",
+            "wait a quarter of an hour and try again; if it stays so, this machine's address may be blocked by Discord",
+        )
+
+
+def _renew(name: str, ground: Ground) -> str:
+    return f"{cure_of_setting(name, ground)}; then {ground.deploy}, so that the functions read it anew"
+
+
+@checks.check("app-id", "The application id is the bot's", needs=("bot-token",))
+def app_id(ground: Ground) -> Iterator[Finding]:
+    found = ground.application.body["id"]
+    if found != str(ground.settings.app_id):
+        yield fault(
+            f"DISCORD_APP_ID is {ground.settings.app_id}, but the bot's token belongs to the application {found}",
+            cure_of_setting("DISCORD_APP_ID", ground),
+        )
+
+
+@checks.check("app-secret", "Discord knows the application's secret", needs=("settings", "app-id"))
+def app_secret(ground: Ground) -> Iterator[Finding]:
+    answer = ground.probe.buy_with_no_code()
+    said = answer.body.get("error") if isinstance(answer.body, dict) else None
+    if answer.status == HTTPStatus.UNAUTHORIZED or said == "invalid_client":
+        yield fault("Discord refuses DISCORD_APP_SECRET: nobody can link", _renew("DISCORD_APP_SECRET", ground))
+    elif said != "invalid_grant":  # the secret was right, the made-up code was not
+        yield warning(
+            f"Discord answered {answer.status} {said or ''}".rstrip() + ", which does not tell whether the secret is right",
+            "try again in a minute",
+        )
+
+
+@checks.check("callback-registered", "The callback URL is registered at Discord", needs=("settings", "bot-token"))
+def callback_registered(ground: Ground) -> Iterator[Finding]:
+    wanted = ground.settings.callback_url
+    registered: list[str] = ground.application.body.get("redirect_uris") or []
+    if wanted in registered:
+        return
+    near = [url for url in registered if _bare(url) == _bare(wanted)]
+    others = f"; registered is {near[0]}" if near else f"; registered: {', '.join(registered) or 'none'}"
+    yield fault(
+        f"{wanted} is not registered, so everybody who links sees “unknown error” or “invalid redirect_uri”{others}",
+        f"{PORTAL} → your application → OAuth2 → Redirects → Add Redirect: {wanted} (exactly so, to the last slash) "
+        "→ Save Changes",
+    )
+
+
+def _bare(url: str) -> str:
+    """The URL without what is most often mistaken."""
+    return url.casefold().removeprefix("https://").removeprefix("http://").rstrip("/")
+
+
+@checks.check("member-intent", "The bot may list members", needs=("bot-token",))
+def member_intent(ground: Ground) -> Iterator[Finding]:
+    if not int(ground.application.body.get("flags") or 0) & MEMBER_INTENT:
+        yield fault(
+            "the Server Members Intent is off: sweeps must ask for every member singly, a thousand times the requests",
+            f"{PORTAL} → your application → Bot → Privileged Gateway Intents → Server Members Intent on → Save Changes",
+        )

@@ -1,0 +1,99 @@
+"""What several checks look at, read once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chalicelib.discord.models import Guild, Role
+from chalicelib.settings import Settings
+from chalicelib.store.guild import GuildMemory
+from chalicelib.syncing.roles import wanted_names
+from ops import store
+from ops.discord import Answer, Probe
+from ops.stage import Stage
+
+
+@dataclass
+class Ground:
+    """The stage under examination."""
+
+    stage: Stage
+
+    @property
+    def settings(self) -> Settings:
+        """Every setting. Raises BadSettings."""
+        return self.stage.settings
+
+    def command(self, words: str) -> str:
+        """One of these commands, as it is typed for this stage."""
+        stage = "" if self.stage.name == "dev" else f"--stage {self.stage.name} "
+        return f"python -m ops {stage}{words}"
+
+    @property
+    def deploy(self) -> str:
+        """The command that brings settings and code to the functions."""
+        return f"make deploy STAGE={self.stage.name}"
+
+    # --- Discord ---
+
+    @cached_property
+    def probe(self) -> Probe:
+        """Asks Discord."""
+        return Probe(self.settings)
+
+    @cached_property
+    def application(self) -> Answer:
+        """The application as its bot sees it."""
+        return self.probe.get("/applications/@me")
+
+    @cached_property
+    def guild(self) -> Answer:
+        """The guild as Discord describes it."""
+        return self.probe.get(f"/guilds/{self.settings.guild_id}")
+
+    @cached_property
+    def bot(self) -> Answer:
+        """The bot as a member. Applications older than 2016 have a bot with an id of its own."""
+        bot_id = (self.application.body.get("bot") or {}).get("id", self.settings.app_id)
+        return self.probe.get(f"/guilds/{self.settings.guild_id}/members/{bot_id}")
+
+    @cached_property
+    def bot_roles(self) -> list[dict[str, Any]]:
+        """The roles that the bot holds, @everyone among them."""
+        held = {*self.bot.body["roles"], str(self.settings.guild_id)}
+        return [role for role in self.guild.body["roles"] if role["id"] in held]
+
+    @cached_property
+    def ranks(self) -> Guild:
+        """The guild with the order of its roles."""
+        body = self.guild.body
+        roles = tuple(
+            Role(int(role["id"]), role["name"], role["position"], bool(role.get("managed"))) for role in body["roles"]
+        )
+        held = frozenset(int(role_id) for role_id in self.bot.body["roles"])
+        return Guild(int(body["id"]), body["name"], int(body["owner_id"]), roles, held)
+
+    @property
+    def bot_role(self) -> str:
+        """What the bot's highest role is called."""
+        held = [self.ranks.by_id[role_id] for role_id in self.ranks.bot_roles if role_id in self.ranks.by_id]
+        return max(held, key=lambda role: role.rank).name if held else ""
+
+    # --- the store ---
+
+    @cached_property
+    def memory(self) -> GuildMemory:
+        """What is remembered of the guild."""
+        self.stage.connect()
+        return GuildMemory(self.settings.guild_id)
+
+    @cached_property
+    def links(self) -> store.Links:
+        """All links, counted."""
+        self.stage.connect()
+        return store.look_through(self.settings.guild_id)
+
+    @cached_property
+    def group_names(self) -> frozenset[str]:
+        """The names of all roles that the auth site's groups stand for, as far as they are known."""
+        return frozenset(wanted_names([*self.links.groups, *self.memory.role_ids()]))

@@ -1,0 +1,85 @@
+"""The queues, and what waits in them."""
+
+import json
+from collections.abc import Iterator
+
+from ops.doctor.base import Finding, Registry, fault, warning
+from ops.doctor.ground import Ground
+from ops.queues import Queue, look_at
+from ops.words import count, span
+
+checks = Registry("Queues")
+QUEUES = ("jobs", "bulk", "dead-letters", "notices")
+READ_BY = {"jobs": "sync_jobs", "bulk": "sync_bulk"}
+TIMES_TIMEOUT = 6  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+LONGEST_KEPT = 14 * 86_400  # seconds; the most that SQS keeps a message
+OLD_JOB = 15 * 60  # seconds that a single change may wait
+OLD_NOTICE = 24 * 3600  # seconds
+
+
+def _found(ground: Ground) -> dict[str, Queue]:
+    sqs = ground.stage.client("sqs")
+    found = {short: look_at(sqs, ground.stage.queue(short)) for short in QUEUES}
+    return {short: queue for short, queue in found.items() if queue}
+
+
+@checks.check("queues", "Every queue is there", needs=("aws",))
+def queues(ground: Ground) -> Iterator[Finding]:
+    found = _found(ground)
+    for short in QUEUES:
+        if short not in found:
+            yield fault(f"the queue {ground.stage.queue(short)} is missing", f"{ground.deploy} (it creates it)")
+
+
+@checks.check("redrive", "What fails again and again is set aside", needs=("queues",))
+def redrive(ground: Ground) -> Iterator[Finding]:
+    for short, queue in _found(ground).items():
+        if short in READ_BY:
+            policy = json.loads(queue.attributes.get("RedrivePolicy", "{}"))
+            if not policy.get("deadLetterTargetArn", "").endswith(f":{ground.stage.queue('dead-letters')}"):
+                yield fault(f"{queue.name} does not send what fails to the dead letters", ground.deploy)
+        kept = int(queue.attributes.get("MessageRetentionPeriod", LONGEST_KEPT))
+        if kept < LONGEST_KEPT:
+            yield warning(f"{queue.name} forgets messages after {span(kept)}, not 14 days", ground.deploy)
+
+
+@checks.check("visibility", "Nobody gets a message while another works on it", needs=("queues", "functions"))
+def visibility(ground: Ground) -> Iterator[Finding]:
+    for short, queue in _found(ground).items():
+        function = ground.stage.function(READ_BY[short]) if short in READ_BY else None
+        if function is None:
+            continue
+        seconds, wanted = int(queue.attributes["VisibilityTimeout"]), TIMES_TIMEOUT * function.timeout
+        if seconds < wanted:
+            yield fault(
+                f"{queue.name} delivers a message again after {seconds} s; {function.name} may take "
+                f"{function.timeout} s, so it should be {wanted} s",
+                f"{ground.deploy}, with VisibilityTimeout={wanted} for the stack of tables and queues",
+            )
+
+
+@checks.check("waiting", "Nothing waits for long", needs=("queues",))
+def waiting(ground: Ground) -> Iterator[Finding]:
+    found = _found(ground)
+    for short, longest in (("jobs", OLD_JOB), ("notices", OLD_NOTICE)):
+        if short not in found or not found[short].waiting:
+            continue
+        age = found[short].oldest(ground.stage.client("cloudwatch"), ground.stage.now())
+        if age is None or age <= longest:
+            continue
+        cure = f"{ground.command('status')} shows what holds it up"
+        if short == "notices":
+            cure = "the auth site does not read its notices: is its task running, and may it read the queue?"
+        yield warning(f"the oldest message in {found[short].name} has waited for {span(age)}", cure)
+
+
+@checks.check("dead-letters", "Nothing was set aside", needs=("queues",))
+def dead_letters(ground: Ground) -> Iterator[Finding]:
+    letters = _found(ground).get("dead-letters")
+    if letters and letters.total:
+        yield warning(
+            f"{count(letters.total, 'message')} could not be done and was set aside"
+            if letters.total == 1
+            else f"{count(letters.total, 'message')} could not be done and were set aside",
+            f"{ground.command('dead-letters list')}, then redrive or discard them",
+        )

@@ -1,0 +1,99 @@
+"""The running service: does it answer, do clocks agree, was anything stopped?"""
+
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+from chalicelib import VERSION
+from chalicelib.discord.client import fingerprint
+from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.sweeps import Sweeps
+from ops.doctor.base import Finding, Registry, fault, note, warning
+from ops.doctor.ground import Ground
+from ops.doctor.setup import CALLBACK_PATH
+from ops.errors import Complaint
+from ops.words import count, listed, moment, span
+
+checks = Registry("Running")
+MOST_SKEW = 30.0  # seconds; half of what a token's `iat` is allowed
+NO_SWEEP_FOR = 3 * 3600  # seconds; the default schedule is hourly
+
+
+@checks.check("api", "The API answers where the callback URL points", needs=("callback-shape",))
+def api(ground: Ground) -> Iterator[Finding]:
+    url = ground.settings.callback_url.removesuffix(CALLBACK_PATH) + "/health"
+    cure = f"compare DISCORD_CALLBACK_URL with the address that {ground.deploy} prints"
+    try:
+        answer = ground.probe.page(url)
+    except Complaint as complaint:
+        yield fault(f"{url}: {complaint}", cure)
+        return
+    if not isinstance(answer.body, dict) or answer.body.get("status") != "ok":
+        yield fault(f"{url} answers {answer.status}, and not as Rolecall does", cure)
+    elif answer.body.get("version") != VERSION:
+        yield warning(f"deployed is version {answer.body.get('version')}, this is {VERSION}", ground.deploy)
+
+
+@checks.check("clock", "This machine's clock, Discord's and AWS's agree", needs=("aws", "bot-token"))
+def clock(ground: Ground) -> Iterator[Finding]:
+    sts = ground.stage.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]
+    fresh = ground.probe.get("/users/@me").headers
+    for whose, date in (("AWS", sts.get("date")), ("Discord", fresh.get("Date"))):
+        if not date:
+            continue
+        skew = ground.stage.now() - parsedate_to_datetime(date).timestamp()
+        if abs(skew) > MOST_SKEW:
+            yield warning(
+                f"this machine is {span(abs(skew))} {'ahead of' if skew > 0 else 'behind'} {whose}",
+                "switch on network time (timedatectl set-ntp true); on the auth site too, if it is that machine: "
+                "its tokens are refused if they are signed in the future",
+            )
+
+
+@checks.check("stopped", "Discord is being talked to", needs=("settings", "tables"))
+def stopped(ground: Ground) -> Iterator[Finding]:
+    ground.stage.connect()
+    board = DynamoLedger(ground.settings.guild_id).noticeboard()
+    if board.halted_token == fingerprint(ground.settings.bot_token):
+        yield fault(
+            "all calls have stopped, because Discord refused the bot's token",
+            f"if the token is wrong (see above), renew it; if it is right again: {ground.command('resume')}",
+        )
+    if board.blocked_until > ground.stage.now():
+        yield warning(
+            f"all calls wait until {moment(board.blocked_until)}: {board.blocked_why}",
+            "wait; if it is address_banned again and again, give the functions an address of their own (NAT gateway)",
+        )
+
+
+@checks.check("sweeps", "Sweeps run, and do what they find", needs=("settings", "tables"))
+def sweeps(ground: Ground) -> Iterator[Finding]:
+    ground.stage.connect()
+    real = [sweep for sweep in Sweeps(ground.settings.guild_id).latest() if not sweep.dry_run]
+    if not real:
+        yield note("no sweep has run yet")
+        return
+    last = real[0]
+    again = ground.command("sweep all --dry-run")
+    if last.state == "failed":
+        yield warning(f"the last sweep failed: {last.note}", f"cure that, then {ground.command('sweep all --watch')}")
+    elif last.state == "held":
+        yield warning(f"the last sweep was held: {last.note}", f"look: {again}; go on: {ground.command('sweep --force')}")
+    elif not last.may_take:
+        yield note(f"the last sweep took nothing away: {last.note}")
+    if ground.stage.now() - last.started_at > NO_SWEEP_FOR:
+        yield warning(
+            f"the last sweep began {span(ground.stage.now() - last.started_at)} ago",
+            "look at the schedules above, and at the log of update_all_on_schedule",
+        )
+
+
+@checks.check("failing", "Everybody could be synced", needs=("settings", "tables"))
+def failing(ground: Ground) -> Iterator[Finding]:
+    failed = ground.links.failed
+    if not failed:
+        return
+    reasons = sorted({user.last_error or "" for user in failed})
+    yield warning(
+        f"{count(len(failed), 'user')} could not be made right: {listed(reasons, 3)}",
+        f"{ground.command('status')} names them; {ground.command('user ID')} tells why",
+    )

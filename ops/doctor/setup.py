@@ -1,0 +1,104 @@
+"""Settings and secrets."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from chalicelib import settings as known
+from chalicelib.errors import BadSettings
+from ops.doctor.base import Finding, Registry, fault, warning
+from ops.doctor.ground import Ground
+
+checks = Registry("Settings")
+CALLBACK_PATH = "/discord/callback"
+LEAST_VARIETY = 8  # different characters in a secret; fewer are typed by hand
+PORTAL = "https://discord.com/developers/applications"
+WHERE = {
+    "DISCORD_APP_ID": f"{PORTAL} → your application → General Information → Application ID",
+    "DISCORD_APP_SECRET": f"{PORTAL} → your application → OAuth2 → Reset Secret",
+    "DISCORD_BOT_TOKEN": f"{PORTAL} → your application → Bot → Reset Token",
+    "DISCORD_GUILD_ID": "Discord → User Settings → Advanced → Developer Mode on; right click the server → Copy Server ID",
+    "DISCORD_CALLBACK_URL": f"the address that `make deploy` prints, followed by {CALLBACK_PATH.lstrip('/')}",
+    "AUTH_SITE_SECRET": "make one with: openssl rand -hex 32; the auth site needs the same",
+}
+
+
+@checks.check("settings", "Every setting is there and makes sense")
+def every_setting(ground: Ground) -> Iterator[Finding]:
+    seen: set[str] = set()
+    deployed, shell = ground.stage.deployed, ground.stage.shell
+    for environment in (deployed, deployed | shell) if deployed else (shell,):
+        try:
+            ground.stage.load(environment)
+        except BadSettings as error:
+            for line in error.faults:
+                if line not in seen:
+                    seen.add(line)
+                    yield fault(line, cure_of_setting(line.split(" ", 1)[0], ground))
+
+
+def cure_of_setting(name: str, ground: Ground) -> str:
+    """How a setting gets a value, and where to find it."""
+    found = f" ({WHERE[name]})" if name in WHERE else ""
+    if name in known.SECRETS:
+        return f"{ground.command(f'secrets put {name}')}{found}"
+    stage = ground.stage.name
+    return f"set it in .chalice/config.json, stages → {stage} → environment_variables; then {ground.deploy}{found}"
+
+
+@checks.check("shell", "This shell has no settings that the functions do not have")
+def nothing_in_the_shell(ground: Ground) -> Iterator[Finding]:
+    deployed = ground.stage.deployed
+    if not deployed:
+        return
+    for name, value in ground.stage.shell.items():
+        if name not in known.SECRETS and deployed.get(name) != value:
+            yield warning(
+                f"{name} is set in this shell and wins here; the deployed functions have "
+                + ("another value" if name in deployed else "none"),
+                f"unset {name}; or set the same in .chalice/config.json, then {ground.deploy}",
+            )
+
+
+@checks.check("callback-shape", "The callback URL leads to Rolecall", needs=("settings",))
+def callback_shape(ground: Ground) -> Iterator[Finding]:
+    url = ground.settings.callback_url
+    parts = urlsplit(url)
+    if not parts.path.endswith(CALLBACK_PATH) or parts.query or parts.fragment:
+        yield fault(
+            f"DISCORD_CALLBACK_URL is {url}, which does not end in {CALLBACK_PATH}",
+            cure_of_setting("DISCORD_CALLBACK_URL", ground),
+        )
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        yield fault(
+            "DISCORD_CALLBACK_URL does not begin with https: codes and cookies would travel in the clear",
+            cure_of_setting("DISCORD_CALLBACK_URL", ground),
+        )
+
+
+@checks.check("auth-site-secret", "The auth site's secret is long and random", needs=("settings",))
+def auth_site_secret(ground: Ground) -> Iterator[Finding]:
+    if len(set(ground.settings.auth_site_secret)) < LEAST_VARIETY:
+        yield warning(
+            f"AUTH_SITE_SECRET consists of fewer than {LEAST_VARIETY} different characters: it can be guessed",
+            cure_of_setting("AUTH_SITE_SECRET", ground),
+        )
+
+
+@checks.check("secrets-kept", "Secrets lie encrypted in Parameter Store", needs=("aws",))
+def secrets_kept(ground: Ground) -> Iterator[Finding]:
+    stage = ground.stage
+    for name in known.SECRETS:
+        if name in stage.deployed:
+            yield warning(
+                f"{name} stands in the functions' environment, where everybody who may look at them can read it",
+                f"{ground.command(f'secrets put {name}')}; take it out of .chalice/config.json; then {ground.deploy}",
+            )
+    names = [stage.parameter(name) for name in known.SECRETS]
+    found = stage.client("ssm").get_parameters(Names=names, WithDecryption=False)["Parameters"]
+    for parameter in found:
+        if parameter["Type"] != "SecureString":
+            name = parameter["Name"].rsplit("/", 1)[-1]
+            yield warning(
+                f"{parameter['Name']} is stored as {parameter['Type']}, not encrypted",
+                ground.command(f"secrets put {name}"),
+            )

@@ -1,0 +1,126 @@
+"""How things are shown: tables and sentences for people, JSON for programs, progress beside either.
+
+Results go to standard output, progress and questions to standard error. Colours appear on terminals only, and not
+where NO_COLOR is set. Names and texts of others are shown as they are: nothing in them is taken for markup.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from ops.words import plain
+
+WIDTH = 100  # columns, where output goes to a file
+Advance = Callable[[int], None]
+Cell = str | int | float | Text | None
+
+
+class Screen:
+    """Where a command writes."""
+
+    def __init__(self, *, as_json: bool = False, out: TextIO | None = None, side: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self.console = _console(out or sys.stdout)
+        self.side = _console(side or sys.stderr)
+
+    def data(self, value: object) -> None:
+        """The result as JSON, on one line where it is one of many."""
+        print(json.dumps(value, indent=2, default=str, ensure_ascii=False), file=self.console.file, flush=True)
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """A sentence for a person."""
+        if not self.as_json:
+            self.console.print(Text(plain_lines(text), style))
+
+    def aside(self, text: str, style: str = "") -> None:
+        """A sentence beside the result: what goes on, what to do next."""
+        self.side.print(Text(plain_lines(text), style))
+
+    def show(self, thing: RenderableType) -> None:
+        """A table, or whatever else can be drawn."""
+        if not self.as_json:
+            self.console.print(thing)
+
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Advance]:
+        """A bar with rate and remaining time. What is given takes the number done so far; None: it is not known."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        shown = self.side.is_terminal
+        with Progress(*columns, console=self.side, disable=not shown, transient=False) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda done: bar.update(task, completed=done, total=max(total, done) if total is not None else None)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A sign of life while something takes as long as it takes."""
+        if not self.side.is_terminal:
+            yield
+            return
+        with self.side.status(Text(what)):
+            yield
+
+    def ask(self, question: str) -> bool:
+        """Yes or no, from a terminal; anything but yes is no."""
+        self.side.print(Text(f"{question} [y/N] "), end="")
+        return input().strip().lower() in ("y", "yes")
+
+
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s", "dim")
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], title: str = "", *, right: int = 0) -> Table:
+    """A plain table; the last `right` columns hold numbers."""
+    names = list(columns)
+    drawn = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    for place, name in enumerate(names):
+        drawn.add_column(name, justify="right" if place >= len(names) - right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(cell, row))
+    return drawn
+
+
+def facts(rows: Iterable[tuple[str, Cell]], title: str = "") -> Table:
+    """Names on the left, what is known on the right."""
+    drawn = Table(box=None, show_header=False, title=title or None, title_justify="left", title_style="bold")
+    drawn.add_column(style="dim", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in rows:
+        drawn.add_row(name, cell(value))
+    return drawn
+
+
+def cell(value: Cell) -> Text:
+    """Anything, as it stands."""
+    if isinstance(value, Text):
+        return value
+    return Text("–" if value is None or value == "" else f"{value:,}" if isinstance(value, int) else plain(value))
+
+
+def plain_lines(text: str) -> str:
+    """Like `plain`, but lines stay lines."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def _console(stream: TextIO) -> Console:
+    known: dict[str, Any] = {} if stream.isatty() or os.environ.get("COLUMNS") else {"width": WIDTH}
+    return Console(file=stream, highlight=False, markup=False, emoji=False, **known)

@@ -1,0 +1,161 @@
+"""One stage of Rolecall as an operator sees it from outside: its functions, settings and secrets, and AWS clients.
+
+Settings are those of the deployed functions; what the environment of this process says wins. AWS_ENDPOINT_URL,
+AWS_PROFILE and AWS_REGION work as they do for every AWS program.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chalicelib import log, settings
+from chalicelib.errors import BadSettings
+from chalicelib.settings import Settings
+from chalicelib.store import rows
+from chalicelib.wiring import Wired, assemble
+
+AwsClient = Any  # boto3 makes a client's methods at run time: no type describes them
+PATIENT = Config(connect_timeout=5, read_timeout=75, retries={"mode": "standard", "total_max_attempts": 4})
+ONCE = Config(connect_timeout=5, read_timeout=75, retries={"total_max_attempts": 1})  # twice would start two sweeps
+FUNCTIONS = (
+    "api_handler",
+    "sync_jobs",
+    "sync_bulk",
+    "update_all",
+    "update_all_groups",
+    "update_all_nicknames",
+    "update_all_usernames",
+    "update_all_on_schedule",
+    "update_all_usernames_on_schedule",
+)
+ASKED_FOR_SETTINGS = ("sync_jobs", "api_handler", "update_all")  # all have the same; any will do
+
+
+@dataclass(frozen=True)
+class Function:
+    """A deployed function. `timeout` in seconds; `environment` may hold secrets."""
+
+    name: str
+    arn: str
+    timeout: int
+    state: str
+    environment: Mapping[str, str] = field(repr=False)
+
+
+class Stage:
+    """The stage `name`. Asks AWS only for what is wanted, and once."""
+
+    def __init__(
+        self, name: str, environ: Mapping[str, str] = os.environ, now: Callable[[], float] = time.time
+    ) -> None:
+        self.name = name
+        self.now = now
+        self._environ = environ
+        self._session = boto3.Session()
+        self._clients: dict[str, AwsClient] = {}
+        self._functions: dict[str, Function | None] = {}
+
+    # --- AWS ---
+
+    def client(self, service: str) -> AwsClient:
+        """A boto3 client; the same each time."""
+        if service not in self._clients:
+            config = ONCE if service == "lambda" else PATIENT
+            self._clients[service] = self._session.client(service, config=config)  # type: ignore[call-overload]  # the stubs want a literal
+        return self._clients[service]
+
+    def function(self, short: str) -> Function | None:
+        """The deployed function that app.py calls `short`; None where there is none."""
+        if short not in self._functions:
+            names = [f"rolecall-{self.name}-{short}"]
+            if short == "api_handler":
+                names.append(f"rolecall-{self.name}")  # `chalice deploy` calls it so
+            found = (self._configuration(name) for name in names)
+            self._functions[short] = next((one for one in found if one), None)
+        return self._functions[short]
+
+    def _configuration(self, name: str) -> Function | None:
+        try:
+            said = self.client("lambda").get_function_configuration(FunctionName=name)
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+            return None
+        variables = said.get("Environment", {}).get("Variables", {})
+        return Function(name, said["FunctionArn"], said["Timeout"], said.get("State", "Active"), variables)
+
+    def queue(self, short: str) -> str:
+        """The name of the stage's queue."""
+        return f"rolecall-{self.name}-{short}"
+
+    # --- settings ---
+
+    @cached_property
+    def deployed(self) -> dict[str, str]:
+        """The settings that the functions have in their environment; empty where nothing is deployed."""
+        found = next((one for one in map(self.function, ASKED_FOR_SETTINGS) if one), None)
+        return _settings_in(found.environment) if found else {}
+
+    @property
+    def shell(self) -> dict[str, str]:
+        """The settings that the environment of this process holds."""
+        return _settings_in(self._environ)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Every setting. Raises BadSettings."""
+        chosen = self.load(self.deployed | self.shell)
+        log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
+        return chosen
+
+    def load(self, environment: Mapping[str, str]) -> Settings:
+        """The settings of `environment`, with the secrets that it lacks from Parameter Store. Raises BadSettings."""
+        return settings.load(self.secrets, {**environment, settings.STAGE: self.name})
+
+    def secrets(self, names: list[str]) -> dict[str, str]:
+        """The secrets of this stage that Parameter Store holds."""
+        prefix = self.parameter("")
+        wanted = [prefix + name for name in names]
+        answer = self.client("ssm").get_parameters(Names=wanted, WithDecryption=True)
+        return {found["Name"].removeprefix(prefix): found["Value"] for found in answer["Parameters"]}
+
+    def parameter(self, name: str) -> str:
+        """The name of a secret in Parameter Store."""
+        return f"/rolecall/{self.name}/{name}"
+
+    @cached_property
+    def guild_id(self) -> int:
+        """DISCORD_GUILD_ID alone, for what needs no other setting. Raises BadSettings."""
+        text = (self.deployed | self.shell).get("DISCORD_GUILD_ID", "")
+        if not (text.isascii() and text.isdigit()):
+            raise BadSettings(["DISCORD_GUILD_ID is missing, or is not a Discord id"])
+        return int(text)
+
+    # --- Rolecall's own parts ---
+
+    @cached_property
+    def wired(self) -> Wired:
+        """Rolecall's parts, as the functions have them, on this stage's tables and queues. Raises BadSettings."""
+        self.connect()
+        return assemble(self.settings)
+
+    def connect(self) -> None:
+        """Point the store at this stage's tables."""
+        rows.connect(self.name)
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's word for what went wrong."""
+    code: str = error.response.get("Error", {}).get("Code", "")
+    return code
+
+
+def _settings_in(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment[name] for name in settings.NAMES if environment.get(name)}

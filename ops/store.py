@@ -1,0 +1,44 @@
+"""Reads of the store that go through everything. Only an operator makes them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chalicelib.store import users
+from chalicelib.store.rows import UserRow
+from chalicelib.store.users import User
+
+FIRST_ID, LAST_ID = 0, 2**63 - 1
+
+
+@dataclass
+class Links:
+    """All links of a guild at a glance. `groups` are the names of the auth site's groups that anybody has."""
+
+    linked: int = 0
+    never_told: int = 0  # linked users whose groups the auth site never stated
+    unsettled: int = 0  # linked users whose newest state was not brought to Discord yet
+    failed: list[User] = field(default_factory=list)
+    groups: set[str] = field(default_factory=set)
+
+
+def all_links(guild_id: int) -> Iterator[User]:
+    """Every linked user of the guild, ascending by Discord id."""
+    return users.links_between(guild_id, FIRST_ID, LAST_ID)
+
+
+def count_links(guild_id: int) -> int:
+    """How many users are linked, counted by DynamoDB."""
+    return UserRow.links.count(str(guild_id))
+
+
+def look_through(guild_id: int) -> Links:
+    """Read all links, and keep what is worth telling."""
+    links = Links()
+    for user in all_links(guild_id):
+        links.linked += 1
+        links.never_told += user.groups is None
+        links.unsettled += user.groups is not None and user.synced_version != user.version
+        links.groups.update(user.groups or ())
+        if user.last_error:
+            links.failed.append(user)
+    return links
