@@ -1,0 +1,111 @@
+"""Sweeps: begun once at a time, a step at a time."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.store.sweeps import ABANDONED, Difference, Sweep, Sweeps
+from local.memory.clock import START as NOW
+
+FIRST = Sweep("20260105T120000-a", 7, "surveying", NOW, NOW, cursor=2**63 - 1, examples=[{"user_id": "1", "take": 2}])
+SECOND = replace(FIRST, sweep_id="20260105T130000-b", started_at=NOW + 60, updated_at=NOW + 60)
+
+
+@pytest.fixture
+def sweeps() -> Sweeps:
+    return Sweeps(900)
+
+
+def test_no_sweep_runs_at_first(sweeps: Sweeps) -> None:
+    assert sweeps.running() is None
+    assert sweeps.get(FIRST.sweep_id) is None
+    assert sweeps.latest() == []
+
+
+def test_one_sweep_runs_at_a_time(sweeps: Sweeps) -> None:
+    assert sweeps.begin(FIRST) is None
+    assert sweeps.begin(SECOND) == FIRST
+    assert sweeps.running() == FIRST
+    assert sweeps.get(SECOND.sweep_id) is None
+
+
+def test_a_sweep_that_is_finished_makes_room(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    sweeps.finish(FIRST)
+    assert sweeps.running() is None
+    assert sweeps.get(FIRST.sweep_id) == FIRST
+    assert sweeps.begin(SECOND) is None
+    assert sweeps.running() == SECOND
+
+
+def test_finishing_a_sweep_leaves_another_one_running(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    sweeps.finish(FIRST)
+    sweeps.begin(SECOND)
+    sweeps.finish(FIRST)
+    assert sweeps.running() == SECOND
+
+
+@pytest.mark.parametrize(
+    ("idle", "begins"), [(ABANDONED - 1, False), (ABANDONED, False), (ABANDONED + 1, True)], ids=str
+)
+def test_a_sweep_without_a_step_for_half_an_hour_is_abandoned(sweeps: Sweeps, idle: int, begins: bool) -> None:
+    sweeps.begin(FIRST)
+    assert (sweeps.begin(replace(SECOND, started_at=NOW + idle)) is None) is begins
+
+
+def test_each_step_keeps_a_sweep_from_being_abandoned(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    stepped = replace(FIRST, step=1, updated_at=NOW + ABANDONED)
+    sweeps.advance(stepped)
+    assert sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1)) == stepped
+
+
+def test_a_step_is_done_once(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    assert sweeps.advance(replace(FIRST, step=1, members=1000))
+    assert not sweeps.advance(replace(FIRST, step=1, members=7))
+    assert sweeps.advance(replace(FIRST, step=2, members=2000))
+    assert not sweeps.advance(replace(FIRST, step=1, members=7))
+    assert sweeps.running() == replace(FIRST, step=2, members=2000)
+
+
+def test_a_sweep_that_was_never_begun_has_no_step(sweeps: Sweeps) -> None:
+    assert not sweeps.advance(replace(FIRST, step=1))
+    assert sweeps.get(FIRST.sweep_id) is None
+
+
+def test_a_last_step_after_the_end_does_not_make_it_run_again(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    sweeps.finish(FIRST)
+    assert sweeps.advance(replace(FIRST, step=1, state="done"))
+    assert sweeps.running() is None
+
+
+def test_what_a_page_found_is_kept(sweeps: Sweeps) -> None:
+    found = [
+        Difference("1", str(2**63 - 1), 4, give=1, role="a"),
+        Difference("2", "6", 1, take=2, nickname=True, gone=True),
+    ]
+    sweeps.keep_page("s", 3, found, now=NOW)
+    sweeps.keep_page("s", 4, [], now=NOW)
+    assert sweeps.page("s", 3) == found
+    assert sweeps.page("s", 4) == []
+    assert sweeps.page("s", 5) == []
+
+
+def test_the_newest_sweeps_come_first_without_their_pages(sweeps: Sweeps) -> None:
+    names = [f"202601{day:02}T000000-x" for day in range(1, 15)]
+    for name in names:
+        sweeps.note(replace(FIRST, sweep_id=name))
+        for page in range(3):
+            sweeps.keep_page(name, page, [], now=NOW)
+    sweeps.begin(FIRST)
+    assert [sweep.sweep_id for sweep in sweeps.latest(3)] == names[:-4:-1]
+    assert len(sweeps.latest()) == 10
+
+
+def test_guilds_do_not_see_each_other(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    assert Sweeps(901).running() is None
+    assert Sweeps(901).begin(SECOND) is None

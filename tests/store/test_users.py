@@ -1,0 +1,421 @@
+"""What is promised of users and their links."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from pynamodb.exceptions import UpdateError
+
+from chalicelib.discord.models import User as Account
+from chalicelib.store import audit, users
+from chalicelib.store.audit import Entry
+from chalicelib.store.rows import UserRow
+from chalicelib.store.users import KEPT_WITHOUT_LINK, AccountTaken, DeletedMeanwhile, User
+from local.memory.clock import START as NOW
+from tests.store.conftest import Database
+
+GUILD = 900
+ADA = Account(80_351_110_224_678_912, "ada", "0")
+BEA = Account(9_900, "bea", "1234")
+LATER = NOW + KEPT_WITHOUT_LINK + 1  # when a row of a user without a link is over
+
+
+def link(user_id: str, account: Account, *, guild: int = GUILD, now: float = NOW, began_at: float = NOW) -> User | None:
+    return users.link(user_id, guild, account, began_at=began_at, now=now)
+
+
+def linked(user_id: str, account: Account, **more: Any) -> User:
+    link(user_id, account, **more)
+    return known(user_id)
+
+
+def known(user_id: str, now: float = NOW) -> User:
+    user = users.get(user_id, now=now)
+    assert user is not None
+    return user
+
+
+def links(guild: int = GUILD, after: int = 0, upto: int = 2**63, most: int | None = None) -> list[int]:
+    found = [user.link for user in users.links_between(guild, after, upto, most=most)]
+    return [link.account.id for link in found if link]
+
+
+# --- what the auth site says ------------------------------------------------------------------------------
+
+
+def test_nobody_is_known_at_first() -> None:
+    assert users.get("1", now=NOW) is None
+    assert users.owner_of(ADA.id) is None
+    assert links() == []
+
+
+@pytest.mark.parametrize("order", list(permutations([1, 2, 3])), ids=str)
+@pytest.mark.parametrize("is_linked", [True, False], ids=["linked", "not linked"])
+def test_the_newest_groups_win_in_whatever_order_they_arrive(order: tuple[int, ...], is_linked: bool) -> None:
+    if is_linked:
+        link("1", ADA)
+    for changed_at in order:
+        told = users.tell_groups("1", (f"group {changed_at}",), changed_at, now=NOW)
+        assert told.groups_at == max(order[: order.index(changed_at) + 1])
+    assert known("1").groups == ("group 3",)
+    assert known("1") == users.tell_groups("1", ("late",), 2, now=NOW)
+
+
+@pytest.mark.parametrize("is_linked", [True, False], ids=["linked", "not linked"])
+def test_what_is_told_again_changes_nothing(is_linked: bool) -> None:
+    if is_linked:
+        link("1", ADA)
+    first = users.tell_groups("1", ("a",), 5, now=NOW)
+    assert users.tell_groups("1", ("a",), 5, now=NOW) == first
+    assert users.tell_groups("1", ("b",), 5, now=NOW) == first
+
+
+def test_every_change_of_what_should_be_raises_the_version() -> None:
+    versions = [
+        users.tell_groups("1", ("a",), 1, now=NOW).version,
+        users.tell_nickname("1", "Ada", 1, now=NOW).version,
+        users.tell_groups("1", (), 2, now=NOW).version,
+        linked("1", ADA).version,
+        users.tell_nickname("1", None, 2, now=NOW).version,
+    ]
+    assert versions == [1, 2, 3, 4, 5]
+
+
+def test_groups_and_nickname_are_ordered_each_by_itself() -> None:
+    users.tell_groups("1", ("new",), 9, now=NOW)
+    told = users.tell_nickname("1", "Ada", 3, now=NOW)
+    assert (told.groups, told.groups_at, told.nickname, told.nickname_at) == (("new",), 9, "Ada", 3)
+
+
+def test_never_told_is_not_empty() -> None:
+    assert linked("1", ADA).groups is None
+    assert users.tell_groups("1", (), 1, now=NOW).groups == ()
+    assert known("1").groups == ()
+
+
+def test_a_nickname_that_is_taken_away_stays_away_from_an_older_one() -> None:
+    users.tell_nickname("1", None, 5, now=NOW)
+    told = users.tell_nickname("1", "old", 4, now=NOW)
+    assert (told.nickname, told.nickname_at) == (None, 5)
+
+
+def test_texts_come_back_as_they_went_in() -> None:
+    names = ("Ünïcödé", "日本", "🚀 fleet", 'a"b\\c', " ")
+    users.tell_groups("ключ/1", names, 1, now=NOW)
+    assert known("ключ/1").groups == names
+
+
+def test_what_is_said_of_a_user_without_a_link_is_kept_for_a_while_only() -> None:
+    users.tell_groups("1", ("a",), 1, now=NOW)
+    assert known("1", now=NOW + KEPT_WITHOUT_LINK - 1).groups == ("a",)
+    assert users.get("1", now=LATER) is None
+
+
+def test_each_change_of_a_user_without_a_link_keeps_them_longer() -> None:
+    users.tell_groups("1", ("a",), 1, now=NOW)
+    users.tell_groups("1", ("b",), 2, now=NOW + 100)
+    assert known("1", now=LATER).groups == ("b",)
+
+
+def test_what_a_linked_user_should_have_is_kept_for_good() -> None:
+    users.tell_groups("1", ("a",), 1, now=NOW)
+    link("1", ADA)
+    users.tell_nickname("1", "Ada", 1, now=NOW)
+    assert known("1", now=LATER * 2).groups == ("a",)
+
+
+def test_what_is_over_is_not_mixed_with_what_is_told_anew() -> None:
+    users.tell_groups("1", ("old",), 50, now=NOW)
+    told = users.tell_nickname("1", "Ada", 1, now=LATER)
+    assert (told.groups, told.groups_at, told.nickname) == (None, 0, "Ada")
+    assert users.tell_groups("1", ("new",), 2, now=LATER).groups == ("new",)
+
+
+# --- linking ----------------------------------------------------------------------------------------------
+
+
+def test_linking_tells_who_the_user_was_before() -> None:
+    assert link("1", ADA) is None
+    users.tell_groups("2", ("a",), 1, now=NOW)
+    before = known("2")
+    assert link("2", BEA) == before
+
+
+def test_a_linked_user_has_the_account_and_everything_that_was_said() -> None:
+    users.tell_groups("1", ("a",), 7, now=NOW)
+    user = linked("1", ADA, now=NOW + 0.7)
+    assert user.link is not None
+    assert (user.link.account, user.link.activated_at) == (ADA, int(NOW))
+    assert user.link.joining_until > NOW
+    assert (user.groups, user.groups_at, user.last_error, user.settled) == (("a",), 7, None, False)
+    assert users.owner_of(ADA.id) == "1"
+
+
+def test_a_second_user_cannot_have_the_same_account() -> None:
+    link("1", ADA)
+    with pytest.raises(AccountTaken):
+        link("2", ADA)
+    assert users.owner_of(ADA.id) == "1"
+    assert users.get("2", now=NOW) is None
+
+
+def test_of_two_who_claim_an_account_at_once_one_gets_it(dynamodb: Database) -> None:
+    dynamodb.meanwhile("TransactWriteItems", lambda: link("faster", ADA))
+    with pytest.raises(AccountTaken):
+        link("slower", ADA)
+    assert users.owner_of(ADA.id) == "faster"
+    assert users.get("slower", now=NOW) is None
+    assert len(links()) == 1
+
+
+def test_who_claims_two_accounts_at_once_has_one_and_the_other_is_free(dynamodb: Database) -> None:
+    dynamodb.meanwhile("TransactWriteItems", lambda: link("1", BEA))
+    link("1", ADA)
+    assert links() == [ADA.id]
+    assert (users.owner_of(ADA.id), users.owner_of(BEA.id)) == ("1", None)
+
+
+def test_a_change_between_reading_and_linking_is_not_lost(dynamodb: Database) -> None:
+    dynamodb.meanwhile("TransactWriteItems", lambda: users.tell_groups("1", ("meanwhile",), 9, now=NOW))
+    before = link("1", ADA)
+    assert before is not None
+    assert before.groups == ("meanwhile",)
+    assert known("1").link is not None
+
+
+def test_a_deletion_while_somebody_links_wins(dynamodb: Database) -> None:
+    dynamodb.meanwhile("TransactWriteItems", lambda: users.mark_deleted("1", now=NOW + 1))
+    with pytest.raises(DeletedMeanwhile):
+        link("1", ADA)
+    assert users.owner_of(ADA.id) is None
+
+
+def test_what_is_told_while_somebody_links_is_kept_for_good(dynamodb: Database) -> None:
+    users.tell_groups("1", ("old",), 1, now=NOW)
+    dynamodb.meanwhile("GetItem", lambda: link("1", ADA))  # after the first try, which finds no link
+    assert users.tell_groups("1", ("new",), 2, now=NOW).groups == ("new",)
+    assert known("1", now=LATER).groups == ("new",)
+
+
+def test_what_is_told_while_somebody_unlinks_is_not_lost(dynamodb: Database) -> None:
+    link("1", ADA)
+    dynamodb.meanwhile("UpdateItem", lambda: users.unlink("1", ADA.id, now=NOW))
+    assert users.tell_groups("1", ("new",), 2, now=NOW).groups == ("new",)
+    assert known("1").link is None
+
+
+def test_linking_the_same_account_again_keeps_when_it_was_activated() -> None:
+    link("1", ADA)
+    again = linked("1", Account(ADA.id, "renamed"), now=NOW + 500)
+    assert again.link is not None
+    assert (again.link.activated_at, again.link.account.username) == (int(NOW), "renamed")
+    assert links() == [ADA.id]
+
+
+def test_another_account_replaces_the_old_one_and_sets_it_free() -> None:
+    link("1", ADA)
+    user = linked("1", BEA, now=NOW + 500)
+    assert user.link is not None
+    assert (user.link.account, user.link.activated_at) == (BEA, int(NOW) + 500)
+    assert (users.owner_of(ADA.id), users.owner_of(BEA.id)) == (None, "1")
+    assert links() == [BEA.id]
+    link("2", ADA)
+    assert users.owner_of(ADA.id) == "2"
+
+
+def test_linking_forgets_an_earlier_error() -> None:
+    user = linked("1", ADA)
+    users.mark_failed(user, "role limit")
+    assert linked("1", ADA).last_error is None
+
+
+def test_who_was_deleted_after_the_attempt_began_is_not_linked() -> None:
+    assert users.mark_deleted("1", now=NOW)
+    with pytest.raises(DeletedMeanwhile):
+        link("1", ADA, began_at=NOW - 1)
+    assert users.owner_of(ADA.id) is None
+
+
+def test_who_was_deleted_before_the_attempt_began_is_linked() -> None:
+    users.mark_deleted("1", now=NOW)
+    assert linked("1", ADA, began_at=NOW + 1).deleted_at is None
+
+
+def test_a_deletion_that_is_long_over_stops_nobody() -> None:
+    users.mark_deleted("1", now=NOW)
+    link("1", ADA, began_at=NOW - 1, now=LATER)
+    assert known("1", now=LATER).deleted_at is None
+
+
+def test_who_is_linked_is_not_marked_as_deleted() -> None:
+    link("1", ADA)
+    assert not users.mark_deleted("1", now=NOW)
+    assert known("1").deleted_at is None
+
+
+# --- unlinking --------------------------------------------------------------------------------------------
+
+
+def test_unlinking_keeps_what_was_said_for_a_while_and_frees_the_account() -> None:
+    users.tell_groups("1", ("a",), 1, now=NOW)
+    user = linked("1", ADA)
+    users.mark_synced(user, now=NOW)
+    assert users.unlink("1", ADA.id, now=NOW)
+    after = known("1")
+    assert (after.link, after.groups, after.synced_at, after.synced_version) == (None, ("a",), None, None)
+    assert after.version == user.version + 1
+    assert users.owner_of(ADA.id) is None
+    assert links() == []
+    assert users.get("1", now=LATER) is None
+
+
+def test_an_account_that_is_not_theirs_any_more_is_not_unlinked() -> None:
+    link("1", ADA)
+    link("1", BEA)
+    assert not users.unlink("1", ADA.id, now=NOW)
+    assert users.owner_of(BEA.id) == "1"
+    assert not users.unlink("nobody", ADA.id, now=NOW)
+    assert users.get("nobody", now=NOW) is None
+
+
+def test_unlinking_twice_does_it_once() -> None:
+    link("1", ADA)
+    assert users.unlink("1", ADA.id, now=NOW)
+    assert not users.unlink("1", ADA.id, now=NOW)
+
+
+def test_after_a_deletion_no_earlier_attempt_links_again() -> None:
+    link("1", ADA)
+    users.unlink("1", ADA.id, now=NOW + 10, deleted=True)
+    with pytest.raises(DeletedMeanwhile):
+        link("1", ADA, began_at=NOW + 9, now=NOW + 11)
+    link("1", ADA, began_at=NOW + 11, now=NOW + 11)
+    assert users.owner_of(ADA.id) == "1"
+
+
+def test_a_user_who_unlinked_may_link_with_an_earlier_token() -> None:
+    link("1", ADA)
+    users.unlink("1", ADA.id, now=NOW + 10)
+    assert linked("1", ADA, began_at=NOW + 9, now=NOW + 11).link is not None
+
+
+# --- in the order of Discord ids ---------------------------------------------------------------------------
+
+IDS = [10 ** (digits - 1) * first + extra for digits in (1, 2, 3, 17, 18, 19) for first in (1, 9) for extra in (0, 2)]
+
+
+def test_links_come_in_numeric_order_whatever_their_digits() -> None:
+    for number, discord_id in enumerate(reversed(IDS)):
+        link(str(number), Account(discord_id, "name"))
+    assert links() == sorted(set(IDS))
+    middle = sorted(set(IDS))[7]
+    assert links(after=middle) == [discord_id for discord_id in sorted(set(IDS)) if discord_id > middle]
+    assert links(upto=middle) == [discord_id for discord_id in sorted(set(IDS)) if discord_id <= middle]
+    assert links(most=3) == sorted(set(IDS))[:3]
+    assert links(after=middle, upto=middle + 1) == []
+
+
+def test_links_are_those_of_the_guild_and_whole() -> None:
+    users.tell_groups("1", ("a",), 1, now=NOW)
+    link("1", ADA)
+    link("2", BEA, guild=901)
+    assert list(users.links_between(GUILD, 0, 2**63)) == [known("1")]
+    assert links(901) == [BEA.id]
+
+
+# --- what was brought to Discord ---------------------------------------------------------------------------
+
+
+def entry(user_id: str = "1") -> Entry:
+    return Entry(user_id, ADA.id, NOW, "message", "trace-1", given=("a",))
+
+
+@pytest.mark.parametrize("noted", [entry(), None], ids=["with an entry", "without"])
+def test_what_was_synced_is_settled(noted: Entry | None) -> None:
+    user = linked("1", ADA)
+    assert users.mark_synced(user, now=NOW + 1, entry=noted)
+    after = known("1")
+    assert after.settled
+    assert (after.synced_at, after.synced_version, after.version) == (int(NOW) + 1, user.version, user.version)
+    assert after.link is not None
+    assert after.link.joining_until == 0
+    assert len(audit.of_user("1", now=NOW)) == (1 if noted else 0)
+
+
+@pytest.mark.parametrize("noted", [entry(), None], ids=["with an entry", "without"])
+def test_what_moved_meanwhile_is_not_settled_but_the_change_is_recorded_all_the_same(noted: Entry | None) -> None:
+    user = linked("1", ADA)
+    users.tell_groups("1", ("newer",), 1, now=NOW)
+    assert not users.mark_synced(user, now=NOW, entry=noted)
+    assert not known("1").settled
+    assert known("1").synced_at is None
+    assert len(audit.of_user("1", now=NOW)) == (1 if noted else 0)
+
+
+def test_a_user_who_is_gone_is_not_brought_back_by_a_late_worker() -> None:
+    ghost = User("1", version=0)
+    assert not users.mark_synced(ghost, now=NOW, entry=entry())
+    assert users.get("1", now=NOW) is None
+    assert not users.mark_failed(ghost, "why")
+    assert users.get("1", now=NOW) is None
+
+
+def test_an_error_is_news_once() -> None:
+    user = linked("1", ADA)
+    assert users.mark_failed(user, "hierarchy")
+    assert not users.mark_failed(user, "hierarchy")
+    assert users.mark_failed(user, "banned")
+    assert known("1").last_error == "banned"
+    assert not known("1").settled
+
+
+def test_a_sync_with_an_error_is_stored_and_the_next_without_clears_it() -> None:
+    user = linked("1", ADA)
+    users.mark_synced(user, now=NOW, error="owner cannot be renamed")
+    assert known("1").last_error == "owner cannot be renamed"
+    assert known("1").synced_version == user.version
+    users.mark_synced(user, now=NOW)
+    assert known("1").settled
+
+
+def test_an_error_of_somebody_unlinked_is_not_kept() -> None:
+    user = linked("1", ADA)
+    users.unlink("1", ADA.id, now=NOW)
+    assert not users.mark_failed(user, "late")
+    assert known("1").last_error is None
+
+
+def test_a_new_username_is_stored_without_changing_what_should_be() -> None:
+    user = linked("1", ADA)
+    assert users.rename(user, Account(ADA.id, "new", "7"))
+    after = known("1")
+    assert after.link is not None
+    assert after.link.account == Account(ADA.id, "new", "7")
+    assert after.version == user.version
+
+
+def test_the_username_of_an_account_they_no_longer_have_is_not_stored() -> None:
+    user = linked("1", ADA)
+    link("1", BEA)
+    assert not users.rename(user, Account(ADA.id, "new"))
+    after = known("1")
+    assert after.link is not None
+    assert after.link.account == BEA
+
+
+# --- faults ------------------------------------------------------------------------------------------------
+
+
+def test_only_failed_conditions_are_swallowed() -> None:
+    user = linked("1", ADA)
+    with pytest.raises(UpdateError):
+        users.mark_failed(user, "far too long" * 40_000)  # more than an item may hold
+
+
+def test_a_row_that_dynamodb_has_not_deleted_yet_counts_as_gone() -> None:
+    users.tell_groups("1", ("a",), 1, now=NOW)
+    assert users.get("1", now=LATER) is None
+    assert UserRow.get("1").groups == ["a"]
+    link("1", ADA, now=LATER, began_at=LATER)
+    assert known("1", now=LATER).groups is None
+    assert UserRow.get("1").groups is None
