@@ -1,62 +1,56 @@
 """Metrics in CloudWatch's embedded format: counted in memory, written as a log line at the end of an invocation.
 
+CloudWatch charges for each name with each combination of dimensions beyond ten in an account, so there are only those
+that an alarm or the dashboard's graphs need, and their one dimension is the stage. What is counted by route, status or
+outcome are fields of log lines (`discord_request`, `settled`), which the dashboard counts with Logs Insights.
+
+| metric | unit | what it says |
+|---|---|---|
+| ChangeAge | s | how long ago the auth site posted a change, whenever a worker settles it or puts it off |
+| CallsStopped | count | jobs that found all calls stopped: token refused, address banned, too many invalid requests |
+| SweepsHeld | count | sweeps that the brake stopped, or the first one of a guild, which takes nothing |
+| SweepsFailed | count | sweeps that were given up |
+| SweepSeconds | s | how long a sweep took that ended, in whatever way |
+| SweepDifferences | count | members whom a sweep found to differ |
+
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 NAMESPACE = "Rolecall"
+DIMENSION = "stage"
 MOST_VALUES = 100  # of one metric in one line; CloudWatch takes no more
-Dimensions = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """What one invocation counted. `write` gets each finished line."""
+    """What one invocation counted. `write` gets the finished line."""
 
     def __init__(self, stage: str, write: Callable[[str], None] = print) -> None:
         self._stage = stage
         self._write = write
-        self._values: dict[Dimensions, dict[str, list[float]]] = {}
-        self._units: dict[str, str] = {}
+        self._counts: dict[str, float] = {}
+        self._seconds: dict[str, list[float]] = {}
 
-    def count(self, name: str, number: float = 1, **dimensions: str) -> None:
+    def count(self, name: str, number: float = 1) -> None:
         """Add to a counter."""
-        values = self._of(dimensions)[name]
-        if values:
-            values[0] += number
-        else:
-            values.append(number)
-        self._units[name] = "Count"
+        self._counts[name] = self._counts.get(name, 0) + number
 
-    def seconds(self, name: str, value: float, **dimensions: str) -> None:
+    def seconds(self, name: str, value: float) -> None:
         """Record a duration or an age."""
-        values = self._of(dimensions)[name]
+        values = self._seconds.setdefault(name, [])
         if len(values) < MOST_VALUES:
             values.append(round(value, 3))
-        self._units[name] = "Seconds"
 
     def flush(self, now: float) -> None:
-        """Write what was counted, and start anew."""
-        values, self._values = self._values, {}
-        for dimensions, metrics in values.items():
-            self._write(json.dumps(self._line(dimensions, metrics, now)))
-
-    def _of(self, dimensions: dict[str, str]) -> dict[str, list[float]]:
-        key: Dimensions = (("stage", self._stage), *sorted(dimensions.items()))
-        return self._values.setdefault(key, defaultdict(list))
-
-    def _line(self, dimensions: Dimensions, metrics: dict[str, list[float]], now: float) -> dict[str, Any]:
-        names = [name for name, _ in dimensions]
-        directive = {
-            "Namespace": NAMESPACE,
-            "Dimensions": [names],
-            "Metrics": [{"Name": name, "Unit": self._units[name]} for name in metrics],
-        }
-        return {
-            "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]},
-            **dict(dimensions),
-            **{name: values[0] if len(values) == 1 else values for name, values in metrics.items()},
-        }
+        """Write what was counted, if anything was, and start anew."""
+        counts, self._counts = self._counts, {}
+        seconds, self._seconds = self._seconds, {}
+        if not (counts or seconds):
+            return
+        named = [{"Name": name, "Unit": "Count"} for name in counts]
+        named += [{"Name": name, "Unit": "Seconds"} for name in seconds]
+        directive = {"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": named}
+        about = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
+        self._write(json.dumps({"_aws": about, DIMENSION: self._stage, **counts, **seconds}))

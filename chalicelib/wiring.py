@@ -7,7 +7,7 @@ import boto3
 
 from chalicelib import log, settings
 from chalicelib.clock import SystemClock
-from chalicelib.discord.client import Discord, Request, fingerprint
+from chalicelib.discord.client import Discord, fingerprint, log_request
 from chalicelib.discord.spending import Spending
 from chalicelib.linking.oauth import OAuth
 from chalicelib.linking.story import Linking
@@ -57,7 +57,7 @@ def assemble(chosen: Settings) -> Wired:
     services = Services(
         settings=chosen,
         clock=clock,
-        discord=Discord(chosen, spending, clock, on_request=Observer(metrics)),
+        discord=Discord(chosen, spending, clock, on_request=log_request),
         queues=queues,
         notices=Notices(queues),
         memory=GuildMemory(chosen.guild_id),
@@ -65,22 +65,6 @@ def assemble(chosen: Settings) -> Wired:
     )
     delivery = Delivery(services)
     return Wired(services, delivery, Linking(services, OAuth(services), delivery))
-
-
-class Observer:
-    """Hears of each request that was made."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def __call__(self, request: Request) -> None:
-        """One request was answered, or was not."""
-        self._metrics.count("DiscordRequests", route=request.route, status=str(request.status))
-        if request.status == 429:
-            self._metrics.count("RateLimited", route=request.route, scope=request.scope or "-")
-        log.info(
-            "discord_request", route=request.route, status=request.status, milliseconds=round(request.seconds * 1000)
-        )
 
 
 def _secrets_from_ssm(names: list[str]) -> dict[str, str]:

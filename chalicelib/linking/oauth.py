@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 import msgspec
 import requests
 
-from chalicelib.discord.client import USER_AGENT, Request
+from chalicelib import log
+from chalicelib.discord.client import USER_AGENT, Request, log_request
 from chalicelib.discord.models import User
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.services import Services
@@ -112,11 +113,11 @@ class OAuth:
                         "POST", url, data=body, auth=self._basic(), timeout=LONGEST_WAIT, withhold_token=True
                     ),
                 )
-        except LinkRefused:
-            self._services.metrics.count("RevokeFailed")
+        except LinkRefused as refused:
+            log.warning("revoke_failed", why=refused.detail)
         else:
             if not answer.ok:
-                self._services.metrics.count("RevokeFailed")
+                log.warning("revoke_failed", why=str(answer.status_code))
 
     def _bought(self, session: "OAuth2Session", code: str, state: str) -> dict[str, Any]:
         from oauthlib.oauth2 import OAuth2Error
@@ -145,7 +146,7 @@ class OAuth:
             raise _refusal(status, type(error).__name__) from None
         finally:
             status = answers[0].status_code if answers else 0
-            self._note(Request("POST oauth2 token", status, self._services.now() - began))
+            log_request(Request("POST oauth2 token", status, self._services.now() - began))
         if not isinstance(token.get("access_token"), str):
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "a token answer without a token")
         return token
@@ -171,11 +172,8 @@ class OAuth:
         except requests.RequestException as error:
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
         finally:
-            self._note(Request(route, status, self._services.now() - began))
+            log_request(Request(route, status, self._services.now() - began))
         return answer
-
-    def _note(self, request: Request) -> None:
-        self._services.metrics.count("DiscordRequests", route=request.route, status=str(request.status))
 
 
 def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:

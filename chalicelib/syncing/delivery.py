@@ -67,9 +67,10 @@ class Delivery:
             end = self._settle(message, progress, bulk=bulk, seconds_left=seconds_left)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not take the neighbours along
             end = self._broken(message, error)
-        self._services.metrics.count("Jobs", outcome=end)
-        if end in (End.DONE, End.NOTHING):
-            self._services.metrics.seconds("ChangeAge", self._services.now() - progress.since)
+        age = self._services.now() - progress.since
+        log.info("settled", outcome=end, seconds=round(age, 1), bulk=bulk)
+        if not bulk:  # nobody waits for what a sweep found, and that may rightly take hours
+            self._services.metrics.seconds("ChangeAge", age)
         return end
 
     def _settle(self, message: Message, progress: Progress, *, bulk: bool, seconds_left: Callable[[], float]) -> End:
@@ -122,6 +123,8 @@ class Delivery:
                 return End.LATER
             case Wait():
                 delay = max(error.retry_after, SHORTEST_HALT) if isinstance(error, Halted) else error.retry_after
+                if isinstance(error, Halted) and error.reason != "global_limit":
+                    self._services.metrics.count("CallsStopped")
                 log.info("waiting", why=str(error), seconds=round(delay, 1))
                 queues.again(message, replace(progress, ticket=None, due=now + delay), delay=delay)
                 return End.LATER

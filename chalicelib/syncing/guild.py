@@ -135,5 +135,4 @@ class GuildView:
             return
         role: Role = self._services.discord.create_role(name, asking)
         log.info("role_created", role_id=role.id, name=name)
-        self._services.metrics.count("RolesCreated")
         self._keep(replace(guild, roles=(*guild.roles, role)))

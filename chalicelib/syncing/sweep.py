@@ -32,7 +32,6 @@ from chalicelib.syncing.worker import Outcome, rules_of
 HORIZON = 120.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
 REFILL = 60.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
 FIRST_ANSWERS = 3.0  # seconds until more are sent where a bucket is not known yet
-FEW = 4  # jobs; fewer than that were sent because a bucket is not known yet
 SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
 LEAST_BRAKE = 25  # members; fewer than that are never held back
@@ -320,11 +319,18 @@ class Sweeper:
             sweep = replace(sweep, state="done")
         self._sweeps.advance(sweep)
         if following:
-            known = count == 0 or count >= FEW
-            self._send(following, delay=0.0 if count == len(waiting) else REFILL if known else FIRST_ANSWERS)
+            self._send(following, delay=self._pause(count, waiting))
         else:
             self._finish(sweep)
         return Outcome.DONE
+
+    def _pause(self, count: int, waiting: list[Difference]) -> float:
+        """Seconds until more jobs are to be sent."""
+        if count == len(waiting):
+            return 0.0
+        routes = {route for one in waiting[count:] for route in _routes(one, spill=True)}
+        known = all(self._services.discord.spending.is_known(route) for route in routes)
+        return REFILL if known else FIRST_ANSWERS
 
     def _next_waiting(self, job: Repair, sweep: Sweep) -> tuple[Repair, list[Difference]]:
         """The page from `job` on that somebody waits on; the last one where nobody does."""
@@ -357,19 +363,20 @@ class Sweeper:
     def _appoint(self, sweep: Sweep, waiting: list[Difference]) -> tuple[int, list[tuple[bytes, Progress, float]]]:
         """Jobs for the first few of `waiting`, each with its ticket; how many."""
         spending, now = self._services.discord.spending, self._services.now()
+        spill = sweep.singles * spending.seconds_each(ROLE_GIVE) > SPILL_AFTER
+        routes = [_routes(one, spill=spill) for one in waiting]
         room = {
             route: spending.forecast(route, Lane.BULK, most=len(waiting), horizon=HORIZON)
-            for route in sorted({r for one in waiting for r in self._routes(one, sweep)})
+            for route in sorted({route for several in routes for route in several})
         }
         chosen: list[str] = []
-        for one in waiting:
-            routes = [route for route in self._routes(one, sweep) if room[route] > 0]
-            if not routes:
+        for several in routes:
+            best = max(several, key=lambda route: room[route])
+            if room[best] <= 0:
                 break
-            route = max(routes, key=lambda r: room[r])
             for other in room:
-                room[other] -= spending.bucket_of(other) == spending.bucket_of(route)
-            chosen.append(route)
+                room[other] -= spending.bucket_of(other) == spending.bucket_of(best)
+            chosen.append(best)
         tickets = {
             route: iter(spending.tickets(route, Lane.BULK, chosen.count(route))) for route in sorted(set(chosen))
         }
@@ -380,21 +387,15 @@ class Sweeper:
             jobs.append((encode(_job(sweep, one)), progress, max(0.0, due - now)))
         return len(chosen), jobs
 
-    def _routes(self, one: Difference, sweep: Sweep) -> tuple[str, ...]:
-        """The routes that could mend this member; their buckets share the work where it is much."""
-        if one.role is None:
-            return (MEMBER_GET,) if one.gone or not (one.give or one.take or one.nickname) else (MEMBER_PATCH,)
-        single = ROLE_GIVE if one.give else ROLE_TAKE
-        seconds_each = self._services.discord.spending.seconds_each(single)
-        return (single, MEMBER_PATCH) if sweep.singles * seconds_each > SPILL_AFTER else (single,)
-
     # --- the end ---
 
     def _finish(self, sweep: Sweep) -> None:
         self._sweeps.finish(sweep)
         took = sweep.updated_at - sweep.started_at
-        self._services.metrics.count("Sweeps", state=sweep.state)
+        self._services.metrics.seconds("SweepSeconds", took)
         self._services.metrics.count("SweepDifferences", sweep.differing)
+        if sweep.state == "failed":
+            self._services.metrics.count("SweepsFailed")
         log.info("sweep_" + sweep.state, **_shown(sweep, examples=False), seconds=round(took, 1))
 
     def fail(self, sweep_id: str, why: str) -> None:
@@ -410,6 +411,16 @@ class Sweeper:
     def _send(self, job: Survey | Repair | StartSweep, *, delay: float = 0.0) -> None:
         sweep_id = getattr(job, "sweep_id", "sweep")
         self._services.queues.bulk(encode(job), Progress(trace=sweep_id, since=self._services.now()), delay=delay)
+
+
+def _routes(one: Difference, *, spill: bool) -> tuple[str, ...]:
+    """The routes that could mend this member. With `spill`, PATCH shares the work of the single-role bucket."""
+    if one.gone or not (one.give or one.take or one.nickname):
+        return (MEMBER_GET,)
+    if one.role is None:
+        return (MEMBER_PATCH,)
+    single = ROLE_GIVE if one.give else ROLE_TAKE
+    return (single, MEMBER_PATCH) if spill else (single,)
 
 
 def _job(sweep: Sweep, one: Difference) -> RepairMember:

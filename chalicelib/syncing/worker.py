@@ -346,7 +346,7 @@ class Worker:
             )
 
     def _report(self, user: User, link: Link, problem: str) -> None:
-        self._services.metrics.count("SyncProblems", reason=problem)
+        log.warning("sync_problem", user_id=user.user_id, reason=problem)
         self._services.notices.sync_failed(
             user.user_id, link.account.id, link.account.shown, problem, now=self._services.now()
         )
