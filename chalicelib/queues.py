@@ -4,6 +4,7 @@ A job on its way carries `tries` (failures so far), `ticket` (its place in a rat
 `since` (when it was first seen) and `trace` (its correlation id).
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ LONGEST_DELAY = 900  # seconds; SQS allows no longer DelaySeconds
 BATCH = 10  # messages; the most that SQS takes at once
 LONGEST_BODY = 64 * 1024  # bytes; a quarter of what SQS takes, and far above any change of one user
 LONGEST_REASON = 1000  # characters of a message attribute that says why
+SLOT = re.compile("[0-9]{1,18}")  # a ticket's number; str.isdigit would let "²" pass, and any length
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Message:
         """What its attributes say; what makes no sense there counts as absent."""
         known = self.attributes
         ticket = None
-        if known.get("ticket_slot", "").isdigit() and known.get("ticket_bucket"):
+        if SLOT.fullmatch(known.get("ticket_slot", "")) and known.get("ticket_bucket"):
             ticket = Ticket(known["ticket_bucket"], int(known["ticket_slot"]))
         return Progress(
             trace=known.get("trace") or self.id,
@@ -69,7 +71,7 @@ def message_of(record: dict[str, Any]) -> Message:
         handle=record["receiptHandle"],
         queue=record["eventSourceARN"].rsplit(":", 1)[-1],
         sent_at=_number(system.get("SentTimestamp"), 0.0) / 1000,
-        attributes={name: value["stringValue"] for name, value in attributes.items() if "stringValue" in value},
+        attributes={name: value["stringValue"] for name, value in attributes.items() if value.get("stringValue")},
         received=int(_number(system.get("ApproximateReceiveCount"), 1)),
     )
 
