@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -11,11 +10,11 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
-from chalicelib.settings import STAGE
 from ops import bot, dead_letters, secrets, status, sweep, user
 from ops.doctor import command as doctor
-from ops.errors import USAGE, WRONG, Complaint
+from ops.errors import WRONG, Complaint
 from ops.links import export, load
+from ops.options import add_common, common
 from ops.screen import Screen
 from ops.stage import Stage, error_code
 
@@ -100,8 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = _common(argparse.SUPPRESS)
-    _add_common(parser, os.environ.get(STAGE) or "dev", as_json=False)
+    add_common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
     for name, run, add_options, about in (
         ("doctor", doctor.run, doctor.add_options, doctor.ABOUT),
@@ -116,25 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         ("export-links", export.run, export.add_options, export.ABOUT),
     ):
         command = commands.add_parser(
-            name, description=about, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[common]
+            name, description=about, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[common()]
         )
         add_options(command)
         command.set_defaults(run=run)
     return parser
-
-
-def _common(default: str) -> argparse.ArgumentParser:
-    """The options that every command takes, behind its name as well as before it."""
-    common = argparse.ArgumentParser(add_help=False, argument_default=default)
-    _add_common(common, default, as_json=default)
-    return common
-
-
-def _add_common(parser: argparse.ArgumentParser, stage: str, *, as_json: bool | str) -> None:
-    parser.add_argument("--stage", default=stage, help=f"which installation (default: ${STAGE}, or dev)")
-    parser.add_argument("--json", dest="as_json", action="store_true", default=as_json, help="for programs")
-
-
-def usage(text: str) -> Complaint:
-    """The command was typed wrongly."""
-    return Complaint(text, code=USAGE)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -68,7 +69,7 @@ class Probe:
         try:
             answer = self._session.request(method, url, timeout=self._timeout, allow_redirects=False, **more)
         except requests.RequestException as error:
-            host = requests.utils.urlparse(url).hostname
+            host = urlsplit(url).hostname
             raise Complaint(f"no answer from {host} ({type(error).__name__})") from None
         try:
             body = answer.json()

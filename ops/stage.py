@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from pynamodb.connection import Connection
 
 from chalicelib import log, settings
 from chalicelib.errors import BadSettings
@@ -61,6 +62,7 @@ class Stage:
         self._session = boto3.Session()
         self._clients: dict[str, AwsClient] = {}
         self._functions: dict[str, Function | None] = {}
+        self._connection: Connection | None = None
 
     # --- AWS ---
 
@@ -146,9 +148,11 @@ class Stage:
         self.connect()
         return assemble(self.settings)
 
-    def connect(self) -> None:
-        """Point the store at this stage's tables."""
-        rows.connect(self.name)
+    def connect(self) -> Connection:
+        """Point the store at this stage's tables; the connection that all of them share."""
+        if self._connection is None:
+            self._connection = rows.connect(self.name)
+        return self._connection
 
 
 def error_code(error: ClientError) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.store import users
-from chalicelib.store.rows import UserRow
+from chalicelib.store.budgets import BOARD
+from chalicelib.store.rows import BudgetRow, UserRow
 from chalicelib.store.users import User
 
 FIRST_ID, LAST_ID = 0, 2**63 - 1
@@ -42,3 +43,10 @@ def look_through(guild_id: int) -> Links:
         if user.last_error:
             links.failed.append(user)
     return links
+
+
+def lift_stops(guild_id: int) -> None:
+    """Forget that all calls were stopped."""
+    BudgetRow(f"{guild_id}:{BOARD}").update(
+        [BudgetRow.halted_token.remove(), BudgetRow.blocked_until.remove(), BudgetRow.blocked_why.remove()]
+    )

@@ -35,7 +35,9 @@ def functions(ground: Ground) -> Iterator[Finding]:
         yield fault(f"not deployed: {', '.join(missing)}", ground.deploy)
     for short, function in found.items():
         if function and function.state not in ("Active", "Inactive"):
-            yield fault(f"the function {short} is {function.state}", f"look at it in the Lambda console; {ground.deploy}")
+            yield fault(
+                f"the function {short} is {function.state}", f"look at it in the Lambda console; {ground.deploy}"
+            )
 
 
 @checks.check("concurrency", "The account may run enough functions at once", needs=("aws",))
@@ -43,7 +45,7 @@ def concurrency(ground: Ground) -> Iterator[Finding]:
     limit = ground.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     if limit < LEAST_CONCURRENCY:
         yield warning(
-            f"this account may run {limit} functions at once: while the queues are busy, people who link may be refused",
+            f"this account may run {limit} functions at once: while queues are busy, people who link may be refused",
             "AWS console → Service Quotas → AWS Lambda → Concurrent executions → request 1,000 (free)",
         )
 

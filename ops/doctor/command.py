@@ -15,6 +15,13 @@ from ops.screen import Screen
 from ops.stage import Stage
 from ops.words import count, plain
 
+ABOUT = """\
+Check the whole set-up, from settings to Discord's roles, and say how to cure each fault.
+Changes nothing.
+
+  ✓ fine   i worth knowing   ! warning   ✗ fault   – not checked, because of a fault above
+
+Exit code 1 if there is a fault."""
 # In the order in which they are made: what others need comes before them.
 REGISTRIES = (aws.checks, setup.checks, queues.checks, discord.checks, guild.checks, running.checks)
 MARKS = {
@@ -33,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Check the set-up; 1 if there is a fault."""
-    results = []
+    results: list[tuple[Registry, Result]] = []
     for registry, result in examine_all(Ground(stage), screen):
         if not screen.as_json and not (options.problems and result.level is Level.OK):
             _show(screen, registry, result, first=not results or results[-1][0] is not registry)

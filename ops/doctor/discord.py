@@ -45,7 +45,8 @@ def app_secret(ground: Ground) -> Iterator[Finding]:
         yield fault("Discord refuses DISCORD_APP_SECRET: nobody can link", _renew("DISCORD_APP_SECRET", ground))
     elif said != "invalid_grant":  # the secret was right, the made-up code was not
         yield warning(
-            f"Discord answered {answer.status} {said or ''}".rstrip() + ", which does not tell whether the secret is right",
+            f"Discord answered {answer.status} {said or ''}".rstrip()
+            + ", which does not tell whether the secret is right",
             "try again in a minute",
         )
 

@@ -51,10 +51,9 @@ def permissions(ground: Ground) -> Iterator[Finding]:
         return
     for name, (bit, consequence) in PERMISSIONS.items():
         if not held & bit:
-            role = ground.bot_role or "the bot's role"
             yield fault(
                 f"the bot lacks {name}: {consequence}",
-                f"{ROLES_PAGE} → {role} → Permissions → {name} on; or open the page of "
+                f"{ROLES_PAGE} → {ground.bot_role or 'the role of the bot'} → Permissions → {name} on; or open the page of "
                 f"{ground.command('add-bot-url')} again",
             )
 

@@ -77,7 +77,9 @@ def sweeps(ground: Ground) -> Iterator[Finding]:
     if last.state == "failed":
         yield warning(f"the last sweep failed: {last.note}", f"cure that, then {ground.command('sweep all --watch')}")
     elif last.state == "held":
-        yield warning(f"the last sweep was held: {last.note}", f"look: {again}; go on: {ground.command('sweep --force')}")
+        yield warning(
+            f"the last sweep was held: {last.note}", f"look: {again}; go on: {ground.command('sweep --force')}"
+        )
     elif not last.may_take:
         yield note(f"the last sweep took nothing away: {last.note}")
     if ground.stage.now() - last.started_at > NO_SWEEP_FOR:

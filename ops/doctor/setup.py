@@ -16,7 +16,7 @@ WHERE = {
     "DISCORD_APP_ID": f"{PORTAL} → your application → General Information → Application ID",
     "DISCORD_APP_SECRET": f"{PORTAL} → your application → OAuth2 → Reset Secret",
     "DISCORD_BOT_TOKEN": f"{PORTAL} → your application → Bot → Reset Token",
-    "DISCORD_GUILD_ID": "Discord → User Settings → Advanced → Developer Mode on; right click the server → Copy Server ID",
+    "DISCORD_GUILD_ID": "Discord → User Settings → Advanced → Developer Mode on; right-click the server → Copy ID",
     "DISCORD_CALLBACK_URL": f"the address that `make deploy` prints, followed by {CALLBACK_PATH.lstrip('/')}",
     "AUTH_SITE_SECRET": "make one with: openssl rand -hex 32; the auth site needs the same",
 }

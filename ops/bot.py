@@ -1,0 +1,66 @@
+"""`add-bot-url`: the page that adds the bot. `resume`: going on after all calls were stopped."""
+
+import argparse
+from http import HTTPStatus
+
+from chalicelib.discord.client import fingerprint
+from chalicelib.linking.oauth import add_bot_url
+from chalicelib.store.budgets import DynamoLedger
+from ops.discord import Probe
+from ops.errors import FINE, Complaint
+from ops.screen import Screen
+from ops.stage import Stage
+from ops.store import lift_stops
+from ops.words import moment
+
+ABOUT_URL = """\
+Print the address of Discord's page that adds the bot to your server, with the four permissions that it needs:
+Manage Roles, Manage Nicknames, Kick Members, Create Invite. Open it as the server's owner. Afterwards drag the bot's
+role above all roles that it must give: Discord → Server Settings → Roles."""
+ABOUT_RESUME = """\
+Go on after all calls to Discord were stopped: because Discord refused the bot's token once, or too many requests.
+Asks Discord first whether it takes the token now. A new token needs no resume."""
+
+
+def add_no_options(_parser: argparse.ArgumentParser) -> None:
+    """These commands take none."""
+
+
+def show_url(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
+    """Print the address."""
+    settings = stage.settings
+    url = add_bot_url(settings.oauth_base_url, settings.app_id, settings.guild_id)
+    if screen.as_json:
+        screen.data({"url": url})
+    else:
+        print(url, file=screen.console.file)
+    return FINE
+
+
+def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
+    """Lift the stop, if Discord takes the token."""
+    stage.connect()
+    settings, ledger = stage.settings, DynamoLedger(stage.guild_id)
+    board = ledger.noticeboard()
+    halted = board.halted_token == fingerprint(settings.bot_token)
+    if not halted and board.blocked_until <= stage.now():
+        return _told(screen, "Nothing is stopped.", resumed=False)
+    answer = Probe(settings).get("/users/@me")
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise Complaint(
+            "Discord still refuses the token.", cure="renew it: python -m ops secrets put DISCORD_BOT_TOKEN"
+        )
+    if not answer.ok:
+        raise Complaint(f"Discord answers {answer.status}: not the time to go on.", cure="wait, and try again")
+    lift_stops(stage.guild_id)
+    why = "the token had been refused" if halted else f"{board.blocked_why}, until {moment(board.blocked_until)}"
+    return _told(
+        screen, f"Discord takes the token; calls go on within half a minute. Stopped was: {why}.", resumed=True
+    )
+
+
+def _told(screen: Screen, text: str, *, resumed: bool) -> int:
+    if screen.as_json:
+        screen.data({"resumed": resumed, "text": text})
+    screen.say(text)
+    return FINE

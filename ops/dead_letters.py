@@ -1,0 +1,198 @@
+"""`dead-letters`: what could not be done; sending it once more, or throwing it away."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from chalicelib import log
+from ops.errors import FINE, USAGE, WRONG, Complaint
+from ops.letters import Letter, Letters
+from ops.options import common
+from ops.screen import Screen, facts, table
+from ops.stage import Stage
+from ops.words import ago, count, moment
+
+ABOUT = """\
+Messages that could not be done lie in the dead letters for 14 days, with the reason.
+
+  python -m ops dead-letters list                        what there is
+  python -m ops dead-letters show 3                      one of them, whole
+  python -m ops dead-letters redrive 3 5f2c              try these again
+  python -m ops dead-letters redrive --reason "503"      try all again whose reason contains that
+  python -m ops dead-letters discard --all               throw all away, after asking
+
+A letter is named by its number in the list or by the beginning of its id. The number may be another one once letters
+came or went; the id stays. A letter that is sent again keeps its body and loses everything else.
+
+Exit code of list: 1 if there are any."""
+SHORT_ID = 8  # characters
+LONGEST_NUMBER = 3  # digits; longer ones are the beginning of an id
+MOST = 10_000
+QUEUES = ("jobs", "bulk")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `dead-letters`."""
+    actions = parser.add_subparsers(dest="action", metavar="list|show|redrive|discard", required=True)
+
+    def action(name: str, about: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=about, description=about, parents=[common()])
+
+    action("list", "all of them").add_argument("--reason", metavar="TEXT", help="only those whose reason contains this")
+    action("show", "one of them, whole").add_argument(
+        "ids", nargs=1, metavar="N", help="number, or beginning of its id"
+    )
+    redrive = action("redrive", "send letters back to where they came from")
+    redrive.add_argument("--to", choices=QUEUES, help="for letters of which nobody knows where they came from")
+    discard = action("discard", "throw letters away")
+    discard.add_argument("--yes", action="store_true", help="do not ask")
+    for one in (redrive, discard):
+        one.add_argument("ids", nargs="*", metavar="N", help="numbers of the list, or beginnings of ids")
+        one.add_argument("--reason", metavar="TEXT", help="all whose reason contains this")
+        one.add_argument("--all", action="store_true", dest="everything", help="all")
+
+
+def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
+    """Read the letters, and do with them what was asked."""
+    act: Callable[[argparse.Namespace, list[Letter], Letters, Stage, Screen], int] = {
+        "list": _list,
+        "show": _show,
+        "redrive": _redrive,
+        "discard": _discard,
+    }[options.action]
+    if options.action in ("redrive", "discard"):
+        _one_way_of_choosing(options)
+    letters = Letters(stage.client("sqs"), stage.name)
+    with ExitStack() as until_done:
+        with screen.progress("Reading dead letters", letters.number()) as advance:
+            held = until_done.enter_context(letters.held(most=MOST, seen=advance))
+        return act(options, held, letters, stage, screen)
+
+
+def _one_way_of_choosing(options: argparse.Namespace) -> None:
+    if sum(map(bool, (options.ids, options.reason, options.everything))) != 1:
+        raise Complaint("Say which: some numbers or ids, or --reason TEXT, or --all.", code=USAGE)
+
+
+def _list(options: argparse.Namespace, held: list[Letter], _letters: Letters, stage: Stage, screen: Screen) -> int:
+    shown = [(n, one) for n, one in enumerate(held, 1) if not options.reason or options.reason in one.reason]
+    if screen.as_json:
+        screen.data([_plain(letter) for _, letter in shown])
+    elif not held:
+        screen.say("There are no dead letters.", "green")
+    else:
+        rows = [_row(number, letter, stage.now()) for number, letter in shown]
+        screen.show(table(("N", "id", "since", "from", "kind", "user", "tries", "reason"), rows))
+    return WRONG if shown else FINE
+
+
+def _row(number: int, letter: Letter, now: float) -> tuple[str | int, ...]:
+    return (
+        number,
+        letter.id[:SHORT_ID],
+        ago(letter.since, now),
+        letter.queue or "?",
+        letter.kind,
+        letter.user_id,
+        letter.tries,
+        log.redacted(letter.reason),
+    )
+
+
+def _show(options: argparse.Namespace, held: list[Letter], _letters: Letters, _stage: Stage, screen: Screen) -> int:
+    (letter,) = _chosen(options, held)
+    if screen.as_json:
+        screen.data(_plain(letter) | {"body": letter.safe_body})
+        return FINE
+    known = [
+        ("reason", log.redacted(letter.reason)),
+        ("came from", letter.queue or "not known"),
+        ("first seen", moment(letter.since)),
+        ("set aside", moment(letter.sent_at)),
+        ("failures", str(letter.tries)),
+        ("trace", letter.attributes.get("trace", "–") + "  (find it in the logs)"),
+    ]
+    screen.show(facts(known, f"Dead letter {letter.id}"))
+    screen.say()
+    screen.say(letter.safe_body)
+    return FINE
+
+
+def _redrive(options: argparse.Namespace, held: list[Letter], letters: Letters, _stage: Stage, screen: Screen) -> int:
+    chosen = _chosen(options, held)
+    homeless = [letter for letter in chosen if (options.to or letter.queue) not in QUEUES]
+    sent = [letter for letter in chosen if letter not in homeless]
+    with screen.progress("Sending back", len(sent)) as advance:
+        for number, letter in enumerate(sent, 1):
+            letters.redrive(letter, options.to or letter.queue or "")
+            advance(number)
+    if screen.as_json:
+        screen.data({"redriven": [letter.id for letter in sent], "left": [letter.id for letter in homeless]})
+    screen.say(f"{count(len(sent), 'message')} sent back.")
+    if homeless:
+        screen.aside(
+            f"{count(len(homeless), 'letter')} left: nobody knows where they came from, because they cannot be read.",
+            "yellow",
+        )
+        screen.aside("→ say where to with --to jobs or --to bulk, or discard them", "cyan")
+    return WRONG if homeless else FINE
+
+
+def _discard(options: argparse.Namespace, held: list[Letter], letters: Letters, stage: Stage, screen: Screen) -> int:
+    chosen = _chosen(options, held)
+    if not chosen:
+        screen.say("There are none.")
+        return FINE
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise Complaint("Discarding asks first, and nobody is here to answer: add --yes.", code=USAGE)
+        rows = [_row(held.index(letter) + 1, letter, stage.now()) for letter in chosen]
+        screen.side.print(table(("N", "id", "since", "from", "kind", "user", "tries", "reason"), rows))
+        if not screen.ask(f"Throw {count(len(chosen), 'message')} away for good?"):
+            screen.say("Nothing was thrown away.")
+            return FINE
+    with screen.progress("Discarding", len(chosen)) as advance:
+        for number, letter in enumerate(chosen, 1):
+            letters.discard(letter)
+            advance(number)
+    if screen.as_json:
+        screen.data({"discarded": [letter.id for letter in chosen]})
+    screen.say(f"{count(len(chosen), 'message')} thrown away.")
+    return FINE
+
+
+def _chosen(options: argparse.Namespace, held: list[Letter]) -> list[Letter]:
+    """The letters that are meant. Raises Complaint for a name that means none, or several."""
+    if getattr(options, "everything", False):
+        return held
+    if getattr(options, "reason", None):
+        return [letter for letter in held if options.reason in letter.reason]
+    chosen = [_named(name, held) for name in options.ids]
+    return list({letter.id: letter for letter in chosen}.values())
+
+
+def _named(name: str, held: list[Letter]) -> Letter:
+    if name.isascii() and name.isdigit() and len(name) <= LONGEST_NUMBER:
+        if not 1 <= int(name) <= len(held):
+            raise Complaint(f"There is no dead letter number {name}; there are {len(held)}.")
+        return held[int(name) - 1]
+    found = [letter for letter in held if letter.id.startswith(name)]
+    if len(found) != 1:
+        raise Complaint(f"{count(len(found), 'dead letter')} with an id that begins with {name}.")
+    return found[0]
+
+
+def _plain(letter: Letter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "reason": log.redacted(letter.reason),
+        "queue": letter.queue,
+        "kind": letter.kind,
+        "user_id": letter.user_id,
+        "tries": letter.tries,
+        "since": letter.since,
+        "set_aside_at": letter.sent_at,
+        "trace": letter.attributes.get("trace"),
+    }

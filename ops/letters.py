@@ -1,0 +1,179 @@
+"""Dead letters: reading them, sending them back, throwing them away.
+
+SQS cannot list. Letters are received, which hides them for `HIDDEN` seconds, and given back at once when the reader is
+done; a reader that dies gives them back by dying.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import log
+from chalicelib.errors import BadMessage
+from chalicelib.queues import BATCH
+from chalicelib.syncing.jobs import Change, read_job
+from ops.stage import AwsClient
+
+HIDDEN = 120  # seconds that a letter stays hidden from others while it is read
+LAST_WAIT = 1  # seconds to wait for more; a long poll asks all of SQS's servers, a short one only some
+BY_SQS = "delivered too often, and never settled"  # SQS moved it by itself and gave no reason
+SECRET_WORDS = ("token", "secret", "password", "authorization", "code")
+Done = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message that was set aside. `queue` is the short name of where it came from, `since` when it was first seen."""
+
+    id: str
+    body: str
+    handle: str
+    sent_at: float
+    since: float
+    reason: str
+    queue: str | None
+    attributes: dict[str, str]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The body's JSON object; an empty one where it is none."""
+        with suppress(ValueError, RecursionError):
+            read = json.loads(self.body)
+            if isinstance(read, dict):
+                return read
+        return {}
+
+    @property
+    def kind(self) -> str:
+        """What was asked for."""
+        return str(self.content.get("kind") or "unreadable")[:40]
+
+    @property
+    def user_id(self) -> str:
+        """Whom it was about; empty where nobody."""
+        return str(self.content.get("user_id") or "")[:256]
+
+    @property
+    def tries(self) -> int:
+        """How often it had failed."""
+        tries = self.attributes.get("tries", "")
+        return int(tries) if tries.isdigit() else 0
+
+    @property
+    def safe_body(self) -> str:
+        """The body as it may be shown: indented, without anything that looks like a secret."""
+        if not self.content:
+            return log.redacted(self.body)
+        return log.redacted(json.dumps(_without_secrets(self.content), indent=2, ensure_ascii=False))
+
+
+def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return {
+            name: "[hidden]" if any(word in name.lower() for word in SECRET_WORDS) else _without_secrets(inner)
+            for name, inner in value.items()
+        }
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+
+
+class Letters:
+    """The dead letters of a stage."""
+
+    def __init__(self, sqs: AwsClient, stage: str) -> None:
+        self._sqs = sqs
+        self._prefix = f"rolecall-{stage}-"
+        self._url = self._url_of("dead-letters")
+
+    @contextmanager
+    def held(self, *, most: int, hidden: int = HIDDEN, seen: Done = lambda _: None) -> Iterator[list[Letter]]:
+        """Up to `most` letters, oldest first, hidden from others until the block ends."""
+        letters: dict[str, Letter] = {}
+        try:
+            self._receive(letters, most, hidden, seen)
+            yield sorted(letters.values(), key=lambda letter: (letter.sent_at, letter.id))
+        finally:
+            self._give_back(list(letters.values()))
+
+    def number(self) -> int:
+        """About how many there are."""
+        said = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(said["Attributes"]["ApproximateNumberOfMessages"])
+
+    def redrive(self, letter: Letter, queue: str) -> None:
+        """Send it once more to the queue it came from: the body unchanged, what was noted about it forgotten."""
+        self._sqs.send_message(QueueUrl=self._url_of(queue), MessageBody=letter.body)
+        self.discard(letter)
+
+    def discard(self, letter: Letter) -> None:
+        """Throw it away."""
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.handle)
+
+    def _receive(self, letters: dict[str, Letter], most: int, hidden: int, seen: Done) -> None:
+        while len(letters) < most:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(BATCH, most - len(letters)),
+                VisibilityTimeout=hidden,
+                WaitTimeSeconds=LAST_WAIT,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["All"],
+            )
+            found = [self._letter(message) for message in answer.get("Messages", [])]
+            fresh = {letter.id: letter for letter in found if letter.id not in letters}
+            letters.update({letter.id: letter for letter in found})  # the newest handle is the one that holds
+            seen(len(letters))
+            if not fresh:
+                return
+
+    def _give_back(self, letters: list[Letter]) -> None:
+        for start in range(0, len(letters), BATCH):
+            entries = [
+                {"Id": str(place), "ReceiptHandle": letter.handle, "VisibilityTimeout": 0}
+                for place, letter in enumerate(letters[start : start + BATCH])
+            ]
+            with suppress(ClientError):  # those that were deleted meanwhile
+                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+
+    def _letter(self, message: dict[str, Any]) -> Letter:
+        system = message.get("Attributes", {})
+        attributes = {
+            name: value["StringValue"]
+            for name, value in message.get("MessageAttributes", {}).items()
+            if "StringValue" in value
+        }
+        sent_at = float(system.get("SentTimestamp", 0)) / 1000
+        origin = attributes.get("queue") or system.get("DeadLetterQueueSourceArn", "").rsplit(":", 1)[-1]
+        return Letter(
+            id=message["MessageId"],
+            body=message["Body"],
+            handle=message["ReceiptHandle"],
+            sent_at=sent_at,
+            since=_number(attributes.get("since")) or sent_at,
+            reason=attributes.get("reason") or BY_SQS,
+            queue=origin.removeprefix(self._prefix) or origin_of(message["Body"]),
+            attributes=attributes,
+        )
+
+    def _url_of(self, queue: str) -> str:
+        url: str = self._sqs.get_queue_url(QueueName=self._prefix + queue)["QueueUrl"]
+        return url
+
+
+def origin_of(body: str) -> str | None:
+    """The queue that a body belongs to by what it says; None where it cannot be read."""
+    try:
+        job = read_job(body, now=float("inf"), own=True)
+    except BadMessage:
+        return None
+    return "jobs" if isinstance(job, Change) else "bulk"
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0

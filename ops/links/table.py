@@ -1,0 +1,213 @@
+"""The file: Alliance Auth's table of Discord accounts, as CSV, or with tabs as `mysql --batch` writes it.
+
+Every line is checked; what is wrong is said with its number. Pure but for reading.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TextIO
+
+COLUMNS = ("user_id", "uid", "username", "discriminator", "activated")
+REQUIRED = ("user_id", "uid")
+NOTHING = ("", "null", "none", "\\n")  # how databases write that a field is empty
+LONGEST_USER_ID = 256  # characters, as in messages
+LONGEST_USERNAME = 32  # characters; https://discord.com/developers/docs/resources/user
+LAST_ID = 2**63  # Discord ids are below it
+FIRST_DISCORD = 1_420_070_400  # epoch seconds: Discord's own epoch, 2015-01-01; nobody linked before
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One link. `activated_at` in epoch seconds, None where the file does not say."""
+
+    line: int
+    user_id: str
+    discord_id: int
+    username: str = ""
+    discriminator: str = ""
+    activated_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A line that is not imported, and why."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What a file holds. `unknown` are columns that mean nothing here; `repeated` lines say an earlier one again."""
+
+    records: tuple[Record, ...]
+    bad: tuple[Bad, ...]
+    unknown: tuple[str, ...] = ()
+    repeated: int = 0
+
+
+class _Reader(Protocol):
+    """What csv.reader makes."""
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+        ...
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """The fields of line after line."""
+        ...
+
+
+class Unreadable(Exception):
+    """The file as a whole makes no sense; the text says why."""
+
+
+def read(lines: TextIO) -> File:
+    """Read all of it. Raises Unreadable."""
+    header = lines.readline().removeprefix("\ufeff")
+    delimiter = max(",\t;", key=header.count)
+    names = [_column(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise Unreadable(f"the first line must name the columns; {' and '.join(missing)} is missing")
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise Unreadable(f"the first line names {twice[0]} twice")
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        read = list(_records(reader, names))
+    except csv.Error as error:
+        raise Unreadable(f"line {reader.line_num + 1}: {error}") from None
+    unknown = tuple(name for name in names if name not in COLUMNS)
+    return _without_duplicates(read, unknown)
+
+
+def _column(name: str) -> str:
+    """`discord_discorduser.uid`, ` UID ` and `"uid"` all mean uid."""
+    return name.strip().strip("\"'`").casefold().rsplit(".", 1)[-1]
+
+
+def _records(reader: "_Reader", names: list[str]) -> Iterator[Record | Bad]:
+    for fields in reader:
+        line = reader.line_num + 1  # the first line was read before
+        if not any(field.strip() for field in fields):
+            continue
+        if len(fields) != len(names):
+            yield Bad(line, f"has {len(fields)} fields, the first line {len(names)}")
+            continue
+        try:
+            yield _record(line, dict(zip(names, map(_text, fields), strict=True)))
+        except ValueError as error:
+            yield Bad(line, str(error))
+
+
+def _text(field: str) -> str:
+    field = field.strip()
+    return "" if field.casefold() in NOTHING else field
+
+
+def _record(line: int, fields: dict[str, str]) -> Record:
+    """One line. Raises ValueError with what is wrong."""
+    return Record(
+        line=line,
+        user_id=_user_id(fields["user_id"]),
+        discord_id=_discord_id(fields["uid"]),
+        username=_username(fields.get("username", "")),
+        discriminator=_discriminator(fields.get("discriminator", "")),
+        activated_at=_activated(fields.get("activated", "")),
+    )
+
+
+def _user_id(text: str) -> str:
+    if not text:
+        raise ValueError("user_id is empty")
+    if len(text) > LONGEST_USER_ID or not text.isprintable():
+        raise ValueError("user_id is over-long, or has unprintable characters")
+    return text
+
+
+def _discord_id(text: str) -> int:
+    if not text:
+        raise ValueError("uid is empty")
+    if "e+" in text.casefold() or "." in text:
+        raise ValueError(f"uid {text} was rounded by a spreadsheet; export the table again and do not open it in one")
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < LAST_ID):
+        raise ValueError(f"uid {text[:40]!r} is not a Discord id")
+    return int(text)
+
+
+def _username(text: str) -> str:
+    if len(text) > LONGEST_USERNAME:
+        raise ValueError(f"username is longer than {LONGEST_USERNAME} characters")
+    return text
+
+
+def _discriminator(text: str) -> str:
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise ValueError(f"discriminator {text[:40]!r} is not a number of up to four digits")
+    return text if text in ("", "0") else text.zfill(4)
+
+
+def _activated(text: str) -> int | None:
+    """A time as databases write it, in UTC unless it says otherwise; or epoch seconds."""
+    if not text:
+        return None
+    try:
+        if text.isascii() and text.isdigit():
+            seconds = int(text)
+        else:
+            when = datetime.fromisoformat(text)
+            seconds = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise ValueError(f"activated {text[:40]!r} is not a time such as 2024-05-01 12:34:56") from None
+    if seconds < FIRST_DISCORD:
+        raise ValueError(f"activated {text[:40]!r} lies before there was Discord")
+    return seconds
+
+
+def _without_duplicates(read: list[Record | Bad], unknown: tuple[str, ...]) -> File:
+    """Lines that contradict each other are all bad: which of them is right, nobody here can know."""
+    records = [one for one in read if isinstance(one, Record)]
+    bad = [one for one in read if isinstance(one, Bad)]
+    pairs: dict[tuple[str, int], Record] = {}
+    for record in records:
+        pairs.setdefault((record.user_id, record.discord_id), record)
+    by_user, by_account = _grouped(pairs.values())
+    good = []
+    for record in pairs.values():
+        rivals = by_account[record.discord_id]
+        others = by_user[record.user_id]
+        if len(rivals) > 1:
+            bad.append(Bad(record.line, f"Discord id {record.discord_id} is also on line {_others(record, rivals)}"))
+        elif len(others) > 1:
+            bad.append(Bad(record.line, f"user {record.user_id} is also on line {_others(record, others)}"))
+        else:
+            good.append(record)
+    return File(tuple(good), tuple(sorted(bad, key=lambda one: one.line)), unknown, len(records) - len(pairs))
+
+
+def _grouped(records: Iterable[Record]) -> tuple[dict[str, list[Record]], dict[int, list[Record]]]:
+    by_user: dict[str, list[Record]] = {}
+    by_account: dict[int, list[Record]] = {}
+    for record in records:
+        by_user.setdefault(record.user_id, []).append(record)
+        by_account.setdefault(record.discord_id, []).append(record)
+    return by_user, by_account
+
+
+def _others(record: Record, all_of_them: list[Record]) -> str:
+    return ", ".join(str(one.line) for one in all_of_them if one is not record)
+
+
+def write(records: Iterable[Record], out: TextIO) -> None:
+    """The same file back; times in UTC."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for one in records:
+        when = (
+            "" if not one.activated_at else datetime.fromtimestamp(one.activated_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        )
+        writer.writerow((one.user_id, one.discord_id, one.username, one.discriminator, when))

@@ -1,0 +1,61 @@
+"""`secrets put NAME`: store a secret where the functions read it. It never stands on a command line."""
+
+import argparse
+import getpass
+import sys
+
+from chalicelib.settings import SECRETS, SHORTEST_SECRET
+from ops.errors import FINE, USAGE, Complaint
+from ops.screen import Screen
+from ops.stage import Stage
+
+ABOUT = f"""\
+Store a secret, encrypted, in Parameter Store under /rolecall/<stage>/<NAME>, where the functions read it.
+It is asked for without being shown, or read from standard input:
+
+  python -m ops secrets put DISCORD_BOT_TOKEN
+  openssl rand -hex 32 | python -m ops secrets put AUTH_SITE_SECRET
+
+NAME is one of {", ".join(SECRETS)}.
+Functions that run already keep the old value until `make deploy` renews them."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `secrets`."""
+    parser.add_argument("action", choices=["put"], help="store it")
+    parser.add_argument("name", choices=SECRETS, metavar="NAME", help=", ".join(SECRETS))
+
+
+def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
+    """Ask for the secret and store it."""
+    value = _read(options.name)
+    _check(options.name, value)
+    name = stage.parameter(options.name)
+    answer = stage.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+    if screen.as_json:
+        screen.data({"name": name, "version": answer["Version"]})
+    screen.say(f"Stored as {name}, version {answer['Version']}.")
+    if stage.deployed:
+        screen.aside(f"→ make deploy STAGE={stage.name}, so that running functions read it", "cyan")
+    return FINE
+
+
+def _read(name: str) -> str:
+    """From the terminal without echo, or all of standard input; the line's end does not belong to it."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{name} (is not shown): ")
+    return sys.stdin.read().rstrip("\r\n")
+
+
+def _check(name: str, value: str) -> None:
+    """Refuse what the functions would refuse, without showing it."""
+    if not value:
+        raise Complaint(f"{name} is empty; nothing was stored.", code=USAGE)
+    if value != value.strip() or not value.isascii() or not value.isprintable():
+        raise Complaint(f"{name} has white space or unusual characters around or in it; copy it again.", code=USAGE)
+    if name == "AUTH_SITE_SECRET" and len(value) < SHORTEST_SECRET:
+        raise Complaint(
+            f"{name} must have at least {SHORTEST_SECRET} characters; nothing was stored.",
+            cure="openssl rand -hex 32 makes a good one",
+            code=USAGE,
+        )

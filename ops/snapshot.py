@@ -1,0 +1,173 @@
+"""What goes on right now, as plain data."""
+
+from dataclasses import dataclass, field
+
+from chalicelib.discord import budget
+from chalicelib.discord.budget import Bucket, Lane
+from chalicelib.discord.client import fingerprint
+from chalicelib.discord.spending import GLOBAL_BUCKET, INVALID_WINDOW
+from chalicelib.errors import BadSettings
+from chalicelib.store import rows
+from chalicelib.store.budgets import MINUTE, DynamoLedger
+from chalicelib.store.sweeps import Sweep, Sweeps
+from ops.letters import Letters
+from ops.queues import look_at
+from ops.stage import Stage
+from ops.store import Links, look_through
+
+QUEUES = ("jobs", "bulk", "notices", "dead-letters")
+READ_LETTERS = 100  # dead letters whose reasons are counted; the others are only counted
+SHORT_LOOK = 15  # seconds that they are hidden meanwhile
+SLOW = 60.0  # seconds between two looks at what costs a read of everything
+MOST_SWEEPS = 5
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """A queue. `oldest` in seconds; None where nobody knows or nothing waits."""
+
+    queue: str
+    waiting: int
+    delayed: int
+    in_flight: int
+    oldest: float | None
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """A rate-limit bucket: `limit` requests in `window` seconds; how many seconds each lane would wait now."""
+
+    routes: tuple[str, ...]
+    limit: int
+    window: float
+    kind: str
+    used: int
+    wait: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A user who could not be made right."""
+
+    user_id: str
+    username: str
+    why: str
+    synced_at: int | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that `status` shows. `stopped` says why all calls to Discord have stopped."""
+
+    stage: str
+    at: float
+    linked: int
+    never_told: int
+    unsettled: int
+    failures: list[Failure]
+    queues: list[QueueState]
+    sweeps: list[Sweep]
+    budgets: list[BudgetState]
+    stopped: str
+    stopped_until: float
+    invalid: int
+    letters: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def troubled(self) -> bool:
+        """Is there anything that an operator should look at?"""
+        newest = next((sweep.state for sweep in self.sweeps if not sweep.dry_run), "")
+        return bool(self.failures or self.letters or self.stopped) or newest in ("failed", "held")
+
+
+class Watcher:
+    """Takes snapshots; looks seldom at what is dear."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._looked_at = float("-inf")
+        self._links = Links()
+        self._letters: dict[str, int] = {}
+        stage.connect()
+
+    def take(self) -> Snapshot:
+        """What goes on now."""
+        stage, now = self._stage, self._stage.now()
+        if now - self._looked_at >= SLOW:
+            self._links = look_through(stage.guild_id)
+            self._letters = self._reasons()
+            self._looked_at = now
+        links, ledger = self._links, DynamoLedger(stage.guild_id)
+        stopped, until = _stopped(stage, ledger, now)
+        return Snapshot(
+            stage=stage.name,
+            at=now,
+            linked=links.linked,
+            never_told=links.never_told,
+            unsettled=links.unsettled,
+            failures=[
+                Failure(
+                    user.user_id, user.link.account.shown if user.link else "", user.last_error or "", user.synced_at
+                )
+                for user in links.failed
+            ],
+            queues=[self._queue(short, now) for short in QUEUES],
+            sweeps=Sweeps(stage.guild_id).latest(MOST_SWEEPS),
+            budgets=_budgets(ledger, now),
+            stopped=stopped,
+            stopped_until=until,
+            invalid=_invalid(stage.guild_id, now),
+            letters=self._letters,
+        )
+
+    def _queue(self, short: str, now: float) -> QueueState:
+        queue = look_at(self._stage.client("sqs"), self._stage.queue(short))
+        if queue is None:
+            return QueueState(short, 0, 0, 0, None)
+        oldest = queue.oldest(self._stage.client("cloudwatch"), now) if queue.waiting else None
+        return QueueState(short, queue.waiting, queue.delayed, queue.in_flight, oldest)
+
+    def _reasons(self) -> dict[str, int]:
+        letters = Letters(self._stage.client("sqs"), self._stage.name)
+        number = letters.number()
+        reasons: dict[str, int] = {}
+        if number:
+            with letters.held(most=READ_LETTERS, hidden=SHORT_LOOK) as held:
+                for letter in held:
+                    reasons[letter.reason] = reasons.get(letter.reason, 0) + 1
+            if number > len(held):
+                reasons["(not looked at)"] = number - len(held)
+        return reasons
+
+
+def _stopped(stage: Stage, ledger: DynamoLedger, now: float) -> tuple[str, float]:
+    """Why no call to Discord is made, and until when (0: until somebody does something); nothing where all is well."""
+    board = ledger.noticeboard()
+    try:
+        halted = board.halted_token == fingerprint(stage.settings.bot_token)
+    except BadSettings:
+        halted = bool(board.halted_token)
+    if halted:
+        return "Discord refused the bot's token", 0.0
+    return (board.blocked_why, board.blocked_until) if board.blocked_until > now else ("", 0.0)
+
+
+def _budgets(ledger: DynamoLedger, now: float) -> list[BudgetState]:
+    routes: dict[str, list[str]] = {}
+    for route, key in ledger.noticeboard().buckets.items():
+        routes.setdefault(key, []).append(route)
+    found = [_budget(sorted(named), ledger.get(key), now) for key, named in routes.items() if key != GLOBAL_BUCKET]
+    return sorted(found, key=lambda one: one.routes)
+
+
+def _budget(routes: list[str], bucket: Bucket, now: float) -> BudgetState:
+    used = sum(bucket.used) if now < bucket.reopens_at else 0
+    wait = {lane.name.lower(): round(budget.backlog(bucket, lane, now=now), 1) for lane in Lane}
+    return BudgetState(tuple(routes), bucket.limit, bucket.window, str(bucket.kind), used, wait)
+
+
+def _invalid(guild_id: int, now: float) -> int:
+    """Answers in the last ten minutes that count towards Cloudflare's ban of the address."""
+    minute = int(now // MINUTE)
+    keys = [f"{guild_id}:invalid:{minute - back}" for back in range(INVALID_WINDOW // MINUTE)]
+    return sum(int(row.counted or 0) for row in rows.BudgetRow.batch_get(keys))

@@ -1,0 +1,150 @@
+"""`status`: what goes on right now."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from chalicelib.discord.spending import SAFE_INVALID
+from chalicelib.store.sweeps import Sweep
+from chalicelib.syncing.jobs import Parts
+from ops.errors import FINE, WRONG
+from ops.screen import Screen, facts, table
+from ops.snapshot import BudgetState, Snapshot, Watcher
+from ops.stage import Stage
+from ops.words import ago, count, moment, plain, span
+
+ABOUT = """\
+Show what goes on right now: linked users, queues, sweeps, Discord's rate limits, who could not be synced and why,
+dead letters by reason. Users and dead letters are read once a minute, everything else at every look.
+
+Exit code 1 if anything needs looking at."""
+MOST_FAILURES = 20
+ENGLISH = {
+    "nickname_not_permitted": "the nickname of the owner, or of a member ranked above the bot, cannot be set",
+    "role_out_of_reach": "a role of a group's name is above the bot's, or belongs to an integration",
+    "cannot_remove": "the owner, or a member ranked above the bot, cannot be removed from the server",
+    "role_limit": "the server has as many roles as Discord allows",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `status`."""
+    parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
+    parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="with --watch; default: 5")
+    parser.add_argument("--all", action="store_true", dest="everything", help=f"more than {MOST_FAILURES} users")
+
+
+def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
+    """Show it once, or until interrupted; 1 if anything needs looking at."""
+    with screen.waiting("Looking"):
+        watcher = Watcher(stage)
+        snapshot = watcher.take()
+    most = len(snapshot.failures) if options.everything else MOST_FAILURES
+    if screen.as_json:
+        screen.data(_plain(snapshot))
+    elif not options.watch:
+        screen.show(picture(snapshot, most))
+    if options.watch:
+        _watch(watcher, snapshot, screen, options.every, most)
+    return WRONG if snapshot.troubled else FINE
+
+
+def _watch(watcher: Watcher, snapshot: Snapshot, screen: Screen, every: float, most: int) -> None:
+    if screen.as_json or not screen.console.is_terminal:
+        while True:
+            time.sleep(every)
+            if screen.as_json:
+                screen.data(_plain(watcher.take()))
+            else:
+                screen.show(picture(watcher.take(), most))
+    with Live(picture(snapshot, most), console=screen.console, auto_refresh=False, screen=True) as live:
+        while True:
+            time.sleep(every)
+            live.update(picture(watcher.take(), most), refresh=True)
+
+
+def picture(snapshot: Snapshot, most: int) -> RenderableType:
+    """The snapshot as it is drawn."""
+    return Group(*_parts(snapshot, most))
+
+
+def _parts(snapshot: Snapshot, most: int) -> Iterator[RenderableType]:
+    yield Text(f"Rolecall {snapshot.stage}, {moment(snapshot.at)}", "bold")
+    yield facts(_headline(snapshot))
+    yield Text()
+    rows = [
+        (one.queue, one.waiting, one.delayed, one.in_flight, None if one.oldest is None else span(one.oldest))
+        for one in snapshot.queues
+    ]
+    yield table(("Queue", "waiting", "later", "being done", "oldest"), rows, right=4)
+    yield _sweeps(snapshot)
+    if snapshot.budgets:
+        yield table(
+            ("Discord's limits", "allowed", "kind", "used now", "wait: urgent", "single", "sweep"),
+            [_budget_row(one) for one in snapshot.budgets],
+            right=4,
+        )
+    if snapshot.failures:
+        yield _failures(snapshot, most)
+    if snapshot.letters:
+        by_number = sorted(snapshot.letters.items(), key=lambda item: -item[1])
+        yield table(("Dead letters: reason", "number"), by_number, right=1)
+
+
+def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
+    yield "linked", count(snapshot.linked, "user")
+    if snapshot.unsettled:
+        yield "under way", f"{count(snapshot.unsettled, 'user')} whose newest state is not on Discord yet"
+    if snapshot.never_told:
+        yield "never told", f"{count(snapshot.never_told, 'user')} left as they are, until the auth site states groups"
+    if snapshot.stopped:
+        until = f" until {moment(snapshot.stopped_until)}" if snapshot.stopped_until else "; doctor says what to do"
+        yield "stopped", Text(f"no calls to Discord: {plain(snapshot.stopped)}{until}", "bold red")
+    if snapshot.invalid:
+        yield (
+            "refusals",
+            f"{snapshot.invalid:,} in ten minutes (Rolecall pauses at {SAFE_INVALID:,}, Discord bans at 10,000)",
+        )
+
+
+def _sweeps(snapshot: Snapshot) -> RenderableType:
+    if not snapshot.sweeps:
+        return Text("No sweep has run yet.\n", "dim")
+    rows = [_sweep_row(sweep, snapshot.at) for sweep in snapshot.sweeps]
+    return table(("Sweep", "of", "state", "linked", "differ", "lose roles", "left", "sent"), rows, right=5)
+
+
+def _sweep_row(sweep: Sweep, now: float) -> tuple[str | int | Text, ...]:
+    parts = "all" if Parts(sweep.parts) is Parts.ALL else ", ".join(part.name or "" for part in Parts(sweep.parts))
+    style = {"failed": "bold red", "held": "yellow", "done": "green"}.get(sweep.state, "none")
+    state = Text("dry run" if sweep.dry_run else sweep.state, style)
+    when = f"{ago(sweep.started_at, now)}"
+    return (when, parts.lower(), state, sweep.linked, sweep.differing, sweep.losing, sweep.gone, sweep.sent)
+
+
+def _budget_row(one: BudgetState) -> tuple[str | int, ...]:
+    allowed = "not known yet" if one.kind == "unseen" else f"{one.limit} in {one.window:.3g} s"
+    waits = (span(one.wait[lane]) for lane in ("urgent", "normal", "bulk"))
+    return (", ".join(one.routes), allowed, one.kind, one.used, *waits)
+
+
+def _failures(snapshot: Snapshot, most: int) -> RenderableType:
+    rows = [
+        (failure.user_id, failure.username, ago(failure.synced_at, snapshot.at), ENGLISH.get(failure.why, failure.why))
+        for failure in snapshot.failures[:most]
+    ]
+    drawn: RenderableType = table(("User", "Discord", "last synced", "could not be made right"), rows)
+    rest = len(snapshot.failures) - len(rows)
+    return Group(drawn, Text(f"and {rest:,} more; --all shows them\n", "dim")) if rest > 0 else drawn
+
+
+def _plain(snapshot: Snapshot) -> dict[str, object]:
+    plainly = asdict(snapshot)
+    for sweep in plainly["sweeps"]:
+        sweep.pop("examples")
+    return plainly

@@ -1,0 +1,262 @@
+"""`user ID`: all that is known of one user, desired beside actual."""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.client import Asking
+from chalicelib.discord.models import Guild, Member
+from chalicelib.errors import RolecallError, UnknownMember
+from chalicelib.store import audit, users
+from chalicelib.store.users import User
+from chalicelib.syncing.jobs import UpdateAll, encode
+from chalicelib.syncing.plan import Change, Desired, nickname_of, plan_change
+from chalicelib.syncing.roles import is_ours, wanted_names
+from chalicelib.syncing.worker import rules_of
+from ops.errors import FINE, WRONG, Complaint
+from ops.screen import Screen, facts, table
+from ops.stage import Stage
+from ops.status import ENGLISH
+from ops.words import ago, moment
+
+ABOUT = """\
+Show all that is known of one user: what the auth site wants beside what Discord has, the link, the last sync and its
+error, and the audit trail. ID is the auth site's user id; the Discord id of a linked account does as well.
+
+With --sync a job is posted first, as the auth site would, and its result awaited.
+
+Exit code 1 if the user is not as they should be, or not known."""
+PATIENT = Asking(Lane.NORMAL, patience=20.0)
+LOOK_AGAIN = 0.5  # seconds
+MOST_ENTRIES = 20
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The member as Discord has them, and what differs. `why` says why one of them is not known."""
+
+    member: Member | None
+    guild: Guild | None
+    change: Change | None
+    why: str = ""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options of `user`."""
+    parser.add_argument("id", metavar="ID", help="the auth site's user id, or a linked account's Discord id")
+    parser.add_argument("--sync", action="store_true", help="sync them now, and wait for the result")
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="with --sync; default: 120")
+
+
+def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
+    """Show the user; 1 if they are not as they should be."""
+    stage.connect()
+    user = find(options.id, stage)
+    if options.sync:
+        user = _sync(user, stage, screen, options.timeout)
+    seen = look(user, stage)
+    trail = audit.of_user(user.user_id, now=stage.now(), most=MOST_ENTRIES)
+    if screen.as_json:
+        screen.data(_plain(user, seen, trail))
+    else:
+        _show(user, seen, trail, stage.now(), screen)
+    fine = user.last_error is None and not seen.why and not seen.change
+    return FINE if fine else WRONG
+
+
+def find(wanted: str, stage: Stage) -> User:
+    """The user of that id. Raises Complaint."""
+    user = users.get(wanted, now=stage.now())
+    if user is None and wanted.isascii() and wanted.isdigit() and int(wanted) < 2**63:
+        owner = users.owner_of(int(wanted))
+        user = users.get(owner, now=stage.now()) if owner else None
+    if user is None:
+        raise Complaint(
+            f"Nothing is known of a user {wanted}.",
+            cure="they have never linked, and the auth site has not spoken of them lately",
+        )
+    return user
+
+
+# --- Discord's side -----------------------------------------------------------------------------------------------
+
+
+def look(user: User, stage: Stage) -> Seen:
+    """The member now, and what a sync would change."""
+    if user.link is None:
+        return Seen(None, None, None)
+    try:
+        services, view = stage.wired.services, stage.wired.delivery.view
+        guild = view.facts(PATIENT)
+        member = services.discord.member(user.link.account.id, PATIENT)
+    except UnknownMember:
+        return Seen(None, None, None, "not in the server")
+    except RolecallError as error:
+        return Seen(None, None, None, f"not known: {error}")
+    desired = Desired(user.groups, user.nickname)
+    change = plan_change(member, desired, guild, rules_of(services), remembered=view.remembered)
+    return Seen(member, guild, change)
+
+
+# --- syncing ------------------------------------------------------------------------------------------------------
+
+
+def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> User:
+    """Post a job for the user, and wait until it shows."""
+    if user.link is None:
+        raise Complaint(f"User {user.user_id} is not linked: there is nothing to sync.")
+    posted = int(stage.now())
+    stage.wired.services.queues.jobs(encode(UpdateAll(user_id=user.user_id)))
+    end = time.monotonic() + timeout
+    with screen.waiting(f"Waiting for the sync of {user.user_id}"):
+        while time.monotonic() < end:
+            now = users.get(user.user_id, now=stage.now())
+            if now is None or now.link is None:
+                raise Complaint(f"User {user.user_id} is not linked any more: they left the server.")
+            if _synced(user, now, posted):
+                screen.aside(f"Synced at {moment(now.synced_at)}.", "green")
+                return now
+            if now.last_error != user.last_error:
+                screen.aside("The sync was given up.", "bold red")
+                return now
+            time.sleep(LOOK_AGAIN)
+    screen.aside(f"No result after {timeout:.0f} s; the job is on its way. See: python -m ops status", "yellow")
+    return users.get(user.user_id, now=stage.now()) or user
+
+
+def _synced(before: User, now: User, posted: int) -> bool:
+    return now.synced_at is not None and now.synced_at >= posted and now.synced_at != before.synced_at
+
+
+# --- showing ------------------------------------------------------------------------------------------------------
+
+
+def _show(user: User, seen: Seen, trail: list[dict[str, Any]], now: float, screen: Screen) -> None:
+    screen.show(facts(_about(user, now), f"User {user.user_id}"))
+    screen.say()
+    if user.link:
+        screen.show(table(("", "the auth site wants", "Discord has"), _beside(user, seen)))
+        screen.say(_verdict(user, seen), "green" if not (seen.change or seen.why) else "yellow")
+        screen.say()
+    if trail:
+        rows = [(entry["at"][:19].replace("T", " "), told(entry), entry.get("cause")) for entry in trail]
+        screen.show(table(("When (UTC)", "what was changed", "asked for by"), rows))
+    else:
+        screen.say("No change was recorded.", "dim")
+
+
+def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
+    known: list[tuple[str, str | Text]] = []
+    if user.link:
+        account = user.link.account
+        known.append(("linked to", f"{account.shown or 'name not known yet'} ({account.id})"))
+        known.append(("since", moment(user.link.activated_at)))
+        known.append(("last synced", f"{moment(user.synced_at)} ({ago(user.synced_at, now)})"))
+        if user.last_error:
+            known.append(("last error", Text(ENGLISH.get(user.last_error, user.last_error), "bold red")))
+    else:
+        known.append(("linked to", "nobody"))
+    if user.deleted_at:
+        known.append(("deleted", f"by the auth site, {moment(user.deleted_at)}"))
+    known.append(("groups stated", moment(user.groups_at / 1000) if user.groups_at else "never"))
+    known.append(("nickname stated", moment(user.nickname_at / 1000) if user.nickname_at else "never"))
+    known.append(
+        ("version", f"{user.version}, synced {'never' if user.synced_version is None else user.synced_version}")
+    )
+    return known
+
+
+def _beside(user: User, seen: Seen) -> list[tuple[str, str, str | Text]]:
+    wanted = "never told: left alone" if user.groups is None else ", ".join(wanted_names(user.groups)) or "none"
+    nickname = nickname_of(user.nickname) or ("none" if user.nickname_at else "never told: left alone")
+    if seen.member is None or seen.guild is None:
+        why: str | Text = Text(seen.why or "–", "yellow")
+        return [("roles", wanted, why), ("nickname", nickname, why)]
+    roles = [seen.guild.by_id[role_id] for role_id in seen.member.roles if role_id in seen.guild.by_id]
+    ours = sorted(role.name for role in roles if is_ours(role, seen.guild, frozenset()))
+    others = sorted(role.name for role in roles if not is_ours(role, seen.guild, frozenset()))
+    return [
+        ("roles", wanted, ", ".join(ours) or "none"),
+        ("not ours to touch", "", ", ".join(others) or "none"),
+        ("nickname", nickname, seen.member.nick or "none"),
+        ("username", "", seen.member.user.shown),
+    ]
+
+
+def _verdict(user: User, seen: Seen) -> str:
+    if seen.why:
+        return f"The member is {seen.why}."
+    if not seen.change:
+        return "Discord is as the auth site wants." if user.groups is not None else "Nothing is wanted of Discord yet."
+    return "A sync would " + "; ".join(_changes(seen)) + "."
+
+
+def _changes(seen: Seen) -> list[str]:
+    change, guild = seen.change, seen.guild
+    if change is None or guild is None:
+        return []
+
+    def names(role_ids: frozenset[int]) -> str:
+        return ", ".join(sorted(guild.by_id[role_id].name for role_id in role_ids))
+
+    said = []
+    if change.take:
+        said.append(f"take {names(change.take)}")
+    if change.give:
+        said.append(f"give {names(change.give)}")
+    if change.create:
+        said.append(f"create and give {', '.join(change.create)}")
+    if change.nickname is not None:
+        said.append(f"set the nickname to {change.nickname}")
+    return said
+
+
+def told(entry: dict[str, Any]) -> str:
+    """One entry of the audit trail in words."""
+    said = [] if entry.get("what", "changed") == "changed" else [str(entry["what"])]
+    if entry.get("taken"):
+        said.append(f"took {', '.join(entry['taken'])}")
+    if entry.get("given"):
+        said.append(f"gave {', '.join(entry['given'])}")
+    if entry.get("nickname_to"):
+        said.append(f"nickname {entry.get('nickname_from') or 'none'} → {entry['nickname_to']}")
+    return "; ".join(said) or "nothing"
+
+
+def _plain(user: User, seen: Seen, trail: list[dict[str, Any]]) -> dict[str, Any]:
+    actual = None
+    if seen.member and seen.guild:
+        known = seen.guild.by_id
+        actual = {
+            "roles": sorted(known[role_id].name for role_id in seen.member.roles if role_id in known),
+            "nickname": seen.member.nick,
+            "username": seen.member.user.shown,
+        }
+    link = None
+    if user.link:
+        account = user.link.account
+        link = {"discord_id": str(account.id), "username": account.shown, "activated_at": user.link.activated_at}
+    return {
+        "user_id": user.user_id,
+        "link": link,
+        "desired": {
+            "groups": user.groups,
+            "groups_at": user.groups_at,
+            "nickname": user.nickname,
+            "nickname_at": user.nickname_at,
+        },
+        "actual": actual,
+        "not_known": seen.why,
+        "would_change": _changes(seen),
+        "version": user.version,
+        "synced_version": user.synced_version,
+        "synced_at": user.synced_at,
+        "last_error": user.last_error,
+        "deleted_at": user.deleted_at,
+        "audit": json.loads(json.dumps(trail, default=str)),
+    }
