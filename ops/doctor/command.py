@@ -76,9 +76,9 @@ def _show(screen: Screen, registry: Registry, result: Result, *, first: bool) ->
 
 def _show_finding(screen: Screen, finding: Finding) -> None:
     style = "dim" if finding.level is Level.SKIPPED else "none"
-    screen.show(Padding(Text(plain(finding.text), style), (0, 0, 0, 5)))
+    screen.show(Padding(Text(plain(finding.text), style), (0, 0, 0, 5), expand=False))
     if finding.cure:
-        screen.show(Padding(Text(f"→ {plain(finding.cure)}", "cyan"), (0, 0, 0, 5)))
+        screen.show(Padding(Text(f"→ {plain(finding.cure)}", "cyan"), (0, 0, 0, 5), expand=False))
 
 
 def _sum_up(screen: Screen, levels: list[Level]) -> None:

@@ -53,8 +53,8 @@ def permissions(ground: Ground) -> Iterator[Finding]:
         if not held & bit:
             yield fault(
                 f"the bot lacks {name}: {consequence}",
-                f"{ROLES_PAGE} → {ground.bot_role or 'the role of the bot'} → Permissions → {name} on; or open the page of "
-                f"{ground.command('add-bot-url')} again",
+                f"{ROLES_PAGE} → {ground.bot_role or 'the role of the bot'} → Permissions → {name} on; or open "
+                f"the page of {ground.command('add-bot-url')} again",
             )
 
 

@@ -140,4 +140,5 @@ class _Known:
 def _unmoved(row: UserRow | None) -> Condition:
     unlinked: Condition = UserRow.discord_id.does_not_exist()
     same: Condition = UserRow.user_id.does_not_exist() if row is None else UserRow.version == row.version
-    return unlinked & same
+    both: Condition = unlinked & same
+    return both
