@@ -6,6 +6,7 @@ https://discord.com/developers/docs/topics/oauth2
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -29,6 +30,8 @@ SCOPES = ("identify", "guilds.join")
 # MANAGE_ROLES, MANAGE_NICKNAMES, KICK_MEMBERS, CREATE_INSTANT_INVITE: the least that the service needs.
 # https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
 PERMISSIONS = (1 << 28) | (1 << 27) | (1 << 1) | (1 << 0)
+BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
+UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
 LONGEST_WAIT = (3.0, 8.0)  # seconds to connect, to read; API Gateway ends a request after 29 s
 
 
@@ -85,21 +88,28 @@ class OAuth:
         return add_bot_url(self._settings.oauth_base_url, self._settings.app_id, self._settings.guild_id)
 
     def exchange(self, code: str, state: str) -> Authorisation:
-        """Buy the token with the code, and read whose it is. Raises LinkRefused."""
+        """Buy the token with the code, and read whose it is. Raises LinkRefused; the token is given back then."""
         with self._session() as session:
             token = self._bought(session, code, state)
-            granted = token.get("scope") or []
-            if not set(SCOPES) <= set(granted.split() if isinstance(granted, str) else granted):
-                self.revoke(token["access_token"])
-                raise LinkRefused(Reason.DENIED, "not all scopes were granted")
-            answer = self._sent(
-                "GET users @me",
-                lambda: session.get(f"{self._settings.api_base_url}/users/@me", timeout=LONGEST_WAIT),
-            )
+            access_token: str = token["access_token"]
+            try:
+                _check_scopes(token)
+                return Authorisation(self._whose(session, access_token), access_token)
+            except Exception:
+                self.revoke(access_token)
+                raise
+
+    def _whose(self, session: "OAuth2Session", access_token: str) -> User:
+        url = f"{self._settings.api_base_url}/users/@me"
+        bearer = {"Authorization": f"Bearer {access_token}"}
+        answer = self._sent(
+            "GET users @me",
+            lambda: session.request("GET", url, headers=bearer, timeout=LONGEST_WAIT, withhold_token=True),
+        )
         if not answer.ok:
             raise _refusal(answer.status_code)
         me = _decoded(answer, _Me)
-        return Authorisation(User(int(me.id), me.username, me.discriminator), token["access_token"])
+        return User(int(me.id), me.username, me.discriminator)
 
     def revoke(self, access_token: str) -> None:
         """Give the token back. It is stored nowhere; where Discord does not answer, it ends by itself in a week."""
@@ -141,13 +151,14 @@ class OAuth:
             )
         except requests.RequestException as error:
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
-        except (OAuth2Error, ValueError) as error:
+        except (OAuth2Error, *UNREADABLE) as error:
             status = answers[0].status_code if answers else 0
             raise _refusal(status, type(error).__name__) from None
         finally:
             status = answers[0].status_code if answers else 0
             log_request(Request("POST oauth2 token", status, self._services.now() - began))
-        if not isinstance(token.get("access_token"), str):
+        access_token = token.get("access_token")
+        if not isinstance(access_token, str) or not BEARER.fullmatch(access_token):
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "a token answer without a token")
         return token
 
@@ -156,6 +167,7 @@ class OAuth:
 
         session = OAuth2Session(str(self._settings.app_id), redirect_uri=self._settings.callback_url)
         session.headers["User-Agent"] = USER_AGENT
+        session.max_redirects = 0  # Discord sends nobody elsewhere, and secrets shall not go there
         if self._transport is not None:
             session.adapters = self._transport.adapters
         return session
@@ -189,11 +201,16 @@ def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
     )
 
 
+def _check_scopes(token: dict[str, Any]) -> None:
+    if not set(SCOPES) <= set(token.get("scope") or ()):
+        raise LinkRefused(Reason.DENIED, "not all scopes were granted")
+
+
 def _refusal(status: int, detail: str = "") -> LinkRefused:
     """What a refusal by the OAuth2 endpoints means. A code that is no longer good: begin again."""
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return LinkRefused(Reason.MISCONFIGURED, f"Discord refuses the application: {status} {detail}")
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == 0:
+    if status == HTTPStatus.TOO_MANY_REQUESTS or not 400 <= status < 500:  # no answer, or none that can be read
         return LinkRefused(Reason.DISCORD_UNAVAILABLE, f"{status} {detail}")
     return LinkRefused(Reason.EXPIRED, f"Discord does not accept the code: {status} {detail}")
 
