@@ -8,8 +8,9 @@ from chalicelib import log
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import Asking
 from chalicelib.discord.errors import BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
-from chalicelib.discord.models import Member
+from chalicelib.discord.models import Member, User
 from chalicelib.errors import (
+    DiscordUnavailable,
     GiveUp,
     LinkRefused,
     Reason,
@@ -32,10 +33,20 @@ JOIN_PATIENCE = 8.0  # seconds that a person's callback waits for its turn; API 
 LINKING = Asking(Lane.URGENT, patience=JOIN_PATIENCE, reason="Rolecall: linked by the member")
 PART_AFTER = 30  # seconds until an account that was replaced is removed: by then the new link stands or never will
 CHECK_AFTER = 90  # seconds until it is looked at whether the callback did it all; none lasts that long
+# What Discord's page says by sending a person back with an error (RFC 6749, section 4.1.2.1).
+AT_DISCORD = {
+    "access_denied": Reason.DENIED,
+    "server_error": Reason.DISCORD_UNAVAILABLE,
+    "temporarily_unavailable": Reason.DISCORD_UNAVAILABLE,
+}
 
 
 class UnlinkedMeanwhile(LinkRefused):
     """The link went while the callback ran."""
+
+
+class MaybeIn(LinkRefused):
+    """Discord did not say whether it let the person in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ class Linking:
         """Finish the attempt: the account is linked, in the guild, with roles and nickname."""
         attempt = claim_attempt(state, cookie, now=self._services.now())
         if error:
-            raise LinkRefused(Reason.DENIED if error == "access_denied" else Reason.MISCONFIGURED, "Discord: error")
+            raise LinkRefused(AT_DISCORD.get(error, Reason.MISCONFIGURED), "said by Discord's page")
         if not code or not state or len(code) > 1000:
             raise LinkRefused(Reason.BAD_STATE, "no code")
         authorisation = self._oauth.exchange(code, state)
@@ -100,32 +111,46 @@ class Linking:
         if before.link and before.link.account.id != account.id:
             # The account that this one replaces must not keep its roles.
             self._promise(PartWith(user_id=attempt.user_id, discord_id=before.link.account.id), PART_AFTER)
-        self._claim(attempt, authorisation)
+        self._claim(attempt, authorisation.user)
         try:
             self._bring_in(attempt.user_id, authorisation)
+        except MaybeIn:
+            # Unlinked, they would be a member with roles whom nobody looks after. CheckLink finds out.
+            self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
+            raise
         except RolecallError as error:
-            if before.link is None or before.link.account.id != account.id:
-                users.unlink(attempt.user_id, account.id, now=self._services.now())
+            self._undo(attempt, account, before.link)
             raise _why(error) from error
         self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
+
+    def _undo(self, attempt: Attempt, account: User, before: users.Link | None) -> None:
+        """The account could not be brought in: all is as it was, the account that was linked before included."""
+        if before is None:
+            users.unlink(attempt.user_id, account.id, now=self._services.now())
+        elif before.account.id != account.id and self._still(attempt.user_id, account.id):
+            self._claim(attempt, before.account)
+
+    def _still(self, user_id: str, discord_id: int) -> bool:
+        user = users.get(user_id, now=self._services.now())
+        return bool(user and user.link and user.link.account.id == discord_id)
 
     def _promise(self, job: CheckLink | PartWith, delay: int) -> None:
         """A job that looks at what became of this callback, even if it dies half-way."""
         self._services.queues.bulk(encode(job), Progress(log.bound(), self._services.now()), delay=delay)
 
-    def _claim(self, attempt: Attempt, authorisation: Authorisation) -> None:
+    def _claim(self, attempt: Attempt, account: User) -> None:
         now = self._services.now()
         try:
             users.link(
                 attempt.user_id,
                 self._services.settings.guild_id,
-                authorisation.user,
+                account,
                 began_at=attempt.issued_at,
                 now=now,
             )
         except users.AccountTaken:
-            raise LinkRefused(Reason.ALREADY_LINKED, f"account {authorisation.user.id}") from None
+            raise LinkRefused(Reason.ALREADY_LINKED, f"account {account.id}") from None
         except users.DeletedMeanwhile:
             raise LinkRefused(Reason.EXPIRED, "the auth site deleted the user meanwhile") from None
 
@@ -134,10 +159,7 @@ class Linking:
         account = authorisation.user
         user = self._linked(user_id, account.id)
         change = self._on_joining(user, authorisation)
-        joined = self._services.discord.join(
-            account.id, authorisation.access_token, change.give, change.nickname, LINKING
-        )
-        if joined:
+        if self._join(authorisation, change):
             self._view.remember(change.stood_for)
             entry = self._entry(user, account.id, change)
             if users.mark_synced(user, now=self._services.now(), error=change.problem, entry=entry):
@@ -152,6 +174,14 @@ class Linking:
         except UnlinkedMeanwhile:
             self._worker.expel(user, account.id, errand)
             raise
+
+    def _join(self, authorisation: Authorisation, change: Change) -> bool:
+        """True where they joined, False where they were in. Raises MaybeIn where Discord did not say."""
+        discord, token = self._services.discord, authorisation.access_token
+        try:
+            return discord.join(authorisation.user.id, token, change.give, change.nickname, LINKING)
+        except DiscordUnavailable as error:
+            raise MaybeIn(Reason.DISCORD_UNAVAILABLE, str(error)) from error
 
     def _linked(self, user_id: str, discord_id: int) -> users.User:
         """The user as stored now. Raises UnlinkedMeanwhile where they are no longer linked to this account."""

@@ -1,0 +1,479 @@
+"""Linking and unlinking as people live it: through the routes, to Discord and back, what the world looks like after."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from chalicelib.errors import Reason
+from chalicelib.linking.attempts import LIFE
+from chalicelib.linking.story import CHECK_AFTER, PART_AFTER
+from chalicelib.store import audit, users
+from local.discord.faults import Fault, Kind
+from local.simulated import World
+from tests.linking.doors import Browser, Doors, callback
+
+TOKEN, REVOKE = "POST /api/oauth2/token", "POST /api/oauth2/token/revoke"
+
+
+def linked_id(world: World, user_id: str = "101") -> str | None:
+    user = users.get(user_id, now=world.clock.now())
+    return str(user.link.account.id) if user and user.link else None
+
+
+def id_of(world: World, who: str) -> str:
+    return next(person.id for person in world.guild.people() if person.username == who)
+
+
+def tokens_alive(world: World) -> int:
+    return world.guild.counts().living_tokens
+
+
+# --- it works --------------------------------------------------------------------------------------------------
+
+
+def test_a_new_member_joins_with_roles_and_nickname_in_one_request(world: World, browser: Browser) -> None:
+    world.guild.create_role("Member")
+    answer = browser.link_as(world.site.token("101", "link", groups=["Member"], nickname="Kira V"), "kira")
+    assert (answer.status, answer.reason) == (200, "")
+    assert "You are linked" in answer.body
+    assert (world.roles("kira"), world.nick("kira")) == ({"Member"}, "Kira V")
+    assert [(one.route, one.status) for one in world.asked() if one.route[0:3] != "GET"] == [("PUT member", 201)]
+    notice = world.site.notices()
+    assert [(one["kind"], one["user_id"], one["username"]) for one in notice] == [("linked", "101", "@kira")]
+    (entry,) = audit.of_user("101", now=world.clock.now())
+    told = (entry["what"], entry["given"], entry["nickname_to"], entry["cause"])
+    assert told == ("joined", ["Member"], "Kira V", "link")
+
+
+def test_the_happy_path_asks_discord_five_times_at_most(world: World, browser: Browser) -> None:
+    world.guild.create_role("Member")
+    browser.link_as(world.site.token("100", "link", groups=["Member"]), "first")
+    world.guild.clear_received()
+    browser.link_as(world.site.token("101", "link", groups=["Member"], nickname="Kira V"), "kira")
+    ours = [one.route for one in world.guild.received() if "authorize" not in one.path]
+    assert ours == [TOKEN, "GET /users/@me", "PUT /guilds/{guild_id}/members/{user_id}", REVOKE]
+
+
+def test_a_person_who_is_a_member_already_is_made_right_without_leaving_first(world: World, browser: Browser) -> None:
+    world.guild.create_role("Stale")
+    world.guild.add_member("kira", roles=["Stale"], nick="Old Name")
+    world.guild.create_role("Member")
+    answer = browser.link_as(world.site.token("101", "link", groups=["Member"], nickname="Kira V"), "kira")
+    assert "You are linked" in answer.body
+    assert (world.roles("kira"), world.nick("kira")) == ({"Member"}, "Kira V")
+    changes = [(one.route, one.status) for one in world.asked() if one.route[0:3] != "GET"]
+    assert changes == [("PUT member", 204), ("PATCH member", 200)]
+
+
+def test_roles_that_the_guild_lacks_are_made_before_the_person_joins(world: World, browser: Browser) -> None:
+    browser.link_as(world.site.token("101", "link", groups=["Member", "Logistics"]), "kira")
+    assert world.roles("kira") == {"Member", "Logistics"}
+    changes = [one.route for one in world.asked() if one.route[0:3] != "GET"]
+    assert changes == ["POST role", "POST role", "PUT member"]
+
+
+def test_linking_the_same_account_again_changes_nothing(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    answer = browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira")
+    assert "You are linked" in answer.body
+    assert world.roles("kira") == {"Member"}
+    assert linked_id(world) == id_of(world, "kira")
+
+
+def test_linking_another_account_parts_with_the_old_one(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira.second")
+    world.run(seconds=PART_AFTER + 60)
+    assert (world.roles("kira"), world.roles("kira.second")) == (None, {"Member"})
+    assert linked_id(world) == id_of(world, "kira.second")
+
+
+def test_groups_that_the_auth_site_changed_meanwhile_win_over_the_tokens(world: World, browser: Browser) -> None:
+    token = world.site.token("101", "link", groups=["Member", "Director"])
+    started = browser.link(token)
+    world.site.groups("101", ["Member"])
+    world.run(seconds=5)
+    browser.follow(callback(world, started, "kira"))
+    world.run(seconds=200)
+    assert world.roles("kira") == {"Member"}
+
+
+def test_the_oauth_token_is_given_back_and_kept_nowhere(world: World, browser: Browser) -> None:
+    browser.link_as(world.site.token("101", "link", groups=[]), "kira")
+    assert tokens_alive(world) == 0
+    assert [one.status for one in world.guild.received(route=REVOKE)] == [200]
+
+
+def test_discord_is_asked_with_pkce_and_the_least_scopes(world: World, browser: Browser) -> None:
+    started = browser.link(world.site.token("101", "link"))
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(started.location).query).items()}
+    assert started.location.startswith(world.settings.oauth_base_url + "?")
+    assert asked.pop("state")
+    assert len(asked.pop("code_challenge")) == 43
+    assert asked == {
+        "response_type": "code",
+        "client_id": str(world.settings.app_id),
+        "scope": "identify guilds.join",
+        "redirect_uri": world.settings.callback_url,
+        "code_challenge_method": "S256",
+        "prompt": "none",
+    }
+
+
+def test_the_cookie_is_for_the_callback_alone(browser: Browser) -> None:
+    started = browser.link(browser.doors.world.site.token("101", "link"))
+    _, *attributes = started.headers["set-cookie"].split("; ")
+    assert attributes == [f"Max-Age={LIFE}", "Path=/discord/callback", "HttpOnly", "SameSite=Lax", "Secure"]
+
+
+def test_two_tabs_do_not_spoil_each_others_attempts(world: World, browser: Browser) -> None:
+    one = browser.link(world.site.token("101", "link", groups=["Member"]))
+    browser.link(world.site.token("101", "link", groups=["Member"]))
+    assert "You are linked" in browser.follow(callback(world, one, "kira")).body
+
+
+# --- every refusal of the closed list ----------------------------------------------------------------------------
+
+
+def bad_token(world: World, browser: Browser) -> str:
+    return browser.link(world.site.token("101", "unlink")).reason
+
+
+def token_expired(world: World, browser: Browser) -> str:
+    token = world.site.token("101", "link")
+    world.clock.advance(601)
+    return browser.link(token).reason
+
+
+def attempt_expired(world: World, browser: Browser) -> str:
+    back = callback(world, browser.link(world.site.token("101", "link")), "kira")
+    world.clock.advance(LIFE)
+    return browser.follow(back).reason
+
+
+def deleted_meanwhile(world: World, browser: Browser) -> str:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.clock.advance(2)
+    world.site.delete("101")
+    world.run(seconds=5)
+    return browser.follow(back).reason
+
+
+def code_refused(world: World, browser: Browser) -> str:
+    back = callback(world, browser.link(world.site.token("101", "link")), "kira")
+    world.clock.advance(61)  # Discord's codes live for a minute
+    return browser.follow(back).reason
+
+
+def bad_state(world: World, browser: Browser) -> str:
+    back = callback(world, browser.link(world.site.token("101", "link")), "kira")
+    return Browser(browser.doors).follow(back).reason
+
+
+def denied(world: World, browser: Browser) -> str:
+    return browser.link_as(world.site.token("101", "link"), "kira", agree=False).reason
+
+
+def scopes_missing(world: World, browser: Browser) -> str:
+    started = browser.link(world.site.token("101", "link"))
+    less = started.location.replace("identify+guilds.join", "identify")
+    world.guild.add_person("kira")
+    said = world.consent(less, "kira")
+    return browser.get("/discord/callback", code=said["code"] or "", state=said["state"] or "").reason
+
+
+def already_linked(world: World, browser: Browser) -> str:
+    world.link("100", "kira", groups=["Member"])
+    return browser.link_as(world.site.token("101", "link", groups=["Director"]), "kira").reason
+
+
+def banned(world: World, browser: Browser) -> str:
+    world.guild.add_person("kira")
+    world.guild.ban("kira")
+    return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+
+def guild_limit(world: World, browser: Browser) -> str:
+    world.guild.add_person("kira", guild_count=200)
+    return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+
+def discord_down(path: str, kind: Kind = "answer") -> Callable[[World, Browser], str]:
+    def play(world: World, browser: Browser) -> str:
+        world.guild.inject(Fault(kind=kind, path=path, status=503, times=None))
+        return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+    return play
+
+
+def wrong_secret(world: World, browser: Browser) -> str:
+    world.guild.turn(app_secret="another")
+    return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+
+def bot_not_in_guild(world: World, browser: Browser) -> str:
+    world.guild.turn(bot_in_guild=False)
+    return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+
+def bot_without_invite_permission(world: World, browser: Browser) -> str:
+    world.guild.turn(bot_permissions=0)
+    return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+
+def discord_says(error: str) -> Callable[[World, Browser], str]:
+    def play(world: World, browser: Browser) -> str:
+        state = parse_qs(urlsplit(browser.link(world.site.token("101", "link")).location).query)["state"][0]
+        return browser.get("/discord/callback", error=error, state=state).reason
+
+    return play
+
+
+REFUSALS: list[tuple[str, Callable[[World, Browser], str], str]] = [
+    ("a token for another purpose", bad_token, "bad_token"),
+    ("a token whose time is over", token_expired, "expired"),
+    ("an attempt whose time is over", attempt_expired, "expired"),
+    ("the auth site deleted the user meanwhile", deleted_meanwhile, "expired"),
+    ("a code whose time is over", code_refused, "expired"),
+    ("another browser", bad_state, "bad_state"),
+    ("cancelled at Discord", denied, "denied"),
+    ("a scope was not granted", scopes_missing, "denied"),
+    ("the account is another user's", already_linked, "already_linked"),
+    ("banned", banned, "banned"),
+    ("in 200 guilds", guild_limit, "guild_limit"),
+    ("token endpoint down", discord_down("token$"), "discord_unavailable"),
+    ("token endpoint hangs", discord_down("token$", "hang"), "discord_unavailable"),
+    ("token endpoint says 429", discord_down("token$", "cloudflare"), "discord_unavailable"),
+    ("users/@me down", discord_down("/users/@me"), "discord_unavailable"),
+    ("users/@me cut", discord_down("/users/@me", "cut"), "discord_unavailable"),
+    ("the guild cannot be read", discord_down("/guilds/[0-9]+$"), "discord_unavailable"),
+    ("joining fails", discord_down("/members/"), "discord_unavailable"),
+    ("joining is cut off", discord_down("/members/", "cut"), "discord_unavailable"),
+    ("the application's secret is wrong", wrong_secret, "misconfigured"),
+    ("the bot is not in the guild", bot_not_in_guild, "misconfigured"),
+    ("the bot may not invite", bot_without_invite_permission, "misconfigured"),
+    ("Discord finds the request wrong", discord_says("invalid_scope"), "misconfigured"),
+    ("Discord has a fault of its own", discord_says("server_error"), "discord_unavailable"),
+]
+
+
+@pytest.mark.parametrize(
+    ("play", "reason"), [pytest.param(play, reason, id=f"{name}-{reason}") for name, play, reason in REFUSALS]
+)
+def test_each_refusal_says_why_links_nobody_and_gives_the_token_back(
+    world: World, browser: Browser, play: Callable[[World, Browser], str], reason: str
+) -> None:
+    assert play(world, browser) == reason
+    world.guild.clear_faults()
+    world.guild.turn(app_secret=world.settings.app_secret)
+    world.run()
+    assert linked_id(world) is None
+    assert world.roles("kira") in (None, {"Member"})
+    assert tokens_alive(world) == 0
+
+
+def test_every_reason_of_the_closed_list_can_be_met() -> None:
+    assert {reason for _, _, reason in REFUSALS} == {str(reason) for reason in Reason}
+
+
+def test_a_refused_attempt_can_be_followed_by_one_that_works(world: World, browser: Browser) -> None:
+    for _, play, _ in REFUSALS[-1:]:
+        play(world, browser)
+    assert "You are linked" in browser.link_as(world.site.token("101", "link"), "kira").body
+
+
+# --- what goes wrong half-way --------------------------------------------------------------------------------------
+
+
+def test_a_join_whose_answer_was_lost_leaves_no_member_unknown_to_us(world: World, browser: Browser) -> None:
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path="/members/"))
+    answer = browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira")
+    assert answer.reason == "discord_unavailable"
+    world.run(seconds=CHECK_AFTER + 60)
+    assert world.roles("kira") == {"Member"}
+    assert linked_id(world) == id_of(world, "kira")
+    world.site.groups("101", [])
+    world.run(seconds=60)
+    assert world.roles("kira") == set()
+
+
+def test_an_account_that_cannot_join_does_not_cost_the_one_that_is_linked(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.guild.add_person("kira.second", guild_count=200)
+    assert browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira.second").reason == "guild_limit"
+    world.run()
+    assert linked_id(world) == id_of(world, "kira")
+    assert world.roles("kira") == {"Member"}
+
+
+def test_a_callback_that_dies_after_joining_is_finished_by_its_check(world: World, browser: Browser) -> None:
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    back = callback(world, started, "kira")
+    world.dynamodb.before = dies_when(lambda: world.roles("kira") is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.run(seconds=CHECK_AFTER + 60)
+    user = users.get("101", now=world.clock.now())
+    assert user
+    assert user.settled
+    assert world.roles("kira") == {"Member"}
+
+
+def test_a_callback_that_dies_before_joining_leaves_no_link(world: World, browser: Browser) -> None:
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    back = callback(world, started, "kira")
+    world.dynamodb.before = dies_when(lambda: linked_id_quietly(world) is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.run(seconds=CHECK_AFTER + 60)
+    assert (linked_id(world), world.roles("kira")) == (None, None)
+    assert [one["reason"] for one in world.site.notices()] == ["left_server"]
+
+
+class Died(BaseException):
+    """The function's process was killed."""
+
+
+def dies_when(holds: Callable[[], bool]) -> Callable[[str, object], None]:
+    def check(_operation: str, _arguments: object) -> None:
+        if holds():
+            raise Died
+
+    return check
+
+
+def linked_id_quietly(world: World) -> object:
+    """Whether the table of accounts holds any, without a call that could die."""
+    return next((rows for name, rows in world.dynamodb.snapshot().items() if name.endswith("accounts") and rows), None)
+
+
+# --- unlinking ---------------------------------------------------------------------------------------------------
+
+
+def test_unlinking_asks_first_and_acts_by_post_only(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    token = world.site.token("101", "unlink")
+    asked = [browser.get("/discord/unlink", token=token) for _ in range(2)]
+    assert [one.status for one in asked] == [200, 200]
+    assert 'method="post" action="/api/discord/unlink"' in asked[0].body
+    assert world.roles("kira") == {"Member"}
+    done = browser.post("/discord/unlink", token=token)
+    assert (done.status, "You are unlinked" in done.body) == (200, True)
+    assert (world.roles("kira"), linked_id(world)) == (None, None)
+    notices = [(one["kind"], one["reason"]) for one in world.site.notices()]
+    assert notices == [("linked", None), ("unlinked", "asked")]
+    assert browser.post("/discord/unlink", token=token).reason == "bad_token"
+
+
+def test_a_token_in_the_address_unlinks_nobody(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    assert browser.post(f"/discord/unlink?token={world.site.token('101', 'unlink')}").reason == "bad_token"
+    assert linked_id(world) is not None
+
+
+def test_what_was_asked_for_is_done_later_where_discord_does_not_answer(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.guild.inject(Fault(kind="answer", method="DELETE", status=503))
+    assert "You are unlinked" in browser.post("/discord/unlink", token=world.site.token("101", "unlink")).body
+    world.run()
+    assert (world.roles("kira"), linked_id(world)) == (None, None)
+
+
+def test_a_member_whom_the_bot_may_not_remove_is_told_so(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.guild.turn(owner="kira")
+    assert browser.post("/discord/unlink", token=world.site.token("101", "unlink")).reason == "misconfigured"
+    assert world.roles("kira") == set()
+
+
+# --- the auth site's own page, the bot ----------------------------------------------------------------------------
+
+
+def read(doors: Doors, user_id: str, token: str, path: str = "/discord/users/{}") -> tuple[int, str]:
+    answer = doors.send(doors.event("GET", path.format(user_id), headers={"Authorization": f"Bearer {token}"}))
+    return answer.status, answer.body
+
+
+def test_the_auth_site_reads_the_linked_account_in_milliseconds(world: World, doors: Doors) -> None:
+    world.link("101", "kira", groups=["Member"])
+    status, body = read(doors, "101", world.site.token("101", "read"))
+    now = int(world.clock.now()) * 1000
+    found = json.loads(body)
+    assert status == 200
+    assert abs(found.pop("activated_at") - now) < 5000
+    assert abs(found.pop("synced_at") - now) < 5000
+    assert found == {
+        "user_id": "101",
+        "discord_id": id_of(world, "kira"),
+        "username": "@kira",
+        "last_error": None,
+        "server_name": "Local Alliance",
+    }
+
+
+def test_a_user_without_a_link_is_not_found(world: World, doors: Doors) -> None:
+    assert read(doors, "101", world.site.token("101", "read")) == (404, '{"error":"not_linked"}')
+
+
+@pytest.mark.parametrize("user_id", ["kira vantari", "é", "a/b", "100%25"])
+def test_a_user_id_may_be_any_text(world: World, doors: Doors, user_id: str) -> None:
+    world.link(user_id, "kira", groups=["Member"])
+    assert read(doors, quote(user_id, safe=""), world.site.token(user_id, "read"))[0] == 200
+
+
+@pytest.mark.parametrize(("user_id", "purpose", "exp"), [("101", "link", 0), ("102", "read", 0), ("101", "read", 1)])
+def test_an_account_is_read_only_with_a_token_for_it(
+    world: World, doors: Doors, user_id: str, purpose: str, exp: int
+) -> None:
+    world.link("101", "kira", groups=["Member"])
+    status, body = read(doors, "101", world.site.token(user_id, purpose, **({"exp": exp} if exp else {})))
+    assert status == 401
+    assert "kira" not in body
+
+
+def test_the_bot_is_added_with_the_least_permissions(world: World, browser: Browser) -> None:
+    answer = browser.get("/discord/add_bot", token=world.site.token("1", "add_bot"))
+    assert answer.location.startswith(world.settings.oauth_base_url)
+    assert answer.said == {
+        "client_id": str(world.settings.app_id),
+        "scope": "bot",
+        "permissions": str((1 << 28) + (1 << 27) + (1 << 1) + (1 << 0)),
+        "guild_id": str(world.settings.guild_id),
+        "disable_guild_select": "true",
+    }
+
+
+# --- back to the auth site -----------------------------------------------------------------------------------------
+
+AUTH_SITE = "https://auth.test/services/?tab=discord&empty="
+
+
+@pytest.fixture
+def homeward() -> Browser:
+    """The browser of a world whose auth site takes people back."""
+    return Browser(Doors(World({"AUTH_SITE_URL": AUTH_SITE})))
+
+
+def test_people_go_back_to_the_auth_site_with_what_happened(homeward: Browser) -> None:
+    world = homeward.doors.world
+    answer = homeward.link_as(world.site.token("101", "link"), "kira")
+    assert (answer.status, answer.location) == (302, f"{AUTH_SITE}&discord=linked")
+    answer = homeward.post("/discord/unlink", token=world.site.token("101", "unlink"))
+    assert (answer.status, answer.location) == (302, f"{AUTH_SITE}&discord=unlinked")
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    ("play", "reason"), [pytest.param(play, reason, id=f"{name}-{reason}") for name, play, reason in REFUSALS]
+)
+def test_each_refusal_goes_back_to_the_auth_site_with_its_reason(
+    homeward: Browser, play: Callable[[World, Browser], str], reason: str
+) -> None:
+    assert play(homeward.doors.world, homeward) == reason
+    answer = homeward.doors.answers[-1]
+    outcome = "denied" if reason == "denied" else "failed"
+    assert (answer.status, answer.location) == (302, f"{AUTH_SITE}&discord={outcome}&reason={reason}")
