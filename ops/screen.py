@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -88,10 +88,10 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s", "dim")
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], title: str = "", *, right: int = 0) -> Table:
+def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], *, right: int = 0) -> Table:
     """A plain table; the last `right` columns hold numbers."""
     names = list(columns)
-    drawn = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(names):
         drawn.add_column(name, justify="right" if place >= len(names) - right else "left", overflow="fold")
     for row in rows:
@@ -99,14 +99,14 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], title: str = "
     return drawn
 
 
-def facts(rows: Iterable[tuple[str, Cell]], title: str = "") -> Table:
+def facts(rows: Iterable[tuple[str, Cell]], title: str = "") -> RenderableType:
     """Names on the left, what is known on the right."""
-    drawn = Table(box=None, show_header=False, title=title or None, title_justify="left", title_style="bold")
+    drawn = Table(box=None, show_header=False)
     drawn.add_column(style="dim", no_wrap=True)
     drawn.add_column(overflow="fold")
     for name, value in rows:
         drawn.add_row(name, cell(value))
-    return drawn
+    return Group(Text(plain(title), "bold"), drawn) if title else drawn
 
 
 def cell(value: Cell) -> Text:

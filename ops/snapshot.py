@@ -162,8 +162,13 @@ def _budgets(ledger: DynamoLedger, now: float) -> list[BudgetState]:
 
 def _budget(routes: list[str], bucket: Bucket, now: float) -> BudgetState:
     used = sum(bucket.used) if now < bucket.reopens_at else 0
-    wait = {lane.name.lower(): round(budget.backlog(bucket, lane, now=now), 1) for lane in Lane}
+    wait = {lane.name.lower(): _wait(bucket, lane, now) for lane in Lane}
     return BudgetState(tuple(routes), bucket.limit, bucket.window, str(bucket.kind), used, wait)
+
+
+def _wait(bucket: Bucket, lane: Lane, now: float) -> float:
+    """Seconds until a request of that lane, made now, would have its turn."""
+    return 0.0 if budget.admit(bucket, lane, now=now) else round(budget.backlog(bucket, lane, now=now), 1)
 
 
 def _invalid(guild_id: int, now: float) -> int:

@@ -128,7 +128,8 @@ def _sweep_row(sweep: Sweep, now: float) -> tuple[str | int | Text, ...]:
 
 
 def _budget_row(one: BudgetState) -> tuple[str | int, ...]:
-    allowed = "not known yet" if one.kind == "unseen" else f"{one.limit} in {one.window:.3g} s"
+    window = "?" if one.kind in ("unseen", "unknown") else span(one.window)
+    allowed = f"{one.limit} in {window}"
     waits = (span(one.wait[lane]) for lane in ("urgent", "normal", "bulk"))
     return (", ".join(one.routes), allowed, one.kind, one.used, *waits)
 

@@ -168,7 +168,7 @@ def _watch_survey(sweep_id: str, sweeps: Sweeps, stage: Stage, screen: Screen) -
 def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
     """Until every job was sent, and none waits any more."""
     quiet = 0
-    total = sweep.differing if sweep.may_take else None
+    total = sweep.differing if sweep.may_take else sweep.differing - sweep.losing  # at least
     with screen.progress("Repairing members", total) as advance:
         while True:
             sweep = _get(sweep.sweep_id, sweeps)

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     if screen.as_json:
         screen.data(_plain(user, seen, trail))
     else:
-        _show(user, seen, trail, stage.now(), screen)
+        _show(user, seen, trail, stage, screen)
     fine = user.last_error is None and not seen.why and not seen.change
     return FINE if fine else WRONG
 
@@ -136,11 +136,13 @@ def _synced(before: User, now: User, posted: int) -> bool:
 # --- showing ------------------------------------------------------------------------------------------------------
 
 
-def _show(user: User, seen: Seen, trail: list[dict[str, Any]], now: float, screen: Screen) -> None:
-    screen.show(facts(_about(user, now), f"User {user.user_id}"))
+def _show(user: User, seen: Seen, trail: list[dict[str, Any]], stage: Stage, screen: Screen) -> None:
+    screen.show(facts(_about(user, stage.now()), f"User {user.user_id}"))
     screen.say()
     if user.link:
-        screen.show(table(("", "the auth site wants", "Discord has"), _beside(user, seen)))
+        screen.show(
+            table(("", "the auth site wants", "Discord has"), _beside(user, seen, sync_names=stage.settings.sync_names))
+        )
         screen.say(_verdict(user, seen), "green" if not (seen.change or seen.why) else "yellow")
         screen.say()
     if trail:
@@ -171,9 +173,11 @@ def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
     return known
 
 
-def _beside(user: User, seen: Seen) -> list[tuple[str, str, str | Text]]:
+def _beside(user: User, seen: Seen, *, sync_names: bool) -> list[tuple[str, str, str | Text]]:
     wanted = "never told: left alone" if user.groups is None else ", ".join(wanted_names(user.groups)) or "none"
     nickname = nickname_of(user.nickname) or ("none" if user.nickname_at else "never told: left alone")
+    if not sync_names:
+        nickname += " (DISCORD_SYNC_NAMES is off)"
     if seen.member is None or seen.guild is None:
         why: str | Text = Text(seen.why or "–", "yellow")
         return [("roles", wanted, why), ("nickname", nickname, why)]
