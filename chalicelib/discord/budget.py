@@ -26,6 +26,7 @@ from math import ceil
 SPREAD = 0.5  # of a window over which its slots are spread; the rest is slack for those who come late
 CLOSING = 0.05  # of a window before its end in which no request is begun: it may arrive after the end
 MARGIN = 0.01  # of a window between the end of one and the opening of the next; window edges are loose (#5144)
+SLACK = 0.05  # seconds at least between them, and before the end: what a request may be under way
 SLIP = 0.03  # of a window that openings come late on average; foreseen in appointments, corrected by headers
 SHORTEST_WINDOW = 0.001  # seconds
 UNSEEN_WINDOW = 5.0  # seconds until a bucket that nobody has seen, and whose first request died, is tried again
@@ -97,9 +98,19 @@ class Bucket:
         return self.number * self.limit
 
     @property
+    def open_for(self) -> float:
+        """Seconds from a window's opening in which requests are begun; not after that, until the next window."""
+        return self.window - max(self.window * CLOSING, min(SLACK, self.window / 2))
+
+    @property
+    def shut_for(self) -> float:
+        """Seconds from a window's opening until the next may open, unless answers say that it is later."""
+        return self.window + max(self.window * MARGIN, SLACK)
+
+    @property
     def closes_at(self) -> float:
         """No request is begun after this, until the next window."""
-        return self.opened_at + self.window * (1 - CLOSING)
+        return self.opened_at + self.open_for
 
     @property
     def spacing(self) -> float:
@@ -109,7 +120,7 @@ class Bucket:
     @property
     def period(self) -> float:
         """Seconds from one window to the next, as foreseen."""
-        return self.window * (1 + MARGIN + SLIP)
+        return self.shut_for + self.window * SLIP
 
 
 # --- admission ---------------------------------------------------------------------------------------------
@@ -135,14 +146,7 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
 
 
 def _next_window(bucket: Bucket, now: float) -> Bucket:
-    windows_passed = max(0, int((now - bucket.reopens_at) / bucket.period))
-    return replace(
-        bucket,
-        number=bucket.number + 1 + windows_passed,
-        opened_at=now,
-        reopens_at=now + bucket.window * (1 + MARGIN),
-        used=(0, 0, 0),
-    )
+    return replace(bucket, number=bucket.number + 1, opened_at=now, reopens_at=now + bucket.shut_for, used=(0, 0, 0))
 
 
 # --- tickets -----------------------------------------------------------------------------------------------
@@ -151,27 +155,27 @@ def _next_window(bucket: Bucket, now: float) -> Bucket:
 def earliest_slot(bucket: Bucket, lane: Lane, *, now: float) -> int:
     """The first slot that a new ticket of `lane` may name: not past, not used up, behind the lanes above."""
     above = max(bucket.tickets[:lane], default=0)
+    index = bucket.limit
     if now < bucket.reopens_at:
-        index = max(ceil((now - bucket.opened_at) / bucket.spacing), sum(bucket.used))
-        return max(above, bucket.first_slot + min(index, bucket.limit))
-    windows_passed, elapsed = divmod(now - bucket.reopens_at, bucket.period)
-    index = min(ceil(elapsed / bucket.spacing), bucket.limit)
-    return max(above, bucket.first_slot + (1 + int(windows_passed)) * bucket.limit + index)
+        index = min(index, max(ceil((now - bucket.opened_at) / bucket.spacing), sum(bucket.used)))
+    return max(above, bucket.first_slot + index)
 
 
-def due(bucket: Bucket, slot: int) -> float:
+def due(bucket: Bucket, slot: int, *, now: float) -> float:
     """When the holder of `slot` should come, by what is known now. In the past where its window is over."""
     number, index = divmod(slot, bucket.limit)
     ahead = number - bucket.number
-    opens = bucket.opened_at if ahead <= 0 else bucket.reopens_at + (ahead - 1) * bucket.period
-    if ahead < 0:
-        opens += ahead * bucket.period
+    if ahead <= 0:
+        opens = bucket.opened_at + ahead * bucket.period
+    else:
+        opens = max(bucket.reopens_at, now) + (ahead - 1) * bucket.period
     return opens + index * bucket.spacing
 
 
 def backlog(bucket: Bucket, lane: Lane, *, now: float) -> float:
     """Seconds until a new ticket of `lane` would be due."""
-    return max(0.0, due(bucket, max(bucket.tickets[lane], earliest_slot(bucket, lane, now=now))) - now)
+    slot = max(bucket.tickets[lane], earliest_slot(bucket, lane, now=now))
+    return max(0.0, due(bucket, slot, now=now) - now)
 
 
 # --- learning from headers ----------------------------------------------------------------------------------
@@ -217,13 +221,15 @@ def _first_answer(bucket: Bucket, seen: Seen) -> Bucket:
 def _second_answer(bucket: Bucket, seen: Seen) -> Bucket:
     last = bucket.last
     if last is None or seen.at >= last.whole_at or seen.remaining >= last.remaining:
+        if seen.spent == 1:
+            return bucket  # it was whole before: nothing to compare, and the kind makes no difference at this pace
         window = max(bucket.window, _window(Kind.UNKNOWN, seen))
         return replace(bucket, last=seen, window=window, reopens_at=max(bucket.reopens_at, seen.whole_at))
     per_request = last.reset_after / last.spent
     kind = Kind.SLIDING if seen.reset - last.reset > per_request / 2 else Kind.FIXED
     window = max(_window(kind, last), _window(kind, seen))
-    reopens_at = max(bucket.opened_at + window, seen.whole_at)
-    return replace(bucket, kind=kind, last=None, window=window, reopens_at=reopens_at)
+    known = replace(bucket, kind=kind, last=None, window=window)
+    return replace(known, reopens_at=max(known.opened_at + known.shut_for, seen.whole_at))
 
 
 def refused(bucket: Bucket, *, now: float, wait: float) -> Bucket:

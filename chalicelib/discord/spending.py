@@ -15,13 +15,14 @@ from chalicelib.errors import Halted, Ticket, TurnLater
 
 PATIENCE = 2.0  # seconds that a worker sleeps at most for its turn; longer waits cost more asleep than queued
 GLOBAL_BUCKET = "global"  # for routes without a bucket of their own
-NOTICEBOARD_AGE = 5.0  # seconds that a process believes what it read of halts and routes
+NOTICEBOARD_AGE = 10.0  # seconds that a process believes what it read of halts and routes
 SAFE_INVALID = 5000  # invalid requests in ten minutes after which work pauses; Cloudflare bans an address at 10,000
 INVALID_WINDOW = 600  # seconds
 SWAP_TRIES = 5  # each failed one means that another worker got ahead, so work was done
 FIRST_FEW = 3  # requests that tell how large a bucket is, before many are planned on it
 FIRST_ANSWER_NAP = 0.2  # seconds
 SHORTEST_NAP = 0.01  # seconds
+SHORT_WAIT = 0.5  # seconds
 BAN_PAUSE = 900.0  # seconds without any call after Cloudflare's page
 
 
@@ -69,6 +70,13 @@ class Ledger(Protocol):
         """Take a place in the open window where that is plainly possible: the bucket as it is then, else None."""
         ...
 
+    def open(self, known: Bucket, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
+        """Open the next window and take its first place, where that is plainly possible: the bucket then, else None.
+
+        `known`: the bucket as it was seen last; its size is taken to be still so.
+        """
+        ...
+
     def swap(self, old: Bucket, new: Bucket, *, alone: bool) -> bool:
         """Store what differs, if the window is still `old`'s; with `alone`, only if nobody entered meanwhile."""
         ...
@@ -108,7 +116,7 @@ class Spending:
         self.check()
         key = self.bucket_of(route)
         slot = ticket.slot if ticket and ticket.bucket == key else None
-        deadline = self._clock.now() + patience
+        deadline, napped = self._clock.now() + patience, False
         while not self._entered(key, lane, ticketed=slot is not None):
             now, bucket = self._clock.now(), self._known[key]
             if bucket.kind is Kind.UNSEEN and now < deadline:
@@ -116,9 +124,13 @@ class Spending:
                 self._board_read_at = float("-inf")
                 key = self.bucket_of(route)
                 continue
-            if slot is None or budget.due(bucket, slot) <= now:
+            if slot is None and not napped and now < bucket.reopens_at <= min(deadline, now + SHORT_WAIT):
+                napped = True  # too short a wait for an appointment
+                self._sleep(bucket.reopens_at - now)
+                continue
+            if slot is None or budget.due(bucket, slot, now=now) <= now:
                 slot = self.take_slots(key, lane, 1)
-            comes = max(budget.due(bucket, slot), now + SHORTEST_NAP)
+            comes = max(budget.due(bucket, slot, now=now), now + SHORTEST_NAP)
             if comes > deadline:
                 raise TurnLater(Ticket(key, slot), retry_after=comes - now)
             self._sleep(comes - now)
@@ -127,25 +139,32 @@ class Spending:
     def _entered(self, key: str, lane: Lane, *, ticketed: bool) -> bool:
         """Try for a place in the open window, or open the next. Leaves the bucket as it now is in `_known`."""
         now, known = self._clock.now(), self._known.get(key)
-        full = known is not None and now < known.reopens_at and sum(known.used) >= known.limit
-        if known and not full:
-            entered = self._ledger.enter(key, lane, now=now, ticketed=ticketed)
+        if known and now < known.reopens_at and (now >= known.closes_at or sum(known.used) >= known.limit):
+            return False  # a window that is full or closed stays so
+        if known and known.kind is not Kind.UNSEEN:
+            over = now >= known.reopens_at
+            entered = self._ledger.open(known, lane, now=now, ticketed=ticketed) if over else None
+            entered = entered or self._ledger.enter(key, lane, now=now, ticketed=ticketed)
             if entered:
                 self._known[key] = entered
                 return True
         for _ in range(SWAP_TRIES):
-            bucket = self._known[key] = known if full and known else self._ledger.get(key)
-            answer = budget.admit(bucket, lane, now=now, ticketed=ticketed)
-            if answer is None:
+            bucket = self._known[key] = self._ledger.get(key)
+            admitted = budget.admit(bucket, lane, now=now, ticketed=ticketed)
+            if admitted is None:
                 return False
-            if self._ledger.swap(bucket, answer, alone=True):
-                self._known[key] = answer
+            if self._ledger.swap(bucket, admitted, alone=True):
+                self._known[key] = admitted
                 return True
         return False
 
     def bucket_of(self, route: str) -> str:
         """The key of the bucket that `route` counts against; the route itself until an answer told."""
-        return self._read_board().buckets.get(route, route)
+        name = self._read_board().buckets.get(route)
+        if name is None and self._clock.now() > self._board_read_at:
+            self._board_read_at = float("-inf")  # somebody may have learnt it since; a request must not slip past that
+            name = self._read_board().buckets.get(route)
+        return name or route
 
     def reserve(self, route: str, lane: Lane) -> None:
         """Raise TurnLater where a request on `route` would have to wait long, by what this process knows of it."""
@@ -156,7 +175,8 @@ class Spending:
         bucket = self._known[key] = self._ledger.get(key)
         if budget.backlog(bucket, lane, now=self._clock.now()) > PATIENCE:
             slot = self.take_slots(key, lane, 1)
-            raise TurnLater(Ticket(key, slot), retry_after=max(0.0, budget.due(bucket, slot) - self._clock.now()))
+            now = self._clock.now()
+            raise TurnLater(Ticket(key, slot), retry_after=max(0.0, budget.due(bucket, slot, now=now) - now))
 
     # --- appointments ---
 
@@ -173,23 +193,27 @@ class Spending:
         if bucket.kind in (Kind.UNSEEN, Kind.UNKNOWN):
             return min(most, FIRST_FEW)
         start = max(bucket.tickets[lane], budget.earliest_slot(bucket, lane, now=now))
-        return sum(budget.due(bucket, slot) <= now + horizon for slot in range(start, start + most))
+        return sum(budget.due(bucket, slot, now=now) <= now + horizon for slot in range(start, start + most))
 
     def seconds_each(self, route: str) -> float:
         """Seconds that each request on `route` takes where there are many; 0 where nobody knows yet."""
-        bucket = self._known.get(self.bucket_of(route))
-        if bucket is None or bucket.kind in (Kind.UNSEEN, Kind.UNKNOWN):
-            return 0.0
-        return bucket.period / bucket.limit
+        bucket = self._ledger.get(self.bucket_of(route))
+        return 0.0 if bucket.kind in (Kind.UNSEEN, Kind.UNKNOWN) else bucket.period / bucket.limit
+
+    def is_known(self, route: str) -> bool:
+        """Was it learnt how large the bucket of `route` is?"""
+        return self._ledger.get(self.bucket_of(route)).kind in (Kind.SLIDING, Kind.FIXED)
 
     def tickets(self, route: str, lane: Lane, count: int) -> list[tuple[Ticket, float]]:
         """`count` tickets for requests on `route`, each with the time (epoch s) at which to come."""
         if count == 0:
             return []
         key = self.bucket_of(route)
+        if self._known[key].kind is Kind.UNSEEN:
+            return [(Ticket(key, 0), self._clock.now())] * count  # the first answer is near, and tells more
         first = self.take_slots(key, lane, count)
-        bucket = self._known[key]
-        return [(Ticket(key, slot), budget.due(bucket, slot)) for slot in range(first, first + count)]
+        bucket, now = self._known[key], self._clock.now()
+        return [(Ticket(key, slot), budget.due(bucket, slot, now=now)) for slot in range(first, first + count)]
 
     # --- after an answer ---
 

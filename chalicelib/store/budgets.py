@@ -1,8 +1,9 @@
 """The rate-limit budgets that all workers share. Implements `chalicelib.discord.spending.Ledger`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import DoesNotExist, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -61,11 +62,28 @@ class DynamoLedger:
         return self._new(key) if row is None or row.limit is None else _bucket(key, row)
 
     def enter(self, key: str, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
-        nobody_ahead: Condition = (BudgetRow.closes_at > now) & (BudgetRow.used < BudgetRow.limit)
-        for tickets in TICKETS[: lane if ticketed else lane + 1]:
-            nobody_ahead &= tickets <= BudgetRow.first_slot
-        row = self._update(key, [BudgetRow.used.add(1), USED[lane].add(1)], nobody_ahead)
+        room = (BudgetRow.closes_at > now) & (BudgetRow.used < BudgetRow.limit)
+        condition = _nobody_ahead(room, lane, ticketed, BudgetRow.first_slot)
+        row = self._update(key, [BudgetRow.used.add(1), USED[lane].add(1)], condition)
         return _bucket(key, row) if row else None
+
+    def open(self, known: Bucket, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
+        # Sums are made here: what DynamoDB adds up is not the same float again when it is compared.
+        opened = replace(known, opened_at=now)
+        actions: list[Action] = [
+            BudgetRow.number.set(BudgetRow.number + 1),
+            BudgetRow.first_slot.set(BudgetRow.next_slot),
+            BudgetRow.next_slot.set(BudgetRow.next_slot + known.limit),
+            BudgetRow.opened_at.set(now),
+            BudgetRow.closes_at.set(opened.closes_at),
+            BudgetRow.reopens_at.set(now + opened.shut_for),
+            BudgetRow.used.set(1),
+            *(column.set(int(other == lane)) for other, column in enumerate(USED)),
+        ]
+        same_size = (BudgetRow.window == known.window) & (BudgetRow.limit == known.limit)
+        condition = _nobody_ahead(same_size & (BudgetRow.reopens_at <= now), lane, ticketed, BudgetRow.next_slot)
+        row = self._update(known.key, actions, condition)
+        return _bucket(known.key, row) if row else None
 
     def swap(self, old: Bucket, new: Bucket, *, alone: bool) -> bool:
         before, after = _columns(old), _columns(new)
@@ -119,6 +137,13 @@ class DynamoLedger:
         return row
 
 
+def _nobody_ahead(condition: Condition, lane: Lane, ticketed: bool, slot: NumberAttribute) -> Condition:
+    """Nobody who goes first holds a ticket for `slot` or a later one. Where somebody does, arithmetic must decide."""
+    for tickets in TICKETS[: lane if ticketed else lane + 1]:
+        condition &= tickets <= slot
+    return condition
+
+
 def _columns(bucket: Bucket) -> dict[str, Any]:
     return {
         "limit": bucket.limit,
@@ -127,6 +152,7 @@ def _columns(bucket: Bucket) -> dict[str, Any]:
         "last": asdict(bucket.last) if bucket.last else None,
         "number": bucket.number,
         "first_slot": bucket.first_slot,
+        "next_slot": bucket.first_slot + bucket.limit,
         "opened_at": bucket.opened_at,
         "closes_at": bucket.closes_at,
         "reopens_at": bucket.reopens_at,

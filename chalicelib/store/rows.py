@@ -102,6 +102,7 @@ class BudgetRow(Model):
     last = JSONAttribute(null=True)
     number = NumberAttribute(null=True)
     first_slot = NumberAttribute(null=True)
+    next_slot = NumberAttribute(null=True)
     opened_at = NumberAttribute(null=True)
     closes_at = NumberAttribute(null=True)
     reopens_at = NumberAttribute(null=True)

@@ -29,9 +29,9 @@ from chalicelib.syncing.jobs import Parts, Repair, RepairMember, StartSweep, Sur
 from chalicelib.syncing.plan import Change, Desired, plan_change
 from chalicelib.syncing.worker import Outcome, rules_of
 
-HORIZON = 120.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
-REFILL = 60.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
-FIRST_ANSWERS = 3.0  # seconds until more are sent where a bucket is not known yet
+HORIZON = 60.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
+REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
+FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
 SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
 LEAST_BRAKE = 25  # members; fewer than that are never held back
@@ -305,7 +305,7 @@ class Sweeper:
         if job.step != sweep.step and not (redelivered and job.step == sweep.step - 1):
             return Outcome.NOTHING
         job, waiting = self._next_waiting(job, sweep)
-        count, jobs = self._appoint(sweep, waiting)
+        count, jobs, known = self._appoint(sweep, waiting)
         self._services.queues.bulk_many(jobs)
         sweep = replace(
             sweep,
@@ -319,18 +319,11 @@ class Sweeper:
             sweep = replace(sweep, state="done")
         self._sweeps.advance(sweep)
         if following:
-            self._send(following, delay=self._pause(count, waiting))
+            pause = REFILL if known else FIRST_ANSWERS
+            self._send(following, delay=0.0 if count == len(waiting) else pause)
         else:
             self._finish(sweep)
         return Outcome.DONE
-
-    def _pause(self, count: int, waiting: list[Difference]) -> float:
-        """Seconds until more jobs are to be sent."""
-        if count == len(waiting):
-            return 0.0
-        routes = {route for one in waiting[count:] for route in _routes(one, spill=True)}
-        known = all(self._services.discord.spending.is_known(route) for route in routes)
-        return REFILL if known else FIRST_ANSWERS
 
     def _next_waiting(self, job: Repair, sweep: Sweep) -> tuple[Repair, list[Difference]]:
         """The page from `job` on that somebody waits on; the last one where nobody does."""
@@ -360,10 +353,13 @@ class Sweeper:
             return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=1)
         return None
 
-    def _appoint(self, sweep: Sweep, waiting: list[Difference]) -> tuple[int, list[tuple[bytes, Progress, float]]]:
-        """Jobs for the first few of `waiting`, each with its ticket; how many."""
+    def _appoint(
+        self, sweep: Sweep, waiting: list[Difference]
+    ) -> tuple[int, list[tuple[bytes, Progress, float]], bool]:
+        """Jobs for the first few of `waiting`, each with its ticket; how many; whether all buckets are known."""
         spending, now = self._services.discord.spending, self._services.now()
-        spill = sweep.singles * spending.seconds_each(ROLE_GIVE) > SPILL_AFTER
+        each = max(spending.seconds_each(ROLE_GIVE), spending.seconds_each(ROLE_TAKE))
+        spill = sweep.singles * each > SPILL_AFTER
         routes = [_routes(one, spill=spill) for one in waiting]
         room = {
             route: spending.forecast(route, Lane.BULK, most=len(waiting), horizon=HORIZON)
@@ -385,7 +381,7 @@ class Sweeper:
             ticket, due = next(tickets[route])
             progress = Progress(trace=f"{sweep.sweep_id}/{one.user_id}"[:120], since=now, ticket=ticket, due=due)
             jobs.append((encode(_job(sweep, one)), progress, max(0.0, due - now)))
-        return len(chosen), jobs
+        return len(chosen), jobs, all(spending.is_known(route) for route in room)
 
     # --- the end ---
 
