@@ -30,8 +30,10 @@ def bound() -> str:
 
 
 def hide(*secrets: str) -> None:
-    """Never write these texts."""
-    _secrets.update(secret for secret in secrets if len(secret) >= SHORTEST_HIDDEN)
+    """Never write these texts, as they are or as JSON spells them."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_HIDDEN:
+            _secrets.update((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]))
 
 
 def info(event: str, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can say
@@ -53,7 +55,7 @@ def error(event: str, **fields: Any) -> None:  # noqa: ANN401
 
 def redacted(text: str) -> str:
     """The text without any secret that is known, and without anything that looks like a token."""
-    for secret in _secrets:
+    for secret in sorted(_secrets, key=len, reverse=True):  # of two that overlap no tail is left over
         text = text.replace(secret, _HIDDEN)
     return _JWT.sub(_HIDDEN, text)
 
@@ -71,3 +73,5 @@ def to_stdout() -> None:
         _logger.addHandler(handler)
     _logger.setLevel(logging.INFO)
     _logger.propagate = False
+    for talkative in ("requests_oauthlib", "oauthlib"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)  # at DEBUG they write secrets, codes and tokens

@@ -1,10 +1,12 @@
 """The routes of app.py over a `World`: events as API Gateway makes them, answers as a browser gets them."""
 
 import base64
+import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -167,3 +169,20 @@ def callback(world: World, started: Answer, who: str, *, agree: bool = True) -> 
         world.guild.add_person(who)
     said = world.consent(started.location, who, agree=agree)
     return f"{world.settings.callback_url}?{urlencode({name: value for name, value in said.items() if value})}"
+
+
+@contextmanager
+def logged() -> Iterator[StringIO]:
+    """What the log writes to standard output, as in Lambda; afterwards the log is as it was."""
+    logger, output = logging.getLogger("rolecall"), StringIO()
+    kept = list(logger.handlers), logger.propagate, logger.level, set(log._secrets)
+    logger.handlers = []
+    with redirect_stdout(output):
+        log.to_stdout()  # its handler keeps writing to the output of this moment
+    log.bind("-")
+    try:
+        yield output
+    finally:
+        logger.handlers, logger.propagate, logger.level = kept[:3]
+        log._secrets.clear()
+        log._secrets.update(kept[3])
