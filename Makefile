@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check format clean
+SEEDS ?= 200
+FROM ?= 0
+
+.PHONY: setup demo test simulate check format clean
 
 setup: $(READY)  ## the environment for everything below, in .venv
 
@@ -21,6 +24,9 @@ demo: setup  ## link three people, change groups, damage the guild, repair it: a
 
 test: setup  ## every test, on loopback only
 	$(BIN)/python -m pytest
+
+simulate: setup  ## the real code in worlds where everything goes wrong: make simulate SEEDS=500 FROM=70000
+	@$(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM)
 
 check: setup  ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 from greenlet import getcurrent, greenlet
+from requests.adapters import BaseAdapter
 
 from chalicelib import settings as settings_module
 from chalicelib.discord.client import Discord, Request, fingerprint
@@ -47,7 +48,7 @@ from local.memory.dynamodb import MemoryDynamoDB
 from local.memory.sqs import MemorySqs
 
 STAGE = "test"
-AT = "http://discord.test"
+AT = "https://discord.test"
 GUILD, APP = "111111111111111111", "222222222222222222"
 AUTH_SITE_SECRET = "the auth site's secret of the simulation"
 ENVIRONMENT = {
@@ -160,7 +161,8 @@ class World:
         self.discord = LocalDiscord(config, self.clock.now)
         self.guild = self.discord.backstage
         self.session = requests.Session()
-        self.session.mount(AT, DiscordAdapter(self.discord, self.clock.sleep))
+        self.session.trust_env = False  # no proxy, and no look at the machine's environment for every request
+        self.session.mount(AT, self.wire())
         self.settings: Settings = settings_module.load(lambda _: {}, ENVIRONMENT | (environment or {}))
         self.workers = workers
         self.counts = Counts()
@@ -181,6 +183,10 @@ class World:
 
     # --- the parts ---
 
+    def wire(self) -> BaseAdapter:
+        """How requests reach Discord."""
+        return DiscordAdapter(self.discord, self.clock.sleep)
+
     def queue_url(self, name: str) -> str:
         """The address of one of the four queues."""
         url: str = self.sqs.get_queue_url(QueueName=f"rolecall-{STAGE}-{name}")["QueueUrl"]
@@ -194,8 +200,12 @@ class World:
         queues = Queues(self.sqs, STAGE)
         discord = Discord(chosen, spending, self.clock, session=self.session, on_request=self.counts.requests.append)
         services = Services(chosen, self.clock, discord, queues, Notices(queues), GuildMemory(chosen.guild_id), metrics)
-        delivery = Delivery(services)
+        delivery = self.delivery(services)
         return Container(services, delivery, Linking(services, OAuth(services, self.session), delivery))
+
+    def delivery(self, services: Services) -> Delivery:
+        """What takes messages in a new process."""
+        return Delivery(services)
 
     # --- running ---
 

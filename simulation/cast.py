@@ -1,0 +1,450 @@
+"""What everybody does: the auth site, its users, people at Discord, moderators, operators.
+
+Each event is decided by the seed and its number alone, so that a mended fault does not make another story.
+"""
+
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from chalicelib.linking.story import Started
+from chalicelib.syncing.jobs import Parts
+from local.discord.messages import Request
+from local.memory.dynamodb import Snapshot
+from local.simulated import AT, INVOCATION, STAGE
+from simulation.plan import OWNER
+from simulation.storm import FIRST_PERSON, Storm
+from simulation.watch import Seen
+
+GARBAGE = (
+    "not JSON",
+    "{}",
+    '{"kind": "explode", "user_id": "u0"}',
+    '{"kind": "update_groups", "user_id": "u0", "groups": "Member", "changed_at": 1}',
+    '{"kind": "update_groups", "user_id": "u0", "groups": ["Member"]}',
+    '{"kind": "part_with", "user_id": "u0", "discord_id": 100000000000000000}',
+    '{"kind": "delete_user"}',
+)
+NICKNAMES = ("Kira", "  Dov   Ber ", "N" * 40, "Ωmega", "Sanne Prime", "", None)
+RESTORED = ("users", "accounts")  # the tables that are kept with point-in-time recovery
+
+
+class Cast:
+    """Plays one plan in its world."""
+
+    def __init__(self, world: Storm) -> None:
+        self.world = world
+        self.plan = world.plan
+        self.site = world.site
+        self.guild = world.guild
+        self.users = [f"u{number}" for number in range(self.plan.users)]
+        self.people = [f"p{number}" for number in range(self.plan.people)]
+        for number, who in enumerate(self.people):
+            self.guild.add_person(who, person_id=str(FIRST_PERSON + number))
+        self.ids = {person.username: int(person.id) for person in self.guild.people()}
+        self.names = dict(zip(self.users, self.people, strict=False))
+        chance = random.Random(f"cast {self.plan.seed}")
+        if chance.random() < 0.4:
+            self.names[self.users[-1]] = OWNER
+        self._set_scene(chance)
+        self.snapshot: Snapshot | None = None
+        self.ended = False
+
+    def _set_scene(self, chance: random.Random) -> None:
+        if chance.random() < 0.5:
+            for name in chance.sample(self.plan.groups, chance.randint(0, 2)):
+                if name.strip() and name != "@everyone":
+                    self.guild.create_role(name.strip()[:100])
+        self.guild.create_role("Nitro", managed=True, tags={"premium_subscriber": None})
+        self.guild.create_role("Streamer")
+        for who in self.people:
+            if chance.random() < 0.4:
+                self.guild.add_member(who, roles=["Nitro"] if chance.random() < 0.3 else [])
+                self.world.watch.by_hand(self.ids[who], None)
+        if chance.random() < 0.3:
+            self.guild.create_role("Admiral")
+            top = len(self.world.model.roles())
+            self.guild.change_role("Admiral", position=top - 1)
+            boss = chance.choice(self.people)
+            if self.guild.member(boss):
+                self.guild.change_member(boss, give=["Admiral"])
+        self.world.watch.roles_now()
+
+    # --- the story ---
+
+    def schedule(self) -> None:
+        """Put all of it on the clock."""
+        spawn, length = self.world.scheduler.spawn, self.plan.seconds
+        chance = random.Random(f"times {self.plan.seed}")
+        for user_id in self.users:
+            if chance.random() < 0.85:
+                spawn(partial(self._first_link, user_id), after=chance.uniform(0, length * 0.3))
+        moment, hot = 0.0, self.users[0]
+        for number in range(self.plan.events):
+            if number == 0 or chance.random() < 0.6:
+                moment, hot = chance.uniform(0, length), chance.choice(self.users)
+            else:
+                moment = min(length, moment + chance.uniform(0, 3))
+            spawn(partial(self._event, number, hot), after=moment)
+        at = self.plan.sweep_every
+        while at < length:
+            spawn(partial(self._scheduled_sweep, 0), after=at)
+            at += self.plan.sweep_every
+        if self.plan.restore:
+            first = chance.uniform(0, length * 0.6)
+            spawn(self._take_snapshot, after=first)
+            spawn(self._restore, after=chance.uniform(first, length))
+        self.world.weather.token_refused = lambda: spawn(self.world.lift_stops, after=chance.uniform(30, 600))
+
+    def _event(self, number: int, hot: str) -> None:
+        chance = random.Random(f"event {self.plan.seed} {number}")
+        user_id = hot if chance.random() < 0.7 else chance.choice(self.users)
+        deeds = list(DEEDS)
+        deed = chance.choices(deeds, [DEEDS[one] for one in deeds])[0]
+        deed(self, chance, user_id)
+
+    def _note(self, what: str, /, **more: object) -> None:
+        self.world.watch.note("story", what, **more)
+
+    # --- the auth site ---
+
+    def _post(self, chance: random.Random, body: str) -> None:
+        """Post it now or a little later, perhaps twice."""
+        delay = chance.choice((0.0, 0.0, 0.0, chance.uniform(0, 5), chance.uniform(0, 60)))
+        for _ in range(2 if chance.random() < 0.1 else 1):
+            self.world.scheduler.spawn(partial(self._send, body), after=delay)
+            delay += chance.uniform(0, 10)
+
+    def _send(self, body: str) -> None:
+        self._note("posts", body=body)
+        self.site.post(body)
+
+    def _some_groups(self, chance: random.Random) -> tuple[str, ...]:
+        return tuple(chance.sample(self.plan.groups, chance.randint(0, min(4, len(self.plan.groups)))))
+
+    def _wish(self, user_id: str) -> int:
+        self.site.users[user_id].stamp = self.site.stamp()
+        return self.site.users[user_id].stamp
+
+    def groups(self, chance: random.Random, user_id: str) -> None:
+        """The user's groups change."""
+        person = self.site.users[user_id]
+        person.groups = self._some_groups(chance)
+        stamp = self._wish(user_id)
+        self._post(chance, self.site.change("update_groups", user_id, groups=person.groups, changed_at=stamp))
+
+    def nickname(self, chance: random.Random, user_id: str) -> None:
+        """The user's main character changes."""
+        person = self.site.users[user_id]
+        person.nickname = chance.choice(NICKNAMES)
+        stamp = self._wish(user_id)
+        self._post(chance, self.site.change("update_nickname", user_id, nickname=person.nickname, changed_at=stamp))
+
+    def both(self, chance: random.Random, user_id: str) -> None:
+        """Both change."""
+        person = self.site.users[user_id]
+        person.groups, person.nickname = self._some_groups(chance), chance.choice(NICKNAMES)
+        said: dict[str, Any] = {"groups": person.groups, "nickname": person.nickname}
+        self._post(chance, self.site.change("update_all", user_id, changed_at=self._wish(user_id), **said))
+
+    def nudge(self, chance: random.Random, user_id: str) -> None:
+        """The auth site asks for a look, and says nothing new."""
+        kind = chance.choice(("update_groups", "update_nickname", "update_username", "update_all"))
+        self._post(chance, self.site.change(kind, user_id))
+
+    def repeat(self, chance: random.Random, user_id: str) -> None:
+        """Something said before comes again."""
+        bodies = [said.body for said in self.site.statements[user_id] if said.body]
+        if bodies:
+            self._post(chance, chance.choice(bodies))
+
+    def late_news(self, chance: random.Random, user_id: str) -> None:
+        """A change that was overtaken by newer ones comes at last."""
+        known = {said.stamp for said in self.site.statements[user_id]}
+        stamp = (chance.choice(sorted(known)) if known else self.site.stamp()) - chance.randint(1, 5)
+        if stamp in known:
+            return
+        groups = self._some_groups(chance)
+        self._post(chance, self.site.change("update_groups", user_id, groups=groups, changed_at=stamp))
+
+    def garbage(self, chance: random.Random, _user_id: str) -> None:
+        """A message that nobody can read."""
+        self._post(chance, chance.choice(GARBAGE))
+
+    def delete(self, chance: random.Random, user_id: str) -> None:
+        """The auth site wants the user gone."""
+        person = self.site.users[user_id]
+        person.deleted_at, person.ever_deleted = self.world.clock.now(), True
+        body = self.site.change("delete_user", user_id, notify=chance.random() < 0.5)
+        person.deletes.append(body)
+        self._post(chance, body)
+
+    # --- linking ---
+
+    def _first_link(self, user_id: str) -> None:
+        chance = random.Random(f"first {self.plan.seed} {user_id}")
+        person = self.site.users[user_id]
+        if not person.stamp:
+            person.groups, person.nickname = self._some_groups(chance), chance.choice(NICKNAMES)
+        self._link(chance, user_id, self.names.get(user_id, self.people[0]), tries=3)
+
+    def link(self, chance: random.Random, user_id: str) -> None:
+        """A user links, perhaps anew, perhaps another account, perhaps one that is somebody else's."""
+        who = self.names.get(user_id, self.people[0])
+        if chance.random() < 0.3:
+            who = chance.choice(self.people)
+        self._link(chance, user_id, who, tries=chance.randint(1, 3))
+
+    def _link(self, chance: random.Random, user_id: str, who: str, tries: int) -> None:
+        """The way of one browser. Tries again where it was not the person's own doing."""
+        for _ in range(tries):
+            end = self._link_once(chance, user_id, who)
+            if end in (None, "denied", "already_linked", "banned") or self.ended:
+                return
+            self.world.clock.sleep(chance.uniform(1, 120))
+
+    def _link_once(self, chance: random.Random, user_id: str, who: str) -> str | None:
+        world, sleep = self.world, self.world.clock.sleep
+        token = self.site.link_token(user_id)
+        self._note("clicks the link", user=user_id, who=who)
+        sleep(chance.choice((0.1, 1.0, chance.uniform(0, 300))))
+        started = world.function(f"start {user_id}", lambda c: c.linking.start(token))
+        if not isinstance(started, Started):
+            return started
+        sleep(chance.uniform(0.5, 20))
+        back = self._consent(started.url, who, agree=chance.random() < 0.93)
+        if back is None:
+            return "denied"
+        sleep(chance.uniform(0.1, 2))
+        cookie = started.cookie if chance.random() < 0.95 else "another browser's"
+        finish = partial(self._finish, user_id, who, cookie, back)
+        if chance.random() < 0.1:
+            world.scheduler.spawn(finish, after=chance.uniform(0, 0.5))  # the same callback once more
+        return finish()
+
+    def _finish(self, user_id: str, who: str, cookie: str, back: dict[str, str | None]) -> str | None:
+        end = self.world.function(
+            f"callback of {user_id} as {who}",
+            lambda c: c.linking.finish(cookie=cookie, code=back["code"], state=back["state"], error=back["error"]),
+        )
+        self._note("callback ended", user=user_id, who=who, how=end or "linked")
+        return end
+
+    def _consent(self, url: str, who: str, *, agree: bool) -> dict[str, str | None] | None:
+        """A click on Discord's page."""
+        if self.guild.known(who) is None:
+            return None
+        form = {"person": str(self.ids[who]), "decision": "authorise" if agree else "cancel"}
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = self.world.discord.handle(Request.of("POST", url.removeprefix(AT), headers, urlencode(form).encode()))
+        if answer.status != 302:
+            return None
+        found = parse_qs(urlsplit(answer.headers["Location"]).query)
+        return {name: found.get(name, [None])[0] for name in ("code", "state", "error")}
+
+    def unlink(self, chance: random.Random, user_id: str) -> None:
+        """The user asks for it on the auth site."""
+        token = self.site.token(user_id, "unlink")
+        person = self.site.users[user_id]
+        person.ever_deleted = True
+        self._note("asks to be unlinked", user=user_id)
+        end = self.world.function(f"unlink {user_id}", lambda c: c.linking.unlink(token))
+        if end is None:
+            person.deleted_at = self.world.clock.now()
+        elif chance.random() < 0.5:
+            self.delete(chance, user_id)
+
+    # --- people at Discord ---
+
+    def _by_hand(self, what: str, who: str, deed: Callable[[], object]) -> None:
+        """Somebody does something to a person; what is not possible just now does not happen."""
+        before = self._seen(who)
+        try:
+            deed()
+        except (LookupError, ValueError):
+            return
+        self._note(what, who=who)
+        self.world.watch.by_hand(self.ids[who], before)
+        self.world.watch.roles_now()
+
+    def _seen(self, who: str) -> Seen | None:
+        return self.world.watch.see(self.ids[who])
+
+    def _somebody(self, chance: random.Random, user_id: str) -> str:
+        return self.names.get(user_id, self.people[0]) if chance.random() < 0.7 else chance.choice(self.people)
+
+    def leave(self, chance: random.Random, user_id: str) -> None:
+        """Somebody leaves the server."""
+        who = self._somebody(chance, user_id)
+        if who != OWNER:
+            self._by_hand("leaves", who, lambda: self.guild.leave(who))
+
+    def join(self, chance: random.Random, user_id: str) -> None:
+        """Somebody joins by an invite."""
+        who = self._somebody(chance, user_id)
+        self._by_hand("joins by themselves", who, lambda: self.guild.add_member(who))
+
+    def delete_account(self, chance: random.Random, user_id: str) -> None:
+        """Somebody deletes their Discord account."""
+        who = self._somebody(chance, user_id)
+        if who != OWNER:
+            self._by_hand("deletes the account", who, lambda: self.guild.delete_account(who))
+
+    def ban(self, chance: random.Random, user_id: str) -> None:
+        """A moderator bans somebody."""
+        who = self._somebody(chance, user_id)
+        if who != OWNER:
+            self._by_hand("is banned", who, lambda: self.guild.ban(who))
+
+    def unban(self, chance: random.Random, user_id: str) -> None:
+        """A moderator lifts a ban."""
+        who = self._somebody(chance, user_id)
+        if self.ids[who] in self.world.model.guild.bans:
+            self._by_hand("is unbanned", who, lambda: self.guild.unban(who))
+
+    def rename_person(self, chance: random.Random, user_id: str) -> None:
+        """Somebody has another display name; usernames here stay, since they name people in this story."""
+        who = self._somebody(chance, user_id)
+        self._by_hand("changes their display name", who, lambda: self.guild.change_person(who, global_name="x"))
+
+    # --- moderators ---
+
+    def _some_role(self, chance: random.Random) -> str:
+        named = [role.name for role in self.world.model.roles() if role.id != self.world.model.id]
+        return chance.choice(sorted(named))
+
+    def give(self, chance: random.Random, user_id: str) -> None:
+        """A moderator gives a role, or an integration does."""
+        who, role = self._somebody(chance, user_id), self._some_role(chance)
+        self._by_hand(f"is given {role!r} by hand", who, lambda: self.guild.change_member(who, give=[role]))
+
+    def take(self, chance: random.Random, user_id: str) -> None:
+        """A moderator takes a role."""
+        who, role = self._somebody(chance, user_id), self._some_role(chance)
+        self._by_hand(f"loses {role!r} by hand", who, lambda: self.guild.change_member(who, take=[role]))
+
+    def rename_member(self, chance: random.Random, user_id: str) -> None:
+        """A moderator changes a nickname."""
+        who = self._somebody(chance, user_id)
+        nick = chance.choice(("xX", "Kira", None))
+        self._by_hand(
+            f"is called {nick!r} by hand",
+            who,
+            lambda: self.guild.change_member(who, nick=nick, clear_nick=nick is None),
+        )
+
+    def _role_deed(self, what: str, deed: Callable[[], object]) -> None:
+        try:
+            deed()
+        except (LookupError, ValueError):
+            return
+        self._note(what)
+        self.world.watch.roles_now()
+
+    def _bot_role(self) -> str:
+        role = self.world.model.bot_role()
+        return role.name if role else ""
+
+    def rename_role(self, chance: random.Random, _user_id: str) -> None:
+        """A moderator renames a role, to something new or to a group's name."""
+        role = self._some_role(chance)
+        name = chance.choice((f"{role} II"[-100:], chance.choice(self.plan.groups).strip()[:100], "Streamer"))
+        if role not in (self._bot_role(), "Nitro") and name != "@everyone":
+            self._role_deed(f"renames {role!r} to {name!r}", lambda: self.guild.change_role(role, name=name))
+
+    def delete_role(self, chance: random.Random, _user_id: str) -> None:
+        """A moderator deletes a role."""
+        role = self._some_role(chance)
+        if role not in (self._bot_role(), "Nitro"):
+            self._role_deed(f"deletes {role!r}", lambda: self.guild.delete_role(role))
+
+    def create_role(self, chance: random.Random, _user_id: str) -> None:
+        """A moderator makes a role of a group's name, or an integration does."""
+        name = chance.choice((*self.plan.groups, "Moderator", "Admin")).strip()[:100]
+        managed = chance.random() < 0.15
+        if name != "@everyone":
+            self._role_deed(
+                f"creates {name!r}{' (managed)' * managed}", lambda: self.guild.create_role(name, managed=managed)
+            )
+
+    def move_role(self, chance: random.Random, _user_id: str) -> None:
+        """A moderator moves a role, perhaps above the bot's."""
+        role = self._some_role(chance)
+        position = chance.randint(1, len(self.world.model.roles()) - 1)
+        if role != self._bot_role():
+            self._role_deed(f"moves {role!r} to {position}", lambda: self.guild.change_role(role, position=position))
+
+    # --- operators ---
+
+    def sweep(self, chance: random.Random, _user_id: str) -> None:
+        """An operator runs a task."""
+        parts = chance.choice((Parts.ALL, Parts.ALL, Parts.GROUPS, Parts.NICKNAME, Parts.USERNAME))
+        options = chance.choice(({}, {}, {"dry_run": True}, {"force": True}))
+        self._note("sweeps", parts=str(parts), **options)
+        self.world.function("sweep", lambda c: c.delivery.sweeper.start(parts, **options), seconds=INVOCATION)
+
+    def _scheduled_sweep(self, tries: int) -> None:
+        """The schedule fires; Lambda tries an event twice more where the function failed."""
+        if self.ended:
+            return
+        end = self.world.function("sweep", lambda c: c.delivery.sweeper.start(Parts.ALL), seconds=INVOCATION)
+        if isinstance(end, str) and tries < 2:
+            self.world.scheduler.spawn(partial(self._scheduled_sweep, tries + 1), after=60.0 * (tries + 1))
+
+    # --- the store, as it was ---
+
+    def _take_snapshot(self) -> None:
+        self.snapshot = self.world.dynamodb.snapshot()
+        self._note("the store's point in time")
+
+    def _restore(self) -> None:
+        """The operator restores users and links; the auth site says again what holds."""
+        world = self.world
+        if self.snapshot is None:
+            return
+        before = self._links()
+        tables = [f"rolecall-{STAGE}-{name}" for name in RESTORED]
+        world.dynamodb.restore(self.snapshot, only=tables)
+        after = self._links()
+        world.watch.forgiven |= before - after
+        self._note("the store is restored", lost=sorted(before - after), back=sorted(after - before))
+        chance = random.Random(f"restore {self.plan.seed}")
+        for user_id, person in self.site.users.items():
+            stamp = self._wish(user_id)
+            said = {"groups": person.groups, "nickname": person.nickname}
+            self._post(chance, self.site.change("update_all", user_id, changed_at=stamp, **said))
+            if person.deleted_at is not None:
+                self.delete(chance, user_id)
+
+    def _links(self) -> set[int]:
+        return {int(row["discord_id"]["N"]) for row in self.world.dynamodb.items("accounts")}
+
+
+DEEDS: dict[Callable[[Cast, random.Random, str], None], float] = {
+    Cast.groups: 26,
+    Cast.nickname: 7,
+    Cast.both: 6,
+    Cast.nudge: 5,
+    Cast.repeat: 5,
+    Cast.late_news: 4,
+    Cast.garbage: 2,
+    Cast.delete: 4,
+    Cast.link: 8,
+    Cast.unlink: 2,
+    Cast.leave: 3,
+    Cast.join: 3,
+    Cast.delete_account: 0.7,
+    Cast.ban: 1.5,
+    Cast.unban: 1.5,
+    Cast.rename_person: 1,
+    Cast.give: 6,
+    Cast.take: 5,
+    Cast.rename_member: 3,
+    Cast.rename_role: 2,
+    Cast.delete_role: 2,
+    Cast.create_role: 2,
+    Cast.move_role: 1,
+    Cast.sweep: 5,
+}

@@ -1,0 +1,95 @@
+"""The auth site's side: what it said of each user, when, and by which way."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.syncing.plan import nickname_of
+from local.auth_site import AuthSite
+
+UNSAID = object()
+MESSAGE, TOKEN = "message", "token"
+
+
+def group_role(group: str) -> str:
+    """The name of a group's role, by Discord's rules: 100 characters, trimmed."""
+    return group.strip()[:100].strip()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the auth site said of a user once. `stamp` is its `changed_at`."""
+
+    stamp: int
+    by: str
+    body: str
+    groups: Any = UNSAID
+    nickname: Any = UNSAID
+
+
+@dataclass
+class Person:
+    """A user as the auth site knows them now."""
+
+    groups: tuple[str, ...] = ()
+    nickname: str | None = None
+    stamp: int = 0
+    deleted_at: float | None = None  # since when it wants them gone; None where it does not
+    deletes: list[str] = field(default_factory=list)
+    last_token_at: float = float("-inf")
+    ever_deleted: bool = False
+
+
+class Site(AuthSite):
+    """An auth site that remembers what it said."""
+
+    users: dict[str, Person]
+    statements: dict[str, list[Statement]]
+
+    def remember(self) -> None:
+        """Begin with nobody known."""
+        self.users = defaultdict(Person)
+        self.statements = defaultdict(list)
+        self._told: dict[str, set[str]] = defaultdict(set)
+        self._named: dict[str, set[str | None]] = defaultdict(set)
+
+    def said(self, user_id: str, statement: Statement) -> None:
+        """Keep what was said."""
+        self.statements[user_id].append(statement)
+        if statement.groups is not UNSAID:
+            self._told[user_id].update(group_role(group) for group in statement.groups)
+        if statement.nickname is not UNSAID:
+            self._named[user_id].add(nickname_of(statement.nickname))
+
+    def ever_told(self, users: set[str]) -> set[str]:
+        """Every role that any of these users was given once."""
+        return set().union(*(self._told[user] for user in users))
+
+    def nicknames(self, users: set[str]) -> set[str | None]:
+        """Every nickname that any of these users had once."""
+        return set().union(*(self._named[user] for user in users))
+
+    def may_kick(self, user_id: str, discord_id: int, accounts_of: dict[str, set[int]]) -> bool:
+        """Whether the user was deleted once, or linked another account."""
+        return self.users[user_id].ever_deleted or bool(accounts_of[user_id] - {discord_id})
+
+    def change(self, kind: str, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
+        """The body of a message that says so; a statement from now on."""
+        body = json.dumps({"kind": kind, "user_id": user_id, **fields})
+        if "changed_at" in fields:
+            said = {name: fields[name] for name in ("groups", "nickname") if name in fields}
+            self.said(user_id, Statement(fields["changed_at"], MESSAGE, body, **said))
+        return body
+
+    def link_token(self, user_id: str) -> str:
+        """A token to link with what holds for the user now."""
+        person = self.users[user_id]
+        person.stamp = person.stamp or self.stamp()
+        person.deleted_at = None
+        person.last_token_at = self._now()
+        said = Statement(person.stamp, TOKEN, "", person.groups, person.nickname)
+        self.said(user_id, said)
+        return self.token(
+            user_id, "link", groups=list(person.groups), nickname=person.nickname, changed_at=person.stamp
+        )

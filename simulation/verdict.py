@@ -1,0 +1,200 @@
+"""What must hold at the end, when faults have stopped, a sweep has run and the queues are empty."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from chalicelib.store import users
+from chalicelib.store.sweeps import Sweeps
+from chalicelib.store.users import User
+from chalicelib.syncing.plan import nickname_of
+from local.discord.guild import GuildModel
+from local.simulated import GUILD, STAGE
+from simulation.cast import Cast
+from simulation.site import MESSAGE, UNSAID, Statement
+from simulation.watch import BOT, Watch
+
+
+class Verdict:
+    """Judges a world in which nothing happens any more; breaches go to its watch."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._world = cast.world
+        self._cast = cast
+        self._site = cast.site
+        self._watch: Watch = cast.world.watch
+        self._model: GuildModel = cast.world.model
+        self._dead = Counter(body for body, _ in self._world.dead_letters())
+
+    def judge(self) -> None:
+        """All invariants of the end."""
+        for user_id in self._cast.users:
+            user = users.get(user_id, now=self._world.clock.now())
+            self._accounted(user_id, user)
+            self._deleted(user_id, user)
+            if user and user.link:
+                self._as_told(user)
+        self._unlinked_have_nothing()
+        self._accounts()
+        self._queues()
+        self._limits()
+
+    # --- (b) every message is accounted for ---
+
+    def _accounted(self, user_id: str, user: User | None) -> None:
+        for name in ("groups", "nickname"):
+            told = [one for one in self._site.statements[user_id] if getattr(one, name) is not UNSAID]
+            certain = [one for one in told if one.by == MESSAGE and not self._dead[one.body]]
+            newest = max((one.stamp for one in certain), default=0)
+            at = getattr(user, f"{name}_at") if user else 0
+            if at < newest:
+                self._breach("b", f"{user_id}: {name} of {newest} were posted, and the store knows those of {at}")
+            if at:
+                self._same(user_id, name, getattr(user, name), [one for one in told if one.stamp == at])
+
+    def _same(self, user_id: str, name: str, stored: Any, said: list[Statement]) -> None:  # noqa: ANN401 - groups or name
+        values = [getattr(one, name) for one in said]
+        if name == "groups":
+            values = [tuple(value) for value in values]
+        else:  # an empty name is none
+            values, stored = [value or None for value in values], stored or None
+        if stored not in values:
+            self._breach("b", f"{user_id}: the store says {name} {stored}, the auth site said {values}")
+
+    def _deleted(self, user_id: str, user: User | None) -> None:
+        person = self._site.users[user_id]
+        gone = person.deleted_at is not None and person.last_token_at < person.deleted_at
+        if gone and user and user.link and not any(self._dead[body] for body in person.deletes):
+            self._breach("a", f"{user_id} was deleted, and is linked to {user.link.account.id}")
+
+    # --- (a) the guild is as the auth site wants it ---
+
+    def _as_told(self, user: User) -> None:
+        assert user.link is not None  # noqa: S101 - the caller looked
+        discord_id = user.link.account.id
+        member = self._watch.see(discord_id)
+        if member is None:
+            self._breach("a", f"{user.user_id} is linked to {discord_id}, who is not in the guild")
+            return
+        if discord_id in self._world.protected:
+            return
+        if user.groups is not None:
+            self._roles(user, discord_id, self._ours(member.roles))
+        self._nickname(user, discord_id, member.nick)
+
+    def _roles(self, user: User, discord_id: int, held: frozenset[int]) -> None:
+        wanted = self._watch.wanted(user.groups or ())
+        accepted: set[int] = set()
+        count = 0
+        for name in wanted:
+            candidates, out_of_reach = self._standing_for(name)
+            accepted |= candidates
+            count += bool(held & candidates)
+            missing = not held & candidates
+            may_lack = out_of_reach or (not candidates and self._world.settings.disable_role_creation)
+            if missing and not may_lack:
+                self._breach("a", f"{user.user_id} ({discord_id}) lacks {name!r}; holds {self._named(held)}")
+        if held - accepted or len(held) > max(count, len(wanted)):
+            self._breach("a", f"{user.user_id} ({discord_id}) holds {self._named(held)} and should have {list(wanted)}")
+
+    def _standing_for(self, name: str) -> tuple[set[int], bool]:
+        """The roles that may stand for a group; whether one of its name is out of the bot's reach."""
+        named = {role.id for role in self._model.guild.roles.values() if role.name.strip() == name}
+        ours = self._ours(frozenset(named))
+        if ours:
+            return set(ours), False
+        if named:
+            return set(), True
+        return {role_id for role_id, names in self._watch.names.items() if name in names} & set(
+            self._ours(frozenset(self._model.guild.roles))
+        ), False
+
+    def _ours(self, role_ids: frozenset[int]) -> frozenset[int]:
+        roles, bot = self._model.guild.roles, self._model.guild.members[self._model.bot_id]
+        top = max((roles[role_id].position, -role_id) for role_id in bot.role_ids)
+        return frozenset(
+            role_id
+            for role_id in role_ids
+            if not roles[role_id].managed
+            and role_id != self._model.id
+            and (roles[role_id].position, -role_id) < top
+            and roles[role_id].name.strip().casefold() not in self._world.settings.reserved_roles
+        )
+
+    def _named(self, role_ids: frozenset[int]) -> list[str]:
+        return sorted(self._model.guild.roles[role_id].name for role_id in role_ids)
+
+    def _nickname(self, user: User, discord_id: int, nick: str | None) -> None:
+        wanted = nickname_of(user.nickname)
+        if not self._world.settings.sync_names or wanted is None or nick == wanted:
+            return
+        guild = self._model.guild
+        mine = max(guild.roles[role_id].position for role_id in guild.members[self._model.bot_id].role_ids)
+        theirs = max((guild.roles[role_id].position for role_id in guild.members[discord_id].role_ids), default=0)
+        if discord_id != guild.owner_id and theirs < mine:
+            self._breach("a", f"{user.user_id} ({discord_id}) is called {nick!r} and should be {wanted!r}")
+
+    # --- (c) nobody has what nobody gave ---
+
+    def _unlinked_have_nothing(self) -> None:
+        linked = {int(row["discord_id"]["N"]) for row in self._world.dynamodb.items("accounts")}
+        kept = linked | self._watch.forgiven | self._world.protected | {self._model.bot_id}
+        for discord_id in set(self._model.guild.members) - kept:
+            member = self._watch.see(discord_id)
+            held = member.roles if member else frozenset()
+            given = frozenset(
+                r for r in self._ours(held) if (h := self._watch.held.get((discord_id, r))) and h.by == BOT
+            )
+            if given:
+                self._breach("c", f"{discord_id} is linked to nobody, and the bot gave them {self._named(given)}")
+            if self._watch.joined.get(discord_id) == BOT:
+                self._breach("c", f"{discord_id} is linked to nobody, and the bot brought them in")
+
+    # --- (g) links and accounts ---
+
+    def _accounts(self) -> None:
+        database = self._world.dynamodb
+        accounts = {(row["user_id"]["S"], row["discord_id"]["N"]) for row in database.items("accounts")}
+        links = {
+            (row["user_id"]["S"], row["discord_id"]["N"]) for row in database.items("users") if "discord_id" in row
+        }
+        if accounts != links:
+            self._breach("g", f"accounts without link: {accounts - links}; links without account: {links - accounts}")
+        for kind, found in (("user", [u for u, _ in links]), ("account", [d for _, d in links])):
+            if len(set(found)) < len(found):
+                self._breach("g", f"a {kind} is linked twice: {sorted(links)}")
+
+    # --- (h) nothing is left, nothing is lost ---
+
+    def _queues(self) -> None:
+        for name in ("jobs", "bulk"):
+            left = self._world.sqs.waiting(f"rolecall-{STAGE}-{name}")
+            if left:
+                self._breach("h", f"{len(left)} messages are left in {name}: {[one.body for one in left][:3]}")
+        gone = {one.id for one in (*self._world.sqs.deleted, *self._world.sqs.redriven)}
+        lost = [one for one in self._world.sqs.sent if one.queue.endswith(("jobs", "bulk")) and one.id not in gone]
+        if lost:
+            self._breach("h", f"{len(lost)} messages vanished: {[one.body for one in lost][:3]}")
+        redriven = {one.body for one in self._world.sqs.redriven}
+        for body, reason in self._world.dead_letters():
+            if not reason and body not in redriven:
+                self._breach("b", f"a dead letter without a reason: {body}")
+
+    # --- (f) Discord's limits ---
+
+    def _limits(self) -> None:
+        for route, counts in self._world.guild.counts().routes.items():
+            if counts.rate_limited:
+                self._breach("f", f"{route} was asked too often, {counts.rate_limited} of {counts.requests} times")
+
+    def swept(self) -> None:
+        """The last sweep ended, and another would find nothing to do."""
+        latest = Sweeps(int(GUILD)).latest(1)
+        if not latest or latest[0].state != "done":
+            self._breach("a", f"the last sweep did not end: {latest[0].state if latest else 'there is none'}")
+        found = self._world.sweep(dry_run=True)
+        if found["differing"]:
+            self._breach("a", f"a sweep after the sweep would change {json.dumps(found['would_change'])}")
+
+    def _breach(self, rule: str, text: str) -> None:
+        self._watch.breach(rule, text)

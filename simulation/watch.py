@@ -1,0 +1,229 @@
+"""Looks at every step: what the bot does to the guild, and whether it may.
+
+Before and after each of its writes, in the moment of the effect, whether an answer comes or not. A breach is noted and
+the run goes on; the run fails at its end.
+"""
+
+import re
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from greenlet import getcurrent
+
+from local.discord.core import Discord
+from local.discord.messages import Answer, Request
+from simulation.site import group_role
+
+if TYPE_CHECKING:
+    from simulation.storm import Storm
+
+MEMBER = re.compile(r"/api/v10/guilds/\d+/members/(\d+)")
+ROLES = re.compile(r"/api/v10/guilds/\d+/roles")
+GUILD_READ = re.compile(r"/api/v10/guilds/\d+")
+BOT, HAND = "bot", "hand"
+
+
+@dataclass
+class Note:
+    """One line of the trace."""
+
+    at: float
+    who: str
+    what: str
+    more: dict[str, object]
+
+
+@dataclass
+class Held:
+    """How a member came to a role."""
+
+    by: str
+    at: float
+
+
+@dataclass
+class Seen:
+    """A member at one moment."""
+
+    roles: frozenset[int]
+    nick: str | None
+
+
+@dataclass
+class Watch:
+    """What was seen so far. `breaches` are sentences; none means that all is well."""
+
+    world: "Storm"
+    breaches: list[str] = field(default_factory=list)
+    trace: deque[Note] = field(default_factory=lambda: deque(maxlen=5000))
+    linked_to: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # Discord id: users, ever
+    accounts_of: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    names: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each role, ever
+    held: dict[tuple[int, int], Held] = field(default_factory=dict)  # (member, role)
+    joined: dict[int, str] = field(default_factory=dict)  # who brought a member in
+    forgiven: set[int] = field(default_factory=set)  # accounts whose link a restored store has lost
+    reserved_since: dict[int, float] = field(default_factory=dict)  # roles that bear a reserved name
+    made: dict[str, int] = field(default_factory=dict)  # roles of the bot's making that exist, by name
+    created: int = 0
+    ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _read: dict[tuple[object, int], float] = field(default_factory=dict)  # (greenlet, member): when
+    _guild_read: dict[object, float] = field(default_factory=dict)
+
+    # --- noting ---
+
+    def note(self, who: str, what: str, /, **more: object) -> None:
+        """Keep a line of the trace."""
+        self.trace.append(Note(self.world.clock.now(), who, what, more))
+
+    def breach(self, rule: str, text: str) -> None:
+        """Something that must never be."""
+        line = f"({rule}) {text}"
+        self.note("BREACH", line)
+        if line not in self.breaches:
+            self.breaches.append(line)
+
+    def links(self) -> None:
+        """Look at whom the accounts belong to."""
+        for row in self.world.dynamodb.items("accounts"):
+            discord_id, user_id = int(row["discord_id"]["N"]), row["user_id"]["S"]
+            self.linked_to[discord_id].add(user_id)
+            self.accounts_of[user_id].add(discord_id)
+
+    # --- the guild, by hand ---
+
+    def roles_now(self) -> None:
+        """Roles may have been made, renamed, moved, deleted."""
+        guild, now = self.world.model, self.world.clock.now()
+        for role in guild.guild.roles.values():
+            self.names[role.id].add(role.name.strip())
+            if self._reserved(role.name):
+                self.reserved_since.setdefault(role.id, now)
+            else:
+                self.reserved_since.pop(role.id, None)
+        self.made = {name: role_id for name, role_id in self.made.items() if role_id in guild.guild.roles}
+        for gone in [key for key in self.held if key[1] not in guild.guild.roles]:
+            del self.held[gone]
+
+    def by_hand(self, discord_id: int, before: Seen | None) -> None:
+        """A person changed this member, or they came or went."""
+        self._follow(discord_id, before, self.see(discord_id), HAND)
+
+    def see(self, discord_id: int) -> Seen | None:
+        """The member as they are; None where they are none."""
+        member = self.world.model.guild.members.get(discord_id)
+        return Seen(frozenset(member.role_ids), member.nick) if member else None
+
+    def _follow(self, discord_id: int, before: Seen | None, after: Seen | None, by: str) -> None:
+        now = self.world.clock.now()
+        old, new = before.roles if before else frozenset(), after.roles if after else frozenset()
+        for role_id in old - new:
+            self.held.pop((discord_id, role_id), None)
+        for role_id in new - old:
+            self.held[discord_id, role_id] = Held(by, now)
+        if before is None and after is not None:
+            self.joined[discord_id] = by
+        if after is None:
+            self.joined.pop(discord_id, None)
+
+    # --- the bot ---
+
+    def handle(self, discord: Discord, request: Request) -> Answer:
+        """Let Discord answer, and judge what came of it."""
+        me, now = getcurrent(), self.world.clock.now()
+        member = MEMBER.match(request.path)
+        if request.method == "GET":
+            if member:
+                self._read[me, int(member[1])] = now
+            elif GUILD_READ.fullmatch(request.path):
+                self._guild_read[me] = now
+            return discord.handle(request)
+        if member:
+            return self._change_member(discord, request, int(member[1]))
+        if ROLES.fullmatch(request.path):
+            return self._change_roles(discord, request)
+        return discord.handle(request)
+
+    def _change_member(self, discord: Discord, request: Request, discord_id: int) -> Answer:
+        before = self.see(discord_id)
+        answer = discord.handle(request)
+        after = self.see(discord_id)
+        if before != after:
+            self._judge(request, discord_id, before, after)
+            self._follow(discord_id, before, after, BOT)
+        self.note(
+            "bot",
+            request.method,
+            path=request.path.split("/members/")[-1],
+            body=request.body[:200],
+            status=answer.status,
+            before=before and sorted(before.roles),
+            after=after and sorted(after.roles),
+        )
+        return answer
+
+    def _change_roles(self, discord: Discord, request: Request) -> Answer:
+        roles = self.world.model.guild.roles
+        before = set(roles)
+        answer = discord.handle(request)
+        for role_id in set(roles) - before:
+            name = roles[role_id].name
+            self.created += 1
+            self.note("bot", "created a role", name=name, id=role_id)
+            twin = self.made.get(name)
+            if twin is not None and roles[twin].name == name:
+                self.breach("e", f"the bot created the role {name!r} twice")
+            self.made[name] = role_id
+        self.roles_now()
+        return answer
+
+    def _judge(self, request: Request, discord_id: int, before: Seen | None, after: Seen | None) -> None:
+        users = self.linked_to[discord_id]
+        who = f"{discord_id} ({', '.join(sorted(users)) or 'nobody'})"
+        if discord_id in self.world.protected and before is not None:
+            self.breach("d", f"the protected member {who} was changed: {request.method}")
+        if after is None:
+            if not any(self.world.site.may_kick(user, discord_id, self.accounts_of) for user in users):
+                self.breach("c", f"{who} was removed from the guild, and nobody asked for it")
+            return
+        old = before.roles if before else frozenset()
+        for role_id in after.roles - old:
+            self._judge_given(role_id, who, users)
+        for role_id in old - after.roles:
+            self._judge_taken(role_id, discord_id, who)
+        nick = before.nick if before else None
+        if after.nick != nick and after.nick not in self.world.site.nicknames(users):
+            self.breach("c", f"{who} got the nickname {after.nick!r}, which nobody gave")
+
+    def _judge_given(self, role_id: int, who: str, users: set[str]) -> None:
+        names = self.names[role_id]
+        if not names & self.world.site.ever_told(users):
+            self.breach("c", f"{who} got the role {sorted(names)}, which no message gave")
+        if self._was_reserved(role_id):
+            self.breach("d", f"{who} got the reserved role {sorted(names)}")
+
+    def _judge_taken(self, role_id: int, discord_id: int, who: str) -> None:
+        role = self.world.model.guild.roles.get(role_id)
+        if role is None:
+            return
+        held = self.held.get((discord_id, role_id))
+        read = self._read.get((getcurrent(), discord_id), float("-inf"))
+        if held and held.by == HAND and held.at >= read:
+            return  # given by hand between the bot's look and its PATCH of the whole list: the one exemption
+        if self._was_reserved(role_id):
+            self.breach("d", f"the reserved role {role.name!r} was taken from {who}")
+
+    def _reserved(self, name: str) -> bool:
+        return name.strip().casefold() in self.world.settings.reserved_roles
+
+    def _was_reserved(self, role_id: int) -> bool:
+        """For so long that the bot must know of it."""
+        since = self.reserved_since.get(role_id)
+        slack = self.world.settings.roles_cache_max_age + 60
+        return since is not None and since < self.world.clock.now() - slack
+
+    def wanted(self, groups: tuple[str, ...]) -> dict[str, None]:
+        """The names of the roles that these groups stand for."""
+        return dict.fromkeys(
+            name for name in map(group_role, groups) if name and name != "@everyone" and not self._reserved(name)
+        )

@@ -1,0 +1,202 @@
+"""What goes wrong: one source of chance spoils calls to the store, to the queues and to Discord, and kills processes.
+
+Only *processes* are struck: greenlets that run a function. People, the auth site and operators have no such luck. A
+process that died makes no further call, whatever its `finally` blocks try.
+"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ReadTimeoutError
+from greenlet import getcurrent, greenlet
+
+from local.discord.faults import Fault
+from local.memory.clock import VirtualClock
+from local.memory.dynamodb import MemoryDynamoDB, client_error, conflict, throttled
+from local.memory.sqs import MemorySqs
+from local.simulated import WorkerDied
+from simulation.plan import Rates
+
+WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
+UPLINK = 0.04  # seconds that a request needs to Discord at most
+LONGEST_DELAY = 25.0  # seconds that a slow answer takes at most
+LONGEST_LIMIT = 20.0  # seconds that an injected 429 holds at most
+HTML = "<html><body>Bad gateway</body></html>"
+
+
+@dataclass
+class _Process:
+    ends_at: float
+    dead: bool = False
+
+
+class Weather:
+    """Strikes as long as it is not `calm`; `counts` says how often, by kind."""
+
+    def __init__(
+        self, chance: random.Random, rates: Rates, clock: VirtualClock, *, latency: float, note: Callable[..., None]
+    ) -> None:
+        self._chance = chance
+        self._rates = rates
+        self._clock = clock
+        self._latency = latency
+        self._note = note
+        self._processes: dict[greenlet, _Process] = {}
+        self._again: set[greenlet] = set()
+        self.calm = False
+        self.over = False
+        self.counts: Counter[str] = Counter()
+        self.token_refused: Callable[[], None] = lambda: None
+
+    # --- processes ---
+
+    @contextmanager
+    def process(self, seconds: float) -> Iterator[None]:
+        """The block is a function's process, which may last so long."""
+        me = getcurrent()
+        self._processes[me] = _Process(self._clock.now() + seconds)
+        try:
+            yield
+        finally:
+            del self._processes[me]
+
+    def ended(self) -> None:
+        """The function returned; what its greenlet still does is not the function's."""
+        process = self._processes.get(getcurrent())
+        if process and not process.dead:
+            process.ends_at = float("inf")
+
+    def _alive(self) -> bool:
+        """Whether a process is calling. Raises WorkerDied where it is dead, or dies now."""
+        if self.over:
+            raise WorkerDied
+        process = self._processes.get(getcurrent())
+        if process is None or process.ends_at == float("inf"):
+            return False
+        if process.dead:
+            raise WorkerDied
+        if self._clock.now() > process.ends_at:
+            self._die(process, "timed out")
+        if self._happens(self._rates.die):
+            self._die(process, "died")
+        return True
+
+    def _die(self, process: _Process, how: str) -> None:
+        process.dead = True
+        self._strike(how)
+        raise WorkerDied
+
+    def _happens(self, rate: float) -> bool:
+        return rate > 0 and not self.calm and self._chance.random() < rate
+
+    def _strike(self, kind: str, **more: object) -> None:
+        self.counts[kind] += 1
+        self._note("fault", kind, **more)
+
+    # --- DynamoDB ---
+
+    def before_store(self, database: MemoryDynamoDB, operation: str, arguments: dict[str, Any]) -> None:
+        """Ahead of a call of the store."""
+        if getcurrent() in self._again or not self._alive():
+            return
+        self._clock.sleep(self._chance.uniform(0.1, 1) * self._latency)
+        self._alive()
+        if self._happens(self._rates.throttle):
+            self._strike("throttle", operation=operation)
+            raise throttled(operation)
+        if operation.startswith("TransactWrite") or operation in WRITES:
+            if self._happens(self._rates.conflict):
+                self._strike("conflict", operation=operation)
+                raise conflict(operation, arguments)
+            if operation in WRITES and self._happens(self._rates.repeated):
+                self._strike("repeated", operation=operation)
+                self._do_once_more(database, operation, arguments)
+
+    def _do_once_more(self, database: MemoryDynamoDB, operation: str, arguments: dict[str, Any]) -> None:
+        """Do now what the caller is about to do: it will be done twice, and the caller sees the second answer."""
+        me = getcurrent()
+        self._again.add(me)
+        try:
+            database._make_api_call(operation, arguments)
+        except Exception:  # noqa: BLE001, S110 - whatever it says, the second try decides
+            pass
+        finally:
+            self._again.discard(me)
+
+    def after_store(self, operation: str) -> None:
+        """Behind a call of the store."""
+        if getcurrent() in self._again or not self._alive():
+            return
+        if self._happens(self._rates.lost):
+            self._strike("lost", operation=operation)
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.test")
+
+    # --- SQS ---
+
+    def before_queue(self, operation: str) -> None:
+        """Ahead of a call of the queues."""
+        if not self._alive():
+            return
+        self._clock.sleep(self._chance.uniform(0.1, 1) * self._latency)
+        self._alive()
+        if self._happens(self._rates.queue):
+            self._strike("queue", operation=operation)
+            raise client_error("ServiceUnavailable", "SQS is having a moment", operation)
+
+    def after_queue(self, operation: str) -> None:
+        """Behind a call of the queues."""
+        if self._alive() and self._happens(self._rates.queue_lost):
+            self._strike("queue_lost", operation=operation)
+            raise ReadTimeoutError(endpoint_url="https://sqs.test")
+
+    def over_queues(self, sqs: MemorySqs) -> None:
+        """Hang over these queues."""
+        sqs.before = lambda operation, _: self.before_queue(operation)
+        sqs.after = lambda operation, _: self.after_queue(operation)
+
+    # --- Discord ---
+
+    def to_discord(self, method: str, path: str) -> Fault | None:
+        """A request is on its way: it takes time, and what strikes it."""
+        if not self._alive():
+            return None
+        self._clock.sleep(self._chance.uniform(0.1, 1) * UPLINK)
+        self._alive()
+        if self.calm:
+            return None
+        dice = self._chance.random()
+        for kind, rate in self._rates.discord.items():
+            if dice < rate:
+                self._strike("discord " + kind, request=f"{method} {path}")
+                return self._fault(kind, method, path)
+            dice -= rate
+        return None
+
+    def from_discord(self) -> None:
+        """An answer is back."""
+        self._alive()
+
+    def _fault(self, kind: str, method: str, path: str) -> Fault:
+        where: dict[str, Any] = {"method": re.escape(method), "path": f"^{re.escape(path)}$"}
+        match kind:
+            case "user" | "global" | "shared":
+                wait = round(self._chance.uniform(0.3, LONGEST_LIMIT), 1)
+                return Fault(kind="rate_limit", scope=kind, retry_after=wait, **where)  # type: ignore[arg-type]  # one of the three
+            case "500" | "503":
+                return Fault(kind="answer", status=int(kind), **where)
+            case "overloaded":
+                return Fault(kind="answer", status=503, code=130000, message="API resource is overloaded", **where)
+            case "proxy":
+                return Fault(kind="answer", status=502, body=HTML, **where)
+            case "delay":
+                return Fault(kind="delay", seconds=self._chance.uniform(1, LONGEST_DELAY), **where)
+            case "401":
+                self.token_refused()
+                return Fault(kind="answer", status=401, code=0, message="401: Unauthorized", **where)
+            case _:
+                return Fault(kind=kind, **where)  # type: ignore[arg-type]  # named as the local Discord names it
