@@ -138,8 +138,7 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
         return None
     ahead = lane if ticketed else lane + 1
     promised = min(max(0, *bucket.tickets[:ahead], 0) - bucket.first_slot, bucket.limit)
-    used_ahead, used_behind = sum(bucket.used[:ahead]), sum(bucket.used[ahead:])
-    if max(promised, used_ahead) + used_behind >= bucket.limit:
+    if max(promised, sum(bucket.used[:lane])) + sum(bucket.used[lane:]) >= bucket.limit:
         return None
     urgent, normal, bulk = (n + (other == lane) for other, n in enumerate(bucket.used))
     return replace(bucket, used=(urgent, normal, bulk))
@@ -191,7 +190,7 @@ def learn(bucket: Bucket, seen: Seen) -> Bucket:
     if bucket.kind == Kind.UNSEEN or seen.limit != bucket.limit:
         return _first_answer(bucket, seen)
     if bucket.kind == Kind.UNKNOWN:
-        return _second_answer(bucket, seen)
+        bucket = _second_answer(bucket, seen)
     window = max(bucket.window, _window(bucket.kind, seen))
     reopens_at = max(bucket.reopens_at, seen.whole_at)
     tolerance = bucket.window * MARGIN
@@ -219,17 +218,15 @@ def _first_answer(bucket: Bucket, seen: Seen) -> Bucket:
 
 
 def _second_answer(bucket: Bucket, seen: Seen) -> Bucket:
+    """The kind, if `seen` and the answer before it tell; else what the next answer is to be compared with."""
     last = bucket.last
     if last is None or seen.at >= last.whole_at or seen.remaining >= last.remaining:
-        if seen.spent == 1:
-            return bucket  # it was whole before: nothing to compare, and the kind makes no difference at this pace
-        window = max(bucket.window, _window(Kind.UNKNOWN, seen))
-        return replace(bucket, last=seen, window=window, reopens_at=max(bucket.reopens_at, seen.whole_at))
+        # Where the bucket was whole before, there is nothing to compare; at that pace the kind makes no difference.
+        return bucket if seen.spent == 1 else replace(bucket, last=seen)
     per_request = last.reset_after / last.spent
     kind = Kind.SLIDING if seen.reset - last.reset > per_request / 2 else Kind.FIXED
-    window = max(_window(kind, last), _window(kind, seen))
-    known = replace(bucket, kind=kind, last=None, window=window)
-    return replace(known, reopens_at=max(known.opened_at + known.shut_for, seen.whole_at))
+    known = replace(bucket, kind=kind, last=None, window=max(_window(kind, last), _window(kind, seen)))
+    return replace(known, reopens_at=known.opened_at + known.shut_for)
 
 
 def refused(bucket: Bucket, *, now: float, wait: float) -> Bucket:
