@@ -142,6 +142,7 @@ class _Parser:
         self._what = what
         self._tokens = self._split()
         self._at = 0
+        self._closed: dict[int, int] = {}  # where each parenthesis ends, by where it begins
         self.used: set[str] = set()
 
     def whole(self, rule: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the rule gives
@@ -170,9 +171,7 @@ class _Parser:
 
     def _test(self) -> Node:
         if self._take("("):
-            node = self.either()
-            self._expect(")")
-            return node
+            return self._in_parentheses()
         name = self._peek()
         if name in CONDITION_FUNCTIONS and self._peek(1) == "(":
             self._at += 1
@@ -181,6 +180,15 @@ class _Parser:
                 raise Invalid(f"Invalid {self._what}: Incorrect number of operands for operator or function: {name}")
             return (name, *arguments)
         return self._comparison(self._simple())
+
+    def _in_parentheses(self) -> Node:
+        start = self._at
+        node = self.either()
+        if self._closed.get(start) == self._at - 1:
+            raise Invalid(f"Invalid {self._what}: The expression has redundant parentheses;")
+        self._closed[start - 1] = self._at
+        self._expect(")")
+        return node
 
     def _comparison(self, left: Node) -> Node:
         if self._take("BETWEEN"):

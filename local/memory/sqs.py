@@ -11,7 +11,8 @@ one that it did not is received again when its visibility timeout is over.
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from hashlib import md5
 from heapq import heappop, heappush
@@ -331,31 +332,34 @@ class MemorySqs:
     def _take(self, held: _Holding, now: float, most: int, visibility: float | None) -> list[_Copy]:
         queue = held.queue
         found: list[_Copy] = []
-        for copy in self._ready(held, now):
-            if now - copy.sent.at > queue.retention:
-                del held.copies[copy.order]
-            elif queue.dead_letters and copy.received >= queue.most_receives:
-                self._redrive(held, copy, now)
-            elif len(found) == most:
-                held.show(copy, copy.visible_at)
-                break
-            else:
-                copy.received += 1
-                copy.first_received_at = copy.first_received_at or now
-                copy.handle = f"{copy.order}-{copy.received}"
-                held.show(copy, now + (queue.visibility if visibility is None else visibility))
-                found.append(replace(copy))
-        return found
+        with closing(self._ready(held, now)) as ready:
+            while len(found) < most and (copy := next(ready, None)):
+                if now - copy.sent.at > queue.retention:
+                    del held.copies[copy.order]
+                elif queue.dead_letters and copy.received >= queue.most_receives:
+                    self._redrive(held, copy, now)
+                else:
+                    copy.received += 1
+                    copy.first_received_at = copy.first_received_at or now
+                    copy.handle = f"{copy.order}-{copy.received}"
+                    found.append(copy)
+        for copy in found:  # not before: with a visibility of nothing it would be taken twice
+            held.show(copy, now + (queue.visibility if visibility is None else visibility))
+        return [replace(copy) for copy in found]
 
-    def _ready(self, held: _Holding, now: float) -> Iterator[_Copy]:
+    def _ready(self, held: _Holding, now: float) -> Generator[_Copy, None, None]:
+        """What can be received now. Each that is taken must be shown again, or dropped; what is left stays."""
         if not self._happens(self.chaos.reorder):
             yield from held.ready(now)
             return
         shuffled = list(held.ready(now))
         self._random.shuffle(shuffled)
-        for copy in shuffled:
-            held.show(copy, copy.visible_at)
-        yield from shuffled
+        try:
+            while shuffled:
+                yield shuffled.pop()
+        finally:
+            for copy in shuffled:
+                held.show(copy, copy.visible_at)
 
     def _redrive(self, held: _Holding, copy: _Copy, now: float) -> None:
         """To the dead letters, as it is: its id, attributes and receive count go along, no reason does."""
