@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.store import rows
-from ops.doctor.base import Finding, Registry, fault, warning
+from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.ground import Ground
 from ops.stage import FUNCTIONS, error_code
 
@@ -42,7 +42,11 @@ def functions(ground: Ground) -> Iterator[Finding]:
 
 @checks.check("concurrency", "The account may run enough functions at once", needs=("aws",))
 def concurrency(ground: Ground) -> Iterator[Finding]:
-    limit = ground.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    try:
+        limit = ground.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    except ClientError as error:
+        yield note(f"AWS does not tell: {error_code(error)}")
+        return
     if limit < LEAST_CONCURRENCY:
         yield warning(
             f"this account may run {limit} functions at once: while queues are busy, people who link may be refused",

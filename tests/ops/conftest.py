@@ -1,0 +1,74 @@
+"""A healthy stage to look at, and a way to run commands on it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.discord.config import Config
+from local.discord.core import Discord
+from local.discord.server import serve
+from ops.cli import main
+from tests.ops.world import STAGE, Command, Health, Said, World
+
+
+@pytest.fixture(scope="session")
+def api() -> Iterator[Health]:
+    """Something that answers at /health as a deployed API does."""
+    health = Health("")
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(health.body).encode()
+            self.send_response(health.status if self.path == "/api/health" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+            """Silence."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    health.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield health
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def empty_world(api: Health, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An AWS without anything in it, and a Discord with the bot in its server."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "ROLECALL_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("COLUMNS", "200")
+    redirect = f"{api.url}/api/discord/callback"
+    with mock_aws(), serve(Discord(Config(redirect_uris=(redirect,)))) as running:
+        boto3.setup_default_session()
+        yield World(api, running)
+    api.status, api.body = Health("").status, Health("").body
+
+
+@pytest.fixture
+def world(empty_world: World) -> World:
+    """Everything as it should be."""
+    empty_world.build()
+    return empty_world
+
+
+@pytest.fixture
+def ops(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command of `python -m ops` on the stage."""
+
+    def run(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = main(["--stage", STAGE, *arguments])
+        printed = capsys.readouterr()
+        return Said(code, printed.out, printed.err)
+
+    return run

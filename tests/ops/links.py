@@ -1,0 +1,31 @@
+"""Users in the store."""
+
+import time
+
+from chalicelib.discord.models import User as Account
+from chalicelib.store import users
+from chalicelib.store.users import User
+from tests.ops.world import DISCORD, World
+
+GUILD = int(DISCORD.guild_id)
+
+
+def linked(
+    _world: World,
+    user_id: str,
+    discord_id: int,
+    *,
+    groups: tuple[str, ...] | None = None,
+    nickname: str | None = None,
+    username: str = "",
+) -> User:
+    """A linked user, as the store has them."""
+    now = time.time()
+    if groups is not None:
+        users.tell_groups(user_id, groups, int(now * 1000), now=now)
+    if nickname is not None:
+        users.tell_nickname(user_id, nickname, int(now * 1000), now=now)
+    users.link(user_id, GUILD, Account(discord_id, username or f"user{user_id}"), began_at=now, now=now)
+    user = users.get(user_id, now=now)
+    assert user is not None
+    return user

@@ -1,0 +1,350 @@
+"""Faults are planted one by one: doctor must find each, and name the click or the command that cures it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from chalicelib.discord.client import fingerprint
+from chalicelib.store import users
+from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.sweeps import Sweep, Sweeps
+from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
+from ops.doctor.base import Level, examine
+from ops.doctor.command import REGISTRIES
+from ops.doctor.ground import Ground
+from tests.ops.links import linked
+from tests.ops.world import DISCORD, SECRETS, STAGE, Command, World, function
+
+GUILD = int(DISCORD.guild_id)
+Plant = Callable[[World], object]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault: how to make it, which check finds it, what is said of it, a word of the cure."""
+
+    id: str
+    plant: Plant
+    check: str
+    said: str
+    cure: str
+    level: Level = Level.FAULT
+
+
+def warned(plant_id: str, plant: Plant, check: str, said: str, cure: str) -> Planted:
+    return Planted(plant_id, plant, check, said, cure, Level.WARNING)
+
+
+# --- settings and secrets ---------------------------------------------------------------------------------------
+
+
+def a_secret(name: str, value: str) -> Plant:
+    return lambda world: world.put_secrets({name: value})
+
+
+def a_plain_secret(world: World) -> None:
+    boto3.client("ssm").delete_parameter(Name=f"/rolecall/{STAGE}/DISCORD_BOT_TOKEN")
+    world.put_secrets({"DISCORD_BOT_TOKEN": SECRETS["DISCORD_BOT_TOKEN"]}, kind="String")
+
+
+def no_secret(world: World) -> None:
+    boto3.client("ssm").delete_parameter(Name=f"/rolecall/{STAGE}/AUTH_SITE_SECRET")
+
+
+SETTINGS = [
+    Planted("app id missing", lambda w: w.configure(DISCORD_APP_ID=None), "settings", "DISCORD_APP_ID is missing", "General Information"),
+    Planted("guild id no number", lambda w: w.configure(DISCORD_GUILD_ID="our server"), "settings", "DISCORD_GUILD_ID must be", "Developer Mode"),
+    Planted("senseless number", lambda w: w.configure(DISCORD_TASKS_MAX_RETRIES="many"), "settings", "DISCORD_TASKS_MAX_RETRIES", "config.json"),
+    Planted("secret missing", no_secret, "settings", "AUTH_SITE_SECRET is missing", "secrets put AUTH_SITE_SECRET"),
+    Planted("secret too short", a_secret("AUTH_SITE_SECRET", "short"), "settings", "at least 32 bytes", "openssl rand -hex 32"),
+    warned("secret typed by hand", a_secret("AUTH_SITE_SECRET", "ab" * 20), "auth-site-secret", "can be guessed", "openssl rand"),
+    warned("secret not encrypted", a_plain_secret, "secrets-kept", "not encrypted", "secrets put DISCORD_BOT_TOKEN"),
+    warned("secret in config", lambda w: w.configure(DISCORD_BOT_TOKEN=SECRETS["DISCORD_BOT_TOKEN"]), "secrets-kept", "functions' environment", "secrets put"),
+    warned("shell differs", lambda w: w.shell.update(DISCORD_SYNC_NAMES="True"), "shell", "DISCORD_SYNC_NAMES is set in this shell", "unset DISCORD_SYNC_NAMES"),
+    Planted("callback elsewhere", lambda w: w.configure(DISCORD_CALLBACK_URL="https://example.org/back"), "callback-shape", "does not end in", "/discord/callback"),
+    Planted("callback in clear", lambda w: w.configure(DISCORD_CALLBACK_URL="http://example.org/discord/callback"), "callback-shape", "https", "config.json"),
+]  # fmt: skip
+
+
+# --- AWS --------------------------------------------------------------------------------------------------------
+
+
+def no_subscription(world: World) -> None:
+    (mapping,) = world.awslambda.list_event_source_mappings(FunctionName=function("sync_jobs"))["EventSourceMappings"]
+    world.awslambda.delete_event_source_mapping(UUID=mapping["UUID"])
+
+
+def subscription_off(world: World) -> None:
+    (mapping,) = world.awslambda.list_event_source_mappings(FunctionName=function("sync_bulk"))["EventSourceMappings"]
+    world.awslambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def other_keys(_world: World) -> None:
+    client = boto3.client("dynamodb")
+    client.delete_table(TableName=f"rolecall-{STAGE}-accounts")
+    client.create_table(
+        TableName=f"rolecall-{STAGE}-accounts",
+        KeySchema=[{"AttributeName": "uid", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "uid", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def no_expiry(_world: World) -> None:
+    boto3.client("dynamodb").update_time_to_live(
+        TableName=f"rolecall-{STAGE}-budgets",
+        TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": False},
+    )
+
+
+def no_recovery(_world: World) -> None:
+    boto3.client("dynamodb").update_continuous_backups(
+        TableName=f"rolecall-{STAGE}-users",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False},
+    )
+
+
+def of_queue(short: str, **attributes: str) -> Plant:
+    return lambda world: world.sqs.set_queue_attributes(QueueUrl=world.queue_url(short), Attributes=attributes)
+
+
+def an_old_job(world: World) -> None:
+    now = time.time()
+    world.sqs.send_message(QueueUrl=world.queue_url("jobs"), MessageBody="{}")
+    boto3.client("cloudwatch").put_metric_data(
+        Namespace="AWS/SQS",
+        MetricData=[
+            {
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Dimensions": [{"Name": "QueueName", "Value": f"rolecall-{STAGE}-jobs"}],
+                "Timestamp": now - 60,
+                "Value": 7200.0,
+            }
+        ],
+    )
+
+
+AWS = [
+    Planted("function missing", lambda w: w.awslambda.delete_function(FunctionName=function("sync_bulk")), "functions", "not deployed: sync_bulk", "make deploy STAGE=prod"),
+    Planted("table missing", lambda _: boto3.client("dynamodb").delete_table(TableName=f"rolecall-{STAGE}-audit"), "tables", "rolecall-prod-audit is missing", "make deploy"),
+    Planted("table of another program", other_keys, "tables", "has the keys uid", "delete the table"),
+    warned("no time to live", no_expiry, "expiry", "budgets", "Time to Live"),
+    warned("no recovery", no_recovery, "recovery", "users cannot be restored", "make deploy"),
+    Planted("queue missing", lambda w: w.sqs.delete_queue(QueueUrl=w.queue_url("notices")), "queues", "rolecall-prod-notices is missing", "make deploy"),
+    Planted("no redrive", of_queue("jobs", RedrivePolicy=""), "redrive", "rolecall-prod-jobs does not send", "make deploy"),
+    warned("forgetful queue", of_queue("dead-letters", MessageRetentionPeriod="3600"), "redrive", "forgets messages after 60 min", "make deploy"),
+    Planted("visibility too short", of_queue("bulk", VisibilityTimeout="30"), "visibility", "should be 360 s", "VisibilityTimeout=360"),
+    Planted("no subscription", no_subscription, "subscriptions", "does not read rolecall-prod-jobs", "make deploy"),
+    Planted("subscription off", subscription_off, "subscriptions", "has stopped reading rolecall-prod-bulk", "Triggers"),
+    Planted("no schedule", lambda _: boto3.client("events").remove_targets(Rule="rule-update_all_on_schedule", Ids=["1"]), "schedules", "no schedule calls", "make deploy"),
+    Planted("schedule off", lambda _: boto3.client("events").disable_rule(Name="rule-update_all_on_schedule"), "schedules", "is off", "enable-rule"),
+    warned("dead letters", lambda w: w.set_aside("{}", reason="x"), "dead-letters", "1 message could not be done", "dead-letters list"),
+    warned("an old job", an_old_job, "waiting", "has waited for 2 h", "status"),
+]  # fmt: skip
+
+
+# --- Discord ----------------------------------------------------------------------------------------------------
+
+
+def turned(**switches: object) -> Plant:
+    return lambda world: world.discord.turn(**switches)
+
+
+def a_role_above(world: World) -> None:
+    linked(world, "1", 111, groups=("Fleet", "Miners"))
+    world.discord.create_role("Miners")
+    world.discord.create_role("Fleet")
+    world.discord.change_role("Fleet", position=len(world.discord.state().roles) - 1)
+
+
+def a_managed_role(world: World) -> None:
+    linked(world, "1", 111, groups=("Booster",))
+    world.discord.create_role("Booster", managed=True)
+
+
+def two_of_a_name(world: World) -> None:
+    linked(world, "1", 111, groups=("Fleet",))
+    world.discord.create_role("Fleet")
+    world.discord.create_role("Fleet")
+
+
+def many_roles(world: World) -> None:
+    for number in range(240):
+        world.discord.create_role(f"role {number}")
+
+
+DISCORD_FAULTS = [
+    Planted("bot token wrong", turned(bot_token="another"), "bot-token", "refuses DISCORD_BOT_TOKEN", "secrets put DISCORD_BOT_TOKEN"),
+    Planted("app id of another", lambda w: w.configure(DISCORD_APP_ID="1200000000000000009"), "app-id", "belongs to the application 1200000000000000001", "Application ID"),
+    Planted("app secret wrong", turned(app_secret="another"), "app-secret", "refuses DISCORD_APP_SECRET", "Reset Secret"),
+    Planted("callback not registered", turned(redirect_uris=["https://example.org/x"]), "callback-registered", "“unknown error”", "Add Redirect"),
+    Planted("slash too many", lambda w: w.discord.turn(redirect_uris=[w.callback_url + "/"]), "callback-registered", "/discord/callback/", "to the last slash"),
+    Planted("member intent off", turned(member_intent=False), "member-intent", "Server Members Intent is off", "Privileged Gateway Intents"),
+    Planted("another guild", lambda w: w.configure(DISCORD_GUILD_ID="1100000000000000009"), "guild", "no server with the id", "Copy ID"),
+    Planted("bot not in guild", turned(bot_in_guild=False), "guild", "bot", "add-bot-url"),
+    Planted("no Manage Roles", turned(bot_permissions=LEAST_PERMISSIONS & ~MANAGE_ROLES), "permissions", "lacks Manage Roles", "Manage Roles on"),
+    Planted("no Manage Nicknames", turned(bot_permissions=LEAST_PERMISSIONS & ~(1 << 27)), "permissions", "lacks Manage Nicknames", "Manage Nicknames on"),
+    Planted("no Kick Members", turned(bot_permissions=LEAST_PERMISSIONS & ~(1 << 1)), "permissions", "lacks Kick Members", "Kick Members on"),
+    Planted("no Create Invite", turned(bot_permissions=LEAST_PERMISSIONS & ~1), "permissions", "lacks Create Invite", "Create Invite on"),
+    Planted("role above the bot's", a_role_above, "rank", "can neither give nor take them: Fleet", "above Fleet"),
+    warned("group named like a managed role", a_managed_role, "foreign-roles", "Booster", "DISCORD_RESERVED_ROLES"),
+    warned("two roles of a name", two_of_a_name, "duplicates", "several roles are called: Fleet", "delete or rename"),
+    warned("no room for roles", many_roles, "room-for-roles", "of 250 roles", "delete some"),
+    warned("two-factor demanded", turned(requires_2fa=True), "two-factor", "two-factor", "Enable Authenticator App"),
+]  # fmt: skip
+
+
+# --- running ----------------------------------------------------------------------------------------------------
+
+
+def api_says(code: int, **body: str) -> Plant:
+    def plant(world: World) -> None:
+        world.health.status, world.health.body = code, body
+
+    return plant
+
+
+def a_sweep(**about: object) -> Plant:
+    def plant(_world: World) -> None:
+        now = time.time()
+        sweep = Sweep("20260101T000000-x", 7, "done", now, now)
+        Sweeps(GUILD).note(replace(sweep, **about))  # type: ignore[arg-type]  # fields of a sweep
+
+    return plant
+
+
+def a_failure(world: World) -> None:
+    users.mark_failed(linked(world, "1", 111), "role_out_of_reach")
+
+
+def halted(_world: World) -> None:
+    DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
+
+
+def blocked(_world: World) -> None:
+    DynamoLedger(GUILD).block(time.time() + 600, "address_banned")
+
+
+def fast_clock(world: World) -> None:
+    world.clock = lambda: time.time() + 600
+
+
+RUNNING = [
+    Planted("no API there", lambda w: w.configure(DISCORD_CALLBACK_URL="http://127.0.0.1:9/discord/callback"), "api", "no answer from 127.0.0.1", "DISCORD_CALLBACK_URL"),
+    Planted("something else there", api_says(404), "api", "answers 404", "DISCORD_CALLBACK_URL"),
+    warned("another version", api_says(200, status="ok", version="0.0.1"), "api", "deployed is version 0.0.1", "make deploy"),
+    warned("clock ahead", fast_clock, "clock", "10 min ahead of AWS", "timedatectl"),
+    Planted("token refused once", halted, "stopped", "all calls have stopped", "resume"),
+    warned("address banned", blocked, "stopped", "address_banned", "NAT gateway"),
+    warned("sweep failed", a_sweep(state="failed", note="no guild"), "sweeps", "failed: no guild", "sweep all --watch"),
+    warned("sweep held", a_sweep(state="held", note="stopped"), "sweeps", "was held", "--force"),
+    warned("no sweep lately", a_sweep(started_at=time.time() - 90_000), "sweeps", "began 25 h ago", "schedules"),
+    warned("somebody not synced", a_failure, "failing", "1 user could not be made right", "status"),
+]  # fmt: skip
+
+ALL = [*SETTINGS, *AWS, *DISCORD_FAULTS, *RUNNING]
+
+
+@pytest.mark.parametrize("planted", ALL, ids=[one.id for one in ALL])
+def test_a_planted_fault_is_found_and_its_cure_named(world: World, planted: Planted) -> None:
+    planted.plant(world)
+    result = world.examine(planted.check)[planted.check]
+    found = [finding for finding in result.findings if finding.level is planted.level]
+    assert found, result
+    assert any(planted.said in finding.text and planted.cure in finding.cure for finding in found), found
+
+
+def test_a_healthy_set_up_has_nothing_to_be_cured(world: World) -> None:
+    results = world.examine()
+    assert [finding for result in results.values() for finding in result.findings if finding.cure] == []
+
+
+def test_every_check_that_can_fail_has_a_planted_fault() -> None:
+    names = {check.name for registry in REGISTRIES for check in registry.checks}
+    elsewhere = {"aws", "concurrency", "owner"}  # below
+    assert names - elsewhere == {one.check for one in ALL}
+
+
+def test_what_needs_a_failed_check_is_skipped_with_a_word(world: World) -> None:
+    world.discord.turn(bot_token="another")
+    results = world.examine("rank")
+    assert results["rank"].level is Level.SKIPPED
+    assert "it needs" in results["rank"].findings[0].text
+
+
+def test_without_credentials_only_the_access_is_at_fault(
+    empty_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    results = empty_world.examine("tables")
+    assert "aws configure" in results["aws"].findings[0].cure
+    assert results["tables"].level is Level.SKIPPED
+
+
+def test_a_small_account_is_warned_that_people_may_be_refused(world: World) -> None:
+    stage = world.stage()
+    client = stage.client("lambda")
+    (check,) = [check for registry in REGISTRIES for check in registry.checks if check.name == "concurrency"]
+    with Stubber(client) as stub:
+        stub.add_response("get_account_settings", {"AccountLimit": {"ConcurrentExecutions": 10}})
+        result = examine(check, Ground(stage), {})
+    assert "10 functions at once" in result.findings[0].text
+    assert "Service Quotas" in result.findings[0].cure
+
+
+def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(world: World) -> None:
+    stage = world.stage()
+    (check,) = [check for registry in REGISTRIES for check in registry.checks if check.name == "expiry"]
+    with Stubber(stage.client("dynamodb")) as stub:
+        stub.add_client_error("describe_time_to_live", "AccessDeniedException")
+        result = examine(check, Ground(stage), {})
+    assert "DescribeTimeToLive" in result.findings[0].cure
+
+
+def test_the_owner_is_mentioned_where_nicknames_are_synced(world: World) -> None:
+    world.configure(DISCORD_SYNC_NAMES="True")
+    assert world.examine("owner")["owner"].level is Level.NOTE
+
+
+def test_a_reserved_name_may_be_a_managed_roles(world: World) -> None:
+    a_managed_role(world)
+    world.configure(DISCORD_RESERVED_ROLES="booster")
+    assert world.examine("foreign-roles")["foreign-roles"].level is Level.OK
+
+
+def test_the_settings_of_the_shell_are_not_believed_to_be_the_functions(world: World) -> None:
+    world.configure(DISCORD_APP_ID=None)
+    world.shell["DISCORD_APP_ID"] = DISCORD.app_id
+    assert world.examine("settings")["settings"].level is Level.FAULT
+
+
+def test_doctor_prints_fault_and_cure_and_exits_with_1(world: World, ops: Command) -> None:
+    world.discord.turn(member_intent=False)
+    said = ops("doctor")
+    assert said.code == 1
+    assert "✗ The bot may list members" in said.out
+    assert "→ https://discord.com/developers/applications" in said.out
+
+
+def test_doctor_speaks_json(world: World, ops: Command) -> None:
+    said = ops("doctor", "--json")
+    levels = {check["check"]: check["level"] for check in json.loads(said.out)}
+    assert said.code == 0
+    assert levels["guild"] == "ok"
+
+
+def test_doctor_never_shows_a_secret(world: World, ops: Command) -> None:
+    world.discord.turn(bot_token="another", app_secret="another")
+    said = ops("doctor")
+    for secret in SECRETS.values():
+        assert secret not in said.out + said.err
+
+
