@@ -5,8 +5,15 @@ READY := .venv/.ready
 
 SEEDS ?= 200
 FROM ?= 0
+STAGE ?= dev
+BUCKET ?=
+EMAIL ?=
+AUTH_SITE ?=
+PROTECTION ?=
+DEPLOY := $(BIN)/python -m deploy
+CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH_SITE)') $(if $(PROTECTION),--protection $(PROTECTION))
 
-.PHONY: setup demo test simulate check format clean
+.PHONY: setup demo test test-all simulate check format secrets deploy package deploy-package destroy clean
 
 setup: $(READY)  ## the environment for everything below, in .venv
 
@@ -22,7 +29,10 @@ $(READY): requirements.txt requirements-dev.txt local/aws/requirements.txt
 demo: setup  ## link three people, change groups, damage the guild, repair it: all on this machine
 	$(BIN)/python -m local demo
 
-test: setup  ## every test, on loopback only
+test: setup  ## every test but the slowest, on loopback only
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: setup  ## every test
 	$(BIN)/python -m pytest
 
 simulate: setup  ## the real code in worlds where everything goes wrong: make simulate SEEDS=500 FROM=70000
@@ -33,9 +43,27 @@ check: setup  ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+bench: setup  ## what it costs: one table; QUICK=1 for the part that fits into two minutes
+	$(BIN)/python -m bench $(if $(QUICK),--quick)
+
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+secrets: setup  ## ask for the three secrets and store them: make secrets STAGE=prod
+	for name in DISCORD_APP_SECRET DISCORD_BOT_TOKEN AUTH_SITE_SECRET; do $(BIN)/python -m ops --stage $(STAGE) secrets put $$name || exit 1; done
+
+deploy: setup  ## tables and queues, the functions, alarms: make deploy STAGE=prod EMAIL=you@example.org
+	$(DEPLOY) up $(STAGE) $(CHOSEN)
+
+package: setup  ## the functions' zip and CloudFormation template, for a pipeline: make package STAGE=prod
+	$(DEPLOY) package $(STAGE)
+
+deploy-package: setup  ## like deploy, with the functions as a CloudFormation stack
+	$(DEPLOY) up $(STAGE) --packaged $(if $(BUCKET),--bucket $(BUCKET)) $(CHOSEN)
+
+destroy: setup  ## delete a stage and all that it keeps: make destroy STAGE=dev
+	$(DEPLOY) down $(STAGE)
 
 clean:
 	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis

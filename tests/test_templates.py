@@ -1,4 +1,4 @@
-"""What AWS is told: the data stack, the functions' configuration and their permissions."""
+"""What AWS is told: both stacks, the functions' configuration and their permissions."""
 
 import json
 import re
@@ -11,7 +11,9 @@ from cfnlint.decode import decode  # type: ignore[import-untyped] # it ships non
 from chalice.config import Config
 from chalice.constants import DEFAULT_HANDLER_NAME
 
-from chalicelib import settings
+from chalicelib import metrics, settings
+from chalicelib.metrics import DIMENSION, NAMESPACE
+from chalicelib.queues import LONGEST_DELAY
 
 FOLDER = Path(__file__).parents[1] / ".chalice"
 STAGES = ("dev", "prod")
@@ -36,10 +38,14 @@ def read(name: str) -> Json:
     return content
 
 
-def data_stack() -> Json:
-    template, _ = decode(str(FOLDER / "data-stack.yaml"))
-    plain: Json = json.loads(json.dumps(template))
+def template(name: str) -> Json:
+    decoded, _ = decode(str(FOLDER / name))
+    plain: Json = json.loads(json.dumps(decoded))
     return plain
+
+
+def data_stack() -> Json:
+    return template("data-stack.yaml")
 
 
 def resources(kind: str) -> dict[str, Json]:
@@ -58,8 +64,9 @@ def policy(stage: str, function: str) -> Json:
 # --- the data stack ----------------------------------------------------------------------------------------------
 
 
-def test_cfn_lint_finds_nothing_in_the_data_stack() -> None:
-    found = cfnlint.lint_file(FOLDER / "data-stack.yaml")
+@pytest.mark.parametrize("name", ["data-stack.yaml", "watch-stack.yaml"])
+def test_cfn_lint_finds_nothing(name: str) -> None:
+    found = cfnlint.lint_file(FOLDER / name)
     assert [str(fault) for fault in found] == []
 
 
@@ -158,8 +165,11 @@ def test_the_auth_site_may_send_jobs_and_read_notices_and_nothing_else() -> None
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_has_memory_time_logs_and_permissions_of_its_own(stage: str, function: str) -> None:
     config = function_config(stage, function)
-    assert config.lambda_memory_size == 512
-    assert config.lambda_timeout == (29 if function == DEFAULT_HANDLER_NAME else 60)
+    waited_for = function == DEFAULT_HANDLER_NAME
+    assert config.lambda_memory_size == (1024 if waited_for else 512)
+    assert config.lambda_timeout == (29 if waited_for else 60 if function.startswith("sync_") else 300)
+    assert bool(config.xray_enabled) is waited_for
+    assert config.reserved_concurrency is None  # a new account has no ten to spare, and AWS would refuse
     assert config.log_retention_in_days
     assert config.autogen_policy is False
     assert policy(stage, function)["Statement"]
@@ -203,7 +213,10 @@ def test_a_policy_names_actions_one_by_one_and_only_its_own_stages_resources(pat
     for statement in read(path.name)["Statement"]:
         assert not [action for action in statement["Action"] if "*" in action], statement["Sid"]
         for resource in statement["Resource"]:
-            own = f"rolecall-{stage}-" in resource or f"/rolecall/{stage}/" in resource
+            if statement["Sid"] == "SendTraces":
+                assert resource == "*"  # traces have no resource that could be named
+                continue
+            own = re.search(rf"rolecall-{stage}[-:]|/rolecall/{stage}/", resource)
             by_condition = f"/rolecall/{stage}/" in json.dumps(statement.get("Condition"))
             assert own or by_condition, (statement["Sid"], resource)
 
@@ -224,7 +237,7 @@ def test_a_policy_belongs_to_a_function(path: Path) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_write_its_own_log(function: str) -> None:
-    group = f"log-group:/aws/lambda/rolecall-prod-{function}:*"
+    group = f"log-group:/aws/lambda/{deployed_name('prod', function)}:*"
     assert any(
         resource.endswith(group)
         for statement in policy("prod", function)["Statement"]
@@ -242,4 +255,127 @@ def test_a_worker_takes_messages_from_its_own_queue_only(function: str, queue: s
 def test_a_packaged_function_bears_the_name_that_its_policy_and_alarms_know(function: str) -> None:
     merged = read("package-merge.json")["Resources"]
     names = {made["Properties"].get("FunctionName", {}).get("Fn::Sub") for made in merged.values()}
-    assert f"${{AWS::StackName}}-{function}" in names
+    assert deployed_name("${AWS::StackName}", function).removeprefix("rolecall-") in names
+
+
+def deployed_name(stage: str, function: str) -> str:
+    """What `chalice deploy` calls a function: the HTTP API's has no name of its own."""
+    return f"rolecall-{stage}" if function == DEFAULT_HANDLER_NAME else f"rolecall-{stage}-{function}"
+
+
+# The local AWS traces nothing and keeps no logs group by group, so nothing but these would notice.
+
+
+def test_only_the_traced_function_may_send_traces() -> None:
+    for stage in STAGES:
+        for function in FUNCTIONS:
+            sending = [s for s in policy(stage, function)["Statement"] if "xray:PutTraceSegments" in s["Action"]]
+            assert bool(sending) is bool(function_config(stage, function).xray_enabled)
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_function_may_decrypt_the_secrets_of_its_stage_through_the_parameter_store_only(path: Path) -> None:
+    stage = path.name.split("-")[1]
+    (decrypting,) = [s for s in read(path.name)["Statement"] if "kms:Decrypt" in s["Action"]]
+    assert decrypting["Action"] == ["kms:Decrypt"]
+    assert decrypting["Condition"]["StringLike"] == {
+        "kms:ViaService": "ssm.*.amazonaws.com",
+        "kms:EncryptionContext:PARAMETER_ARN": f"arn:*:ssm:*:*:parameter/rolecall/{stage}/*",
+    }
+
+
+# --- the watch stack ---------------------------------------------------------------------------------------------
+
+
+def alarms() -> dict[str, Json]:
+    made = template("watch-stack.yaml")["Resources"]
+    return {name: it["Properties"] for name, it in made.items() if it["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def test_there_are_alarms_for_what_an_operator_must_know_and_for_nothing_else() -> None:
+    assert list(alarms()) == [
+        "DeadLetters",
+        "CallsStopped",
+        "ChangesLate",
+        "JobsNotTaken",
+        "SweepHeld",
+        "SweepFailed",
+        "SweepsMissing",
+    ]
+
+
+@pytest.mark.parametrize("name", alarms())
+def test_silence_is_good_news_but_for_sweeps(name: str) -> None:
+    assert alarms()[name]["TreatMissingData"] == ("breaching" if name == "SweepsMissing" else "notBreaching")
+
+
+@pytest.mark.parametrize("name", alarms())
+def test_an_alarm_tells_what_it_means_and_what_to_do(name: str) -> None:
+    alarm = alarms()[name]
+    text = alarm["AlarmDescription"]["Fn::Sub"]
+    assert re.search("(Look|Do): ", text)
+    assert len(text) < 1000  # AWS takes 1024 characters, and parameters make it longer
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmsTopic"}]
+
+
+@pytest.mark.parametrize("name", alarms())
+def test_an_alarm_listens_to_what_is_really_counted_or_to_a_queue_that_is_really_there(name: str) -> None:
+    alarm = alarms()[name]
+    (dimension,) = alarm["Dimensions"]
+    if alarm["Namespace"] == "AWS/SQS":
+        queues = {f"rolecall-${{Stage}}-{queue}" for queue in QUEUES}
+        assert dimension["Name"] == "QueueName"
+        assert dimension["Value"]["Fn::Sub"] in queues
+    else:
+        assert alarm["Namespace"] == NAMESPACE
+        assert dimension == {"Name": DIMENSION, "Value": {"Ref": "Stage"}}
+        assert alarm["MetricName"] in counted()
+
+
+def counted() -> set[str]:
+    """The metrics that the code counts, and no others that its docstring names."""
+    code = "".join(path.read_text() for path in (FOLDER.parent / "chalicelib").rglob("*.py"))
+    found = set(re.findall(r'metrics\.(?:count|seconds)\("(\w+)"', code))
+    assert found == set(re.findall(r"^\| (\w+) \| (?:s|count) ", str(metrics.__doc__), re.MULTILINE))
+    return found
+
+
+def test_two_stages_count_few_enough_metrics_to_cost_nothing_while_all_is_well() -> None:
+    only_in_trouble = {"CallsStopped", "SweepsHeld", "SweepsFailed"}
+    assert 2 * len(counted() - only_in_trouble) <= 10  # custom metrics that CloudWatch does not charge for
+
+
+def test_an_alarm_of_jobs_that_stand_still_outlasts_the_longest_pause_between_two_looks_at_them() -> None:
+    stopped, late = alarms()["CallsStopped"], alarms()["ChangesLate"]
+    assert stopped["Period"] * stopped["EvaluationPeriods"] > LONGEST_DELAY
+    assert late["Period"] * late["EvaluationPeriods"] > LONGEST_DELAY
+
+
+def dashboard() -> Json:
+    text = template("watch-stack.yaml")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    board: Json = json.loads(re.sub(r"(?<!\")\$\{OldestChange\}", "0", text))
+    return board
+
+
+def test_the_dashboard_shows_every_alarm_metric_and_queue() -> None:
+    shown = json.dumps(dashboard())
+    assert set(re.findall(r"\$\{(\w+)\.Arn\}", shown)) == set(alarms())
+    assert all(f'"{name}"' in shown for name in counted() - {"CallsStopped"})
+    assert all(f"rolecall-${{Stage}}-{queue}" in shown for queue in QUEUES)
+
+
+def test_the_widgets_of_the_dashboard_lie_side_by_side() -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in dashboard()["widgets"]:
+        across = range(widget["x"], widget["x"] + widget["width"])
+        place = {(x, y) for x in across for y in range(widget["y"], widget["y"] + widget["height"])}
+        assert not place & taken
+        assert widget["x"] + widget["width"] <= 24
+        taken |= place
+
+
+@pytest.mark.parametrize("event", ["discord_request", "settled"])
+def test_the_dashboard_asks_the_logs_for_events_that_are_really_logged(event: str) -> None:
+    code = "".join(path.read_text() for path in (FOLDER.parent / "chalicelib").rglob("*.py"))
+    assert re.search(rf'log\.info\(\s*"{event}"', code)
+    assert f"event = '{event}'" in json.dumps(dashboard())

@@ -24,13 +24,13 @@ from typing import Any
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
 from chalice.utils import UI, OSUtils
 
+from deploy.project import NOT_INSTALLED, sources
 from local.aws.process import CannotStart
 from local.aws.server import REGION, ROOT
 
 KEPT = 4  # packages; older ones are removed
 MODEL_STAGE = "dev"  # whose configuration and policies a stage gets that config.json does not name
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-REQUIREMENTS_MISSING = "Could not install dependencies"  # Chalice says so and goes on without them
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ def build(stage: str, *, import_environment: Mapping[str, str], source: Path = R
     `import_environment` is what app.py reads when it is imported (the stage, the schedules).
     Raises CannotStart with Chalice's own words if it refuses.
     """
-    files = {path.relative_to(source).as_posix(): path.read_bytes() for path in _sources(source)}
+    files = {path.relative_to(source).as_posix(): path.read_bytes() for path in sources(source)}
     files = _for_stage(files, stage)
     folder = source / ".build"
     package = folder / "package" / _digest(files, import_environment)
@@ -61,15 +61,6 @@ def build(stage: str, *, import_environment: Mapping[str, str], source: Path = R
     return Package(package / "deployment.zip", json.loads((package / "sam.json").read_text()))
 
 
-def _sources(source: Path) -> list[Path]:
-    return [
-        source / "app.py",
-        source / "requirements.txt",
-        *(path for path in source.glob("chalicelib/**/*") if path.is_file() and "__pycache__" not in path.parts),
-        *source.glob(".chalice/*.json"),
-    ]
-
-
 def _for_stage(files: Mapping[str, bytes], stage: str) -> dict[str, bytes]:
     """The same files with a config.json that knows `stage`, built for this machine, and with policies for it."""
     config = json.loads(files[".chalice/config.json"])
@@ -78,7 +69,7 @@ def _for_stage(files: Mapping[str, bytes], stage: str) -> dict[str, bytes]:
     config["stages"] = {stage: json.loads(text) | {"lambda_architecture": ARCHITECTURE, "environment_variables": {}}}
     renamed = {
         name.replace(f"policy-{model}-", f"policy-{stage}-"): content.replace(
-            f"rolecall-{model}-".encode(), f"rolecall-{stage}-".encode()
+            f"rolecall-{model}".encode(), f"rolecall-{stage}".encode()
         ).replace(f"/rolecall/{model}/".encode(), f"/rolecall/{stage}/".encode())
         if name.startswith(f".chalice/policy-{model}-")
         else content
@@ -172,7 +163,7 @@ def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, 
     except BaseException:
         os.killpg(chalice.pid, signal.SIGKILL)  # pip too
         raise
-    if chalice.returncode or REQUIREMENTS_MISSING in said:
+    if chalice.returncode or NOT_INSTALLED in said:
         raise CannotStart(f"chalice {arguments[0]} failed:\n{said}".rstrip())
 
 

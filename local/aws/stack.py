@@ -218,14 +218,14 @@ def _deployable(template: package.Json, environment: Mapping[str, str]) -> packa
             properties.setdefault("Environment", {}).setdefault("Variables", {}).update(environment)
         if resource["Type"] == "AWS::IAM::Role":
             for policy in properties["Policies"]:
-                _fit_to_emulator(policy["PolicyDocument"])
+                fit_to_emulator(policy["PolicyDocument"])
         if resource["Type"] == "AWS::Serverless::Api":
             properties.setdefault("Tags", {})[API_ID_TAG] = API_ID
             properties["PropagateTags"] = True
     return filled
 
 
-def _fit_to_emulator(policy: package.Json) -> None:
+def fit_to_emulator(policy: package.Json) -> None:
     """Say what a policy means in the words by which the emulator judges. Nothing is allowed that AWS would not allow.
 
     But for the resource of what it judges without one: tests of the policy itself must see to that.

@@ -1,0 +1,138 @@
+"""Both ways of deploying, whole, on a local AWS that enforces permissions; and taking it all away again."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib import settings
+from deploy.__main__ import main
+from deploy.project import NotDeployed
+from deploy.stacks import Stacks
+from local.aws import environment as env
+from local.aws.server import CREDENTIALS, Server
+from tests.deploy.support import STAGE, change_settings, hand_over_package
+
+pytestmark = pytest.mark.stack
+QUICK = {"Delay": 0.2, "MaxAttempts": 600}
+UP = ["up", STAGE, "--plain-connections", "allowed"]
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """An empty account, which boto3 and chalice talk to as they would to AWS."""
+    server = Server(enforce_iam=True)
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": server.endpoint_url}.items():
+        monkeypatch.setenv(name, value)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def put_secrets() -> None:
+    for name in settings.SECRETS:
+        boto3.client("ssm").put_parameter(
+            Name=f"/rolecall/{STAGE}/{name}", Value=env.MADE_UP[name], Type="SecureString"
+        )
+
+
+def answer_of(function: str) -> Any:
+    """What the deployed function answers; it has read its settings and secrets and asked its tables by then."""
+    answer = boto3.client("lambda").invoke(FunctionName=f"rolecall-{STAGE}-{function}", Payload=b"{}")
+    return json.loads(answer["Payload"].read())
+
+
+def what_is_there() -> dict[str, list[str]]:
+    return {
+        "functions": [f["FunctionName"] for f in boto3.client("lambda").list_functions()["Functions"]],
+        "tables": boto3.client("dynamodb").list_tables()["TableNames"],
+        "queues": boto3.client("sqs").list_queues().get("QueueUrls", []),
+        "alarms": [a["AlarmName"] for a in boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "secrets": [p["Name"] for p in boto3.client("ssm").describe_parameters()["Parameters"]],
+        "roles": [r["RoleName"] for r in boto3.client("iam").list_roles()["Roles"]],
+        "logs": [g["logGroupName"] for g in boto3.client("logs").describe_log_groups()["logGroups"]],
+    }
+
+
+@pytest.mark.slow  # chalice looks every five seconds whether a function is ready
+@pytest.mark.usefixtures("account")
+def test_chalice_deploys_changes_and_removes_a_stage(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put_secrets()
+    hand_over_package(project)
+    assert main(UP, root=project, pace=QUICK) == 0
+    assert answer_of("update_all")["state"] == "surveying"
+    there = what_is_there()
+    assert [len(there[kind]) for kind in ("functions", "tables", "queues", "alarms")] == [9, 7, 4, 0]
+    assert main(["up", STAGE, "--packaged"], root=project, pace=QUICK) == 1
+    assert "Go on in that way: make deploy STAGE=dev" in capsys.readouterr().err
+    assert main(["down", STAGE, "--yes"], root=project, pace=QUICK) == 0
+    assert not any(what_is_there().values()), what_is_there()
+
+
+@pytest.mark.usefixtures("account")
+def test_cloudformation_deploys_changes_and_removes_a_stage(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put_secrets()
+    hand_over_package(project)
+    packaged = [*UP, "--packaged", "--bucket", "made-here"]
+    assert main([*packaged, "--email", "me@example.org"], root=project, pace=QUICK) == 0
+    assert answer_of("update_all")["state"] == "surveying"
+    api = boto3.client("apigateway").get_rest_apis()["items"][0]["id"]
+    address = f"{boto3.client('sts').meta.endpoint_url}/_aws/execute-api/{api}/api/health"
+    with urllib.request.urlopen(address) as answer:  # noqa: S310 - loopback
+        assert json.load(answer)["status"] == "ok"
+    there = what_is_there()
+    assert [len(there[kind]) for kind in ("functions", "tables", "queues", "alarms")] == [9, 7, 4, 7]
+    assert main(packaged, root=project, pace=QUICK) == 0, "deploying again changes nothing, and keeps the address"
+    assert what_is_there() == there
+    topic = boto3.client("sns").list_topics()["Topics"][0]["TopicArn"]
+    subscribed = boto3.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert [one["Endpoint"] for one in subscribed] == ["me@example.org"]
+    assert main(UP, root=project, pace=QUICK) == 1
+    assert "Go on in that way: make deploy-package STAGE=dev" in capsys.readouterr().err
+    assert main(["down", STAGE, "--yes"], root=project, pace=QUICK) == 0
+    assert not any(what_is_there().values()), what_is_there()
+
+
+@pytest.mark.usefixtures("account")
+def test_a_stage_whose_tables_are_protected_is_left_whole(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    template = (project / ".chalice" / "data-stack.yaml").read_text()
+    stacks = Stacks(boto3.client("cloudformation"), QUICK)
+    stacks.bring_about(f"rolecall-{STAGE}-data", template, {"Stage": STAGE, "Protection": "on"})
+    put_secrets()
+    there = what_is_there()
+    assert main(["down", STAGE, "--yes"], root=project, pace=QUICK) == 1
+    assert "PROTECTION=off" in capsys.readouterr().err
+    assert what_is_there() == there
+
+
+@pytest.mark.usefixtures("account")
+def test_a_stack_that_failed_does_not_stand_in_the_way_of_the_next_attempt(project: Path) -> None:
+    template = (project / ".chalice" / "data-stack.yaml").read_text()
+    wrong = template.replace("MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 1", 1)
+    stacks = Stacks(boto3.client("cloudformation"), QUICK)
+    with pytest.raises(NotDeployed, match="JobsQueue: "):
+        stacks.bring_about("rolecall-dev-data", wrong, {"Stage": STAGE})
+    assert not what_is_there()["tables"]
+    assert stacks.bring_about("rolecall-dev-data", template, {"Stage": STAGE})["JobsQueueUrl"]
+
+
+def test_nothing_is_deployed_while_a_setting_is_missing(
+    account: Server, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_settings(project, {"DISCORD_GUILD_ID": "", "DISCORD_SYNC_NAMES": "perhaps"})
+    assert main(UP, root=project, pace=QUICK) == 1
+    said = capsys.readouterr().err
+    for text in (
+        "- DISCORD_GUILD_ID is missing",
+        "- DISCORD_SYNC_NAMES must be True or False",
+        "make secrets STAGE=dev",
+        "- DISCORD_BOT_TOKEN is missing",
+    ):
+        assert text in said
+    assert account.running
+    assert not any(what_is_there().values())
