@@ -10,6 +10,8 @@ import pytest
 from chalicelib import log
 from tests.linking.doors import logged
 
+NOTHING: dict[str, str] = {}
+
 
 @pytest.fixture
 def written() -> Iterator[StringIO]:
@@ -36,7 +38,7 @@ def test_a_line_is_one_json_object_with_level_event_and_trace(written: StringIO)
 
 def test_an_error_brings_the_traceback_of_what_is_being_handled(written: StringIO) -> None:
     try:
-        {}["nobody"]
+        NOTHING["nobody"]
     except LookupError:
         log.error("broken")
     assert "KeyError: 'nobody'" in json.loads(line(written))["traceback"]
@@ -48,7 +50,7 @@ def test_an_error_brings_the_traceback_of_what_is_being_handled(written: StringI
 def test_a_known_secret_is_never_written(written: StringIO, secret: str) -> None:
     log.hide(secret)
     try:
-        {}[secret]
+        NOTHING[secret]
     except LookupError:
         log.error("broken", why=f"x{secret}y", list=[secret])
     text = line(written)

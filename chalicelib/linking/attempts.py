@@ -62,7 +62,7 @@ def claim_attempt(state: str | None, cookie: str | None, *, now: float) -> Attem
 
 def cookie_name(state: str) -> str:
     """A cookie of its own for each attempt, so that two tabs do not spoil each other's."""
-    return f"{COOKIE}_{hashlib.sha256(state.encode()).hexdigest()[:12]}"
+    return f"{COOKIE}_{_digest(state)[:12]}"
 
 
 def _key(state: str) -> str:
@@ -70,4 +70,4 @@ def _key(state: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
