@@ -106,12 +106,12 @@ class Linking:
         """The link is stored first: a crash leaves a link that the next job examines, never a member unknown to us."""
         now, account = self._services.now(), authorisation.user
         users.tell_groups(attempt.user_id, attempt.groups, attempt.changed_at, now=now)
-        before = users.tell_nickname(attempt.user_id, attempt.nickname, attempt.changed_at, now=now)
+        told = users.tell_nickname(attempt.user_id, attempt.nickname, attempt.changed_at, now=now)
         self._promise(CheckLink(user_id=attempt.user_id), CHECK_AFTER)
-        if before.link and before.link.account.id != account.id:
+        if told.link and told.link.account.id != account.id:
             # The account that this one replaces must not keep its roles.
-            self._promise(PartWith(user_id=attempt.user_id, discord_id=before.link.account.id), PART_AFTER)
-        self._claim(attempt, authorisation.user)
+            self._promise(PartWith(user_id=attempt.user_id, discord_id=told.link.account.id), PART_AFTER)
+        before = self._claim(attempt, account)
         try:
             self._bring_in(attempt.user_id, authorisation)
         except MaybeIn:
@@ -119,30 +119,34 @@ class Linking:
             self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
             raise
         except RolecallError as error:
-            self._undo(attempt, account, before.link)
+            self._undo(attempt, account, before)
             raise _why(error) from error
         self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
 
-    def _undo(self, attempt: Attempt, account: User, before: users.Link | None) -> None:
-        """The account could not be brought in: all is as it was, the account that was linked before included."""
-        if before is None:
-            users.unlink(attempt.user_id, account.id, now=self._services.now())
-        elif before.account.id != account.id and self._still(attempt.user_id, account.id):
-            self._claim(attempt, before.account)
+    def _undo(self, attempt: Attempt, account: User, before: users.User | None) -> None:
+        """The account could not be brought in: all is as it was, the account that was linked before included.
 
-    def _still(self, user_id: str, discord_id: int) -> bool:
-        user = users.get(user_id, now=self._services.now())
-        return bool(user and user.link and user.link.account.id == discord_id)
+        Where anything moved since, another callback of the same user may have brought it in: CheckLink decides then.
+        """
+        user = users.get(attempt.user_id, now=self._services.now())
+        unmoved = user is not None and user.version == (before.version if before else 0) + 1
+        if not unmoved or not user or not user.link or user.link.account.id != account.id:
+            return
+        if before is None or before.link is None:
+            users.unlink(attempt.user_id, account.id, now=self._services.now())
+        elif before.link.account.id != account.id:
+            self._claim(attempt, before.link.account)
 
     def _promise(self, job: CheckLink | PartWith, delay: int) -> None:
         """A job that looks at what became of this callback, even if it dies half-way."""
         self._services.queues.bulk(encode(job), Progress(log.bound(), self._services.now()), delay=delay)
 
-    def _claim(self, attempt: Attempt, account: User) -> None:
+    def _claim(self, attempt: Attempt, account: User) -> users.User | None:
+        """Link the account; the user as they were before."""
         now = self._services.now()
         try:
-            users.link(
+            return users.link(
                 attempt.user_id,
                 self._services.settings.guild_id,
                 account,
@@ -159,7 +163,7 @@ class Linking:
         account = authorisation.user
         user = self._linked(user_id, account.id)
         change = self._on_joining(user, authorisation)
-        if self._join(authorisation, change):
+        if self._join(authorisation, change) and not change.create:
             self._view.remember(change.stood_for)
             entry = self._entry(user, account.id, change)
             if users.mark_synced(user, now=self._services.now(), error=change.problem, entry=entry):
@@ -191,7 +195,10 @@ class Linking:
         return user
 
     def _on_joining(self, user: users.User, authorisation: Authorisation) -> Change:
-        """What a new member starts with. Roles are created before, so that one request is enough."""
+        """What a new member starts with. Roles are created before, so that one request is enough.
+
+        Where they cannot be created just now, because another worker is at it, say, they are left in `create`.
+        """
         newcomer = Member(authorisation.user, None, frozenset())
         desired = Desired(user.groups, user.nickname)
 
@@ -202,7 +209,11 @@ class Linking:
         change = plan()
         if not change.create:
             return change
-        problem = self._view.create_roles(change.create, LINKING)
+        try:
+            problem = self._view.create_roles(change.create, LINKING)
+        except TryAgain as later:
+            log.info("roles_follow_later", user_id=user.user_id, why=str(later))
+            return change
         change = plan()
         return replace(change, create=(), problem=problem or change.problem)
 
