@@ -99,7 +99,7 @@ class Delivery:
         )
         match job:
             case Survey():
-                return self.sweeper.survey(job, redelivered=redelivered)
+                return self.sweeper.survey(job, redelivered=redelivered, ticket=progress.ticket)
             case Repair():
                 return self.sweeper.repair(job, redelivered=redelivered)
             case StartSweep():

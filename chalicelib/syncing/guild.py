@@ -57,13 +57,13 @@ class GuildView:
     def refresh(self, asking: Asking, *, bot_roles: frozenset[int] | None = None) -> Guild:
         """The guild as it is now, read from Discord. `bot_roles` where the caller has read them already."""
         discord = self._services.discord
-        guild = discord.guild(replace(asking, ticket=None))
+        guild = discord.guild(asking)
         if bot_roles is None:
             bot_roles = self._bot_roles(asking)
         return self._keep(replace(guild, bot_roles=bot_roles))
 
     def _bot_roles(self, asking: Asking) -> frozenset[int]:
-        discord, asking = self._services.discord, replace(asking, ticket=None)
+        discord = self._services.discord
         try:
             try:
                 return discord.member(self._services.settings.app_id, asking).roles
@@ -106,7 +106,7 @@ class GuildView:
             return "role_limit"
         for name in names:
             try:
-                self._create_once(name, replace(asking, ticket=None))
+                self._create_once(name, asking)
             except RoleLimit as error:
                 self._services.memory.set_flag("no_new_roles", {"until": now + NO_NEW_ROLES})
                 log.warning("no_more_roles", name=name, code=error.code)

@@ -18,7 +18,7 @@ from chalicelib import log
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, PAGE, ROLE_GIVE, ROLE_TAKE, Asking
 from chalicelib.discord.models import Guild, Member
-from chalicelib.errors import IntentMissing
+from chalicelib.errors import IntentMissing, Ticket
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import users
@@ -122,12 +122,12 @@ class Sweeper:
 
     # --- the survey ---
 
-    def survey(self, job: Survey, *, redelivered: bool) -> Outcome:
-        """One page; then the next, or the verdict."""
+    def survey(self, job: Survey, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
+        """One page; then the next, or the verdict. `ticket`: what the page waited for, if it had to."""
         sweep = self._sweeps.get(job.sweep_id)
         if sweep is None or sweep.state != "surveying" or job.page != sweep.pages:
             return self._late(sweep, redelivered)
-        sweep, found, following = self._look(sweep, job)
+        sweep, found, following = self._look(sweep, job, ticket)
         if found:
             self._sweeps.keep_page(sweep.sweep_id, job.page, found, now=self._services.now())
         if following is None:
@@ -153,7 +153,9 @@ class Sweeper:
         else:
             self._finish(sweep)
 
-    def _look(self, sweep: Sweep, job: Survey) -> tuple[Sweep, list[Difference], Survey | None]:
+    def _look(
+        self, sweep: Sweep, job: Survey, ticket: Ticket | None = None
+    ) -> tuple[Sweep, list[Difference], Survey | None]:
         """Compare one page. Gives the sweep with what was counted, who differs, and the next page if there is one."""
         after = job.after
         if job.page == 0:
@@ -162,11 +164,11 @@ class Sweeper:
                 return replace(sweep, pages=1), [], None
             after = first.link.account.id - 1
         try:
-            members = self._services.discord.members(after, SWEEPING)
+            members = self._services.discord.members(after, SWEEPING.holding(ticket))
         except IntentMissing:
             return self._look_without_list(sweep, job, after)
         last = members[-1].id if len(members) == PAGE else LAST_ID
-        guild = self._guild(job, members)
+        guild = self._guild(job, members, SWEEPING.holding(ticket))
         found: list[Difference] = []
         linked = 0
         for pair in merge(members, users.links_between(self._guild_id, after, last)):
@@ -195,13 +197,13 @@ class Sweeper:
         last = int(found[-1].discord_id)
         return replace(sweep, cursor=last), found, Survey(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
 
-    def _guild(self, job: Survey, members: list[Member]) -> Guild:
+    def _guild(self, job: Survey, members: list[Member], asking: Asking) -> Guild:
         """The guild's facts: fresh for the first page, with the bot's own roles from the list where it is on it."""
         if job.page > 0:
-            return self._view.facts(SWEEPING)
+            return self._view.facts(asking)
         app_id = self._services.settings.app_id
         bot_roles = next((member.roles for member in members if member.id == app_id), None)
-        return self._view.refresh(SWEEPING, bot_roles=bot_roles)
+        return self._view.refresh(asking, bot_roles=bot_roles)
 
     def _compare(self, pair: Pair, guild: Guild, sweep: Sweep) -> tuple[Difference | None, dict[str, Any] | None]:
         user, member = pair.user, pair.member

@@ -136,7 +136,7 @@ class Worker:
 
     def _round(self, user: User, link: Link, parts: Parts, errand: Errand) -> tuple[bool, bool]:
         """One look and what follows from it: whether anything changed, and whether that is still what is wanted."""
-        member = self._services.discord.member(link.account.id, replace(errand.asking(), ticket=None))
+        member = self._services.discord.member(link.account.id, errand.asking())
         self._rename(user, link, member)
         change = self._plan(user, member, parts, errand)
         done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
