@@ -130,6 +130,8 @@ class Discord:
         """The guild with its roles; `bot_roles` is empty, to be filled from the bot's own member."""
         found = self._read(_Guild, GUILD, "GET", self._guild, asking)
         roles = tuple(_role(role) for role in found.roles)
+        if not any(role.id == int(found.id) for role in roles):
+            raise DiscordUnavailable("Discord's answer lists no @everyone, so it is not the whole guild")
         return Guild(int(found.id), found.name, int(found.owner_id), roles, frozenset(), self._clock.now())
 
     def create_role(self, name: str, asking: Asking) -> Role:
@@ -248,11 +250,12 @@ class Discord:
             self.spending.token_refused()
             raise Halted("token_refused", retry_after=BAN_PAUSE)
         name = answer.headers.get("X-RateLimit-Bucket")
-        if answer.ok or name:  # a fault on the way to Discord says nothing of its limits
+        done = status in range(200, 300)  # a redirection, which is not followed, changed nothing
+        if done or name:  # a fault on the way to Discord says nothing of its limits
             self.spending.answered(route, key, name, seen_in(answer, self._clock.now()))
         if status == HTTPStatus.FORBIDDEN:
             self.spending.invalid()
-        if not answer.ok:
+        if not done:
             raise error_of(status, answer.content)
 
     def _limited(self, route: str, key: str, answer: requests.Response) -> None:
@@ -260,7 +263,7 @@ class Discord:
         scope = answer.headers.get("X-RateLimit-Scope", "")
         body = body_of(answer.content)
         wait = _float(answer.headers.get("Retry-After")) or (body.retry_after if body else 0.0) or DEFAULT_WAIT
-        if body is None:
+        if body is None and not _is_object(answer.content):
             # Cloudflare's page: the address is banned, and each further try prolongs it.
             self.spending.blocked(max(wait, BAN_PAUSE), "address_banned")
             raise Halted("address_banned", retry_after=max(wait, BAN_PAUSE))
@@ -286,6 +289,14 @@ def seen_in(answer: requests.Response, at: float) -> Seen | None:
 def fingerprint(token: str) -> str:
     """Tells two tokens apart without telling what they are."""
     return hashlib.sha256(token.encode()).hexdigest()[:16]
+
+
+def _is_object(content: bytes) -> bool:
+    """Is it JSON as Discord answers, whatever it says?"""
+    try:
+        return isinstance(msgspec.json.decode(content), dict)
+    except msgspec.MsgspecError:
+        return False
 
 
 def _float(text: str | None) -> float | None:
