@@ -281,8 +281,10 @@ class Worker:
                 if users.mark_deleted(job.user_id, now=now):
                     return Outcome.NOTHING
                 continue
-            self.expel(user, user.link.account.id, errand)
+            removed = self.expel(user, user.link.account.id, errand)
             if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify, deleted=True):
+                if not removed:
+                    self._report(user, user.link, CANNOT_REMOVE)
                 return Outcome.DONE
         raise RuntimeError(f"the link moved {ROUNDS} times; SQS will deliver the message again")
 
@@ -297,19 +299,20 @@ class Worker:
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
         return True
 
-    def expel(self, user: User, discord_id: int, errand: Errand) -> None:
-        """Remove the account from the guild. Where the bot may not, take what roles it can, and give up."""
+    def expel(self, user: User, discord_id: int, errand: Errand) -> bool:
+        """Remove the account from the guild. False where the bot may not: then it took what roles it can."""
         if discord_id in self._rules.protected:
             log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
-            return
+            return True
         try:
             self._services.discord.remove(discord_id, errand.asking())
         except UnknownMember:
-            return
-        except NotPermitted as refused:
+            return True
+        except NotPermitted:
             self._strip(user, discord_id, errand)
-            raise GiveUp(CANNOT_REMOVE) from refused
+            return False
         self._keep(user, discord_id, "removed", errand.cause)
+        return True
 
     def _strip(self, user: User, discord_id: int, errand: Errand) -> None:
         asking = replace(errand.asking(takes=True), ticket=None)
@@ -324,7 +327,8 @@ class Worker:
         """Remove an account that its user replaced by another, unless it is linked to somebody again."""
         if users.owner_of(job.discord_id) is not None:
             return Outcome.NOTHING
-        self.expel(User(job.user_id), job.discord_id, replace(errand, lane=Lane.URGENT))
+        if not self.expel(User(job.user_id), job.discord_id, replace(errand, lane=Lane.URGENT)):
+            raise GiveUp(CANNOT_REMOVE)
         return Outcome.DONE
 
     def check_link(self, job: CheckLink, errand: Errand) -> Outcome:
