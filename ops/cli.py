@@ -40,14 +40,14 @@ Exit codes: 0 fine; 1 something is wrong, or was found to be; 2 the command was 
 Run = Callable[[argparse.Namespace, Stage, Screen], int]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage] = Stage) -> int:
+    """Run one command; its exit code. `stage_of` makes the stage of a name."""
     options = _parser().parse_args(arguments)
     screen = Screen(as_json=options.as_json)
     _keep_quiet()
     try:
         run: Run = options.run
-        return run(options, Stage(options.stage), screen)
+        return run(options, stage_of(options.stage), screen)
     except Complaint as complaint:
         return _complain(screen, str(complaint), complaint.cure, complaint.code)
     except BadSettings as error:

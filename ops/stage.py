@@ -54,12 +54,16 @@ class Stage:
     """The stage `name`. Asks AWS only for what is wanted, and once."""
 
     def __init__(
-        self, name: str, environ: Mapping[str, str] = os.environ, now: Callable[[], float] = time.time
+        self,
+        name: str,
+        environ: Mapping[str, str] = os.environ,
+        now: Callable[[], float] = time.time,
+        session: boto3.Session | None = None,
     ) -> None:
         self.name = name
         self.now = now
         self._environ = environ
-        self._session = boto3.Session()
+        self._session = session or boto3.Session()
         self._clients: dict[str, AwsClient] = {}
         self._functions: dict[str, Function | None] = {}
         self._connection: Connection | None = None
@@ -151,7 +155,7 @@ class Stage:
     def connect(self) -> Connection:
         """Point the store at this stage's tables; the connection that all of them share."""
         if self._connection is None:
-            self._connection = rows.connect(self.name)
+            self._connection = rows.connect(self.name, client=self.client("dynamodb"))
         return self._connection
 
 

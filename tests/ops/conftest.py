@@ -1,8 +1,10 @@
 """A healthy stage to look at, and a way to run commands on it."""
 
+import functools
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
@@ -40,8 +42,25 @@ def api() -> Iterator[Health]:
     server.server_close()
 
 
+class Session:
+    """A boto3 session that makes each client once: making one takes longer than a test."""
+
+    def __init__(self) -> None:
+        self._session = boto3.Session("test", "test", region_name="us-east-1")
+        self.client = functools.cache(self._client)
+
+    def _client(self, service: str, config: object = None) -> Any:  # noqa: ARG002 - retries are none of a test's business
+        return self._session.client(service)  # type: ignore[call-overload]  # the stubs want a literal
+
+
+@pytest.fixture(scope="session")
+def session() -> Session:
+    with mock_aws():
+        return Session()
+
+
 @pytest.fixture
-def empty_world(api: Health, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def empty_world(api: Health, session: "Session", monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An AWS without anything in it, and a Discord with the bot in its server."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "ROLECALL_STAGE"):
         monkeypatch.delenv(name, raising=False)
@@ -49,8 +68,7 @@ def empty_world(api: Health, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]
     monkeypatch.setenv("COLUMNS", "200")
     redirect = f"{api.url}/api/discord/callback"
     with mock_aws(), serve(Discord(Config(redirect_uris=(redirect,)))) as running:
-        boto3.setup_default_session()
-        yield World(api, running)
+        yield World(api, running, session)
     api.status, api.body = Health("").status, Health("").body
 
 
@@ -62,12 +80,12 @@ def world(empty_world: World) -> World:
 
 
 @pytest.fixture
-def ops(capsys: pytest.CaptureFixture[str]) -> Command:
+def ops(world: World, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command of `python -m ops` on the stage."""
 
     def run(*arguments: str) -> Said:
         capsys.readouterr()
-        code = main(["--stage", STAGE, *arguments])
+        code = main(["--stage", STAGE, *arguments], lambda _: world.stage())
         printed = capsys.readouterr()
         return Said(code, printed.out, printed.err)
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -48,12 +47,12 @@ def a_secret(name: str, value: str) -> Plant:
 
 
 def a_plain_secret(world: World) -> None:
-    boto3.client("ssm").delete_parameter(Name=f"/rolecall/{STAGE}/DISCORD_BOT_TOKEN")
+    world.session.client("ssm").delete_parameter(Name=f"/rolecall/{STAGE}/DISCORD_BOT_TOKEN")
     world.put_secrets({"DISCORD_BOT_TOKEN": SECRETS["DISCORD_BOT_TOKEN"]}, kind="String")
 
 
 def no_secret(world: World) -> None:
-    boto3.client("ssm").delete_parameter(Name=f"/rolecall/{STAGE}/AUTH_SITE_SECRET")
+    world.session.client("ssm").delete_parameter(Name=f"/rolecall/{STAGE}/AUTH_SITE_SECRET")
 
 
 SETTINGS = [
@@ -66,7 +65,7 @@ SETTINGS = [
     warned("secret not encrypted", a_plain_secret, "secrets-kept", "not encrypted", "secrets put DISCORD_BOT_TOKEN"),
     warned("secret in config", lambda w: w.configure(DISCORD_BOT_TOKEN=SECRETS["DISCORD_BOT_TOKEN"]), "secrets-kept", "functions' environment", "secrets put"),
     warned("shell differs", lambda w: w.shell.update(DISCORD_SYNC_NAMES="True"), "shell", "DISCORD_SYNC_NAMES is set in this shell", "unset DISCORD_SYNC_NAMES"),
-    Planted("callback elsewhere", lambda w: w.configure(DISCORD_CALLBACK_URL="https://example.org/back"), "callback-shape", "does not end in", "/discord/callback"),
+    Planted("callback elsewhere", lambda w: w.configure(DISCORD_CALLBACK_URL="https://example.org/back"), "callback-shape", "does not end in", "discord/callback"),
     Planted("callback in clear", lambda w: w.configure(DISCORD_CALLBACK_URL="http://example.org/discord/callback"), "callback-shape", "https", "config.json"),
 ]  # fmt: skip
 
@@ -84,8 +83,8 @@ def subscription_off(world: World) -> None:
     world.awslambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
 
 
-def other_keys(_world: World) -> None:
-    client = boto3.client("dynamodb")
+def other_keys(world: World) -> None:
+    client = world.session.client("dynamodb")
     client.delete_table(TableName=f"rolecall-{STAGE}-accounts")
     client.create_table(
         TableName=f"rolecall-{STAGE}-accounts",
@@ -95,15 +94,15 @@ def other_keys(_world: World) -> None:
     )
 
 
-def no_expiry(_world: World) -> None:
-    boto3.client("dynamodb").update_time_to_live(
+def no_expiry(world: World) -> None:
+    world.session.client("dynamodb").update_time_to_live(
         TableName=f"rolecall-{STAGE}-budgets",
         TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": False},
     )
 
 
-def no_recovery(_world: World) -> None:
-    boto3.client("dynamodb").update_continuous_backups(
+def no_recovery(world: World) -> None:
+    world.session.client("dynamodb").update_continuous_backups(
         TableName=f"rolecall-{STAGE}-users",
         PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False},
     )
@@ -113,17 +112,17 @@ def of_queue(short: str, **attributes: str) -> Plant:
     return lambda world: world.sqs.set_queue_attributes(QueueUrl=world.queue_url(short), Attributes=attributes)
 
 
-def an_old_job(world: World) -> None:
+def an_old_notice(world: World) -> None:
     now = time.time()
-    world.sqs.send_message(QueueUrl=world.queue_url("jobs"), MessageBody="{}")
-    boto3.client("cloudwatch").put_metric_data(
+    world.sqs.send_message(QueueUrl=world.queue_url("notices"), MessageBody="{}")
+    world.session.client("cloudwatch").put_metric_data(
         Namespace="AWS/SQS",
         MetricData=[
             {
                 "MetricName": "ApproximateAgeOfOldestMessage",
-                "Dimensions": [{"Name": "QueueName", "Value": f"rolecall-{STAGE}-jobs"}],
+                "Dimensions": [{"Name": "QueueName", "Value": f"rolecall-{STAGE}-notices"}],
                 "Timestamp": now - 60,
-                "Value": 7200.0,
+                "Value": 200_000.0,
             }
         ],
     )
@@ -131,7 +130,7 @@ def an_old_job(world: World) -> None:
 
 AWS = [
     Planted("function missing", lambda w: w.awslambda.delete_function(FunctionName=function("sync_bulk")), "functions", "not deployed: sync_bulk", "make deploy STAGE=prod"),
-    Planted("table missing", lambda _: boto3.client("dynamodb").delete_table(TableName=f"rolecall-{STAGE}-audit"), "tables", "rolecall-prod-audit is missing", "make deploy"),
+    Planted("table missing", lambda w: w.session.client("dynamodb").delete_table(TableName=f"rolecall-{STAGE}-audit"), "tables", "rolecall-prod-audit is missing", "make deploy"),
     Planted("table of another program", other_keys, "tables", "has the keys uid", "delete the table"),
     warned("no time to live", no_expiry, "expiry", "budgets", "Time to Live"),
     warned("no recovery", no_recovery, "recovery", "users cannot be restored", "make deploy"),
@@ -141,10 +140,10 @@ AWS = [
     Planted("visibility too short", of_queue("bulk", VisibilityTimeout="30"), "visibility", "should be 360 s", "VisibilityTimeout=360"),
     Planted("no subscription", no_subscription, "subscriptions", "does not read rolecall-prod-jobs", "make deploy"),
     Planted("subscription off", subscription_off, "subscriptions", "has stopped reading rolecall-prod-bulk", "Triggers"),
-    Planted("no schedule", lambda _: boto3.client("events").remove_targets(Rule="rule-update_all_on_schedule", Ids=["1"]), "schedules", "no schedule calls", "make deploy"),
-    Planted("schedule off", lambda _: boto3.client("events").disable_rule(Name="rule-update_all_on_schedule"), "schedules", "is off", "enable-rule"),
+    Planted("no schedule", lambda w: w.session.client("events").remove_targets(Rule="rule-update_all_on_schedule", Ids=["1"]), "schedules", "no schedule calls", "make deploy"),
+    Planted("schedule off", lambda w: w.session.client("events").disable_rule(Name="rule-update_all_on_schedule"), "schedules", "is off", "enable-rule"),
     warned("dead letters", lambda w: w.set_aside("{}", reason="x"), "dead-letters", "1 message could not be done", "dead-letters list"),
-    warned("an old job", an_old_job, "waiting", "has waited for 2 h", "status"),
+    warned("an old notice", an_old_notice, "waiting", "has waited for 2 days", "the auth site does not read"),
 ]  # fmt: skip
 
 
@@ -277,13 +276,12 @@ def test_what_needs_a_failed_check_is_skipped_with_a_word(world: World) -> None:
     assert "it needs" in results["rank"].findings[0].text
 
 
-def test_without_credentials_only_the_access_is_at_fault(
-    empty_world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_credentials_only_the_access_is_at_fault(empty_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    empty_world.session = None  # one of its own, that finds no credentials
     results = empty_world.examine("tables")
     assert "aws configure" in results["aws"].findings[0].cure
     assert results["tables"].level is Level.SKIPPED
@@ -346,5 +344,3 @@ def test_doctor_never_shows_a_secret(world: World, ops: Command) -> None:
     said = ops("doctor")
     for secret in SECRETS.values():
         assert secret not in said.out + said.err
-
-

@@ -2,13 +2,13 @@
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-import boto3
 
 from chalicelib import VERSION
 from chalicelib.store import rows
@@ -46,8 +46,9 @@ class World:
 
     health: Health
     running: Running
+    session: Any
     shell: dict[str, str] = field(default_factory=dict)
-    clock: Callable[[], float] | None = None
+    clock: Callable[[], float] = time.time
 
     @property
     def discord(self) -> Any:
@@ -71,7 +72,7 @@ class World:
 
     def stage(self) -> Stage:
         """The stage as somebody finds it who looks now."""
-        return Stage(STAGE, self.shell, self.clock) if self.clock else Stage(STAGE, self.shell)
+        return Stage(STAGE, self.shell, self.clock, self.session)
 
     def examine(self, name: str | None = None) -> dict[str, Result]:
         """Make all checks, or the named one and those that it needs."""
@@ -93,8 +94,8 @@ class World:
         self.deploy()
 
     def create_tables(self) -> None:
-        rows.connect(STAGE)
-        client = boto3.client("dynamodb")
+        client = self.session.client("dynamodb")
+        rows.connect(STAGE, client=client)
         for model in rows.ALL:
             model.create_table(billing_mode="PAY_PER_REQUEST")
         for short in WITH_TTL:
@@ -119,13 +120,13 @@ class World:
 
     def put_secrets(self, secrets: dict[str, str], kind: Any = "SecureString") -> None:
         for name, value in secrets.items():
-            boto3.client("ssm").put_parameter(
+            self.session.client("ssm").put_parameter(
                 Name=f"/rolecall/{STAGE}/{name}", Value=value, Type=kind, Overwrite=kind == "SecureString"
             )
 
     def deploy(self) -> None:
-        role = boto3.client("iam").create_role(RoleName="rolecall", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        code, events = _empty_zip(), boto3.client("events")
+        role = self.session.client("iam").create_role(RoleName="rolecall", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        code, events = _empty_zip(), self.session.client("events")
         for short in FUNCTIONS:
             arn = self.awslambda.create_function(
                 FunctionName=function(short),
@@ -140,17 +141,19 @@ class World:
                 events.put_rule(Name=f"rule-{short}", ScheduleExpression="rate(1 hour)")
                 events.put_targets(Rule=f"rule-{short}", Targets=[{"Id": "1", "Arn": arn}])
         for short, queue in (("sync_jobs", "jobs"), ("sync_bulk", "bulk")):
-            self.awslambda.create_event_source_mapping(FunctionName=function(short), EventSourceArn=self.queue_arn(queue))
+            self.awslambda.create_event_source_mapping(
+                FunctionName=function(short), EventSourceArn=self.queue_arn(queue)
+            )
 
     # --- spoiling, and looking ---
 
     @cached_property
     def sqs(self) -> Any:
-        return boto3.client("sqs")
+        return self.session.client("sqs")
 
     @cached_property
     def awslambda(self) -> Any:
-        return boto3.client("lambda")
+        return self.session.client("lambda")
 
     def configure(self, **settings: str | None) -> None:
         """Change settings of all functions; None takes one away."""
