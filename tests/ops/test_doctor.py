@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of faults, a line each
 """Faults are planted one by one: doctor must find each, and name the click or the command that cures it."""
 
 import json

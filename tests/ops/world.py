@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-
 from chalicelib import VERSION
 from chalicelib.store import rows
 from local.discord.config import Config
