@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from chalicelib.clock import Clock
 from local.memory import expressions
 from local.memory.clock import VirtualClock
-from local.memory.expressions import Check, Node
+from local.memory.expressions import Check
+from local.memory.parsing import Node
 from local.memory.tables import Key, Record, Table, View, schemas
 from local.memory.values import Invalid, Item, Value, clean, type_of
 

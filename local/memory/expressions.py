@@ -1,38 +1,26 @@
 """DynamoDB's expressions: conditions, key conditions, filters, updates.
 
-A small recursive-descent parser makes a tree of an expression, `condition` and `update` make functions of the tree.
+`parsing.py` makes a tree of an expression, `condition` and `update` make functions of the tree.
 Both are kept, by the expression's text and names, so a repeated expression costs only its evaluation.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
 """
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
-from operator import eq, ge, gt, le, lt, ne
+from operator import ge, gt, le, lt
 from typing import Any
 
+from local.memory.parsing import Node, Parser, Path
 from local.memory.values import ORDERED, SETS, Invalid, Item, Value, add, clean, number, ordered, same, type_of
 
 Values = dict[str, Value]
 Names = tuple[tuple[str, str], ...]
-Path = tuple[str | int, ...]
 Check = Callable[[Item, Values], bool]
 Operand = Callable[[Item, Values], Value | None]
-Node = tuple[Any, ...]  # its kind, and what belongs to it
-
-TOKENS = re.compile(r"\s*(?:([#:]?[A-Za-z0-9_]+)|(<>|<=|>=|[=<>(),.\[\]+-]))")
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
-CONDITION_FUNCTIONS = {
-    "attribute_exists": 1,
-    "attribute_not_exists": 1,
-    "attribute_type": 2,
-    "begins_with": 2,
-    "contains": 2,
-}
-CLAUSES = ("SET", "REMOVE", "ADD", "DELETE")
+RANKS: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 MISTYPED = "An operand in the update expression has an incorrect data type"
 NOWHERE = "The document path provided in the update expression is invalid for update"
 KEPT = 4096  # expressions remembered
@@ -87,7 +75,7 @@ class Update:
 @lru_cache(maxsize=KEPT)
 def condition(text: str, names: Names) -> Condition:
     """A condition, filter or key condition. Raises Invalid."""
-    parser = _Parser(text, dict(names), "ConditionExpression")
+    parser = Parser(text, dict(names), "ConditionExpression")
     tree = parser.whole(parser.either)
     return Condition(_check(tree), tree, frozenset(parser.used))
 
@@ -95,7 +83,7 @@ def condition(text: str, names: Names) -> Condition:
 @lru_cache(maxsize=KEPT)
 def update(text: str, names: Names) -> Update:
     """An update expression. Raises Invalid."""
-    parser = _Parser(text, dict(names), "UpdateExpression")
+    parser = Parser(text, dict(names), "UpdateExpression")
     made = Update()
     for clause, path, node in parser.whole(lambda: list(parser.clauses())):
         if clause == "SET":
@@ -111,7 +99,7 @@ def update(text: str, names: Names) -> Update:
 @lru_cache(maxsize=KEPT)
 def paths(text: str, names: Names) -> tuple[tuple[Path, ...], frozenset[str]]:
     """The paths of a projection expression, and the placeholders it names. Raises Invalid."""
-    parser = _Parser(text, dict(names), "ProjectionExpression")
+    parser = Parser(text, dict(names), "ProjectionExpression")
     return tuple(parser.whole(lambda: list(parser.listed(parser.path)))), frozenset(parser.used)
 
 
@@ -128,229 +116,6 @@ def value_at(item: Item, path: Path) -> Value | None:
             value = value.get("M", {}).get(step)
     found: Value | None = value
     return found
-
-
-# --- parsing ------------------------------------------------------------------------------------------------
-
-
-class _Parser:
-    """One expression, token by token."""
-
-    def __init__(self, text: str, names: dict[str, str], what: str) -> None:
-        self._text = text
-        self._names = names
-        self._what = what
-        self._tokens = self._split()
-        self._at = 0
-        self._closed: dict[int, int] = {}  # where each parenthesis ends, by where it begins
-        self.used: set[str] = set()
-
-    def whole(self, rule: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the rule gives
-        """What `rule` makes of all tokens."""
-        made = rule()
-        if self._at < len(self._tokens):
-            raise self._wrong(self._tokens[self._at])
-        return made
-
-    # conditions
-
-    def either(self) -> Node:
-        node = self._both()
-        while self._take("OR"):
-            node = ("or", node, self._both())
-        return node
-
-    def _both(self) -> Node:
-        node = self._negated()
-        while self._take("AND"):
-            node = ("and", node, self._negated())
-        return node
-
-    def _negated(self) -> Node:
-        return ("not", self._negated()) if self._take("NOT") else self._test()
-
-    def _test(self) -> Node:
-        if self._take("("):
-            return self._in_parentheses()
-        name = self._peek()
-        if name in CONDITION_FUNCTIONS and self._peek(1) == "(":
-            self._at += 1
-            arguments = self._arguments()
-            if len(arguments) != CONDITION_FUNCTIONS[name]:
-                raise Invalid(f"Invalid {self._what}: Incorrect number of operands for operator or function: {name}")
-            return (name, *arguments)
-        return self._comparison(self._simple())
-
-    def _in_parentheses(self) -> Node:
-        start = self._at
-        node = self.either()
-        if self._closed.get(start) == self._at - 1:
-            raise Invalid(f"Invalid {self._what}: The expression has redundant parentheses;")
-        self._closed[start - 1] = self._at
-        self._expect(")")
-        return node
-
-    def _comparison(self, left: Node) -> Node:
-        if self._take("BETWEEN"):
-            low = self._simple()
-            self._expect("AND")
-            return ("between", left, low, self._simple())
-        if self._take("IN"):
-            return ("in", left, self._arguments())
-        sign = self._next()
-        if sign not in COMPARISONS:
-            raise self._wrong(sign)
-        return ("compare", sign, left, self._simple())
-
-    def _arguments(self) -> list[Node]:
-        self._expect("(")
-        found = list(self.listed(self._simple))
-        self._expect(")")
-        return found
-
-    def _simple(self) -> Node:
-        if self._peek() == "size" and self._peek(1) == "(":
-            self._at += 1
-            (argument,) = self._arguments()
-            return ("size", argument)
-        return self._path_or_value()
-
-    # updates
-
-    def clauses(self) -> Iterator[tuple[str, Path, Node]]:
-        seen: set[str] = set()
-        while self._at < len(self._tokens):
-            clause = self._next().upper()
-            if clause not in CLAUSES:
-                raise self._wrong(clause)
-            if clause in seen:
-                raise Invalid(f'Invalid {self._what}: The "{clause}" section can only be used once')
-            seen.add(clause)
-            for path, node in self.listed(partial(self._action, clause)):
-                yield clause, path, node
-
-    def _action(self, clause: str) -> tuple[Path, Node]:
-        path = self.path()
-        if clause == "REMOVE":
-            return path, ()
-        if clause == "SET":
-            self._expect("=")
-            return path, self._sum()
-        node = self._path_or_value()
-        if node[0] != "value":
-            raise self._wrong(self._tokens[self._at - 1])
-        return path, node
-
-    def _sum(self) -> Node:
-        left = self._term()
-        for sign, kind in (("+", "plus"), ("-", "minus")):
-            if self._take(sign):
-                return (kind, left, self._term())
-        return left
-
-    def _term(self) -> Node:
-        if self._take("("):
-            node = self._sum()
-            self._expect(")")
-            return node
-        name = self._peek()
-        if name in ("if_not_exists", "list_append") and self._peek(1) == "(":
-            self._at += 2
-            first = self._term()
-            self._expect(",")
-            second = self._sum()
-            self._expect(")")
-            return (name, first, second)
-        return self._path_or_value()
-
-    # names and values
-
-    def listed(self, rule: Callable[[], Any]) -> Iterator[Any]:
-        """What `rule` makes, once or more, of what commas part."""
-        yield rule()
-        while self._take(","):
-            yield rule()
-
-    def path(self) -> Path:
-        """A document path."""
-        steps: list[str | int] = [self._name()]
-        while True:
-            if self._take("."):
-                steps.append(self._name())
-            elif self._take("["):
-                steps.append(int(self._next()))
-                self._expect("]")
-            else:
-                return tuple(steps)
-
-    def _path_or_value(self) -> Node:
-        if self._peek().startswith(":"):
-            name = self._next()
-            self.used.add(name)
-            return ("value", name)
-        return ("path", self.path())
-
-    def _name(self) -> str:
-        token = self._next()
-        if token.startswith("#"):
-            self.used.add(token)
-            if token not in self._names:
-                raise Invalid(
-                    f"Invalid {self._what}: An expression attribute name used in the document path is not defined; "
-                    f"attribute name: {token}"
-                )
-            return self._names[token]
-        if not (token[0].isalpha() or token[0] == "_"):
-            raise self._wrong(token)
-        return token
-
-    # tokens
-
-    def _split(self) -> list[str]:
-        found, at, text = [], 0, self._text.rstrip()
-        while at < len(text):
-            match = TOKENS.match(text, at)
-            if match is None:
-                raise self._wrong(text[at])
-            found.append(match[1] or match[2])
-            at = match.end()
-        if not found:
-            raise Invalid(f"Invalid {self._what}: The expression can not be empty;")
-        return found
-
-    def _peek(self, further: int = 0) -> str:
-        at = self._at + further
-        return self._tokens[at] if at < len(self._tokens) else ""
-
-    def _next(self) -> str:
-        token = self._peek()
-        if not token:
-            raise self._wrong("<EOF>")
-        self._at += 1
-        return token
-
-    def _take(self, token: str) -> bool:
-        found = self._peek().upper() == token
-        self._at += found
-        return found
-
-    def _expect(self, token: str) -> None:
-        if not self._take(token):
-            raise self._wrong(self._peek() or "<EOF>")
-
-    def _wrong(self, token: str) -> Invalid:
-        return Invalid(f'Invalid {self._what}: Syntax error; token: "{token}", near: "{self._text}"')
-
-
-def _refuse_overlaps(touched: list[Path]) -> None:
-    for number_, one in enumerate(touched):
-        for other in touched[number_ + 1 :]:
-            shorter = min(len(one), len(other))
-            if one[:shorter] == other[:shorter]:
-                raise Invalid(
-                    "Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one "
-                    f"of these paths; path one: {list(one)}, path two: {list(other)}"
-                )
 
 
 # --- conditions ---------------------------------------------------------------------------------------------
@@ -388,7 +153,7 @@ def _comparison(sign: str, left: Node, right: Node) -> Check:
             return (a is not None and b is not None and same(a, b)) is wanted
 
         return equal
-    compare = COMPARISONS[sign]
+    compare = RANKS[sign]
     literal = [node[1] for node in (left, right) if node[0] == "value"]
 
     def ranked(item: Item, values: Values) -> bool:
@@ -576,3 +341,14 @@ def _child(holder: Any, step: str | int) -> Value | None:  # noqa: ANN401 - a di
 def _last_first(path: Path) -> list[tuple[bool, str | int]]:
     """Sorts paths so that, backwards, later elements of a list come first: taking one away moves those after it."""
     return [(isinstance(step, int), step) for step in path]
+
+
+def _refuse_overlaps(touched: list[Path]) -> None:
+    for number_, one in enumerate(touched):
+        for other in touched[number_ + 1 :]:
+            shorter = min(len(one), len(other))
+            if one[:shorter] == other[:shorter]:
+                raise Invalid(
+                    "Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one "
+                    f"of these paths; path one: {list(one)}, path two: {list(other)}"
+                )

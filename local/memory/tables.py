@@ -100,6 +100,9 @@ class View:
     def replace(self, key: Key, new: Record | None) -> None:
         """Put the record of that key where it belongs; None takes it away."""
         old = self.records.get(key)
+        if old and new and all(old.item.get(name) is new.item.get(name) for name in self.names):
+            self.records[key] = new
+            return
         before = self.place(old.item) if old else None
         after = self.place(new.item) if new else None
         if before != after and before is not None:

@@ -121,7 +121,14 @@ def size_of(item: Item) -> int:
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     """
-    return sum(_text_size(name) + _value_size(value) for name, value in item.items())
+    size = 0
+    for name, value in item.items():
+        ((kind, held),) = value.items()
+        if kind == "N":
+            size += _text_size(name) + _number_size(held)
+        else:
+            size += _text_size(name) + (_text_size(held) if kind == "S" else _value_size(value))
+    return size
 
 
 def _value_size(value: Value) -> int:

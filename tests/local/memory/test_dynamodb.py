@@ -104,6 +104,7 @@ def test_numbers_compare_as_numbers_not_as_text(memory: MemoryDynamoDB) -> None:
     put(memory, "1", number={"N": "9223372036854775807"})
     assert holds(memory, "number > :small", small={"N": "99"})
     assert holds(memory, "number < :next", next={"N": "9223372036854775808"})  # the same as a float
+    assert holds(memory, "number = :same AND number IN (:same)", same={"N": "9223372036854775807.0"})
 
 
 @pytest.mark.parametrize(
