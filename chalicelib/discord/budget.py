@@ -28,6 +28,7 @@ CLOSING = 0.05  # of a window before its end in which no request is begun: it ma
 MARGIN = 0.01  # of a window between the end of one and the opening of the next; window edges are loose (#5144)
 SLACK = 0.05  # seconds at least between them, and before the end: what a request may be under way
 SLIP = 0.03  # of a window that openings come late on average; foreseen in appointments, corrected by headers
+SHORT_WINDOW = 2.0  # seconds
 SHORTEST_WINDOW = 0.001  # seconds
 UNSEEN_WINDOW = 5.0  # seconds until a bucket that nobody has seen, and whose first request died, is tried again
 
@@ -135,7 +136,10 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
     if now >= bucket.reopens_at:
         bucket = _next_window(bucket, now)
     elif now >= bucket.closes_at:
-        return None
+        if bucket.window > SHORT_WINDOW or 2 * (sum(bucket.used) + 1) > bucket.limit:
+            return None
+        # Of a short window the pause is a large part: begin the next at once, with what this one was used for.
+        bucket = replace(_next_window(bucket, now), used=bucket.used)
     ahead = lane if ticketed else lane + 1
     promised = min(max(0, *bucket.tickets[:ahead], 0) - bucket.first_slot, bucket.limit)
     if max(promised, sum(bucket.used[:lane])) + sum(bucket.used[lane:]) >= bucket.limit:
@@ -194,9 +198,11 @@ def learn(bucket: Bucket, seen: Seen) -> Bucket:
     window = max(bucket.window, _window(bucket.kind, seen))
     reopens_at = max(bucket.reopens_at, seen.whole_at)
     tolerance = bucket.window * MARGIN
-    if window <= bucket.window + tolerance and reopens_at <= bucket.reopens_at + tolerance:
+    unseen = max(0, min(seen.spent, bucket.limit) - sum(bucket.used))  # requests that were not admitted here
+    if window <= bucket.window + tolerance and reopens_at <= bucket.reopens_at + tolerance and not unseen:
         return bucket
-    return replace(bucket, window=window, reopens_at=reopens_at)
+    urgent, normal, bulk = bucket.used
+    return replace(bucket, window=window, reopens_at=reopens_at, used=(urgent + unseen, normal, bulk))
 
 
 def _window(kind: Kind, seen: Seen) -> float:

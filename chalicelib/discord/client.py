@@ -6,7 +6,7 @@ budget what its headers say. `on_request` hears of each one.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
@@ -39,17 +39,19 @@ ROLE_GIVE, ROLE_TAKE, ME = "PUT member role", "DELETE member role", "GET me"
 class Asking:
     """For whom a request is made: its lane, the ticket it may hold, how long it may sleep for its turn (s).
 
-    `reason` is what Discord's audit log shows for a change.
+    `reason` is what Discord's audit log shows for a change. `admitted` is the bucket in which a place was taken for
+    this request already.
     """
 
     lane: Lane
     ticket: Ticket | None = None
     patience: float = PATIENCE
     reason: str = ""
+    admitted: str | None = None
 
     def holding(self, ticket: Ticket | None) -> "Asking":
-        """The same, holding that ticket."""
-        return Asking(self.lane, ticket, self.patience, self.reason)
+        """The same, with that ticket."""
+        return replace(self, ticket=ticket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,9 @@ class Discord:
     def _request(
         self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
     ) -> requests.Response:
-        key = self.spending.enter(route, asking.lane, asking.ticket, patience=asking.patience)
+        key = asking.admitted
+        if key is None or key != self.spending.bucket_of(route):
+            key = self.spending.enter(route, asking.lane, asking.ticket, patience=asking.patience)
         headers = {
             "Authorization": f"Bot {self._settings.bot_token}",
             "Accept": "application/json",

@@ -4,7 +4,7 @@ A request names its route; which bucket that is, and how large, Discord's answer
 all workers through a `Ledger` (DynamoDB in Lambda); each process remembers for a moment what it was told last.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -139,9 +139,10 @@ class Spending:
     def _entered(self, key: str, lane: Lane, *, ticketed: bool) -> bool:
         """Try for a place in the open window, or open the next. Leaves the bucket as it now is in `_known`."""
         now, known = self._clock.now(), self._known.get(key)
-        if known and now < known.reopens_at and (now >= known.closes_at or sum(known.used) >= known.limit):
-            return False  # a window that is full or closed stays so
-        if known and known.kind is not Kind.UNSEEN:
+        if known and now < known.reopens_at and sum(known.used) >= known.limit:
+            return False  # a window that is full stays so
+        closing = known is not None and known.closes_at <= now < known.reopens_at
+        if known and known.kind is not Kind.UNSEEN and not closing:
             over = now >= known.reopens_at
             entered = self._ledger.open(known, lane, now=now, ticketed=ticketed) if over else None
             entered = entered or self._ledger.enter(key, lane, now=now, ticketed=ticketed)
@@ -186,23 +187,27 @@ class Spending:
         first = budget.earliest_slot(bucket, lane, now=self._clock.now())
         return self._ledger.take_slots(key, lane, count, at_least=first)
 
+    def look(self, routes: Iterable[str]) -> None:
+        """Read the buckets of these routes, for `forecast`, `seconds_each` and `is_known`."""
+        for key in sorted({self.bucket_of(route) for route in routes}):
+            self._known[key] = self._ledger.get(key)
+
     def forecast(self, route: str, lane: Lane, *, most: int, horizon: float) -> int:
         """How many of up to `most` requests on `route` would have their turn within `horizon` seconds."""
-        now, key = self._clock.now(), self.bucket_of(route)
-        bucket = self._known[key] = self._ledger.get(key)
-        if bucket.kind in (Kind.UNSEEN, Kind.UNKNOWN):
+        now, bucket = self._clock.now(), self._known[self.bucket_of(route)]
+        if not self.is_known(route):
             return min(most, FIRST_FEW)
         start = max(bucket.tickets[lane], budget.earliest_slot(bucket, lane, now=now))
         return sum(budget.due(bucket, slot, now=now) <= now + horizon for slot in range(start, start + most))
 
     def seconds_each(self, route: str) -> float:
         """Seconds that each request on `route` takes where there are many; 0 where nobody knows yet."""
-        bucket = self._ledger.get(self.bucket_of(route))
-        return 0.0 if bucket.kind in (Kind.UNSEEN, Kind.UNKNOWN) else bucket.period / bucket.limit
+        bucket = self._known[self.bucket_of(route)]
+        return bucket.period / bucket.limit if self.is_known(route) else 0.0
 
     def is_known(self, route: str) -> bool:
         """Was it learnt how large the bucket of `route` is?"""
-        return self._ledger.get(self.bucket_of(route)).kind in (Kind.SLIDING, Kind.FIXED)
+        return self._known[self.bucket_of(route)].kind in (Kind.SLIDING, Kind.FIXED)
 
     def tickets(self, route: str, lane: Lane, count: int) -> list[tuple[Ticket, float]]:
         """`count` tickets for requests on `route`, each with the time (epoch s) at which to come."""
@@ -256,7 +261,7 @@ class Spending:
             new = change(old)
             if new is old:
                 return
-            if self._ledger.swap(old, new, alone=False):
+            if self._ledger.swap(old, new, alone=new.used != old.used):
                 self._known[key] = new
                 return
             known = None

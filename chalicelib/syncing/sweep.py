@@ -164,11 +164,11 @@ class Sweeper:
                 return replace(sweep, pages=1), [], None
             after = first.link.account.id - 1
         try:
-            members = self._services.discord.members(after, SWEEPING.holding(ticket))
+            members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
             return self._look_without_list(sweep, job, after)
         last = members[-1].id if len(members) == PAGE else LAST_ID
-        guild = self._guild(job, members, SWEEPING.holding(ticket))
+        guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
         found: list[Difference] = []
         linked = 0
         for pair in merge(members, users.links_between(self._guild_id, after, last)):
@@ -360,8 +360,10 @@ class Sweeper:
     ) -> tuple[int, list[tuple[bytes, Progress, float]], bool]:
         """Jobs for the first few of `waiting`, each with its ticket; how many; whether all buckets are known."""
         spending, now = self._services.discord.spending, self._services.now()
-        each = max(spending.seconds_each(ROLE_GIVE), spending.seconds_each(ROLE_TAKE))
-        spill = sweep.singles * each > SPILL_AFTER
+        possible = sorted({route for one in waiting for route in _routes(one, spill=True)})
+        spending.look(possible)
+        singles = [spending.seconds_each(route) for route in possible if route in (ROLE_GIVE, ROLE_TAKE)]
+        spill = sweep.singles * max(singles, default=0.0) > SPILL_AFTER
         routes = [_routes(one, spill=spill) for one in waiting]
         room = {
             route: spending.forecast(route, Lane.BULK, most=len(waiting), horizon=HORIZON)

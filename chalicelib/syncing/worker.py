@@ -59,11 +59,16 @@ class Errand:
     told_before: bool = False  # an earlier delivery stored what the message says
     may_take: bool = True
     patience: float = PATIENCE
+    admitted: str | None = None  # the bucket in which a place for the write was taken already
 
     def asking(self, *, takes: bool = False) -> Asking:
         """How requests are made. Taking access goes before everything but bulk work's own order."""
         lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
-        return Asking(lane, self.ticket, self.patience, f"Rolecall: {self.cause}")
+        return Asking(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.admitted)
+
+    def spent(self) -> "Errand":
+        """The same, with ticket and place used up."""
+        return replace(self, ticket=None, admitted=None)
 
 
 def rules_of(services: Services) -> Rules:
@@ -117,9 +122,7 @@ class Worker:
         for _ in range(ROUNDS):
             if user.link is None:
                 return outcome
-            if errand.ticket is None and not user.settled:
-                # A write is likely. Where its turn is far off, look at the member then, not now and then again.
-                self._services.discord.spending.reserve(MEMBER_PATCH, errand.lane)
+            errand = self._place_for_writing(user, errand)
             try:
                 changed, held = self._round(user, user.link, parts, errand)
             except UnknownMember as gone:
@@ -127,12 +130,25 @@ class Worker:
             outcome = Outcome.DONE if changed else outcome
             if held:
                 return outcome
-            errand, parts = replace(errand, ticket=None), Parts.ALL
+            errand, parts = errand.spent(), Parts.ALL
             again = users.get(user.user_id, now=self._services.now())
             if again is None:
                 return outcome
             user = again
         raise RuntimeError(f"what should be moved {ROUNDS} times; SQS will deliver the message again")
+
+    def _place_for_writing(self, user: User, errand: Errand) -> Errand:
+        """Where the write's turn is far off, look at the member then, not now and then again.
+
+        Whoever comes with a ticket to write takes the place first. Raises TurnLater where it is not to be had yet.
+        """
+        spending = self._services.discord.spending
+        if errand.ticket is not None and errand.ticket.bucket == spending.bucket_of(MEMBER_PATCH):
+            key = spending.enter(MEMBER_PATCH, errand.lane, errand.ticket, patience=errand.patience)
+            return replace(errand, ticket=None, admitted=key)
+        if errand.ticket is None and errand.admitted is None and not user.settled:
+            spending.reserve(MEMBER_PATCH, errand.lane)
+        return errand
 
     def _round(self, user: User, link: Link, parts: Parts, errand: Errand) -> tuple[bool, bool]:
         """One look and what follows from it: whether anything changed, and whether that is still what is wanted."""
@@ -172,7 +188,7 @@ class Worker:
             # Taking never waits for giving: what can be done without the new roles is done first.
             done, problem = self._write(user, member, replace(change, create=()), parts, errand)
             member = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
-            errand = replace(errand, ticket=None)
+            errand = errand.spent()
         limit = self._view.create_roles(change.create, errand.asking())
         rest = replace(self._plan(user, member, parts & Parts.GROUPS, errand), create=())
         if rest:
@@ -212,13 +228,12 @@ class Worker:
             again = self._plan(user, member, parts, errand)
         again = replace(again, create=())
         if again:
-            self._send(member, again, replace(errand, ticket=None))
+            self._send(member, again, errand.spent())
         return again, again.problem
 
     def _send(self, member: Member, change: Change, errand: Errand) -> None:
         discord, asking = self._services.discord, errand.asking(takes=bool(change.take))
-        patch_is_held = errand.ticket is not None and errand.ticket.bucket == discord.spending.bucket_of(MEMBER_PATCH)
-        if change.only_role and not patch_is_held:
+        if change.only_role and errand.admitted is None:
             role_id, give = change.only_role
             (discord.give_role if give else discord.take_role)(member.id, role_id, asking)
             return
@@ -245,13 +260,13 @@ class Worker:
             return self._left(user, user.link, gone)
         except (UnknownRole, NotPermitted):
             self._view.refresh(asking)
-            return self.make_right(user, parts_of(job), replace(errand, ticket=None))
+            return self.make_right(user, parts_of(job), errand.spent())
         role = frozenset({job.role})
         done = Change(give=role) if job.give else Change(take=role)
         member = Member(user.link.account, None, frozenset())
         if users.mark_synced(user, now=self._services.now(), entry=self._entry(user, member, done, errand)):
             return Outcome.DONE
-        return self.make_right(user, Parts.ALL, replace(errand, ticket=None))
+        return self.make_right(user, Parts.ALL, errand.spent())
 
     def _still_wanted(self, user: User, job: RepairMember, errand: Errand) -> bool:
         """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""

@@ -78,8 +78,12 @@ def test_two_answers_of_one_stretch_tell_the_kind_and_the_window(
 
 
 def test_an_answer_that_says_nothing_new_leaves_the_bucket_as_it_is() -> None:
-    bucket = known()
+    bucket = known(used=(1, 0, 0))
     assert learn(bucket, Seen(10, 9, NOW + 1, 1.0, NOW)) is bucket
+
+
+def test_requests_that_were_not_admitted_here_count_all_the_same() -> None:
+    assert sum(learn(known(used=(1, 0, 0)), Seen(10, 4, NOW + 6, 6.0, NOW)).used) == 6
 
 
 def test_a_later_reset_pushes_the_next_window() -> None:
