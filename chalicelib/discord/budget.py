@@ -131,8 +131,10 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
     """The bucket with one request of `lane` admitted to the open window, or to the next one; None where none may be.
 
     With a ticket there is room as long as the window has any that no higher lane holds a ticket for; without one,
-    the tickets of the own lane come first too.
+    the tickets of the own lane come first too. Where a window could have been open for a whole period and nobody came,
+    the holders of its tickets are dead, or gave up: they are waited for no longer.
     """
+    forsaken = now >= bucket.reopens_at + bucket.period
     if now >= bucket.reopens_at:
         bucket = _next_window(bucket, now)
     elif now >= bucket.closes_at:
@@ -141,7 +143,7 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
         # Of a short window the pause is a large part: begin the next at once, with what this one was used for.
         bucket = replace(_next_window(bucket, now), used=bucket.used)
     ahead = lane if ticketed else lane + 1
-    promised = min(max(0, *bucket.tickets[:ahead], 0) - bucket.first_slot, bucket.limit)
+    promised = 0 if forsaken else min(max(0, *bucket.tickets[:ahead], 0) - bucket.first_slot, bucket.limit)
     if max(promised, sum(bucket.used[:lane])) + sum(bucket.used[lane:]) >= bucket.limit:
         return None
     urgent, normal, bulk = (n + (other == lane) for other, n in enumerate(bucket.used))
