@@ -76,7 +76,9 @@ class Delivery:
     def _settle(self, message: Message, progress: Progress, *, bulk: bool, seconds_left: Callable[[], float]) -> End:
         now = self._services.now()
         if progress.due - now > PATIENCE or seconds_left() < ENOUGH_TIME:
-            self._services.queues.again(message, progress, delay=max(0.0, progress.due - now))
+            # Nothing was done with it: this delivery does not count, or what it says would pass for stored.
+            unseen = replace(progress, received=progress.received - 1)
+            self._services.queues.again(message, unseen, delay=max(0.0, progress.due - now))
             return End.LATER
         try:
             job = read_job(message.body, now=now, own=bulk)
@@ -130,7 +132,8 @@ class Delivery:
                 return End.LATER
             case Failure() if progress.tries < settings.max_retries:
                 log.warning("failed", why=str(error), tries=progress.tries + 1)
-                queues.again(message, progress.failed_once_more(), delay=settings.retry_pause)
+                pause = settings.retry_pause  # may be longer than SQS's longest delay
+                queues.again(message, replace(progress.failed_once_more(), due=now + pause), delay=pause)
                 return End.LATER
             case Failure():
                 why = f"given up after {progress.tries + 1} tries: {error}"
