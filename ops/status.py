@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 
 from rich.console import Group, RenderableType
@@ -50,7 +51,8 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     elif not options.watch:
         screen.show(picture(snapshot, most))
     if options.watch:
-        _watch(watcher, snapshot, screen, options.every, most)
+        with suppress(KeyboardInterrupt):  # the way out
+            _watch(watcher, snapshot, screen, options.every, most)
     return WRONG if snapshot.troubled else FINE
 
 

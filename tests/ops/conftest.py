@@ -80,12 +80,12 @@ def world(empty_world: World) -> World:
 
 
 @pytest.fixture
-def ops(world: World, capsys: pytest.CaptureFixture[str]) -> Command:
+def ops(empty_world: World, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command of `python -m ops` on the stage."""
 
     def run(*arguments: str) -> Said:
         capsys.readouterr()
-        code = main(["--stage", STAGE, *arguments], lambda _: world.stage())
+        code = main(["--stage", STAGE, *arguments], lambda _: empty_world.stage())
         printed = capsys.readouterr()
         return Said(code, printed.out, printed.err)
 

@@ -247,13 +247,18 @@ RUNNING = [
     warned("somebody not synced", a_failure, "failing", "1 user could not be made right", "status"),
 ]  # fmt: skip
 
+DEPLOYED = [*SETTINGS, *AWS]
 ALL = [*SETTINGS, *AWS, *DISCORD_FAULTS, *RUNNING]
 
 
 @pytest.mark.parametrize("planted", ALL, ids=[one.id for one in ALL])
-def test_a_planted_fault_is_found_and_its_cure_named(world: World, planted: Planted) -> None:
-    planted.plant(world)
-    result = world.examine(planted.check)[planted.check]
+def test_a_planted_fault_is_found_and_its_cure_named(empty_world: World, planted: Planted) -> None:
+    if planted in DEPLOYED:
+        empty_world.build()
+    else:
+        empty_world.build_for_discord()
+    planted.plant(empty_world)
+    result = empty_world.examine(planted.check)[planted.check]
     found = [finding for finding in result.findings if finding.level is planted.level]
     assert found, result
     assert any(planted.said in finding.text and planted.cure in finding.cure for finding in found), found
@@ -277,13 +282,14 @@ def test_what_needs_a_failed_check_is_skipped_with_a_word(world: World) -> None:
     assert "it needs" in results["rank"].findings[0].text
 
 
-def test_without_credentials_only_the_access_is_at_fault(empty_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+def test_without_credentials_only_the_access_is_at_fault(empty_world: World) -> None:
     empty_world.session = None  # one of its own, that finds no credentials
-    results = empty_world.examine("tables")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            environment.delenv(name, raising=False)
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+        results = empty_world.examine("tables")
     assert "aws configure" in results["aws"].findings[0].cure
     assert results["tables"].level is Level.SKIPPED
 
@@ -334,10 +340,11 @@ def test_doctor_prints_fault_and_cure_and_exits_with_1(world: World, ops: Comman
 
 
 def test_doctor_speaks_json(world: World, ops: Command) -> None:
+    world.discord.turn(requires_2fa=True)
     said = ops("doctor", "--json")
     levels = {check["check"]: check["level"] for check in json.loads(said.out)}
     assert said.code == 0
-    assert levels["guild"] == "ok"
+    assert (levels["guild"], levels["two-factor"]) == ("ok", "warning")
 
 
 def test_doctor_never_shows_a_secret(world: World, ops: Command) -> None:

@@ -92,6 +92,12 @@ class World:
         self.put_secrets(SECRETS)
         self.deploy()
 
+    def build_for_discord(self) -> None:
+        """Tables and secrets; the settings stand in the shell."""
+        self.create_tables()
+        self.put_secrets(SECRETS)
+        self.shell.update(self.settings)
+
     def create_tables(self) -> None:
         client = self.session.client("dynamodb")
         rows.connect(STAGE, client=client)
@@ -155,8 +161,11 @@ class World:
         return self.session.client("lambda")
 
     def configure(self, **settings: str | None) -> None:
-        """Change settings of all functions; None takes one away."""
+        """Change settings of all functions, or of the shell that has them; None takes one away."""
         merged = self.settings | settings
+        if self.shell.get("DISCORD_APP_ID"):
+            self.shell = {name: value for name, value in merged.items() if value is not None}
+            return
         variables = {name: value for name, value in merged.items() if value is not None}
         for short in FUNCTIONS:
             self.awslambda.update_function_configuration(
