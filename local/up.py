@@ -58,12 +58,13 @@ def everything(
     discord_port: int | None = None,
     stage: str = "local",
     visibility_timeout: int | None = None,
+    enforce_iam: bool = False,
     tell: Tell = lambda _: None,
 ) -> Iterator[Up]:
     """Run all of it until the block ends, and leave nothing behind.
 
     Settings are taken from `environ`; what is required and missing is made up. With `discord_url` another Discord is
-    used and none is started. Raises CannotStart.
+    used and none is started; with `enforce_iam` functions may do what their policies allow only. Raises CannotStart.
     """
     aws_port = port_to_use(aws_port)
     given = env.chosen(environ)
@@ -81,6 +82,7 @@ def everything(
                 stage=stage,
                 port=aws_port,
                 visibility_timeout=visibility_timeout,
+                enforce_iam=enforce_iam,
                 tell=tell,
             )
         )
