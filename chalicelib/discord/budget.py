@@ -238,12 +238,19 @@ def _second_answer(bucket: Bucket, seen: Seen) -> Bucket:
 
 
 def refused(bucket: Bucket, *, now: float, wait: float) -> Bucket:
-    """The bucket after a 429 that holds for `wait` seconds: the window is used up, the next opens after that."""
+    """The bucket after a 429 that holds for `wait` seconds: the window is used up, the next opens after that.
+
+    What one answer let suppose of the window is forgotten: of a fixed window of two days it may be that it lasts
+    five hundred. A fixed window opens when the 429 says so; a sliding one is not whole by then.
+    """
+    if bucket.kind is Kind.UNKNOWN:
+        bucket = replace(bucket, kind=Kind.UNSEEN, limit=1, window=UNSEEN_WINDOW, last=None, reopens_at=0.0)
+    whole_at = bucket.reopens_at if bucket.kind is Kind.SLIDING else 0.0
     return replace(
         bucket,
         opened_at=bucket.opened_at or now,
         used=(bucket.limit, 0, 0),
-        reopens_at=max(bucket.reopens_at, now + wait),
+        reopens_at=max(whole_at, now + wait),
     )
 
 
