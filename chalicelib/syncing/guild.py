@@ -60,6 +60,9 @@ class GuildView:
         guild = discord.guild(asking)
         if bot_roles is None:
             bot_roles = self._bot_roles(asking)
+        # Without it a process that begins with a sweep would take every renamed role for a stranger.
+        self._remembered = self._services.memory.role_ids()
+        self._looked_at = self._services.now()
         return self._keep(replace(guild, bot_roles=bot_roles))
 
     def _bot_roles(self, asking: Asking) -> frozenset[int]:
