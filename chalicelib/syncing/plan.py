@@ -9,6 +9,7 @@ from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 LONGEST_NICK = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
 NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of a member ranked above the bot
 ROLE_OUT_OF_REACH = "role_out_of_reach"  # a role of a group's name is managed, or not below the bot's
+PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME}  # what a lasting problem is about; the others are about groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ def plan_change(
         stood_for=match.ids,
         problem=ROLE_OUT_OF_REACH if match.out_of_reach else problem,
     )
+
+
+def left_open(error: str | None, parts: Parts) -> str | None:
+    """The problem on record, unless a look at these parts that found none has settled it."""
+    return None if error is None or PART_OF.get(error, Parts.GROUPS) in parts else error
 
 
 def nickname_of(name: str | None) -> str | None:

@@ -26,7 +26,7 @@ from chalicelib.store.sweeps import Difference, Sweep, Sweeps
 from chalicelib.store.users import User
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Repair, RepairMember, StartSweep, Survey, encode
-from chalicelib.syncing.plan import Change, Desired, plan_change
+from chalicelib.syncing.plan import Change, Desired, left_open, plan_change
 from chalicelib.syncing.worker import Outcome, rules_of
 
 HORIZON = 60.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
@@ -225,7 +225,7 @@ class Sweeper:
             remembered=self._view.remembered,
         )
         if not sweep.dry_run:
-            self._note_problem(user, change)
+            self._note_problem(user, change, parts)
         if not change:
             return None, None
         one = None if change.create else change.only_role
@@ -248,9 +248,9 @@ class Sweeper:
             now = self._services.now()
             self._services.notices.username_changed(user.user_id, member.id, member.user.shown, now=now)
 
-    def _note_problem(self, user: User, change: Change) -> None:
+    def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
         """Report what no sweep can cure, once; and that it is cured."""
-        if user.link is None or change.problem == user.last_error:
+        if user.link is None or (change.problem or left_open(user.last_error, parts)) == user.last_error:
             return
         now, account = self._services.now(), user.link.account
         if change.problem and users.mark_failed(user, change.problem):

@@ -34,7 +34,7 @@ from chalicelib.syncing.jobs import (
     UpdateNickname,
     parts_of,
 )
-from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, Change, Desired, Rules, plan_change
+from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, Change, Desired, Rules, left_open, plan_change
 from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 
 ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
@@ -157,7 +157,10 @@ class Worker:
         change = self._plan(user, member, parts, errand)
         done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
         entry = self._entry(user, member, done, errand) if done else None
-        held = users.mark_synced(user, now=self._services.now(), error=problem, entry=entry)
+        if parts == Parts.USERNAME:
+            return False, True  # nothing of what should be was looked at: by this it is neither right nor wrong
+        error = problem or left_open(user.last_error, parts)
+        held = users.mark_synced(user, now=self._services.now(), error=error, entry=entry)
         if problem and problem != user.last_error:
             self._report(user, link, problem)
         return bool(done), held
@@ -192,7 +195,8 @@ class Worker:
         limit = self._view.create_roles(change.create, errand.asking())
         rest = replace(self._plan(user, member, parts & Parts.GROUPS, errand), create=())
         if rest:
-            more, problem = self._write(user, member, rest, parts, errand)
+            more, later = self._write(user, member, rest, parts, errand)
+            problem = problem or later
             done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
         return done, limit or problem or change.problem
 
@@ -264,9 +268,11 @@ class Worker:
         role = frozenset({job.role})
         done = Change(give=role) if job.give else Change(take=role)
         member = Member(user.link.account, None, frozenset())
-        if users.mark_synced(user, now=self._services.now(), entry=self._entry(user, member, done, errand)):
+        entry = self._entry(user, member, done, errand)
+        if users.mark_synced(user, now=self._services.now(), error=user.last_error, entry=entry):
             return Outcome.DONE
-        return self.make_right(user, Parts.ALL, errand.spent())
+        moved = users.get(user.user_id, now=self._services.now())
+        return self.make_right(moved, Parts.ALL, errand.spent()) if moved else Outcome.DONE
 
     def _still_wanted(self, user: User, job: RepairMember, errand: Errand) -> bool:
         """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""
