@@ -383,11 +383,12 @@ def test_what_was_asked_for_is_done_later_where_discord_does_not_answer(world: W
     assert (world.roles("kira"), linked_id(world)) == (None, None)
 
 
-def test_a_member_whom_the_bot_may_not_remove_is_told_so(world: World, browser: Browser) -> None:
+def test_a_member_whom_the_bot_may_not_remove_loses_roles_and_link(world: World, browser: Browser) -> None:
     world.link("101", "kira", groups=["Member"])
     world.guild.turn(owner="kira")
-    assert browser.post("/discord/unlink", token=world.site.token("101", "unlink")).reason == "misconfigured"
-    assert world.roles("kira") == set()
+    assert browser.post("/discord/unlink", token=world.site.token("101", "unlink")).reason == ""
+    assert (world.roles("kira"), linked_id(world)) == (set(), None)
+    assert [n["reason"] for n in world.site.notices() if n["kind"] == "sync_failed"] == ["cannot_remove"]
 
 
 # --- the auth site's own page, the bot ----------------------------------------------------------------------------
