@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.metrics import MOST_VALUES, Metrics
+from local.simulated import World
 
 
 def lines_of(metrics: Metrics, lines: list[str]) -> list[dict[str, Any]]:
@@ -45,3 +46,64 @@ def test_a_line_holds_no_more_values_of_a_metric_than_cloudwatch_takes() -> None
         metrics.seconds("ChangeAge", 1.0)
     (line,) = lines_of(metrics, lines)
     assert len(line["ChangeAge"]) == MOST_VALUES
+
+
+# --- what the real code counts -----------------------------------------------------------------------------------
+
+
+def values(world: World, name: str) -> list[float]:
+    """All that was counted under this name, in order."""
+    found: list[float] = []
+    for line in world.metrics:
+        value = line.get(name, [])
+        found += value if isinstance(value, list) else [value]
+    return found
+
+
+def linked(world: World) -> World:
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    world.metrics.clear()
+    return world
+
+
+def test_the_age_of_a_change_is_that_since_the_auth_site_posted_it(world: World) -> None:
+    linked(world).site.groups("101", ["Member", "Pilot"])
+    world.run()
+    (age,) = values(world, "ChangeAge")
+    assert 0 < age < 10
+    assert not values(world, "CallsStopped")
+
+
+def test_while_all_calls_are_stopped_every_look_says_so_and_the_change_grows_older(world: World) -> None:
+    linked(world).guild.turn(bot_token="another")
+    world.site.groups("101", ["Pilot"])
+    world.run(seconds=3600)
+    assert sum(values(world, "CallsStopped")) >= 4
+    ages = values(world, "ChangeAge")
+    assert ages == sorted(ages)
+    assert ages[-1] > 1800, "an alarm's threshold"
+
+
+def test_a_sweep_that_ends_is_counted_with_what_it_found_and_its_jobs_are_no_changes(world: World) -> None:
+    linked(world).guild.change_member("kira", take=["Member"])
+    world.sweep()
+    world.run()
+    assert sum(values(world, "SweepDifferences")) == 1
+    assert len(values(world, "SweepSeconds")) == 1
+    assert not values(world, "SweepsHeld")
+    assert not values(world, "SweepsFailed")
+    assert not values(world, "ChangeAge")
+
+
+def test_a_sweep_that_is_held_back_or_given_up_is_counted_as_that(world: World) -> None:
+    linked(world).guild.create_role("Stranger")
+    world.guild.change_member("kira", give=["Stranger"])
+    world.sweep()
+    world.run()
+    world.http.services.metrics.flush(world.clock.now())
+    assert sum(values(world, "SweepsHeld")) == 1, "the first sweep of a guild takes nothing, and says so"
+    world.guild.turn(bot_in_guild=False)
+    world.sweep()
+    world.run()
+    assert sum(values(world, "SweepsFailed")) == 1

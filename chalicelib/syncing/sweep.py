@@ -187,6 +187,8 @@ class Sweeper:
         self, sweep: Sweep, job: Survey, after: int
     ) -> tuple[Sweep, list[Difference], Survey | None]:
         """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
+        if job.page == 0:
+            self._view.refresh(SWEEPING)  # a bot that was removed gets the same answer: this ends the sweep then
         log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
         links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
         found = [Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link]
