@@ -14,6 +14,8 @@ from chalicelib.discord.budget import Bucket, Kind, Lane, Seen
 from chalicelib.errors import Halted, Ticket, TurnLater
 
 PATIENCE = 2.0  # seconds that a worker sleeps at most for its turn; longer waits cost more asleep than queued
+# Routes that count as one until an answer says which bucket each has: too careful, should they not share it.
+SHARED = {"DELETE member role": "PUT member role", "PUT member role": "DELETE member role"}
 GLOBAL_BUCKET = "global"  # for routes without a bucket of their own
 NOTICEBOARD_AGE = 10.0  # seconds that a process believes what it read of halts and routes
 SAFE_INVALID = 5000  # invalid requests in ten minutes after which work pauses; Cloudflare bans an address at 10,000
@@ -114,7 +116,7 @@ class Spending:
         Raises TurnLater, with a ticket, where the turn is more than `patience` seconds away; Halted.
         """
         self.check()
-        key = self.bucket_of(route)
+        key = self._bucket_to_enter(route)
         slot = ticket.slot if ticket and ticket.bucket == key else None
         deadline, napped = self._clock.now() + patience, False
         while not self._entered(key, lane, ticketed=slot is not None):
@@ -160,12 +162,18 @@ class Spending:
         return False
 
     def bucket_of(self, route: str) -> str:
-        """The key of the bucket that `route` counts against; the route itself until an answer told."""
-        name = self._read_board().buckets.get(route)
-        if name is None and self._clock.now() > self._board_read_at:
-            self._board_read_at = float("-inf")  # somebody may have learnt it since; a request must not slip past that
-            name = self._read_board().buckets.get(route)
-        return name or route
+        """The key of the bucket that `route` counts against, by what is known; until an answer tells, its own."""
+        return self._named(route) or min(route, SHARED.get(route, route))
+
+    def _named(self, route: str) -> str | None:
+        buckets = self._read_board().buckets
+        return buckets.get(route) or buckets.get(SHARED.get(route, route))
+
+    def _bucket_to_enter(self, route: str) -> str:
+        """The same, sure to be up to date where nobody knew before: no request must slip past what was learnt since."""
+        if self._named(route) is None and self._clock.now() > self._board_read_at:
+            self._board_read_at = float("-inf")
+        return self.bucket_of(route)
 
     def reserve(self, route: str, lane: Lane) -> None:
         """Raise TurnLater where a request on `route` would have to wait long, by what this process knows of it."""
@@ -236,7 +244,7 @@ class Spending:
         self._amend(name, None, lambda bucket: budget.refused(bucket, now=now, wait=wait))
 
     def _name(self, route: str, name: str) -> None:
-        if self.bucket_of(route) != name:
+        if self._read_board().buckets.get(route) != name:
             self._ledger.name_bucket(route, name)
             self._board_read_at = float("-inf")
 

@@ -143,7 +143,7 @@ class Worker:
         Whoever comes with a ticket to write takes the place first. Raises TurnLater where it is not to be had yet.
         """
         spending = self._services.discord.spending
-        if errand.ticket is not None and errand.ticket.bucket == spending.bucket_of(MEMBER_PATCH):
+        if errand.ticket is not None and errand.ticket.bucket in (MEMBER_PATCH, spending.bucket_of(MEMBER_PATCH)):
             key = spending.enter(MEMBER_PATCH, errand.lane, errand.ticket, patience=errand.patience)
             return replace(errand, ticket=None, admitted=key)
         if errand.ticket is None and errand.admitted is None and not user.settled:
