@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     }[options.action]
     if options.action in ("redrive", "discard"):
         _one_way_of_choosing(options)
-    letters = Letters(stage.client("sqs"), stage.name)
+    letters = Letters(stage.client("sqs"), stage.name, wait=stage.pause)
     with ExitStack() as until_done:
         with screen.progress("Reading dead letters", letters.number()) as advance:
             held = until_done.enter_context(letters.held(most=MOST, seen=advance))

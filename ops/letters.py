@@ -19,7 +19,6 @@ from chalicelib.syncing.jobs import Change, read_job
 from ops.stage import AwsClient
 
 HIDDEN = 120  # seconds that a letter stays hidden from others while it is read
-LAST_WAIT = 1  # seconds to wait for more; a long poll asks all of SQS's servers, a short one only some
 BY_SQS = "delivered too often, and never settled"  # SQS moved it by itself and gave no reason
 SECRET_WORDS = ("token", "secret", "password", "authorization", "code")
 Done = Callable[[int], None]
@@ -83,9 +82,10 @@ def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
 class Letters:
     """The dead letters of a stage."""
 
-    def __init__(self, sqs: AwsClient, stage: str) -> None:
+    def __init__(self, sqs: AwsClient, stage: str, *, wait: float) -> None:
         self._sqs = sqs
         self._prefix = f"rolecall-{stage}-"
+        self._wait = int(wait)  # seconds; a long poll asks all of SQS's servers, a short one only some
         self._url = self._url_of("dead-letters")
 
     @contextmanager
@@ -118,7 +118,7 @@ class Letters:
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(BATCH, most - len(letters)),
                 VisibilityTimeout=hidden,
-                WaitTimeSeconds=LAST_WAIT,
+                WaitTimeSeconds=self._wait,
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
             )

@@ -128,7 +128,7 @@ class Watcher:
         return QueueState(short, queue.waiting, queue.delayed, queue.in_flight, oldest)
 
     def _reasons(self) -> dict[str, int]:
-        letters = Letters(self._stage.client("sqs"), self._stage.name)
+        letters = Letters(self._stage.client("sqs"), self._stage.name, wait=self._stage.pause)
         number = letters.number()
         reasons: dict[str, int] = {}
         if number:

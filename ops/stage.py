@@ -59,8 +59,10 @@ class Stage:
         environ: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
         session: boto3.Session | None = None,
+        pause: float = 1.0,
     ) -> None:
         self.name = name
+        self.pause = pause  # seconds between two looks at something that takes its time
         self.now = now
         self._environ = environ
         self._session = session or boto3.Session()

@@ -32,7 +32,6 @@ FUNCTIONS = {
     "nicknames": "update_all_nicknames",
     "usernames": "update_all_usernames",
 }
-LOOK_AGAIN = 1.0  # seconds
 MOST_SHOWN = 50
 ENDED = ("done", "held", "failed")
 
@@ -162,7 +161,7 @@ def _watch_survey(sweep_id: str, sweeps: Sweeps, stage: Stage, screen: Screen) -
             advance(sweep.linked)
             if sweep.state != "surveying":
                 return sweep
-            time.sleep(LOOK_AGAIN)
+            time.sleep(stage.pause)
 
 
 def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
@@ -179,7 +178,7 @@ def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) ->
             quiet = quiet + 1 if ended and not waiting else 0
             if quiet >= 2 or sweep.state in ("held", "failed"):  # SQS counts about right: look twice
                 return sweep
-            time.sleep(LOOK_AGAIN)
+            time.sleep(stage.pause)
 
 
 def _get(sweep_id: str, sweeps: Sweeps) -> Sweep:

@@ -32,7 +32,6 @@ With --sync a job is posted first, as the auth site would, and its result awaite
 
 Exit code 1 if the user is not as they should be, or not known."""
 PATIENT = Asking(Lane.NORMAL, patience=20.0)
-LOOK_AGAIN = 0.5  # seconds
 MOST_ENTRIES = 20
 
 
@@ -124,7 +123,7 @@ def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> User:
             if now.last_error != user.last_error:
                 screen.aside("The sync was given up.", "bold red")
                 return now
-            time.sleep(LOOK_AGAIN)
+            time.sleep(stage.pause)
     screen.aside(f"No result after {timeout:.0f} s; the job is on its way. See: python -m ops status", "yellow")
     return users.get(user.user_id, now=stage.now()) or user
 

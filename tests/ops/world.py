@@ -71,7 +71,7 @@ class World:
 
     def stage(self) -> Stage:
         """The stage as somebody finds it who looks now."""
-        return Stage(STAGE, self.shell, self.clock, self.session)
+        return Stage(STAGE, self.shell, self.clock, self.session, pause=0.05)
 
     def examine(self, name: str | None = None) -> dict[str, Result]:
         """Make all checks, or the named one and those that it needs."""

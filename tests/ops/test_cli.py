@@ -1,0 +1,119 @@
+"""The command line as a whole; secrets; the page that adds the bot."""
+
+import io
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from ops import words
+from ops.cli import main
+from tests.ops.world import DISCORD, SECRETS, STAGE, Command, World
+
+COMMANDS = (
+    "doctor", "status", "user", "sweep", "dead-letters", "resume", "secrets",
+    "add-bot-url", "import-links", "export-links",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert len(capsys.readouterr().out.splitlines()) > 8
+
+
+def test_the_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert all(command in said for command in COMMANDS)
+    assert "Exit codes" in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["sweep", "fish"], ["secrets", "put", "HOME"]])
+def test_what_is_typed_wrongly_ends_with_2(arguments: list[str], ops: Command) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ops(*arguments)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_stage_is_understood_before_and_behind_the_command(place: str) -> None:
+    asked: list[str] = []
+
+    def stage_of(name: str) -> None:
+        asked.append(name)
+        raise KeyboardInterrupt
+
+    option = ["--stage", "test"]
+    main([*option, "doctor"] if place == "before" else ["doctor", *option], stage_of)  # type: ignore[arg-type]  # never returns
+    assert asked == ["test"]
+
+
+def test_missing_settings_are_all_named_at_once(empty_world: World, ops: Command) -> None:
+    empty_world.shell.clear()
+    said = ops("add-bot-url")
+    assert said.code == 1
+    for name in ("DISCORD_APP_ID", "DISCORD_GUILD_ID", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET"):
+        assert f"{name} is missing" in said.err
+    assert "doctor" in said.err
+
+
+def test_a_missing_table_is_said_in_words(empty_world: World, ops: Command) -> None:
+    empty_world.shell["DISCORD_GUILD_ID"] = DISCORD.guild_id
+    said = ops("status")
+    assert said.code == 1
+    assert "DynamoDB refused" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_the_page_that_adds_the_bot_asks_for_the_least_permissions(empty_world: World, ops: Command) -> None:
+    empty_world.build_for_discord()
+    query = parse_qs(urlsplit(ops("add-bot-url").out.strip()).query)
+    assert query["client_id"] == [DISCORD.app_id]
+    assert query["permissions"] == [str((1 << 28) | (1 << 27) | (1 << 1) | 1)]
+
+
+def typed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_a_secret_from_standard_input_is_stored_encrypted_and_never_shown(
+    empty_world: World, ops: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = SECRETS["AUTH_SITE_SECRET"]
+    typed(secret + "\n", monkeypatch)
+    said = ops("secrets", "put", "AUTH_SITE_SECRET")
+    name = f"/rolecall/{STAGE}/AUTH_SITE_SECRET"
+    stored = empty_world.session.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    assert (said.code, stored["Type"], stored["Value"]) == (0, "SecureString", secret)
+    assert secret not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "too short\n", " surrounded by white space, which is not meant \n", "übergroß" * 5]
+)
+def test_a_secret_that_the_functions_would_refuse_is_refused_here(
+    empty_world: World, ops: Command, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    typed(text, monkeypatch)
+    said = ops("secrets", "put", "AUTH_SITE_SECRET")
+    assert said.code == 2
+    assert text.strip() == "" or text.strip() not in said.out + said.err
+    names = [f"/rolecall/{STAGE}/AUTH_SITE_SECRET"]
+    assert empty_world.session.client("ssm").get_parameters(Names=names)["Parameters"] == []
+
+
+def test_a_secret_is_no_argument(ops: Command) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ops("secrets", "put", "AUTH_SITE_SECRET", SECRETS["AUTH_SITE_SECRET"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (172_800, "2 days"), (-5, "0 s")],
+)
+def test_durations_are_said_in_the_unit_that_fits(seconds: float, said: str) -> None:
+    assert words.span(seconds) == said

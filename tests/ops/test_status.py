@@ -1,0 +1,83 @@
+"""What goes on right now, on a page."""
+
+import time
+
+import pytest
+
+from chalicelib.discord.client import fingerprint
+from chalicelib.store import users
+from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.sweeps import Sweep, Sweeps
+from tests.ops.links import GUILD, linked
+from tests.ops.world import DISCORD, Command, World
+
+
+@pytest.fixture
+def quiet(empty_world: World) -> World:
+    empty_world.build_for_discord()
+    empty_world.create_queues()
+    return empty_world
+
+
+def test_a_quiet_service_is_shown_so(quiet: World, ops: Command) -> None:
+    linked(quiet, "1", 11)
+    said = ops("status")
+    assert said.code == 0
+    assert "1 user" in said.out
+    assert "No sweep has run yet." in said.out
+
+
+def test_who_could_not_be_synced_is_named_with_the_reason_in_words(quiet: World, ops: Command) -> None:
+    users.mark_failed(linked(quiet, "17", 11, username="alice"), "nickname_not_permitted")
+    said = ops("status")
+    assert said.code == 1
+    assert "@alice" in said.out
+    assert "cannot be set" in said.out
+
+
+def test_dead_letters_are_counted_by_reason(quiet: World, ops: Command) -> None:
+    for reason in ("this", "this", "that"):
+        quiet.set_aside("{}", reason=reason)
+    assert ops("status", "--json").json["letters"] == {"this": 2, "that": 1}
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweeps_are_listed_newest_first_with_their_results(ops: Command) -> None:
+    now = time.time()
+    for name, state in (("20260101T000000-a", "done"), ("20260102T000000-b", "held")):
+        Sweeps(GUILD).note(Sweep(name, 7, state, now, now, linked=50, losing=40))
+    said = ops("status", "--json")
+    assert said.code == 1
+    assert [sweep["state"] for sweep in said.json["sweeps"]] == ["held", "done"]
+    assert "held" in ops("status").out
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_stop_of_all_calls_cannot_be_overlooked(ops: Command) -> None:
+    DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
+    assert "no calls to Discord: Discord refused the bot's token" in ops("status").out
+
+
+def test_budgets_show_what_was_learnt_from_discord(quiet: World, ops: Command) -> None:
+    linked(quiet, "1", int(quiet.discord.add_member("alice").id), groups=())
+    ops("user", "1")
+    (budget,) = [one for one in ops("status", "--json").json["budgets"] if one["routes"] == ["GET member"]]
+    assert budget["limit"] == 5
+    assert budget["wait"]["urgent"] == 0
+
+
+@pytest.mark.usefixtures("quiet")
+def test_resume_lifts_a_stop_when_discord_takes_the_token(ops: Command) -> None:
+    DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
+    assert ops("resume").code == 0
+    assert DynamoLedger(GUILD).noticeboard().halted_token == ""
+    assert "Nothing is stopped." in ops("resume").out
+
+
+def test_resume_leaves_a_stop_while_discord_refuses_the_token(quiet: World, ops: Command) -> None:
+    DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
+    quiet.discord.turn(bot_token="another")
+    said = ops("resume")
+    assert said.code == 1
+    assert "secrets put DISCORD_BOT_TOKEN" in said.err
+    assert DynamoLedger(GUILD).noticeboard().halted_token != ""

@@ -1,0 +1,85 @@
+"""All that is known of one user."""
+
+import time
+
+import pytest
+
+from chalicelib.store import users
+from tests.ops.links import linked
+from tests.ops.worker import at_work
+from tests.ops.world import Command, World
+
+
+@pytest.fixture
+def alice(empty_world: World) -> str:
+    """A user whose member lacks a role; her Discord id."""
+    world = empty_world
+    world.build_for_discord()
+    world.create_queues()
+    world.discord.create_role("Fleet")
+    world.discord.create_role("Miners")
+    member = world.discord.add_member("alice", roles=["Miners"])
+    linked(world, "17", int(member.id), groups=("Fleet", "Scouts"), username="alice")
+    return str(member.id)
+
+
+def test_desired_stands_beside_actual_and_what_differs_is_said(alice: str, ops: Command) -> None:
+    said = ops("user", "17")
+    assert said.code == 1
+    assert f"@alice ({alice})" in said.out
+    assert "Fleet, Scouts" in said.out
+    assert "A sync would take Miners; give Fleet; create and give Scouts." in said.out
+
+
+def test_a_discord_id_finds_the_user_too(alice: str, ops: Command) -> None:
+    assert ops("user", alice, "--json").json["user_id"] == "17"
+
+
+def test_a_sync_is_posted_awaited_and_shown(empty_world: World, alice: str, ops: Command) -> None:  # noqa: ARG001
+    with at_work(empty_world):
+        said = ops("user", "17", "--sync", "--timeout", "20")
+    assert said.code == 0
+    assert set(empty_world.discord.member("alice").roles) == {"Fleet", "Scouts"}
+    assert "Discord is as the auth site wants." in said.out
+    assert "took Miners; gave Fleet, Scouts" in said.out
+
+
+def test_a_sync_that_nobody_does_is_not_waited_for_for_ever(alice: str, ops: Command) -> None:  # noqa: ARG001
+    assert "No result after 0 s" in ops("user", "17", "--sync", "--timeout", "0").err
+
+
+def test_somebody_who_left_is_shown_as_such(empty_world: World, alice: str, ops: Command) -> None:  # noqa: ARG001
+    empty_world.discord.leave("alice")
+    said = ops("user", "17")
+    assert said.code == 1
+    assert "The member is not in the server." in said.out
+
+
+def test_the_last_error_is_told_in_words(alice: str, ops: Command) -> None:  # noqa: ARG001
+    user = users.get("17", now=time.time())
+    assert user is not None
+    users.mark_failed(user, "role_out_of_reach")
+    assert "is above the bot's" in ops("user", "17").out
+
+
+def test_a_user_without_a_link_has_nothing_to_sync(empty_world: World, ops: Command) -> None:
+    empty_world.build_for_discord()
+    users.tell_groups("5", ("Fleet",), 1_700_000_000_000, now=time.time())
+    assert "nobody" in ops("user", "5").out
+    assert ops("user", "5", "--sync").code == 1
+
+
+def test_an_unknown_user_is_said_to_be_unknown(empty_world: World, ops: Command) -> None:
+    empty_world.build_for_discord()
+    said = ops("user", "nobody")
+    assert (said.code, said.out) == (1, "")
+    assert "Nothing is known of a user nobody." in said.err
+
+
+def test_escape_sequences_in_names_do_not_reach_the_terminal(empty_world: World, ops: Command) -> None:
+    empty_world.build_for_discord()
+    users.tell_groups("5", ("Fleet",), 1_700_000_000_000, now=time.time())
+    linked(empty_world, "6", 66, groups=("\x1b[31mred [bold]",))
+    said = ops("user", "6")
+    assert "\x1b" not in said.out
+    assert "[31mred [bold]" in said.out
