@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.errors import Ticket
 
 LONGEST_DELAY = 900  # seconds; SQS allows no longer DelaySeconds
+LONGEST_WAIT = 2 * 86_400  # seconds until a job is due; whatever says more makes no sense
 BATCH = 10  # messages; the most that SQS takes at once
 LONGEST_BODY = 64 * 1024  # bytes; a quarter of what SQS takes, and far above any change of one user
 LONGEST_REASON = 1000  # characters of a message attribute that says why
@@ -51,13 +52,14 @@ class Message:
         ticket = None
         if SLOT.fullmatch(known.get("ticket_slot", "")) and known.get("ticket_bucket"):
             ticket = Ticket(known["ticket_bucket"], int(known["ticket_slot"]))
+        due = _number(known.get("due"), 0.0)
         return Progress(
             trace=known.get("trace") or self.id,
             since=_number(known.get("since"), self.sent_at),
             tries=int(_number(known.get("tries"), 0)),
             received=int(_number(known.get("received"), 0)) + 1,
             ticket=ticket,
-            due=_number(known.get("due"), 0.0),
+            due=due if due <= self.sent_at + LONGEST_WAIT else 0.0,
         )
 
 

@@ -105,6 +105,11 @@ def test_an_attribute_that_makes_no_sense_counts_as_absent(bad: dict[str, str]) 
     assert message.progress() == Progress("id-1", since=1767614400.25, tries=0, received=1)
 
 
+def test_a_due_time_that_would_put_a_message_off_for_ever_counts_as_absent() -> None:
+    message = message_of(record({"due": text("1e18")}))
+    assert message.progress().due == 0.0
+
+
 def test_a_failure_counts_and_spends_the_ticket() -> None:
     failed = WHOLE.failed_once_more()
     assert (failed.tries, failed.ticket, failed.due) == (3, None, 0.0)
