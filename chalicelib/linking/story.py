@@ -163,21 +163,24 @@ class Linking:
         account = authorisation.user
         user = self._linked(user_id, account.id)
         change = self._on_joining(user, authorisation)
-        if self._join(authorisation, change) and not change.create:
-            self._view.remember(change.stood_for)
-            entry = self._entry(user, account.id, change)
-            if users.mark_synced(user, now=self._services.now(), error=change.problem, entry=entry):
-                return
-        errand = Errand(Lane.URGENT, "link", patience=JOIN_PATIENCE)
+        joined = self._join(authorisation, change) and not change.create
         try:
-            self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, errand)
+            if not joined or not self._settled(user, account.id, change):
+                errand = Errand(Lane.URGENT, "link", patience=JOIN_PATIENCE)
+                self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, errand)
         except TryAgain as later:
             # They are in and linked; the rest can follow without them waiting for it.
             log.info("link_completed_later", user_id=user_id, why=str(later))
             self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), Progress(log.bound(), self._services.now()))
         except UnlinkedMeanwhile:
-            self._worker.expel(user, account.id, errand)
+            self._promise(PartWith(user_id=user_id, discord_id=account.id), 0)
             raise
+
+    def _settled(self, user: users.User, discord_id: int, change: Change) -> bool:
+        """Record how they joined. False where what should be has changed meanwhile."""
+        self._view.remember(change.stood_for)
+        entry = self._entry(user, discord_id, change)
+        return users.mark_synced(user, now=self._services.now(), error=change.problem, entry=entry)
 
     def _join(self, authorisation: Authorisation, change: Change) -> bool:
         """True where they joined, False where they were in. Raises MaybeIn where Discord did not say."""
