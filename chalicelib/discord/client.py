@@ -20,7 +20,16 @@ from chalicelib.discord.budget import Lane, Seen
 from chalicelib.discord.errors import body_of, error_of
 from chalicelib.discord.models import Guild, Member, Role, User
 from chalicelib.discord.spending import BAN_PAUSE, PATIENCE, Spending
-from chalicelib.errors import DiscordUnavailable, Halted, IntentMissing, RateLimited, RoleLimit, Ticket, UnknownGuild
+from chalicelib.errors import (
+    DiscordUnavailable,
+    Halted,
+    IntentMissing,
+    RateLimited,
+    RoleLimit,
+    Ticket,
+    TurnLater,
+    UnknownGuild,
+)
 from chalicelib.settings import Settings
 
 PAGE = 1000  # members; the most that Discord lists at once
@@ -142,7 +151,7 @@ class Discord:
             return _role(
                 self._read(_Role, ROLES_NEW, "POST", f"{self._guild}/roles", asking, {"name": name, "permissions": "0"})
             )
-        except RateLimited as limited:
+        except (RateLimited, TurnLater) as limited:
             if limited.retry_after < LONGEST_ROLE_WAIT:
                 raise
             message = f"Discord lets no role be created for {limited.retry_after:.0f} s"
@@ -266,7 +275,7 @@ class Discord:
         """A 429: obey it, in the name of all workers."""
         scope = answer.headers.get("X-RateLimit-Scope", "")
         body = body_of(answer.content)
-        wait = _float(answer.headers.get("Retry-After")) or (body.retry_after if body else 0.0) or DEFAULT_WAIT
+        wait = _float(answer.headers.get("Retry-After")) or max(body.retry_after if body else 0.0, 0.0) or DEFAULT_WAIT
         if body is None and not _is_object(answer.content):
             # Cloudflare's page: the address is banned, and each further try prolongs it.
             self.spending.blocked(max(wait, BAN_PAUSE), "address_banned")

@@ -9,7 +9,7 @@ from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 LONGEST_NICK = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
 NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of a member ranked above the bot
 ROLE_OUT_OF_REACH = "role_out_of_reach"  # a role of a group's name is managed, or not below the bot's
-PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME}  # what a lasting problem is about; the others are about groups
+PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME, ROLE_OUT_OF_REACH: Parts.GROUPS}  # whose problem it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from chalicelib.syncing.jobs import (
     UpdateNickname,
     parts_of,
 )
-from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, Change, Desired, Rules, left_open, plan_change
+from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, PART_OF, Change, Desired, Rules, left_open, plan_change
 from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 
 ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
@@ -269,7 +269,8 @@ class Worker:
         done = Change(give=role) if job.give else Change(take=role)
         member = Member(user.link.account, None, frozenset())
         entry = self._entry(user, member, done, errand)
-        if users.mark_synced(user, now=self._services.now(), error=user.last_error, entry=entry):
+        lasting = user.last_error if user.last_error in PART_OF else None  # what the sweep itself found
+        if users.mark_synced(user, now=self._services.now(), error=lasting, entry=entry):
             return Outcome.DONE
         moved = users.get(user.user_id, now=self._services.now())
         return self.make_right(moved, Parts.ALL, errand.spent()) if moved else Outcome.DONE
