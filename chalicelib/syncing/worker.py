@@ -14,7 +14,7 @@ from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH, Asking
 from chalicelib.discord.models import Guild, Member
 from chalicelib.discord.spending import PATIENCE
-from chalicelib.errors import GiveUp, NotPermitted, Ticket, UnknownMember, UnknownRole
+from chalicelib.errors import GiveUp, NotPermitted, Ticket, TurnLater, UnknownMember, UnknownRole
 from chalicelib.notices import Unlinked
 from chalicelib.services import Services
 from chalicelib.store import audit, users
@@ -192,12 +192,18 @@ class Worker:
             done, problem = self._write(user, member, replace(change, create=()), parts, errand)
             member = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
             errand = errand.spent()
-        limit = self._view.create_roles(change.create, errand.asking())
+        limit, wait = None, None
+        try:
+            limit = self._view.create_roles(change.create, errand.asking())
+        except TurnLater as turn:
+            wait = turn  # a limit on creating roles must not hold up those that are there
         rest = replace(self._plan(user, member, parts & Parts.GROUPS, errand), create=())
         if rest:
             more, later = self._write(user, member, rest, parts, errand)
             problem = problem or later
             done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
+        if wait:
+            raise wait
         return done, limit or problem or change.problem
 
     def _write(
@@ -251,6 +257,7 @@ class Worker:
         user = users.get(job.user_id, now=self._services.now())
         if user is None or user.link is None:
             return Outcome.NOTHING
+        self._view.know_as_sweep(job.sweep_id)
         errand = replace(errand, may_take=job.take)
         if job.role is None or user.version != job.version or not self._still_wanted(user, job, errand):
             return self.make_right(user, parts_of(job), errand)

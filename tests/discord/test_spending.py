@@ -1,0 +1,157 @@
+"""The shared budget at work: what waits, what goes first, what stops, and what is never held up."""
+
+from itertools import pairwise
+from typing import Literal
+
+import pytest
+
+from chalicelib.discord.client import MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
+from local.discord.faults import Fault
+from local.simulated import World
+
+
+def linked(world: World, count: int) -> list[str]:
+    """Users 0, 1, … who are members and linked, with the role Member."""
+    names = [f"pilot-{number}" for number in range(count)]
+    for number, name in enumerate(names):
+        world.link(str(number), name, groups=["Member"], nickname=f"Right {name}")
+        world.clock.advance(2)
+    return names
+
+
+def limited(world: World) -> int:
+    """How often Discord had to say 429."""
+    return sum(one.status == 429 for one in world.asked())
+
+
+def test_a_burst_of_changes_is_done_at_the_limit_and_never_over_it() -> None:
+    world = World({"DISCORD_SYNC_NAMES": "True"}, workers=10)
+    names = linked(world, 40)
+    world.guild.create_role("Blue")
+    world.guild.create_role("Red")
+    began = world.clock.now()
+    for number in range(len(names)):
+        world.site.groups(str(number), ["Blue", "Red"])
+    world.run(until=lambda: all(world.roles(name) == {"Blue", "Red"} for name in names))
+    assert limited(world) == 0
+    assert world.clock.now() - began < 60  # 40 writes at 10 in 10 s, and what is learnt first
+
+
+def test_no_worker_sleeps_longer_than_two_seconds() -> None:
+    world = World({"DISCORD_SYNC_NAMES": "True"}, workers=10)
+    names = linked(world, 30)
+    world.guild.create_role("Blue")
+    world.guild.create_role("Red")
+    naps: list[float] = []
+    asleep = world.clock.on_sleep
+    assert asleep is not None
+
+    def note(seconds: float) -> None:
+        naps.append(seconds)
+        asleep(seconds)
+
+    world.clock.on_sleep = note
+    for number in range(len(names)):
+        world.site.groups(str(number), ["Blue", "Red"])
+    world.run()
+    assert max(naps) <= 2.0
+
+
+def test_a_limit_on_creating_roles_that_lasts_a_day_holds_up_no_role_that_exists(world: World) -> None:
+    linked(world, 2)
+    world.guild.create_role("Blue")
+    world.guild.inject(Fault(kind="rate_limit", method="POST", path=".*/roles", times=None, retry_after=86_400.0))
+    world.site.groups("0", ["Member", "Blue", "Brand New"])
+    world.run(seconds=60, until=lambda: "Blue" in (world.roles("pilot-0") or set()))
+    assert world.roles("pilot-0") == {"Member", "Blue"}
+    world.run(seconds=60)
+    asked = len(world.asked("POST role"))
+    world.site.groups("1", ["Blue", "Brand New"])
+    world.run(seconds=60)
+    assert world.roles("pilot-1") == {"Blue"}
+    assert len(world.asked("POST role")) == asked  # it is not tried again for every member
+
+
+def test_a_refused_token_stops_all_calls_until_the_token_changes(world: World) -> None:
+    linked(world, 5)
+    world.guild.turn(bot_token="another-token-now")
+    before = len(world.asked())
+    for number in range(5):
+        world.site.groups(str(number), ["Member", "Blue"])
+    world.run(seconds=3600)
+    refused = [one for one in world.asked()[before:] if one.status == 401]
+    assert 1 <= len(refused) <= world.workers
+    assert len(world.asked()) == before + len(refused)
+    world.guild.turn(bot_token=world.settings.bot_token)
+    world.http.services.discord.spending._ledger.halt("the fingerprint of another token")
+    world.run(seconds=3600)
+    assert all(world.roles(f"pilot-{number}") == {"Member", "Blue"} for number in range(5))
+
+
+def test_the_page_of_a_banned_address_stops_all_calls_for_a_quarter_of_an_hour(world: World) -> None:
+    linked(world, 3)
+    world.guild.inject(Fault(kind="cloudflare", times=1))
+    before = len(world.asked())
+    for number in range(3):
+        world.site.groups(str(number), ["Member", "Blue"])
+    world.run(seconds=890)
+    assert len(world.asked()) - before <= world.workers
+    world.run(seconds=3600)
+    assert all(world.roles(f"pilot-{number}") == {"Member", "Blue"} for number in range(3))
+
+
+def test_work_pauses_well_before_cloudflare_bans_the_address(world: World) -> None:
+    linked(world, 1)
+    ledger = world.http.services.discord.spending._ledger
+    for _ in range(4999):
+        ledger.count_invalid(world.clock.now())
+    world.guild.inject(Fault(kind="answer", method="GET", path=".*/members/.*", times=1, status=403, code=50013))
+    world.site.groups("0", ["Member", "Blue"])
+    world.run(seconds=30)
+    before = len(world.asked())
+    world.site.groups("0", ["Blue"])
+    world.run(seconds=500)
+    assert len(world.asked()) == before
+    world.run(seconds=3600)
+    assert world.roles("pilot-0") == {"Blue"}
+
+
+@pytest.mark.parametrize("scope", ["user", "shared", "global"])
+def test_a_429_of_any_scope_is_obeyed_and_costs_no_try(
+    world: World, scope: Literal["user", "shared", "global"]
+) -> None:
+    linked(world, 1)
+    world.guild.create_role("Blue")
+    world.guild.inject(
+        Fault(kind="rate_limit", method="PATCH|PUT", path=".*/members/.*", times=4, scope=scope, retry_after=20.0)
+    )
+    world.site.groups("0", ["Member", "Blue"])
+    world.run(seconds=600)
+    assert world.roles("pilot-0") == {"Member", "Blue"}
+    assert list(world.dead_letters()) == []
+    times = [one.at for one in world.guild.received() if one.status == 429]
+    assert all(later - earlier >= 20 for earlier, later in pairwise(times))
+
+
+def test_giving_and_taking_a_role_count_against_one_bucket_as_discord_says(world: World) -> None:
+    linked(world, 1)
+    world.guild.create_role("Blue")
+    world.site.groups("0", ["Member", "Blue"])
+    world.run(seconds=60)
+    world.site.groups("0", ["Member"])
+    world.run(seconds=60)
+    spending = world.container().services.discord.spending
+    assert spending.bucket_of(ROLE_GIVE) == spending.bucket_of(ROLE_TAKE) != spending.bucket_of(MEMBER_PATCH)
+
+
+def test_a_single_change_goes_before_a_sweep_of_many() -> None:
+    world = World({"DISCORD_SYNC_NAMES": "True"}, workers=5)
+    names = linked(world, 60)
+    for name in names:
+        world.guild.change_member(name, take=["Member"], nick="wrong")
+    world.sweep(force=True)
+    world.run(seconds=30)
+    asked = world.clock.now()
+    world.site.groups("59", ["Blue"])
+    world.run(until=lambda: world.roles("pilot-59") == {"Blue"})
+    assert world.clock.now() - asked < 12  # at worst until the next window opens
