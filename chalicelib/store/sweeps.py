@@ -10,6 +10,7 @@ from chalicelib.store.rows import SweepRow
 CONDITION_FAILED = "ConditionalCheckFailedException"
 KEPT = 30 * 86_400  # seconds
 RUNNING = "running"
+TRIES = 3  # each failed one means that another sweep ended meanwhile
 ABANDONED = 1800  # seconds without a step after which another sweep may start
 
 
@@ -64,17 +65,23 @@ class Sweeps:
 
     def begin(self, sweep: Sweep) -> Sweep | None:
         """Store it as the running one; the sweep that runs already, where one does."""
-        row = SweepRow(self._guild, RUNNING, data={"sweep_id": sweep.sweep_id}, updated_at=sweep.started_at)
-        try:
-            row.save(
-                condition=SweepRow.sweep_id.does_not_exist() | (SweepRow.updated_at < sweep.started_at - ABANDONED)
-            )
-        except PutError as error:
-            if error.cause_response_code != CONDITION_FAILED:
-                raise
-            return self.running()
-        self._row(sweep).save()
-        return None
+        self._row(sweep).save()  # first: what is said to run must be there
+        for _ in range(TRIES):
+            row = SweepRow(self._guild, RUNNING, data={"sweep_id": sweep.sweep_id}, updated_at=sweep.started_at)
+            abandoned = SweepRow.updated_at < sweep.started_at - ABANDONED
+            try:
+                row.save(condition=SweepRow.sweep_id.does_not_exist() | abandoned)
+            except PutError as error:
+                if error.cause_response_code != CONDITION_FAILED:
+                    raise
+            else:
+                return None
+            if (running := self.running()) and running.sweep_id != sweep.sweep_id:
+                self._row(sweep).delete()
+                return running
+            if running:
+                return None
+        raise RuntimeError(f"sweeps came and went {TRIES} times")
 
     def running(self) -> Sweep | None:
         """The sweep that runs, if one does."""

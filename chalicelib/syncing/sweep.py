@@ -102,7 +102,9 @@ class Sweeper:
         """
         fresh = running.state == "surveying" and running.pages == 0
         covered = fresh and parts in Parts(running.parts) and (running.force or not force)
-        if not covered:
+        if covered:
+            self._send(Survey(sweep_id=running.sweep_id))  # who began it may have died; twice does no harm
+        else:
             later = StartSweep(parts=parts.value, force=force, tries=tries + 1)
             self._send(later, delay=min(SOONEST_RESTART * 2**tries, LATEST_RESTART))
         return _shown(running) | {"already_running": True, "queued": not covered}
