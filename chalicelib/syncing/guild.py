@@ -28,8 +28,14 @@ class GuildView:
         self._guild: Guild | None = None
         self._remembered: dict[str, int] = {}
         self._looked_at = float("-inf")
+        self._sweep = ""
 
     # --- facts ---
+
+    def know_as_sweep(self, sweep_id: str) -> None:
+        """Believe nothing older than what that sweep saw: what it found to differ must be seen to differ here too."""
+        if sweep_id != self._sweep:
+            self._sweep, self._looked_at = sweep_id, float("-inf")
 
     def facts(self, asking: Asking) -> Guild:
         """The guild, not older than DISCORD_ROLES_CACHE_MAX_AGE."""
