@@ -12,9 +12,9 @@ from chalicelib.errors import Reason
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c2033;--soft:#565d78;--paper:#fff;--ground:#eef0f7;
---accent:#4752c4;--line:#dfe2ee}
+--accent:#4752c4;--good:#217a4b;--bad:#b3432e;--line:#dfe2ee}
 @media (prefers-color-scheme:dark){:root{--ink:#eceef8;--soft:#a9afc9;--paper:#232638;--ground:#171926;
---accent:#7983f5;--line:#353a54}}
+--accent:#5762e0;--line:#353a54}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;background:var(--ground);color:var(--ink);
 font:1.0625rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -22,14 +22,14 @@ main{width:100%;max-width:27rem;background:var(--paper);border:1px solid var(--l
 padding:2rem 1.75rem;box-shadow:0 .5rem 2rem rgb(0 0 0/.07)}
 .mark{width:3rem;height:3rem;border-radius:50%;display:grid;place-items:center;
 font-size:1.5rem;font-weight:700;color:#fff;background:var(--accent)}
-.mark.bad{background:#b3432e}
-h1{font-size:1.375rem;line-height:1.3;margin:1.1rem 0 .5rem}
-p{margin:.5rem 0;color:var(--soft)}
-p.todo{color:var(--ink)}
-a.go,button{display:block;width:100%;margin-top:1.4rem;padding:.85rem 1rem;border:0;border-radius:.6rem;
-background:var(--accent);color:#fff;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
-a.go:focus-visible,button:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
-button.bad{background:#b3432e}
+.mark.good{background:var(--good)}
+.mark.bad,button.bad{background:var(--bad)}
+h1{font-size:1.375rem;line-height:1.3;margin:1.1rem 0 .5rem;text-wrap:balance}
+p{margin:.5rem 0;text-wrap:pretty}
+button{display:block;width:100%;margin-top:1.4rem;padding:.85rem 1rem;border:0;border-radius:.6rem;
+background:var(--accent);color:#fff;font:inherit;font-weight:600;cursor:pointer}
+button:hover{filter:brightness(1.08)}
+button:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
 small{display:block;margin-top:1.4rem;color:var(--soft)}
 """.strip()
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -38,54 +38,64 @@ STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 WORDS: dict[Reason, tuple[str, str]] = {
     Reason.BAD_TOKEN: (
         "This link does not work",
-        "It may have been used already, or was cut short. Go back to your alliance's site and click the link again.",
+        "It may have been used already, or cut short. Go back to your alliance’s site and click there again.",
     ),
     Reason.EXPIRED: (
         "That took too long",
-        "The link was good for a few minutes only. Go back to your alliance's site and click it again.",
+        "The link was good for a few minutes only. Go back to your alliance’s site and click there again.",
     ),
     Reason.BAD_STATE: (
         "We lost track of you",
         (
-            "Start and finish in the same browser, with cookies allowed, and do not reload half-way. "
-            "Go back to your alliance's site and click the link again."
+            "Start and finish in the same browser, with cookies allowed, and do not reload on the way. "
+            "Go back to your alliance’s site and click there again."
         ),
     ),
     Reason.DENIED: (
         "You said no at Discord",
         (
-            "Nothing was changed. If that was a slip, go back to your alliance's site, click the link again and choose "
-            "Authorise."
+            "Nothing was changed. If that was a slip, go back to your alliance’s site, click there again and choose "
+            "“Authorise”."
         ),
     ),
     Reason.ALREADY_LINKED: (
         "This Discord account is taken",
         (
-            "It is linked to another user of your alliance's site. If that is you as well, unlink it there first; "
-            "if not, make sure you are logged in to Discord with your own account. Else ask an administrator."
+            "It belongs to another user of your alliance’s site. If that is you as well, unlink it there first. "
+            "If not, log in to Discord with your own account and try again, or ask an administrator."
         ),
     ),
     Reason.BANNED: (
-        "You are banned from the Discord server",
-        "Only the server's moderators can lift a ban. Ask one of your alliance's administrators.",
+        "You are banned from this Discord server",
+        "Only its moderators can lift a ban. Ask one of your alliance’s administrators.",
     ),
     Reason.GUILD_LIMIT: (
         "You are in too many Discord servers",
-        "Discord lets nobody join more. Leave one that you no longer need, then click the link again.",
+        (
+            "Discord lets you join no more. Leave one that you no longer need, then go back to your alliance’s site "
+            "and click there again."
+        ),
     ),
     Reason.DISCORD_UNAVAILABLE: (
         "Discord does not answer",
-        "That is not your fault. Wait a few minutes, go back to your alliance's site and click the link again.",
+        "This is not your fault. Wait a few minutes, then go back to your alliance’s site and click there again.",
     ),
     Reason.MISCONFIGURED: (
         "Something is set up wrongly here",
-        "You can do nothing about it. Tell your alliance's administrators; they find the cause in the log.",
+        (
+            "This is not your fault, and trying again will not help. Tell your alliance’s administrators, with the "
+            "code below; their log says more."
+        ),
     ),
 }
 DONE = {
-    "linked": ("You are linked", "Your Discord account is linked, and your roles are set. You can close this page."),
-    "unlinked": ("You are unlinked", "Your Discord account was removed from the server and unlinked."),
+    "linked": ("You are linked", "Your Discord account is linked and gets its roles. You can close this page."),
+    "unlinked": (
+        "You are unlinked",
+        "Your Discord account is no longer linked, and was taken off the server. You can close this page.",
+    ),
 }
+NEUTRAL = frozenset({Reason.DENIED})  # a person's own choice is no fault
 
 
 def security_headers(form_target: str = "") -> dict[str, str | list[str]]:
@@ -111,23 +121,23 @@ def security_headers(form_target: str = "") -> dict[str, str | list[str]]:
 def done_page(outcome: str) -> str:
     """What a person reads when it worked. `outcome`: linked, unlinked."""
     title, text = DONE[outcome]
-    return _page(title, f"<p>{escape(text)}</p>", mark="✓")
+    return _page(title, f"<p>{escape(text)}</p>", mark="✓", kind="good")
 
 
 def refusal_page(reason: Reason) -> str:
     """Why not, and what to do next."""
     title, todo = WORDS[reason]
-    return _page(title, f'<p class="todo">{escape(todo)}</p><small>Code: {escape(reason)}</small>', mark="!", bad=True)
+    kind = "" if reason in NEUTRAL else "bad"
+    return _page(title, f"<p>{escape(todo)}</p><small>Code: {escape(reason)}</small>", mark="!", kind=kind)
 
 
 def unlink_page(token: str, action: str) -> str:
     """Asks before anything is done. The answer goes to `action` by POST."""
     body = (
-        '<p class="todo">You will be removed from the Discord server, with all your roles. '
-        "You can link again at any time.</p>"
+        "<p>You will be taken off the Discord server and lose your roles there. You can link again at any time.</p>"
         f'<form method="post" action="{escape(action)}"><input type="hidden" name="token" value="{escape(token)}">'
-        '<button class="bad" type="submit">Unlink my Discord account</button></form>'
-        "<small>Changed your mind? Just close this page.</small>"
+        '<button class="bad" type="submit">Unlink Discord</button></form>'
+        "<small>Changed your mind? Close this page, and all stays as it is.</small>"
     )
     return _page("Unlink Discord?", body, mark="?")
 
@@ -145,11 +155,10 @@ def _origin(url: str) -> str:
     return f" {parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
 
 
-def _page(title: str, body: str, *, mark: str, bad: bool = False) -> str:
-    kind = "mark bad" if bad else "mark"
+def _page(title: str, body: str, *, mark: str, kind: str = "") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><style>{STYLE}</style></head><body><main><div class="{kind}" '
+        f'<title>{escape(title)}</title><style>{STYLE}</style></head><body><main><div class="mark {kind}" '
         f'aria-hidden="true">{mark}</div><h1>{escape(title)}</h1>{body}</main></body></html>'
     )

@@ -1,0 +1,116 @@
+"""Pages and ways back: what they say, that nothing gets out of its place, and what browsers are told to forbid."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from chalicelib.errors import Reason
+from chalicelib.linking import pages
+from local.simulated import World
+from tests.linking.doors import Browser, Doors
+
+NASTY = "\"'><script>alert(1)</script>&amp;<img src=x onerror=y>"
+
+
+class Tags(HTMLParser):
+    """The tags of a page with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+EVERY_PAGE = {
+    **{f"refused {reason}": pages.refusal_page(reason) for reason in Reason},
+    **{done: pages.done_page(done) for done in pages.DONE},
+    "unlink": pages.unlink_page("a.b.c", "/api/discord/unlink"),
+}
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE.values(), ids=EVERY_PAGE)
+def test_a_page_needs_nothing_from_elsewhere_and_runs_nothing(page: str) -> None:
+    tags = Tags(page).found
+    assert not {tag for tag, _ in tags} & {"script", "link", "img", "iframe", "object", "base", "a"}
+    assert not {name for _, attributes in tags for name in attributes if name.startswith("on") or name == "style"}
+    assert "url(" not in page
+    assert ("html", {"lang": "en"}) in tags
+    assert any(name == "meta" and attributes.get("name") == "viewport" for name, attributes in tags)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_each_refusal_says_in_words_what_to_do_next(reason: Reason) -> None:
+    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", pages.refusal_page(reason), flags=re.DOTALL)
+    assert re.search(r"\b(go back|ask|tell|leave|wait)\b", text, re.IGNORECASE)
+    assert f"Code: {reason}" in text
+
+
+def test_a_token_or_an_address_cannot_leave_its_attribute() -> None:
+    page = pages.unlink_page(NASTY, f"/api/{NASTY}")
+    tags = Tags(page).found
+    assert [tag for tag, _ in tags if tag in ("script", "img")] == []
+    assert ("input", {"type": "hidden", "name": "token", "value": NASTY}) in tags
+    assert ("form", {"method": "post", "action": f"/api/{NASTY}"}) in tags
+
+
+def test_browsers_are_told_to_load_frame_keep_and_tell_nothing() -> None:
+    headers = pages.security_headers()
+    policy = dict(part.strip().split(" ", 1) for part in str(headers["Content-Security-Policy"]).split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{pages.STYLE_HASH}'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("url", ["https://auth.test/services/?x=1", "https://auth.test:8443/"])
+def test_a_form_may_lead_to_the_auth_site_and_nowhere_else(url: str) -> None:
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+    assert f"form-action 'self' {origin};" in str(pages.security_headers(url)["Content-Security-Policy"])
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://auth.test", "https://auth.test?discord=failed&reason=banned"),
+        ("https://auth.test/a/?b=1&c=", "https://auth.test/a/?b=1&c=&discord=failed&reason=banned"),
+        ("https://auth.test/?b=%2F%20x#part", "https://auth.test/?b=%2F+x&discord=failed&reason=banned#part"),
+    ],
+)
+def test_what_happened_is_added_to_the_auth_sites_own_query(url: str, expected: str) -> None:
+    assert pages.way_back(url, "failed", Reason.BANNED) == expected
+
+
+@pytest.mark.parametrize("name", ["next", "redirect", "redirect_uri", "return_to", "url", "AUTH_SITE_URL", "discord"])
+@pytest.mark.parametrize("path", ["/discord/link", "/discord/callback", "/discord/unlink", "/discord/add_bot"])
+def test_no_parameter_decides_where_a_browser_is_sent(path: str, name: str) -> None:
+    world = World({"AUTH_SITE_URL": "https://auth.test/home"})
+    answer = Browser(Doors(world)).get(path, token="x", **{name: "https://evil.test/"})
+    assert urlsplit(answer.location).netloc == "auth.test"
+    assert dict(parse_qsl(urlsplit(answer.location).query)).keys() == {"discord", "reason"}
+
+
+@pytest.mark.parametrize("path", ["/discord/link", "/discord/callback", "/discord/unlink", "/discord/add_bot"])
+def test_every_page_carries_its_headers(browser: Browser, path: str) -> None:
+    answer = browser.get(path, token="x")
+    assert answer.status == 400
+    for name, value in pages.security_headers().items():
+        assert answer.headers[name.lower()] == value
+
+
+def test_a_redirect_tells_nobody_where_it_came_from_and_is_not_kept(world: World, browser: Browser) -> None:
+    redirect = browser.get("/discord/add_bot", token=world.site.token("1", "add_bot"))
+    assert (redirect.status, redirect.body) == (302, "")
+    assert (redirect.headers["referrer-policy"], redirect.headers["cache-control"]) == ("no-referrer", "no-store")
