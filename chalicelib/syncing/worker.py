@@ -199,8 +199,8 @@ class Worker:
             wait = turn  # a limit on creating roles must not hold up those that are there
         rest = replace(self._plan(user, member, parts & Parts.GROUPS, errand), create=())
         if rest:
-            more, later = self._write(user, member, rest, parts, errand)
-            problem = problem or later
+            more, left = self._write(user, member, rest, parts, errand)
+            problem = problem or left
             done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
         if wait:
             raise wait
