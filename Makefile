@@ -51,7 +51,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 secrets: setup  ## ask for the three secrets and store them: make secrets STAGE=prod
-	for name in DISCORD_APP_SECRET DISCORD_BOT_TOKEN AUTH_SITE_SECRET; do $(BIN)/python -m ops --stage $(STAGE) secrets put $$name || exit 1; done
+	@for name in DISCORD_APP_SECRET DISCORD_BOT_TOKEN AUTH_SITE_SECRET; do $(BIN)/python -m ops --stage $(STAGE) secrets put $$name || exit 1; done
 
 deploy: setup  ## tables and queues, the functions, alarms: make deploy STAGE=prod EMAIL=you@example.org
 	$(DEPLOY) up $(STAGE) $(CHOSEN)

@@ -73,7 +73,7 @@ class Deployment:
         if options.packaged:
             address = functions.deploy_by_cloudformation(stage, self._root, stacks, self._client("s3"), self._bucket())
         else:
-            address = functions.deploy_by_chalice(stage, self._root, stacks)
+            address = functions.deploy_by_chalice(stage, self._root, stacks, self._client("logs"))
         if options.email or stage == "prod" or stacks.find(f"rolecall-{stage}-watch"):
             _tell("Alarms and the dashboard")
             template = (self._root / ".chalice" / "watch-stack.yaml").read_text()

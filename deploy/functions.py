@@ -5,12 +5,13 @@ One stage is deployed in one way: both make functions of the same names.
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.project import NotDeployed, chalice, clean_copy, deployed_file
+from deploy.project import NotDeployed, chalice, clean_copy, config_of, deployed_file
 from deploy.stacks import Stacks
 
 MERGED = ".chalice/package-merge.json"
@@ -25,17 +26,27 @@ def stack_name(stage: str) -> str:
     return f"rolecall-{stage}"
 
 
-def deploy_by_chalice(stage: str, root: Path, stacks: Stacks) -> str:
+def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, logs: Client) -> str:
     """`chalice deploy`; the API's address."""
     if stacks.find(stack_name(stage)):
         raise NotDeployed(
             f"The functions of {stage} were deployed by CloudFormation, as the stack {stack_name(stage)}. "
             f"Go on in that way: make deploy-package STAGE={stage}"
         )
+    _make_log_group(logs, f"/aws/lambda/rolecall-{stage}", config_of(stage, root)["log_retention_in_days"])
     chalice(["deploy", "--stage", stage, "--no-autogen-policy"], clean_copy(stage, root))
     made = json.loads(deployed_file(stage, root).read_text())["resources"]
     address: str = next(one["rest_api_url"] for one in made if one["resource_type"] == "rest_api")
     return address.rstrip("/")
+
+
+def _make_log_group(logs: Client, name: str, days: int) -> None:
+    """The HTTP API's log. Chalice makes one for `…-api_handler`, but gives the function another name; and no function
+    may make log groups, so that without this one it would log nothing.
+    """
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=name)
+    logs.put_retention_policy(logGroupName=name, retentionInDays=days)
 
 
 def package(stage: str, root: Path) -> Path:

@@ -31,12 +31,18 @@ def sources(root: Path) -> Iterator[Path]:
     yield from root.glob(".chalice/*.json")
 
 
-def environment_of(stage: str, root: Path) -> Mapping[str, Any]:
-    """The settings of `stage` in config.json. Raises NotDeployed where it has none."""
+def config_of(stage: str, root: Path) -> Mapping[str, Any]:
+    """What config.json says of `stage`. Raises NotDeployed where it has no such stage."""
     stages = json.loads((root / ".chalice" / "config.json").read_text())["stages"]
     if stage not in stages:
         raise NotDeployed(f".chalice/config.json knows no stage {stage!r}, only {', '.join(stages)}")
-    found: Mapping[str, Any] = stages[stage].get("environment_variables", {})
+    found: Mapping[str, Any] = stages[stage]
+    return found
+
+
+def environment_of(stage: str, root: Path) -> Mapping[str, Any]:
+    """The settings of `stage` in config.json."""
+    found: Mapping[str, Any] = config_of(stage, root).get("environment_variables", {})
     return found
 
 

@@ -47,6 +47,12 @@ def answer_of(function: str) -> Any:
     return json.loads(answer["Payload"].read())
 
 
+def logs_with_an_end() -> set[str]:
+    """The log groups in which nothing is kept for ever. They must be there: no function may make its own."""
+    groups = boto3.client("logs").describe_log_groups()["logGroups"]
+    return {group["logGroupName"] for group in groups if group.get("retentionInDays")}
+
+
 def what_is_there() -> dict[str, list[str]]:
     return {
         "functions": [f["FunctionName"] for f in boto3.client("lambda").list_functions()["Functions"]],
@@ -68,6 +74,7 @@ def test_chalice_deploys_changes_and_removes_a_stage(project: Path, capsys: pyte
     assert answer_of("update_all")["state"] == "surveying"
     there = what_is_there()
     assert [len(there[kind]) for kind in ("functions", "tables", "queues", "alarms")] == [9, 7, 4, 0]
+    assert {f"/aws/lambda/{name}" for name in there["functions"]} <= logs_with_an_end()
     assert main(["up", STAGE, "--packaged"], root=project, pace=QUICK) == 1
     assert "Go on in that way: make deploy STAGE=dev" in capsys.readouterr().err
     assert main(["down", STAGE, "--yes"], root=project, pace=QUICK) == 0
@@ -87,6 +94,7 @@ def test_cloudformation_deploys_changes_and_removes_a_stage(project: Path, capsy
         assert json.load(answer)["status"] == "ok"
     there = what_is_there()
     assert [len(there[kind]) for kind in ("functions", "tables", "queues", "alarms")] == [9, 7, 4, 7]
+    assert {f"/aws/lambda/{name}" for name in there["functions"]} <= logs_with_an_end()
     assert main(packaged, root=project, pace=QUICK) == 0, "deploying again changes nothing, and keeps the address"
     assert what_is_there() == there
     topic = boto3.client("sns").list_topics()["Topics"][0]["TopicArn"]
