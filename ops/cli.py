@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_common(parser)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(
+        prog="python -m ops", dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
+    )
     for name, run, add_options, about in (
         ("doctor", doctor.run, doctor.add_options, doctor.ABOUT),
         ("status", status.run, status.add_options, status.ABOUT),

@@ -99,8 +99,7 @@ def examine(check: Check, ground: Ground, earlier: dict[str, Result]) -> Result:
     """Make one check. What it could not find out is a fault of its own, with AWS's or Discord's word for it."""
     missing = [name for name in check.needs if name in earlier and earlier[name].failed]
     if missing:
-        title = earlier[missing[0]].check.title
-        return Result(check, (Finding(Level.SKIPPED, f"not checked; it needs: {title}"),))
+        return Result(check, (_skipped(earlier[missing[0]]),))
     try:
         return Result(check, tuple(check.look(ground)))
     except Complaint as complaint:
@@ -109,6 +108,13 @@ def examine(check: Check, ground: Ground, earlier: dict[str, Result]) -> Result:
         return Result(check, (fault(f"could not be checked: AWS says {error_code(error)}", _cure_of(error)),))
     except (BotoCoreError, RolecallError) as error:
         return Result(check, (fault(f"could not be checked: {error}", TRY_LATER),))
+
+
+def _skipped(cause: Result) -> Finding:
+    """Why a check was not made: what failed first, not what was skipped because of that."""
+    if cause.level is Level.SKIPPED:
+        return cause.findings[0]
+    return Finding(Level.SKIPPED, f"not checked; it needs: {cause.check.title}")
 
 
 TRY_LATER = "try again; if it stays so, check this machine's connection and discordstatus.com"

@@ -41,9 +41,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Check the set-up; 1 if there is a fault."""
     results: list[tuple[Registry, Result]] = []
+    theme = ""
     for registry, result in examine_all(Ground(stage), screen):
         if not screen.as_json and not (options.problems and result.level is Level.OK):
-            _show(screen, registry, result, first=not results or results[-1][0] is not registry)
+            _show(screen, registry, result, first=theme != registry.theme)
+            theme = registry.theme
         results.append((registry, result))
     levels = [result.level for _, result in results]
     if screen.as_json:

@@ -7,10 +7,11 @@ from chalicelib import VERSION
 from chalicelib.discord.client import fingerprint
 from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.sweeps import Sweeps
-from ops.doctor.base import Finding, Registry, fault, note, warning
+from ops.doctor.base import Finding, Level, Registry, fault, note, warning
 from ops.doctor.ground import Ground
 from ops.doctor.setup import CALLBACK_PATH
 from ops.errors import Complaint
+from ops.sweep import plain_note
 from ops.words import count, listed, moment, span
 
 checks = Registry("Running")
@@ -78,10 +79,12 @@ def sweeps(ground: Ground) -> Iterator[Finding]:
         yield warning(f"the last sweep failed: {last.note}", f"cure that, then {ground.command('sweep all --watch')}")
     elif last.state == "held":
         yield warning(
-            f"the last sweep was held: {last.note}", f"look: {again}; go on: {ground.command('sweep --force')}"
+            f"the last sweep was held: {plain_note(last.note)}",
+            f"look: {again}; go on: {ground.command('sweep --force')}",
         )
     elif not last.may_take:
-        yield note(f"the last sweep took nothing away: {last.note}")
+        text = f"the last sweep took nothing away: {plain_note(last.note)}"
+        yield Finding(Level.NOTE, text, f"look: {again}; let sweeps take roles: {ground.command('sweep --force')}")
     if ground.stage.now() - last.started_at > NO_SWEEP_FOR:
         yield warning(
             f"the last sweep began {span(ground.stage.now() - last.started_at)} ago",

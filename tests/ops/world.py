@@ -102,7 +102,7 @@ class World:
         client = self.session.client("dynamodb")
         rows.connect(STAGE, client=client)
         for model in rows.ALL:
-            model.create_table(billing_mode="PAY_PER_REQUEST")
+            client.create_table(TableName=model.Meta.table_name, BillingMode="PAY_PER_REQUEST", **_keys(model))
         for short in WITH_TTL:
             client.update_time_to_live(
                 TableName=f"rolecall-{STAGE}-{short}",
@@ -212,6 +212,28 @@ class Command(Protocol):
     """Runs `python -m ops --stage prod` with these arguments."""
 
     def __call__(self, *arguments: str) -> Said: ...
+
+
+def _keys(model: Any) -> dict[str, Any]:
+    """Keys and indexes of a table as its model has them, in boto3's words. Quicker than PynamoDB's own create_table."""
+    schema = model._get_schema()
+
+    def hash_first(keys: list[dict[str, str]]) -> list[dict[str, str]]:
+        return sorted(keys, key=lambda key: key["KeyType"])
+
+    indexes = [
+        {
+            "IndexName": index["index_name"],
+            "KeySchema": hash_first(index["key_schema"]),
+            "Projection": index["projection"],
+        }
+        for index in schema["global_secondary_indexes"]
+    ]
+    return {
+        "KeySchema": hash_first(schema["key_schema"]),
+        "AttributeDefinitions": schema["attribute_definitions"],
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+    }
 
 
 def function(short: str) -> str:
