@@ -41,7 +41,7 @@ USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
 # Routes as the budget knows them. Ids below the guild do not make another bucket.
 GUILD, ROLES_NEW, MEMBERS, MEMBER_GET = "GET guild", "POST role", "GET members", "GET member"
 MEMBER_JOIN, MEMBER_PATCH, MEMBER_REMOVE = "PUT member", "PATCH member", "DELETE member"
-ROLE_GIVE, ROLE_TAKE, ME = "PUT member role", "DELETE member role", "GET me"
+ROLE_GIVE, ROLE_TAKE, ME, ROLES = "PUT member role", "DELETE member role", "GET me", "GET roles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class _Guild(msgspec.Struct):
     id: Snowflake
     name: str
     owner_id: Snowflake
-    roles: list[_Role]
+    roles: list[_Role] | None = None
 
 
 # A tag whose value is null counts by being present. https://discord.com/developers/docs/topics/permissions#role-object
@@ -140,9 +140,12 @@ class Discord:
     def guild(self, asking: Asking) -> Guild:
         """The guild with its roles; `bot_roles` is empty, to be filled from the bot's own member."""
         found = self._read(_Guild, GUILD, "GET", self._guild, asking)
-        roles = tuple(_role(role) for role in found.roles)
-        if not any(role.id == int(found.id) for role in roles):
-            raise DiscordUnavailable("Discord's answer lists no @everyone, so it is not the whole guild")
+        listed = found.roles
+        if listed is None:
+            listed = self._read(list[_Role], ROLES, "GET", f"{self._guild}/roles", asking)
+        if not listed:
+            raise DiscordUnavailable("Discord's answer lists no roles, not even @everyone: it is not the whole guild")
+        roles = tuple(_role(role) for role in listed)
         return Guild(int(found.id), found.name, int(found.owner_id), roles, frozenset(), self._clock.now())
 
     def create_role(self, name: str, asking: Asking) -> Role:

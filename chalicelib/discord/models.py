@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 EVERYONE = "@everyone"
+HIGHEST = 2**31  # above every position
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,8 @@ class Guild:
 
     @property
     def bot_rank(self) -> tuple[int, int]:
-        """The bot gives and takes only roles below this, and renames and kicks only members below it."""
-        return self.rank(self.bot_roles)
+        """The bot gives and takes only roles below this, and renames and kicks only members below it.
+
+        Above everything where the bot's roles are not known.
+        """
+        return self.rank(self.bot_roles) if self.bot_roles else (HIGHEST, 0)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.client import Asking
 from chalicelib.discord.models import Guild, Role
-from chalicelib.errors import DiscordUnavailable, RolecallError, RoleInTheMaking, RoleLimit, UnknownGuild, UnknownMember
+from chalicelib.errors import DiscordUnavailable, Refused, RolecallError, RoleInTheMaking, RoleLimit, UnknownMember
 from chalicelib.services import Services
 from chalicelib.syncing.roles import match_roles
 
@@ -79,8 +79,10 @@ class GuildView:
             except UnknownMember:
                 # Applications older than 2016 have a bot with an id of its own.
                 return discord.member(discord.me(asking).id, asking).roles
-        except UnknownMember as error:
-            raise UnknownGuild(status=error.status, code=error.code, message="the bot is no member") from error
+        except Refused as error:
+            # Without them its rank is not known: Discord itself decides then what the bot may do.
+            log.warning("bot_is_no_member", why=str(error))
+            return frozenset()
 
     def _keep(self, guild: Guild) -> Guild:
         self._services.memory.keep_facts(guild)
