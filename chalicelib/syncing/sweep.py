@@ -38,6 +38,8 @@ LEAST_BRAKE = 25  # members; fewer than that are never held back
 MOST_EXAMPLES = 200
 LAST_ID = 2**63 - 1
 MAY_TAKE = "may_take"  # the flag of a guild in which sweeps may take roles
+NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
+OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
 SWEEPING = Asking(Lane.BULK, reason="Rolecall: sweep")
 
 
@@ -106,7 +108,7 @@ class Sweeper:
             self._send(Survey(sweep_id=running.sweep_id))  # who began it may have died; twice does no harm
         else:
             later = StartSweep(parts=parts.value, force=force, tries=tries + 1)
-            self._send(later, delay=min(SOONEST_RESTART * 2**tries, LATEST_RESTART))
+            self._send(later, delay=min(SOONEST_RESTART * 2 ** min(tries, 10), LATEST_RESTART))
         return _shown(running) | {"already_running": True, "queued": not covered}
 
     def start_later(self, job: StartSweep) -> Outcome:
@@ -126,7 +128,7 @@ class Sweeper:
 
     def survey(self, job: Survey, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
         """One page; then the next, or the verdict. `ticket`: what the page waited for, if it had to."""
-        sweep = self._sweeps.get(job.sweep_id)
+        sweep = self._current(job.sweep_id)
         if sweep is None or sweep.state != "surveying" or job.page != sweep.pages:
             return self._late(sweep, redelivered)
         sweep, found, following = self._look(sweep, job, ticket)
@@ -138,6 +140,17 @@ class Sweeper:
             return Outcome.NOTHING
         self._follow(replace(sweep, step=sweep.step + 1), following)
         return Outcome.DONE
+
+    def _current(self, sweep_id: str) -> Sweep | None:
+        """The sweep, if it is the one that runs. One that was given up for dead, and comes to life again, ends here."""
+        running = self._sweeps.running()
+        if running and running.sweep_id == sweep_id:
+            return running
+        sweep = self._sweeps.get(sweep_id)
+        if sweep and sweep.state in ("surveying", "repairing"):
+            self._sweeps.note(replace(sweep, state="failed", note=OVERTAKEN))
+            log.warning("sweep_overtaken", sweep_id=sweep_id)
+        return None
 
     def _late(self, sweep: Sweep | None, redelivered: bool) -> Outcome:
         """A step that was done already. Where its worker died right after, what follows may never have been sent."""
@@ -191,11 +204,12 @@ class Sweeper:
         """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
         if job.page == 0:
             self._view.refresh(SWEEPING)  # a bot that was removed gets the same answer: this ends the sweep then
+        if job.page == 0:
+            self._view.refresh(SWEEPING)  # raises where the bot is not in the guild, which is refused alike
         log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
         links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
         found = [Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link]
-        note = "the bot's Server Members Intent is off: every linked user is looked at by itself"
-        sweep = replace(_counted(sweep, [], len(found), found), note=note)
+        sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
         if len(links) < PAGE:
             return sweep, found, None
         last = int(found[-1].discord_id)
@@ -266,19 +280,21 @@ class Sweeper:
 
     def _verdict(self, sweep: Sweep) -> Sweep:
         """May the sweep do what it found?"""
-        if sweep.differing == 0 and not sweep.dry_run:
+        if sweep.differing == 0:
             self._allow_taking(sweep)
             return replace(sweep, state="done")
-        if sweep.losing == 0:
-            if not sweep.dry_run:
-                self._allow_taking(sweep)
+        unseen = sweep.note == NO_LIST and Parts.GROUPS in Parts(sweep.parts)  # nobody knows who would lose roles
+        if sweep.losing == 0 and not unseen:
+            self._allow_taking(sweep)
             return replace(sweep, state="repairing")
         may_take = sweep.force or self._services.memory.flag(MAY_TAKE) is not None
         most = brake(sweep.linked, self._services.settings.sweep_brake_percent)
         if not may_take:
+            losing = "an unknown number" if unseen else sweep.losing
             note = (
                 f"first sweep of this guild: it gives what is missing and takes nothing. It would take roles from "
-                f'{sweep.losing} of {sweep.linked} members. To let sweeps take roles, run one with {{"force": true}}'
+                f'{losing} of {sweep.linked} members. To let sweeps take roles, run one with {{"force": true}}'
+                f"{f' ({NO_LIST})' if unseen else ''}"
             )
             return self._held_back(replace(sweep, state="repairing", may_take=False, note=note))
         if sweep.losing > most and not sweep.force:
@@ -290,8 +306,9 @@ class Sweeper:
         return replace(sweep, state="repairing")
 
     def _allow_taking(self, sweep: Sweep) -> None:
-        """A whole survey that would take nothing: the guild agrees with the auth site, later sweeps may take."""
-        if sweep.linked and self._services.memory.flag(MAY_TAKE) is None:
+        """A whole survey of roles that would take none: the guild agrees with the auth site, later sweeps may take."""
+        looked = sweep.linked and not sweep.dry_run and Parts.GROUPS in Parts(sweep.parts) and sweep.note != NO_LIST
+        if looked and self._services.memory.flag(MAY_TAKE) is None:
             self._services.memory.set_flag(MAY_TAKE, {"since": self._services.now(), "by": sweep.sweep_id})
 
     def _held_back(self, sweep: Sweep) -> Sweep:
@@ -305,7 +322,10 @@ class Sweeper:
 
     def repair(self, job: Repair, *, redelivered: bool) -> Outcome:
         """Send the jobs whose turn is near; then wait, go on, or finish."""
-        sweep = self._sweeps.get(job.sweep_id)
+        sweep = self._current(job.sweep_id)
+        if sweep and sweep.state == "done" and redelivered:
+            self._finish(sweep)  # its worker died right after the last step
+            return Outcome.DONE
         if sweep is None or sweep.state != "repairing":
             return Outcome.NOTHING
         if job.step != sweep.step and not (redelivered and job.step == sweep.step - 1):

@@ -49,7 +49,7 @@ def kira(world: World) -> World:
     return world
 
 
-# --- the five outcomes ------------------------------------------------------------------------------------------
+# --- the five outcomes ----------------------------------------------------------------------------------------
 
 
 def test_done(kira: World) -> None:
@@ -143,7 +143,7 @@ def test_dead_lettered_because_it_cannot_be_read(kira: World, body: str, reason:
     assert meter.routes == []
 
 
-# --- retries and waits --------------------------------------------------------------------------------------------
+# --- retries and waits ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("retries", "pause"), [(3, 60), (0, 60), (1, 7), (2, 2000)])
@@ -195,7 +195,7 @@ def test_a_long_wait_is_kept_in_hops_that_cost_no_request(kira: World) -> None:
     assert meter.routes == ["GET member", "GET member", "DELETE member role"]
 
 
-# --- nothing is lost ------------------------------------------------------------------------------------------------
+# --- nothing is lost ------------------------------------------------------------------------------------------
 
 
 def test_what_is_put_back_for_lack_of_time_is_not_taken_for_stored(kira: World) -> None:
@@ -274,7 +274,7 @@ def test_attributes_that_make_no_sense_count_as_absent() -> None:
     assert message.progress() == Progress("id", 12.0, tries=0, received=1)
 
 
-# --- all calls stopped ------------------------------------------------------------------------------------------------
+# --- all calls stopped ----------------------------------------------------------------------------------------
 
 
 def test_a_refused_token_halts_everything_at_once_and_a_new_one_resumes(kira: World) -> None:
