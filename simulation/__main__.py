@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
 
@@ -41,11 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _results(seeds: list[int], processes: int) -> "chain[Result] | map[Result]":  # lazily, in the order of the seeds
+def _results(seeds: list[int], processes: int) -> Iterator[Result]:
+    """The results, in the order of the seeds, as they come."""
     if processes <= 1 or len(seeds) <= EACH:
-        return map(run, seeds)
-    pool = ProcessPoolExecutor(processes)
-    return chain.from_iterable([pool.map(_short, seeds, chunksize=EACH)])  # type: ignore[return-value]  # an iterator
+        yield from map(run, seeds)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(_short, seeds, chunksize=EACH)
 
 
 def _short(seed: int) -> Result:

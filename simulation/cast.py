@@ -221,8 +221,13 @@ class Cast:
         cookie = started.cookie if chance.random() < 0.95 else "another browser's"
         finish = partial(self._finish, user_id, who, cookie, back)
         if chance.random() < 0.1:
-            world.scheduler.spawn(finish, after=chance.uniform(0, 0.5))  # the same callback once more
+            twice = partial(self._finish_again, finish)
+            world.scheduler.spawn(twice, after=chance.uniform(0, 0.5))
         return finish()
+
+    def _finish_again(self, finish: Callable[[], str | None]) -> None:
+        """The same callback once more, as impatient people and their browsers ask for it."""
+        finish()
 
     def _finish(self, user_id: str, who: str, cookie: str, back: dict[str, str | None]) -> str | None:
         end = self.world.function(
@@ -318,6 +323,8 @@ class Cast:
     def give(self, chance: random.Random, user_id: str) -> None:
         """A moderator gives a role, or an integration does."""
         who, role = self._somebody(chance, user_id), self._some_role(chance)
+        if role == self._bot_role():
+            return  # Discord gives that to nobody else
         self._by_hand(f"is given {role!r} by hand", who, lambda: self.guild.change_member(who, give=[role]))
 
     def take(self, chance: random.Random, user_id: str) -> None:

@@ -33,11 +33,9 @@ class _WatchedDiscord(Discord):
     watch: Watch
 
     def handle(self, request: Request) -> Answer:
-        return (
-            self.watch.handle(super(), request)
-            if request.path.startswith("/api/v10/guilds")
-            else super().handle(request)
-        )
+        if not request.path.startswith("/api/v10/guilds"):
+            return super().handle(request)
+        return self.watch.handle(super().handle, request)
 
 
 class _Wire(DiscordAdapter):

@@ -6,12 +6,13 @@ the run goes on; the run fails at its end.
 
 import re
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from greenlet import getcurrent
 
-from local.discord.core import Discord
 from local.discord.messages import Answer, Request
 from simulation.site import group_role
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MEMBER = re.compile(r"/api/v10/guilds/\d+/members/(\d+)")
 ROLES = re.compile(r"/api/v10/guilds/\d+/roles")
 GUILD_READ = re.compile(r"/api/v10/guilds/\d+")
+Ask = Callable[[Request], Answer]
 BOT, HAND = "bot", "hand"
 
 
@@ -63,6 +65,7 @@ class Watch:
     held: dict[tuple[int, int], Held] = field(default_factory=dict)  # (member, role)
     joined: dict[int, str] = field(default_factory=dict)  # who brought a member in
     forgiven: set[int] = field(default_factory=set)  # accounts whose link a restored store has lost
+    beyond: set[int] = field(default_factory=set)  # members whom the bot tried to remove, and may not
     reserved_since: dict[int, float] = field(default_factory=dict)  # roles that bear a reserved name
     made: dict[str, int] = field(default_factory=dict)  # roles of the bot's making that exist, by name
     created: int = 0
@@ -128,7 +131,7 @@ class Watch:
 
     # --- the bot ---
 
-    def handle(self, discord: Discord, request: Request) -> Answer:
+    def handle(self, answer: Ask, request: Request) -> Answer:
         """Let Discord answer, and judge what came of it."""
         me, now = getcurrent(), self.world.clock.now()
         member = MEMBER.match(request.path)
@@ -137,17 +140,19 @@ class Watch:
                 self._read[me, int(member[1])] = now
             elif GUILD_READ.fullmatch(request.path):
                 self._guild_read[me] = now
-            return discord.handle(request)
+            return answer(request)
         if member:
-            return self._change_member(discord, request, int(member[1]))
+            return self._change_member(answer, request, int(member[1]))
         if ROLES.fullmatch(request.path):
-            return self._change_roles(discord, request)
-        return discord.handle(request)
+            return self._change_roles(answer, request)
+        return answer(request)
 
-    def _change_member(self, discord: Discord, request: Request, discord_id: int) -> Answer:
+    def _change_member(self, ask: Ask, request: Request, discord_id: int) -> Answer:
         before = self.see(discord_id)
-        answer = discord.handle(request)
+        answer = ask(request)
         after = self.see(discord_id)
+        if request.method == "DELETE" and answer.status == HTTPStatus.FORBIDDEN:
+            self.beyond.add(discord_id)
         if before != after:
             self._judge(request, discord_id, before, after)
             self._follow(discord_id, before, after, BOT)
@@ -162,10 +167,10 @@ class Watch:
         )
         return answer
 
-    def _change_roles(self, discord: Discord, request: Request) -> Answer:
+    def _change_roles(self, ask: Ask, request: Request) -> Answer:
         roles = self.world.model.guild.roles
         before = set(roles)
-        answer = discord.handle(request)
+        answer = ask(request)
         for role_id in set(roles) - before:
             name = roles[role_id].name
             self.created += 1

@@ -186,7 +186,7 @@ class Weather:
         match kind:
             case "user" | "global" | "shared":
                 wait = round(self._chance.uniform(0.3, LONGEST_LIMIT), 1)
-                return Fault(kind="rate_limit", scope=kind, retry_after=wait, **where)  # type: ignore[arg-type]  # one of the three
+                return Fault(kind="rate_limit", scope=kind, retry_after=wait, **where)
             case "500" | "503":
                 return Fault(kind="answer", status=int(kind), **where)
             case "overloaded":
@@ -199,4 +199,4 @@ class Weather:
                 self.token_refused()
                 return Fault(kind="answer", status=401, code=0, message="401: Unauthorized", **where)
             case _:
-                return Fault(kind=kind, **where)  # type: ignore[arg-type]  # named as the local Discord names it
+                return Fault(**where | {"kind": kind})  # named as the local Discord names it
