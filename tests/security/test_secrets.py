@@ -191,7 +191,7 @@ def test_the_search_finds_what_is_there(told: tuple[World, Doors, list[str], Sea
         ("tables", "Member"),
         ("pages", "You are linked"),
         ("headers", "rolecall_attempt"),
-        ("metrics", "outcome"),
+        ("metrics", "ChangeAge"),
         ("reprs", "Settings("),
     ):
         assert place in search.where(text), place
