@@ -162,7 +162,7 @@ def link(user_id: str, guild_id: int, account: DiscordUser, *, began_at: float, 
         before = get(user_id, now=now)
         if before is None:
             _drop_expired(user_id, now)
-        elif before.deleted_at is not None and began_at < int(before.deleted_at):
+        elif before.deleted_at is not None and began_at <= before.deleted_at:
             raise DeletedMeanwhile
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
