@@ -5,7 +5,7 @@ import pytest
 from chalicelib.discord.models import Guild, Role
 from chalicelib.syncing.roles import match_roles
 from local.simulated import World
-from tests.syncing.support import Meter, fault, last_error, role_names
+from tests.syncing.support import Meter, crowd, fault, last_error, role_names
 
 POST_ROLE = {"method": "POST", "path": "/roles$"}
 
@@ -150,14 +150,15 @@ def test_looking_up_a_groups_role_finds_it_by_name_or_not_at_all() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_workers_that_need_the_same_missing_role_at_once_make_one(seed: int) -> None:
     world = many_workers(seed)
-    names = [f"pilot{number}" for number in range(8)]
-    for number, name in enumerate(names):
-        world.link(str(number), name, groups=["Member"])
-    for number in range(8):
-        world.site.groups(str(number), ["Member", "Logistics", "Capitals"])
+    world.link("101", "kira", groups=["Member"])
+    accounts = crowd(world, 60, groups=["Member"])  # in batches of ten, so that six workers are at it
+    for user_id in accounts:
+        world.site.groups(user_id, ["Member", "Logistics", "Capitals"])
     world.run()
     assert role_names(world) == ["Capitals", "Logistics", "Member"]
-    assert [world.roles(name) for name in names] == [{"Member", "Logistics", "Capitals"}] * 8
+    assert {frozenset(world.roles(user_id.removeprefix("u-")) or ()) for user_id in accounts} == {
+        frozenset({"Member", "Logistics", "Capitals"})
+    }
     assert list(world.dead_letters()) == []
 
 

@@ -1,0 +1,310 @@
+"""One user's job: the least that makes them right, whoever else is at work on them."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.store import audit, users
+from chalicelib.syncing.jobs import CheckLink, PartWith, RepairMember, encode
+from local.simulated import World
+from tests.syncing.support import Meter, fault, import_link, last_error, linked, role_names, stored, swept
+
+MEMBER = r"/members/[0-9]+$"
+
+
+@pytest.fixture
+def kira(world: World) -> World:
+    """A world with the roles Member, Blue and Old, Kira linked as Member, and nothing waiting."""
+    for name in ("Member", "Blue", "Old"):
+        world.guild.create_role(name)
+    world.link("101", "kira", groups=["Member"], nickname="Kira", changed_at=1)
+    world.run()
+    world.site.notices()
+    return world
+
+
+def meanwhile(world: World, operation: str, act: Any, *, skip: int = 0) -> None:
+    """Do something right before such a call of the store, once."""
+    left = skip
+
+    def before(called: str, _arguments: dict[str, Any]) -> None:
+        nonlocal left
+        if called == operation:
+            left -= 1
+            if left == -1:
+                world.dynamodb.before = None
+                act()
+
+    world.dynamodb.before = before
+
+
+# --- how many requests --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("groups", "nickname", "routes"),
+    [
+        pytest.param(["Member"], "Kira", ["GET member"], id="unchanged"),
+        pytest.param(["Member", "Blue"], "Kira", ["GET member", "PUT member role"], id="one more"),
+        pytest.param([], "Kira", ["GET member", "DELETE member role"], id="one less"),
+        pytest.param(["Blue"], "Kira", ["GET member", "PATCH member"], id="swapped"),
+        pytest.param(["Member"], "Vex", ["GET member", "PATCH member"], id="renamed"),
+        pytest.param(["Blue"], "Vex", ["GET member", "PATCH member"], id="swapped and renamed"),
+    ],
+)
+def test_an_unchanged_user_is_one_request_a_changed_one_two(
+    kira: World, groups: list[str], nickname: str, routes: list[str]
+) -> None:
+    meter = Meter(kira)
+    kira.site.post(
+        {
+            "kind": "update_all",
+            "user_id": "101",
+            "groups": groups,
+            "nickname": nickname,
+            "changed_at": kira.site.stamp(),
+        }
+    )
+    kira.run()
+    assert meter.routes == routes
+    assert (kira.roles("kira"), kira.nick("kira")) == (set(groups), nickname)
+    meter = Meter(kira)
+    kira.site.post({"kind": "update_all", "user_id": "101"})
+    kira.run()
+    assert meter.routes == ["GET member"], "the second time there is nothing to do"
+
+
+def test_what_is_taken_goes_before_what_must_first_be_created(kira: World) -> None:
+    kira.guild.inject(fault(method="POST", path="/roles$", kind="rate_limit", retry_after=40.0))
+    kira.site.groups("101", ["Fresh"])
+    kira.run(seconds=20)
+    assert kira.roles("kira") == set()
+    kira.run()
+    assert kira.roles("kira") == {"Fresh"}
+
+
+# --- what moves meanwhile -----------------------------------------------------------------------------------
+
+
+def test_a_change_that_lands_while_the_member_is_written_wins(kira: World) -> None:
+    def later() -> None:
+        users.tell_groups("101", ("Old",), kira.site.stamp(), now=kira.clock.now())
+
+    meanwhile(kira, "TransactWriteItems", later)
+    kira.site.groups("101", ["Blue"])
+    kira.run()
+    assert kira.roles("kira") == {"Old"}
+    user = stored(kira, "101")
+    assert user
+    assert user.settled
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_workers_on_one_user_end_with_the_newest(seed: int) -> None:
+    world = World({"DISCORD_SYNC_NAMES": "True"}, seed=seed, workers=8, latency=0.2, store_latency=0.003)
+    world.link("101", "kira", groups=["Member"], nickname="Kira", changed_at=0)
+    stamps = list(range(1, 16))
+    world.random.shuffle(stamps)
+    for stamp in stamps:
+        world.site.groups("101", [f"Group {stamp % 4}", f"Group {stamp % 3}"], changed_at=stamp)
+        world.site.nickname("101", f"Kira {stamp}", changed_at=stamp)
+    world.run()
+    assert (world.roles("kira"), world.nick("kira")) == ({"Group 3", "Group 0"}, "Kira 15")
+    assert list(world.dead_letters()) == []
+
+
+def test_a_user_deleted_while_their_job_runs_is_not_written_back(kira: World) -> None:
+    user = stored(kira, "101")
+    assert user
+    assert user.link
+    account = user.link.account.id
+    meanwhile(kira, "TransactWriteItems", lambda: users.unlink("101", account, now=kira.clock.now(), deleted=True))
+    kira.site.groups("101", ["Blue"])
+    kira.run()
+    assert not linked(kira, "101")
+    assert list(kira.dead_letters()) == []
+
+
+def test_a_role_taken_by_hand_between_look_and_write_is_no_error(kira: World) -> None:
+    kira.guild.delete_role("Old")
+    kira.site.groups("101", ["Member", "Old"])
+    kira.run()
+    assert kira.roles("kira") == {"Member", "Old"}
+    assert role_names(kira) == ["Blue", "Member", "Old"]
+
+
+def test_the_bot_lowered_below_a_role_while_its_rank_was_cached(kira: World) -> None:
+    kira.guild.change_role("Blue", position=50)
+    kira.site.groups("101", ["Blue", "Old"])
+    kira.run()
+    assert kira.roles("kira") == {"Old"}
+    assert last_error(kira, "101") == "role_out_of_reach"
+    assert [n["reason"] for n in kira.site.notices()] == ["role_out_of_reach"]
+    kira.guild.change_role("Blue", position=1)
+    kira.clock.advance(4000)
+    kira.site.post({"kind": "update_all", "user_id": "101"})
+    kira.run()
+    assert kira.roles("kira") == {"Old", "Blue"}
+    assert last_error(kira, "101") is None
+
+
+def test_no_more_roles_can_be_created_and_the_rest_is_applied(kira: World) -> None:
+    kira.guild.inject(fault(method="POST", path="/roles$", status=400, code=30005, times=None))
+    meter = Meter(kira)
+    kira.site.groups("101", ["Blue", "Fresh"])
+    kira.run()
+    assert kira.roles("kira") == {"Blue"}
+    assert last_error(kira, "101") == "role_limit"
+    kira.site.post({"kind": "update_all", "user_id": "101"})
+    kira.run()
+    assert meter.statuses("POST role") == [400], "not asked again for an hour"
+    assert [n["reason"] for n in kira.site.notices()] == ["role_limit"]
+
+
+def test_a_problem_with_the_name_is_not_forgotten_over_a_role_that_had_to_be_created(kira: World) -> None:
+    permissions = kira.guild.switches()["bot_permissions"]
+    kira.guild.turn(bot_permissions=permissions & ~(1 << 27))
+    message = {"kind": "update_all", "user_id": "101", "groups": ["Blue", "Fresh"], "nickname": "Vex"}
+    kira.site.post(message | {"changed_at": kira.site.stamp()})
+    kira.run()
+    assert kira.roles("kira") == {"Blue", "Fresh"}
+    assert last_error(kira, "101") == "nickname_not_permitted"
+    assert [n["reason"] for n in kira.site.notices()] == ["nickname_not_permitted"]
+
+
+def test_a_look_at_the_username_alone_says_nothing_of_the_rest(kira: World) -> None:
+    kira.guild.inject(fault(method="GET", path=MEMBER, times=4))
+    kira.site.groups("101", ["Blue"])
+    kira.run(seconds=400)
+    assert "given up" in (last_error(kira, "101") or "")
+    kira.site.post({"kind": "update_username", "user_id": "101"})
+    kira.run()
+    assert "given up" in (last_error(kira, "101") or "")
+    user = stored(kira, "101")
+    assert user
+    assert not user.settled
+
+
+def test_a_look_at_the_username_alone_does_not_pass_for_a_sync(kira: World) -> None:
+    users.tell_groups("101", ("Blue",), kira.site.stamp(), now=kira.clock.now())
+    kira.site.post({"kind": "update_username", "user_id": "101"})
+    kira.run()
+    user = stored(kira, "101")
+    assert user
+    assert not user.settled
+    assert kira.roles("kira") == {"Member"}
+
+
+# --- a member whom a sweep found -----------------------------------------------------------------------------
+
+
+def repair(world: World, *, version: int, role: str, give: bool) -> None:
+    found = world.guild.state().role(role)
+    assert found
+    job = RepairMember(user_id="101", sweep_id="s", parts=7, version=version, role=int(found.id), give=give)
+    world.http.services.queues.bulk(encode(job))
+    world.run()
+
+
+def test_one_role_found_by_a_sweep_is_mended_blindly_only_while_it_is_still_wanted(kira: World) -> None:
+    user = stored(kira, "101")
+    assert user
+    kira.guild.change_member("kira", roles=[])
+    meter = Meter(kira)
+    repair(kira, version=user.version, role="Member", give=True)
+    assert meter.routes == ["PUT member role"]
+    repair(kira, version=user.version, role="Blue", give=True)
+    assert kira.roles("kira") == {"Member"}, "nobody wants Blue"
+    repair(kira, version=user.version, role="Member", give=False)
+    assert kira.roles("kira") == {"Member"}, "nor that Member be taken"
+
+
+def test_what_changed_after_the_survey_is_looked_at_again(kira: World) -> None:
+    user = stored(kira, "101")
+    assert user
+    users.tell_groups("101", ("Blue",), kira.site.stamp(), now=kira.clock.now())
+    repair(kira, version=user.version, role="Member", give=True)
+    assert kira.roles("kira") == {"Blue"}
+
+
+def test_what_changes_while_a_role_is_mended_is_never_undone_for_a_moment(kira: World) -> None:
+    user = stored(kira, "101")
+    assert user
+    kira.guild.change_member("kira", roles=[])
+
+    def later() -> None:
+        users.tell_groups("101", (), kira.site.stamp(), now=kira.clock.now())
+
+    meanwhile(kira, "TransactWriteItems", later)
+    meter = Meter(kira)
+    repair(kira, version=user.version, role="Member", give=True)
+    assert kira.roles("kira") == set()
+    assert meter.routes == ["PUT member role", "GET member", "DELETE member role"]
+
+
+def test_who_left_before_their_repair_is_unlinked(kira: World) -> None:
+    user = stored(kira, "101")
+    assert user
+    kira.guild.leave("kira")
+    repair(kira, version=user.version, role="Member", give=True)
+    assert not linked(kira, "101")
+
+
+# --- Rolecall's own errands -----------------------------------------------------------------------------------
+
+
+def test_an_account_that_was_replaced_is_removed_unless_it_is_linked_again(kira: World) -> None:
+    old = kira.guild.member("kira")
+    assert old
+    kira.link("101", "kira.two", groups=["Member"])
+    kira.run()
+    assert kira.roles("kira") is None
+    assert kira.roles("kira.two") == {"Member"}
+    kira.link("102", "kira", groups=["Blue"])
+    kira.http.services.queues.bulk(encode(PartWith(user_id="101", discord_id=int(old.id))))
+    kira.run()
+    assert kira.roles("kira") == {"Blue"}
+
+
+def test_a_callback_that_died_half_way_is_finished(kira: World) -> None:
+    kira.guild.add_member("liam", roles=["Old"])
+    import_link(kira, "102", "liam", groups=["Blue"])
+    kira.http.services.queues.bulk(encode(CheckLink(user_id="102")))
+    kira.run()
+    assert kira.roles("liam") == {"Blue"}
+
+
+def test_a_callback_that_finished_is_not_looked_at_again(kira: World) -> None:
+    meter = Meter(kira)
+    kira.http.services.queues.bulk(encode(CheckLink(user_id="101")))
+    kira.run()
+    assert meter.routes == []
+
+
+# --- the audit trail ------------------------------------------------------------------------------------------
+
+
+def test_every_change_is_on_record_with_who_asked_for_it(kira: World) -> None:
+    kira.dynamodb.before = lambda *_: kira.clock.sleep(0.002)  # two entries of one moment would be one
+    kira.site.groups("101", ["Blue", "Old"])
+    kira.run()
+    kira.guild.change_member("kira", nick="By hand")
+    swept(kira)
+    kira.site.delete("101")
+    kira.run()
+    trail = audit.of_user("101", now=kira.clock.now())
+    said = [(entry["what"], entry.get("given"), entry.get("taken"), entry.get("nickname_to")) for entry in trail]
+    assert said[::-1][:3] == [
+        ("joined", ["Member"], None, "Kira"),
+        ("changed", ["Blue", "Old"], ["Member"], None),
+        ("changed", None, None, "Kira"),
+    ]
+    assert {entry["what"] for entry in trail[:2]} == {"removed", "unlinked: asked"}
+    assert trail[2]["cause"].startswith("sweep ")
+    assert all(entry["trace"] for entry in trail)
+
+
+def test_discords_audit_log_says_why(kira: World) -> None:
+    kira.site.groups("101", ["Blue", "Old"])
+    kira.run()
+    assert kira.guild.audit_log()[-1]["reason"] == "Rolecall: message from the auth site"
