@@ -1,0 +1,203 @@
+"""The doors: what each route, queue, task and schedule takes and gives, and that nobody ever sees a traceback."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib import VERSION
+from chalicelib.errors import BadSettings
+from local.simulated import World
+from tests.linking.doors import FORM, ROOT, Browser, Doors, callback, logged, standing
+
+
+@pytest.fixture
+def doors(world: World) -> Doors:
+    return Doors(world)
+
+
+# --- routes ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_routes_are_those_of_the_contract() -> None:
+    found = {(path, method) for path, methods in app.app.routes.items() for method in methods}
+    assert found == {
+        ("/discord/link", "GET"),
+        ("/discord/callback", "GET"),
+        ("/discord/unlink", "GET"),
+        ("/discord/unlink", "POST"),
+        ("/discord/add_bot", "GET"),
+        ("/discord/users/{user_id}", "GET"),
+        ("/health", "GET"),
+    }
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/discord/link", 400),
+        ("/discord/callback", 400),
+        ("/discord/unlink", 400),
+        ("/discord/add_bot", 400),
+        ("/discord/users/101", 401),
+        ("/health", 200),
+    ],
+)
+def test_each_route_answers_with_and_without_a_slash_at_its_end(
+    world: World, path: str, slash: str, status: int
+) -> None:
+    with Client(app.app, project_dir=str(ROOT)) as client, standing(world.http):
+        assert client.http.get(path + slash).status_code == status
+
+
+def test_a_form_sent_through_chalices_own_client_unlinks(world: World) -> None:
+    world.link("101", "kira", groups=["Member"])
+    with Client(app.app, project_dir=str(ROOT)) as client, standing(world.http):
+        body = f"token={world.site.token('101', 'unlink')}".encode()
+        answer = client.http.post("/discord/unlink/", headers={"Content-Type": FORM}, body=body)
+    assert (answer.status_code, world.roles("kira")) == (200, None)
+
+
+class Failing:
+    """Parts that fail when they are used."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __call__(self) -> Any:
+        raise self._error
+
+
+def test_health_needs_nothing_at_all(doors: Doors) -> None:
+    event = doors.event("GET", "/health")
+    with standing(doors.container):
+        door: Any = app
+        door.wired = Failing(AssertionError("health needs something"))
+        raw = app.app(event, None)
+    assert (raw["statusCode"], json.loads(raw["body"])) == (200, {"status": "ok", "version": VERSION})
+
+
+@pytest.mark.parametrize("error", [BadSettings(["DISCORD_APP_ID is missing"]), ZeroDivisionError("inner-detail")])
+@pytest.mark.parametrize("path", ["/discord/link?token=x", "/discord/callback?state=x", "/discord/unlink?token=x"])
+def test_what_fails_within_is_a_page_outside_and_a_traceback_in_the_log(
+    doors: Doors, path: str, error: Exception
+) -> None:
+    event = doors.event("GET", path)
+    with logged() as output, standing(doors.container):
+        door: Any = app
+        door.wired = Failing(error)
+        raw = app.app(event, None)
+    assert raw["statusCode"] == 500
+    assert "Code: misconfigured" in raw["body"]
+    assert "Traceback" not in raw["body"]
+    assert "inner-detail" not in raw["body"]
+    assert "DISCORD_APP_ID" not in raw["body"]
+    assert "DISCORD_APP_ID is missing" in output.getvalue() or "inner-detail" in output.getvalue()
+
+
+def test_the_auth_site_gets_json_where_something_fails_within(doors: Doors) -> None:
+    event = doors.event("GET", "/discord/users/101", headers={"Authorization": "Bearer x"})
+    with logged(), standing(doors.container):
+        door: Any = app
+        door.wired = Failing(ZeroDivisionError("inner-detail"))
+        raw = app.app(event, None)
+    assert (raw["statusCode"], json.loads(raw["body"])) == (500, {"error": "misconfigured"})
+
+
+def test_debug_which_shows_tracebacks_is_off() -> None:
+    assert app.app.debug is False
+
+
+@pytest.mark.parametrize(
+    "others",
+    ['{"a": "b"}', "bad name=x", "x=[1,2]; y", "=; ;;", 'q="unclosed'],
+)
+def test_odd_cookies_of_other_sites_do_no_harm(world: World, doors: Doors, others: str) -> None:
+    browser = Browser(doors)
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    back = callback(world, started, "kira").removeprefix("https://api.test")
+    name, value = next(iter(browser.jar.items()))
+    answer = doors.send(doors.event("GET", back, headers={"cookie": f"{others}; {name}={value}"}))
+    assert "You are linked" in answer.body
+
+
+def test_of_a_parameter_given_twice_the_last_one_counts(world: World, doors: Doors) -> None:
+    token = world.site.token("1", "add_bot")
+    assert doors.send(doors.event("GET", f"/discord/add_bot?token=x&token={token}")).status == 302
+
+
+def test_log_lines_of_a_request_carry_its_id(doors: Doors) -> None:
+    with logged() as output:
+        doors.send(doors.event("GET", "/discord/link"))
+    line = json.loads(output.getvalue())
+    assert (line["event"], line["reason"], line["trace"]) == ("refused", "bad_token", "request-0")
+
+
+# --- queues ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_queue_and_schedule_has_a_function_of_its_own() -> None:
+    assert {"sync_jobs", "sync_bulk", "update_all", "update_all_on_schedule"} <= set(app.app.handler_map)
+
+
+@pytest.mark.parametrize(("handler", "queue"), [(app.sync_jobs, "jobs"), (app.sync_bulk, "bulk")])
+def test_a_batch_is_settled_message_by_message(world: World, handler: Any, queue: str) -> None:
+    world.link("101", "kira", groups=["Member"])
+    good = {"kind": "update_groups", "user_id": "101", "groups": ["Blue"], "changed_at": world.site.stamp()}
+    for body in ("not JSON", json.dumps(good)):
+        world.sqs.send_message(QueueUrl=world.queue_url(queue), MessageBody=body)
+    records = world.sqs.receive(f"rolecall-test-{queue}")
+    with standing(world.http):
+        handler({"Records": records}, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+    world.sqs.delete_all(records)
+    world.run()
+    assert world.roles("kira") == {"Blue"}
+    assert [body for body, _ in world.dead_letters()] == ["not JSON"]
+
+
+def test_rolecalls_own_kinds_are_refused_on_the_auth_sites_queue(world: World) -> None:
+    world.sqs.send_message(
+        QueueUrl=world.queue_url("jobs"), MessageBody='{"kind":"part_with","user_id":"1","discord_id":1}'
+    )
+    records = world.sqs.receive("rolecall-test-jobs")
+    with standing(world.http):
+        app.sync_jobs({"Records": records}, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+    assert [reason for _, reason in world.dead_letters()] == ["bad message: unknown kind"]
+
+
+# --- tasks and schedules ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["update_all", "update_all_groups", "update_all_nicknames", "update_all_usernames"])
+@pytest.mark.parametrize("options", [None, {}, {"dry_run": True}, {"force": True}, {"dry_run": False, "force": True}])
+def test_a_task_starts_a_sweep(world: World, name: str, options: dict[str, bool] | None) -> None:
+    world.link("101", "kira", groups=["Member"])
+    with Client(app.app, project_dir=str(ROOT)) as client, standing(world.http):
+        answer = client.lambda_.invoke(name, options)
+    assert isinstance(answer.payload, dict)
+    assert "state" in answer.payload
+
+
+@pytest.mark.parametrize("options", [{"dryrun": True}, {"dry_run": "yes"}, {"dry_run": 1}, [1], "dry_run", 7])
+def test_misspelt_options_never_become_a_real_run(world: World, options: Any) -> None:
+    with (
+        Client(app.app, project_dir=str(ROOT)) as client,
+        standing(world.http),
+        pytest.raises(ValueError, match="dry_run"),
+    ):
+        client.lambda_.invoke("update_all", options)
+    assert world.asked() == []
+
+
+@pytest.mark.parametrize("handler", [app.update_all_on_schedule, app.update_all_usernames_on_schedule])
+def test_schedules_start_a_sweep(world: World, handler: Any) -> None:
+    world.link("101", "kira", groups=["Member"])
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "version": "0", "account": "1"}
+    event |= {"id": "1", "time": "2026-01-05T12:00:00Z", "region": "us-east-1", "resources": []}
+    with standing(world.http):
+        handler(event, None)
+    assert world.sqs.waiting("rolecall-test-bulk")

@@ -1,0 +1,158 @@
+"""Settings: typed, all of them, and every fault in one message that shows no value."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.errors import BadSettings
+from chalicelib.settings import NAMES, SECRETS, Settings, load
+
+SECRET = "s3cret-" * 6
+REQUIRED = {
+    "DISCORD_APP_ID": "222222222222222222",
+    "DISCORD_APP_SECRET": "an-app-secret",
+    "DISCORD_BOT_TOKEN": "a.bot.token",
+    "DISCORD_CALLBACK_URL": "https://api.test/discord/callback",
+    "DISCORD_GUILD_ID": "111111111111111111",
+    "AUTH_SITE_SECRET": SECRET,
+}
+
+
+def read(**changes: str) -> Settings:
+    return load(nothing_stored, REQUIRED | changes)
+
+
+def nothing_stored(_names: list[str]) -> Mapping[str, str]:
+    return {}
+
+
+def faults_of(environ: Mapping[str, str], stored: Callable[[list[str]], Mapping[str, str]] = nothing_stored) -> str:
+    with pytest.raises(BadSettings) as refused:
+        load(stored, environ)
+    return str(refused.value)
+
+
+def test_what_nobody_sets_has_the_defaults_of_the_contract() -> None:
+    found = read()
+    assert (found.guild_name_cache_max_age, found.roles_cache_max_age) == (86400, 3600)
+    assert (found.retry_pause, found.max_retries) == (60, 3)
+    assert (found.timeout_connect, found.timeout_read) == (5.0, 30.0)
+    assert (found.sync_names, found.disable_role_creation, found.auth_site_url) == (False, False, "")
+    assert (found.reserved_roles, found.protected_members) == (frozenset(), frozenset())
+    assert found.api_base_url == "https://discord.com/api/v10"
+    assert found.oauth_base_url == "https://discord.com/oauth2/authorize"
+    assert found.oauth_token_url == "https://discord.com/api/oauth2/token"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "attribute", "value"),
+    [
+        ("DISCORD_APP_ID", "1", "app_id", 1),
+        ("DISCORD_SYNC_NAMES", "TRUE", "sync_names", True),
+        ("DISCORD_SYNC_NAMES", "off", "sync_names", False),
+        ("DISCORD_DISABLE_ROLE_CREATION", "1", "disable_role_creation", True),
+        ("DISCORD_RESERVED_ROLES", " Streamer, ,BOOSTER ,Straße", "reserved_roles", {"streamer", "booster", "strasse"}),
+        ("DISCORD_PROTECTED_MEMBERS", "5, 7", "protected_members", {5, 7}),
+        ("DISCORD_API_BASE_URL", "http://localhost:1/api/v10/", "api_base_url", "http://localhost:1/api/v10"),
+        ("DISCORD_API_TIMEOUT_READ", "2.5", "timeout_read", 2.5),
+        ("DISCORD_TASKS_RETRY_PAUSE", "0", "retry_pause", 0),
+        ("AUTH_SITE_URL", "https://auth.test/?a=1", "auth_site_url", "https://auth.test/?a=1"),
+        ("SWEEP_BRAKE_PERCENT", "100", "sweep_brake_percent", 100),
+    ],
+)
+def test_a_text_becomes_a_value(name: str, text: str, attribute: str, value: object) -> None:
+    assert getattr(read(**{name: text}), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DISCORD_APP_ID", "12a"),
+        ("DISCORD_APP_ID", "-1"),
+        ("DISCORD_APP_ID", "0"),
+        ("DISCORD_APP_ID", "٣"),
+        ("DISCORD_APP_ID", "9" * 30),
+        ("DISCORD_GUILD_ID", "my guild"),
+        ("DISCORD_APP_SECRET", " padded"),
+        ("DISCORD_BOT_TOKEN", "tokén"),
+        ("DISCORD_CALLBACK_URL", "/discord/callback"),
+        ("DISCORD_CALLBACK_URL", "ftp://x.test/"),
+        ("DISCORD_CALLBACK_URL", "https://[broken/"),
+        ("DISCORD_SYNC_NAMES", "perhaps"),
+        ("DISCORD_TASKS_MAX_RETRIES", "many"),
+        ("DISCORD_TASKS_MAX_RETRIES", "101"),
+        ("DISCORD_TASKS_RETRY_PAUSE", "1.5"),
+        ("DISCORD_API_TIMEOUT_READ", "0"),
+        ("DISCORD_API_TIMEOUT_READ", "nan"),
+        ("DISCORD_API_TIMEOUT_READ", "inf"),
+        ("DISCORD_API_TIMEOUT_CONNECT", "301"),
+        ("DISCORD_PROTECTED_MEMBERS", "kira"),
+        ("DISCORD_OAUTH_TOKEN_URL", "discord.com"),
+        ("AUTH_SITE_SECRET", "x" * 31),
+        ("AUTH_SITE_URL", "auth.test"),
+        ("AUTH_SITE_URL", "javascript:alert(1)"),
+        ("SWEEP_BRAKE_PERCENT", "101"),
+        ("AUDIT_DAYS", "0"),
+    ],
+)
+def test_a_wrong_value_is_named_and_not_shown(name: str, text: str) -> None:
+    message = faults_of(REQUIRED | {name: text})
+    assert f"- {name} must be " in message
+    assert message.count("\n- ") == 1
+    assert len(text) < 3 or text not in message
+
+
+def test_every_fault_stands_in_one_message() -> None:
+    message = faults_of({"DISCORD_GUILD_ID": "x", "DISCORD_SYNC_NAMES": "x", "AUTH_SITE_SECRET": "short"})
+    assert [line.split()[1] for line in message.splitlines()[1:]] == [
+        "DISCORD_APP_ID",
+        "DISCORD_APP_SECRET",
+        "DISCORD_BOT_TOKEN",
+        "DISCORD_CALLBACK_URL",
+        "DISCORD_GUILD_ID",
+        "DISCORD_SYNC_NAMES",
+        "AUTH_SITE_SECRET",
+    ]
+
+
+def test_only_the_secrets_that_the_environment_lacks_are_fetched_at_once() -> None:
+    asked: list[list[str]] = []
+
+    def fetch(names: list[str]) -> Mapping[str, str]:
+        asked.append(names)
+        return dict.fromkeys(names, "from-the-store")
+
+    environ = {name: value for name, value in REQUIRED.items() if name not in SECRETS} | {"AUTH_SITE_SECRET": SECRET}
+    found = load(fetch, environ)
+    assert asked == [["DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN"]]
+    assert (found.app_secret, found.auth_site_secret) == ("from-the-store", SECRET)
+    read()
+    assert load(fetch, REQUIRED) == read()
+    assert len(asked) == 1
+
+
+def test_an_empty_variable_counts_as_absent() -> None:
+    assert read(DISCORD_SYNC_NAMES="", AUTH_SITE_URL="").sync_names is False
+    assert "DISCORD_APP_ID is missing" in faults_of(REQUIRED | {"DISCORD_APP_ID": ""})
+
+
+def test_secrets_are_not_shown_and_nothing_can_be_changed() -> None:
+    found = read()
+    for name in SECRETS:
+        assert REQUIRED[name] not in repr(found)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.stage = "x"  # type: ignore[misc]  # that is what is tried
+
+
+def test_each_setting_has_a_name_of_its_own() -> None:
+    assert len(set(NAMES)) == len(NAMES) == len(dataclasses.fields(Settings)) - 1
+
+
+def test_the_stage_is_dev_where_nobody_says(monkeypatch: Any) -> None:
+    monkeypatch.delenv("ROLECALL_STAGE", raising=False)
+    assert (settings.stage(), read().stage) == ("dev", "dev")
+    monkeypatch.setenv("ROLECALL_STAGE", "prod")
+    assert (settings.stage(), read(ROLECALL_STAGE="prod").stage) == ("prod", "prod")
