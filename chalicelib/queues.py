@@ -117,7 +117,8 @@ class Queues:
 
     def dead_letter(self, message: Message, reason: str) -> None:
         """Set a message aside, with the reason, for a person to look at."""
-        kept = {name: value for name, value in message.attributes.items() if name in ("trace", "since", "tries")}
+        progress = message.progress()
+        kept = {"trace": progress.trace, "since": f"{progress.since:.3f}", "tries": str(progress.tries)}
         attributes = kept | {"reason": reason[:LONGEST_REASON], "queue": message.queue}
         self._send(self._name("dead-letters"), message.body.encode(), {n: _text(v) for n, v in attributes.items()}, 0.0)
 

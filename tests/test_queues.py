@@ -233,7 +233,8 @@ def test_any_reason_fits(sqs: MemorySqs, queues: Queues, reason: str, kept: str)
 def test_a_dead_letter_keeps_only_the_attributes_that_are_known(sqs: MemorySqs, queues: Queues) -> None:
     strange = {f"strange_{number}": text("x") for number in range(10)}
     queues.dead_letter(message_of(record(strange)), "why")
-    assert sqs.sent[0].attributes.keys() == {"reason", "queue"}
+    assert sqs.sent[0].attributes.keys() == {"reason", "queue", "trace", "since", "tries"}
+    assert sqs.sent[0].attributes["trace"] == "id-1"  # the log calls its lines so
 
 
 def test_a_notice_is_the_contracts_json_and_nothing_else(sqs: MemorySqs, queues: Queues) -> None:

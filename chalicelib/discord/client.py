@@ -35,6 +35,10 @@ from chalicelib.settings import Settings
 PAGE = 1000  # members; the most that Discord lists at once
 LONGEST_REASON = 512  # characters of X-Audit-Log-Reason
 DEFAULT_WAIT = 5.0  # seconds, after a 429 that does not say how long (Alliance Auth behaviour 71)
+LONGEST_LIMIT = (
+    48 * 3600.0
+)  # seconds; Discord's longest, that on creating roles. What says more is no limit of Discord's
+MOST_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
 LONGEST_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
 USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
 
@@ -48,6 +52,7 @@ ROLE_GIVE, ROLE_TAKE, ME, ROLES = "PUT member role", "DELETE member role", "GET 
 class Asking:
     """For whom a request is made: its lane, the ticket it may hold, how long it may sleep for its turn (s).
 
+    More `patience` than a worker's means that a person waits: then it is also the longest wait for the answer.
     `reason` is what Discord's audit log shows for a change. `admitted` is the bucket in which a place was taken for
     this request already.
     """
@@ -244,7 +249,7 @@ class Discord:
                 self._settings.api_base_url + path,
                 json=body,
                 headers=headers,
-                timeout=(self._settings.timeout_connect, self._settings.timeout_read),
+                timeout=(self._settings.timeout_connect, self._read_timeout(asking)),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
@@ -255,6 +260,11 @@ class Discord:
         )
         self._settle(route, key, answer)
         return answer
+
+    def _read_timeout(self, asking: Asking) -> float:
+        """Seconds to wait for an answer: fewer where a person waits, whom API Gateway sends away after 29."""
+        configured = self._settings.timeout_read
+        return min(configured, asking.patience) if asking.patience > PATIENCE else configured
 
     def _settle(self, route: str, key: str, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""
@@ -298,6 +308,8 @@ def seen_in(answer: requests.Response, at: float) -> Seen | None:
     numbers = [_float(headers.get(f"X-RateLimit-{name}")) for name in ("Limit", "Remaining", "Reset", "Reset-After")]
     limit, remaining, reset, reset_after = numbers
     if limit is None or remaining is None or reset_after is None or limit < 1 or reset_after < 0:
+        return None
+    if max(limit, remaining, reset_after) > MOST_IN_BUCKET:
         return None
     return Seen(int(limit), max(0, int(remaining)), reset or at + reset_after, reset_after, at)
 

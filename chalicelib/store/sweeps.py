@@ -50,6 +50,7 @@ class Sweep:
     losing: int = 0  # members from whom roles would be taken
     gone: int = 0  # linked accounts that are not in the guild
     pages: int = 0
+    pages_found: list[int] = field(default_factory=list)  # on which somebody differs
     cursor: int = 0  # the Discord id that the last page ended with
     sent: int = 0  # jobs
     singles: int = 0  # members who differ in one role, yet to be sent

@@ -21,6 +21,7 @@ from chalicelib.syncing.sweep import Sweeper
 from chalicelib.syncing.worker import Errand, Outcome, Worker
 
 LAST_RECEIVE = 4  # SQS itself sets a message aside after five deliveries, but cannot say why
+BULK_PATIENCE = 0.8  # seconds; nobody waits for a repair, so it is queued again sooner than it is paid to sleep
 ENOUGH_TIME = 15.0  # seconds that must be left of an invocation to begin another message
 SHORTEST_HALT = 30.0  # seconds between two looks whether calls are allowed again
 
@@ -96,6 +97,7 @@ class Delivery:
         errand = Errand(
             lane=Lane.BULK if bulk else Lane.NORMAL,
             cause=_cause(job),
+            patience=BULK_PATIENCE if bulk else PATIENCE,
             ticket=progress.ticket,
             told_before=progress.received > 1,
         )

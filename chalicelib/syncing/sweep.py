@@ -203,8 +203,6 @@ class Sweeper:
     ) -> tuple[Sweep, list[Difference], Survey | None]:
         """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
         if job.page == 0:
-            self._view.refresh(SWEEPING)  # a bot that was removed gets the same answer: this ends the sweep then
-        if job.page == 0:
             self._view.refresh(SWEEPING)  # raises where the bot is not in the guild, which is refused alike
         log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
         links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
@@ -283,12 +281,18 @@ class Sweeper:
         if sweep.differing == 0:
             self._allow_taking(sweep)
             return replace(sweep, state="done")
+        may_take = sweep.force or self._services.memory.flag(MAY_TAKE) is not None
         unseen = sweep.note == NO_LIST and Parts.GROUPS in Parts(sweep.parts)  # nobody knows who would lose roles
+        most = brake(sweep.linked, self._services.settings.sweep_brake_percent)
+        if sweep.gone + (sweep.losing if may_take else 0) > most and not sweep.force:
+            note = (
+                f"stopped: of {sweep.linked} members it would take roles from {sweep.losing} and unlink {sweep.gone} "
+                f'who seem to have left, more than {most} in all. To let it, run it with {{"force": true}}'
+            )
+            return self._held_back(replace(sweep, state="held", may_take=False, note=note))
         if sweep.losing == 0 and not unseen:
             self._allow_taking(sweep)
             return replace(sweep, state="repairing")
-        may_take = sweep.force or self._services.memory.flag(MAY_TAKE) is not None
-        most = brake(sweep.linked, self._services.settings.sweep_brake_percent)
         if not may_take:
             losing = "an unknown number" if unseen else sweep.losing
             note = (
@@ -297,12 +301,6 @@ class Sweeper:
                 f"{f' ({NO_LIST})' if unseen else ''}"
             )
             return self._held_back(replace(sweep, state="repairing", may_take=False, note=note))
-        if sweep.losing > most and not sweep.force:
-            note = (
-                f"stopped: it would take roles from {sweep.losing} of {sweep.linked} members, more than {most}. "
-                f'To let it, run it with {{"force": true}}'
-            )
-            return self._held_back(replace(sweep, state="held", may_take=False, note=note))
         return replace(sweep, state="repairing")
 
     def _allow_taking(self, sweep: Sweep) -> None:
@@ -373,8 +371,9 @@ class Sweeper:
         here = Repair(sweep_id=job.sweep_id, step=sweep.step, phase=job.phase, page=job.page, offset=job.offset + count)
         if not page_done:
             return here
-        if job.page + 1 < sweep.pages:
-            return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=job.phase, page=job.page + 1)
+        further = [page for page in sweep.pages_found if page > job.page]
+        if further:
+            return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=job.phase, page=further[0])
         if job.phase == 0:
             return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=1)
         return None
@@ -463,6 +462,7 @@ def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Diffe
     return replace(
         sweep,
         pages=sweep.pages + 1,
+        pages_found=[*sweep.pages_found, sweep.pages] if found else sweep.pages_found,
         members=sweep.members + len(members),
         linked=sweep.linked + linked,
         differing=sweep.differing + len(found),

@@ -588,3 +588,22 @@ def test_the_sweeps_of_another_guild_are_another_matter() -> None:
 def test_the_answer_can_be_shown_as_json(world: World) -> None:
     losers(world, 1, of=2)
     assert json.loads(json.dumps(world.sweep(dry_run=True)))["would_lose_roles"] == 1
+
+
+def test_a_sweep_to_which_too_many_seem_to_have_left_stops_and_asks(world: World) -> None:
+    for number in range(30):
+        world.link(str(number), f"pilot-{number}", groups=["Member"])
+        world.clock.advance(3)
+    world.sweep()
+    world.run(seconds=600)
+    for number in range(26):
+        world.guild.leave(f"pilot-{number}")
+    held = world.sweep()["sweep_id"]
+    world.run(seconds=600)
+    found = world.http.delivery.sweeper._sweeps.get(held)
+    assert found is not None
+    assert (found.state, found.gone) == ("held", 26)
+    assert users.get("0", now=world.clock.now()).link is not None  # type: ignore[union-attr]
+    world.sweep(force=True)
+    world.run(seconds=600)
+    assert users.get("0", now=world.clock.now()).link is None  # type: ignore[union-attr]
