@@ -4,6 +4,7 @@ What the local AWS does not judge is guarded by tests of the policies themselves
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -127,7 +128,8 @@ def settling_beside_a_broken_one(function: str) -> Callable[[Stack], None]:
         sqs.send_message(QueueUrl=url, MessageBody="nonsense")
         (message,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)["Messages"]
         own, broken = f"rolecall-{stack.aws.stage}-{kind}", f"rolecall-{stack.aws.stage}-nowhere"
-        records = [record("nonsense", own, handle=message["ReceiptHandle"]), record("{}", broken, due="9999999999")]
+        later = record("{}", broken, due=str(time.time() + 3600))
+        records = [record("nonsense", own, handle=message["ReceiptHandle"]), later]
         with pytest.raises(FunctionFailed) as failed:
             stack.deliver(function, *records)
         assert "1 of 2 messages; see the log" in str(failed.value)
