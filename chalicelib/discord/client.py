@@ -35,9 +35,7 @@ from chalicelib.settings import Settings
 PAGE = 1000  # members; the most that Discord lists at once
 LONGEST_REASON = 512  # characters of X-Audit-Log-Reason
 DEFAULT_WAIT = 5.0  # seconds, after a 429 that does not say how long (Alliance Auth behaviour 71)
-LONGEST_LIMIT = (
-    48 * 3600.0
-)  # seconds; Discord's longest, that on creating roles. What says more is no limit of Discord's
+LONGEST_LIMIT = 48 * 3600.0  # seconds; Discord's longest, that on creating roles. No 429 of its own says more
 MOST_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
 LONGEST_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
 USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
@@ -289,6 +287,7 @@ class Discord:
         scope = answer.headers.get("X-RateLimit-Scope", "")
         body = body_of(answer.content)
         wait = _float(answer.headers.get("Retry-After")) or max(body.retry_after if body else 0.0, 0.0) or DEFAULT_WAIT
+        wait = min(wait, LONGEST_LIMIT)
         if body is None and not _is_object(answer.content):
             # Cloudflare's page: the address is banned, and each further try prolongs it.
             self.spending.blocked(max(wait, BAN_PAUSE), "address_banned")

@@ -478,3 +478,26 @@ def test_each_refusal_goes_back_to_the_auth_site_with_its_reason(
     answer = homeward.doors.answers[-1]
     outcome = "denied" if reason == "denied" else "failed"
     assert (answer.status, answer.location) == (302, f"{AUTH_SITE}&discord={outcome}&reason={reason}")
+
+
+# --- how long it takes ---------------------------------------------------------------------------------------------
+
+API_GATEWAY = 29.0  # seconds after which it sends a person away with an error of its own
+
+
+@pytest.mark.parametrize("path", ["token$", "/users/@me", "/guilds/[0-9]+$", "/members/", "/roles$", "revoke$", "."])
+def test_a_person_gets_a_page_before_api_gateway_ends_the_request(world: World, browser: Browser, path: str) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.guild.inject(Fault(kind="hang", path=path, times=None))
+    began = world.clock.now()
+    linked = path in ("/roles$", "revoke$")  # these can follow later, or do without
+    assert browser.follow(back).reason == ("" if linked else "discord_unavailable")
+    assert 7 < world.clock.now() - began < API_GATEWAY
+
+
+def test_a_limit_that_lasts_for_ages_is_not_believed(world: World) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.guild.inject(Fault(kind="rate_limit", retry_after=1e12))
+    world.site.groups("101", ["Member", "Blue"])
+    world.run(seconds=3 * 86_400)
+    assert world.roles("kira") == {"Member", "Blue"}
