@@ -235,7 +235,6 @@ class AnswerTarget:
 
     def __init__(self) -> None:
         self._done = 0
-        self._new_world()
 
     def _new_world(self) -> None:
         self.world = World({"DISCORD_SYNC_NAMES": "True"})
@@ -246,6 +245,7 @@ class AnswerTarget:
 
     def __call__(self, example: tuple[int, Odd, bool]) -> None:
         """The person gets a page of the closed list or is linked; afterwards all is as the auth site says."""
+        self._new_world()
         wait, self.adapter.odd, lasting = example
         self._done += 1
         user, who = f"user{self._done}", f"pilot{self._done}"
@@ -266,7 +266,6 @@ class AnswerTarget:
             raise Broken("it is tried for ever")
         if any("internal error" in reason for _, reason in world.dead_letters()):
             raise Broken([reason for _, reason in world.dead_letters()])
-        self._new_world()
 
 
 Target = tuple[Callable[[Any], None], SearchStrategy[Any]]
