@@ -13,10 +13,12 @@ from chalicelib.errors import (
     DiscordUnavailable,
     GiveUp,
     LinkRefused,
+    NotPermitted,
     Reason,
     Refused,
     RolecallError,
     TryAgain,
+    UnknownRole,
 )
 from chalicelib.linking.attempts import Attempt, claim_attempt, open_attempt
 from chalicelib.linking.oauth import Authorisation, OAuth
@@ -183,10 +185,20 @@ class Linking:
         return users.mark_synced(user, now=self._services.now(), error=change.problem, entry=entry)
 
     def _join(self, authorisation: Authorisation, change: Change) -> bool:
-        """True where they joined, False where they were in. Raises MaybeIn where Discord did not say."""
-        discord, token = self._services.discord, authorisation.access_token
+        """True where they joined as they should be, False where they are in and the rest is to follow.
+
+        Raises MaybeIn where Discord did not say.
+        """
+        discord, token, account_id = self._services.discord, authorisation.access_token, authorisation.user.id
         try:
-            return discord.join(authorisation.user.id, token, change.give, change.nickname, LINKING)
+            try:
+                return discord.join(account_id, token, change.give, change.nickname, LINKING)
+            except (UnknownRole, NotPermitted) as refused:
+                # A role that is gone, or a nickname that may not be set, must keep nobody out: they join bare.
+                log.warning("joins_bare", discord_id=account_id, code=refused.code)
+                self._view.refresh(LINKING)
+                discord.join(account_id, token, frozenset(), None, LINKING)
+                return False
         except DiscordUnavailable as error:
             raise MaybeIn(Reason.DISCORD_UNAVAILABLE, str(error)) from error
 

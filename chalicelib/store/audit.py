@@ -1,5 +1,6 @@
 """The audit trail: every change made to a member, by whom it was asked, from what to what."""
 
+import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -46,7 +47,7 @@ def row(entry: Entry) -> AuditRow:
     data = {name: value for name, value in asdict(entry).items() if value not in (None, ()) and name != "keep_days"}
     return AuditRow(
         entry.user_id,
-        f"{moment}#{entry.trace[:16]}",
+        f"{moment}#{uuid.uuid4().hex[:8]}",
         data=data | {"at": moment, "discord_id": str(entry.discord_id)},
         expires_at=int(entry.at) + entry.keep_days * DAY,
     )
