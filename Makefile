@@ -30,7 +30,7 @@ demo: setup  ## link three people, change groups, damage the guild, repair it: a
 	$(BIN)/python -m local demo
 
 test: setup  ## every test but the slowest, on loopback only
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 test-all: setup  ## every test
 	$(BIN)/python -m pytest

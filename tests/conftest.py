@@ -18,3 +18,10 @@ from local.simulated import World
 def world() -> World:
     """Rolecall in this process, in virtual time, with nicknames synced."""
     return World({"DISCORD_SYNC_NAMES": "True"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the local stack share one: where tests run side by side, these stay together (`--dist loadgroup`)."""
+    for item in items:
+        if item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.xdist_group("stack"))
