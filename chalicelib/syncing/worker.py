@@ -99,7 +99,9 @@ class Worker:
         user = self._told(job, errand)
         if user is None or user.link is None:
             return Outcome.NOTHING
-        return self.make_right(user, parts_of(job), errand)
+        # Once this job says that the newest version is synced, nobody looks for what an earlier one left undone.
+        up_to_date = user.synced_version is not None and user.synced_version >= user.version - 1
+        return self.make_right(user, parts_of(job) if up_to_date else Parts.ALL, errand)
 
     def _told(self, job: ChangeMessage, errand: Errand) -> User | None:
         now, user = self._services.now(), None
