@@ -348,6 +348,7 @@ class Cast:
         except (LookupError, ValueError):
             return
         self._note(what)
+        self.world.watch.roles_hand_at = self.world.clock.now()
         self.world.watch.roles_now()
 
     def _bot_role(self) -> str:
@@ -418,7 +419,8 @@ class Cast:
         world.watch.forgiven |= before - after
         self._note("the store is restored", lost=sorted(before - after), back=sorted(after - before))
         chance = random.Random(f"restore {self.plan.seed}")
-        for user_id, person in self.site.users.items():
+        for user_id in self.users:
+            person = self.site.users[user_id]
             stamp = self._wish(user_id)
             said = {"groups": person.groups, "nickname": person.nickname}
             self._post(chance, self.site.change("update_all", user_id, changed_at=stamp, **said))

@@ -62,14 +62,14 @@ def _play(world: Storm, cast: Cast) -> None:
     world.run(seconds=world.plan.seconds)
     cast.ended = True
     _calm(world)
-    verdict_at_first = Verdict(cast)
     if world.plan.redrive:
         world.redrive()
         world.run(seconds=LONGEST_DRAIN)
-        verdict_at_first = Verdict(cast)
+    verdict = Verdict(cast)
+    verdict.converged()
     _sweep(world)
-    verdict_at_first.judge()
-    verdict_at_first.swept()
+    verdict.judge()
+    verdict.swept()
 
 
 def _calm(world: Storm) -> None:

@@ -28,6 +28,24 @@ class Verdict:
         self._model: GuildModel = cast.world.model
         self._dead = Counter(body for body, _ in self._world.dead_letters())
 
+    def converged(self) -> None:
+        """Before any sweep: whoever counts as synced, and was not changed by hand since, is as the auth site said."""
+        if self._world.plan.restore:
+            return
+        watch, slack = self._watch, self._world.settings.roles_cache_max_age + 60
+        for user_id in self._cast.users:
+            user = users.get(user_id, now=self._world.clock.now())
+            if user is None or user.link is None or not user.settled or user.synced_at is None:
+                continue
+            discord_id = user.link.account.id
+            member, by_hand = watch.see(discord_id), watch.hand_at.get(discord_id, 0.0) + 1
+            if member is None or discord_id in self._world.protected:
+                continue
+            if min(user.groups_at / 1000, user.synced_at) > max(by_hand, watch.roles_hand_at + slack):
+                self._roles(user, discord_id, self._ours(member.roles))
+            if min(user.nickname_at / 1000, user.synced_at) > by_hand:
+                self._nickname(user, discord_id, member.nick)
+
     def judge(self) -> None:
         """All invariants of the end."""
         for user_id in self._cast.users:

@@ -65,6 +65,8 @@ class Watch:
     held: dict[tuple[int, int], Held] = field(default_factory=dict)  # (member, role)
     joined: dict[int, str] = field(default_factory=dict)  # who brought a member in
     forgiven: set[int] = field(default_factory=set)  # accounts whose link a restored store has lost
+    hand_at: dict[int, float] = field(default_factory=dict)  # when a member was changed by hand last
+    roles_hand_at: float = float("-inf")  # when any role was
     beyond: set[int] = field(default_factory=set)  # members whom the bot tried to remove, and may not
     reserved_since: dict[int, float] = field(default_factory=dict)  # roles that bear a reserved name
     made: dict[str, int] = field(default_factory=dict)  # roles of the bot's making that exist, by name
@@ -110,6 +112,7 @@ class Watch:
 
     def by_hand(self, discord_id: int, before: Seen | None) -> None:
         """A person changed this member, or they came or went."""
+        self.hand_at[discord_id] = self.world.clock.now()
         self._follow(discord_id, before, self.see(discord_id), HAND)
 
     def see(self, discord_id: int) -> Seen | None:

@@ -1,0 +1,232 @@
+"""Does the simulation find bugs? Bugs are planted, one at a time, and seeds run until one catches each.
+
+    python -m simulation.mutants             which seed catches which
+    python -m simulation.mutants --only NAME --seeds 500
+
+Each bug replaces one function for as long as its block lasts; nothing on disk changes. The seeds that caught them when
+they were last looked for stand in README.md, and a test sees that they, or their neighbours, still do.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.models import Member
+from chalicelib.discord.spending import Spending
+from chalicelib.queues import Queues
+from chalicelib.store import users
+from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.guild import GuildMemory
+from chalicelib.store.rows import BudgetRow, UserRow
+from chalicelib.store.users import User
+from chalicelib.syncing import plan as planning
+from chalicelib.syncing import roles, sweep, worker
+from chalicelib.syncing.delivery import Delivery, End
+from chalicelib.syncing.plan import Change
+from chalicelib.syncing.worker import Outcome, Worker
+from simulation.run import Result, run
+
+Replacement = Callable[..., Any]
+Places = list[tuple[Any, str, Replacement]]  # owner, name of the function, what takes its place
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug: what goes wrong, where, and the seed that caught it first."""
+
+    name: str
+    what: str
+    places: Callable[[], Places]
+    seed: int
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """The bug is there while the block runs."""
+        kept = [(owner, name, owner.__dict__[name]) for owner, name, _ in self.places()]
+        for owner, name, wrong in self.places():
+            setattr(owner, name, wrong)
+        try:
+            yield
+        finally:
+            for owner, name, right in kept:
+                setattr(owner, name, right)
+
+    def caught_by(self, seeds: list[int]) -> Result | None:
+        """The first of these seeds that fails with the bug planted."""
+        with self.planted():
+            for seed in seeds:
+                result = run(seed)
+                if result.breaches:
+                    return result
+        return None
+
+
+# --- the bugs ---------------------------------------------------------------------------------------------------
+
+
+def _no_recheck() -> Places:
+    mark_synced = users.mark_synced
+
+    def believe(user: User, **more: Any) -> bool:  # noqa: ANN401 - as the function that it replaces
+        mark_synced(user, **more)
+        return True
+
+    return [(users, "mark_synced", believe)]
+
+
+def _older_wins() -> Places:
+    def tell(user_id: str, name: str, value: Any, changed_at: int, now: float) -> User:  # noqa: ANN401 - groups or a name
+        column = getattr(UserRow, name)
+        actions: list[Action] = [
+            column.remove() if value is None else column.set(value),
+            getattr(UserRow, f"{name}_at").set(changed_at),
+            UserRow.version.set((UserRow.version | 0) + 1),
+        ]
+        UserRow(user_id).update(actions)
+        found = users.get(user_id, now=now)
+        assert found is not None  # noqa: S101 - it was stored in the line before
+        return found
+
+    return [(users, "_tell", tell)]
+
+
+def _no_lock() -> Places:
+    return [(GuildMemory, "lock", lambda *_, **__: True)]
+
+
+def _no_dead_letters() -> Places:
+    return [(Queues, "dead_letter", lambda *_, **__: None)]
+
+
+def _no_retries() -> Places:
+    return [(Queues, "again", lambda *_, **__: None)]
+
+
+def _broken_is_done() -> Places:
+    return [(Delivery, "_broken", lambda *_, **__: End.DONE)]
+
+
+def _boundless_window() -> Places:
+    def boundless(self: DynamoLedger, bucket: str, _lane: Lane, **_: Any) -> Any:  # noqa: ANN401 - as above
+        row = self._update(bucket, [BudgetRow.used.add(1)], BudgetRow.key.exists())
+        return self.get(bucket) if row else None
+
+    return [(DynamoLedger, "enter", boundless)]
+
+
+def _no_budget() -> Places:
+    def enter(self: Spending, route: str, *_: Any, **__: Any) -> str:  # noqa: ANN401 - as above
+        self.check()
+        return self.bucket_of(route)
+
+    return [(Spending, "enter", enter)]
+
+
+def _leaver_kept() -> Places:
+    return [(Worker, "_left", lambda *_: Outcome.NOTHING)]
+
+
+def _whole_list_forgets() -> Places:
+    def roles_after(self: Change, member: Member) -> frozenset[int]:
+        return (member.roles & frozenset(self.stood_for.values())) | self.give
+
+    return [(Change, "roles_after", roles_after)]
+
+
+def _deletion_forgotten() -> Places:
+    unlink = users.unlink
+
+    def forgetful(user_id: str, discord_id: int, *, now: float, deleted: bool = False) -> bool:  # noqa: ARG001 - as above
+        return unlink(user_id, discord_id, now=now)
+
+    return [(users, "unlink", forgetful), (users, "mark_deleted", lambda *_, **__: True)]
+
+
+def _reserved_touched() -> Places:
+    is_ours = roles.is_ours
+
+    def anything(role: Any, guild: Any, _reserved: Any) -> bool:  # noqa: ANN401 - as above
+        return is_ours(role, guild, frozenset())
+
+    return [(module, "is_ours", anything) for module in (roles, planning, worker)]
+
+
+def _protected_touched() -> Places:
+    rules_of = worker.rules_of
+
+    def lax(services: Any) -> Any:  # noqa: ANN401 - as above
+        return replace(rules_of(services), protected=frozenset())
+
+    return [(module, "rules_of", lax) for module in (worker, sweep)]
+
+
+def _turn_forgotten() -> Places:
+    survey = sweep.Sweeper.survey
+
+    def ticketless(self: sweep.Sweeper, job: Any, **more: Any) -> Any:  # noqa: ANN401 - as above
+        return survey(self, job, **(more | {"ticket": None}))
+
+    return [(sweep.Sweeper, "survey", ticketless)]
+
+
+def _replaced_account_kept() -> Places:
+    return [(Worker, "part_with", lambda *_: Outcome.DONE)]
+
+
+MUTANTS = (
+    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, 0),
+    Mutant("older_wins", "an older changed_at overwrites a newer one", _older_wins, 0),
+    Mutant("no_lock", "roles are created without the lock", _no_lock, 0),
+    Mutant("no_dead_letters", "what is set aside is dropped", _no_dead_letters, 0),
+    Mutant("no_retries", "what should be retried later is dropped", _no_retries, 0),
+    Mutant("broken_is_done", "a message that met a fault of the store counts as done", _broken_is_done, 0),
+    Mutant(
+        "boundless_window", "a place in a window of a limit is taken without looking for room", _boundless_window, 0
+    ),
+    Mutant("no_budget", "requests are made without asking the shared budget", _no_budget, 0),
+    Mutant("leaver_kept", "10007 on a member does not unlink", _leaver_kept, 0),
+    Mutant("whole_list_forgets", "a PATCH of all roles leaves out those that are not ours", _whole_list_forgets, 0),
+    Mutant(
+        "deletion_forgotten", "delete_user does not remember when, older attempts link again", _deletion_forgotten, 0
+    ),
+    Mutant("reserved_touched", "reserved roles are given and taken", _reserved_touched, 0),
+    Mutant("protected_touched", "protected members are changed", _protected_touched, 0),
+    Mutant("turn_forgotten", "a page of a sweep does not use the turn that it waited for", _turn_forgotten, 0),
+    Mutant("replaced_account_kept", "an account that its user replaced stays in the guild", _replaced_account_kept, 0),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Look for the seed that catches each; 0 if every one was caught."""
+    parser = argparse.ArgumentParser(prog="python -m simulation.mutants", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=300, metavar="N", help="tried for each: %(default)s")
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED", help="the first: %(default)s")
+    parser.add_argument("--only", metavar="NAME", help="this bug only")
+    options = parser.parse_args(arguments)
+    missed = 0
+    for mutant in MUTANTS:
+        if options.only in (None, mutant.name):
+            missed += not _show(mutant, list(range(options.first, options.first + options.seeds)))
+    return 1 if missed else 0
+
+
+def _show(mutant: Mutant, seeds: list[int]) -> bool:
+    began = time.perf_counter()
+    result = mutant.caught_by(seeds)
+    took = time.perf_counter() - began
+    if result is None:
+        print(f"{mutant.name:22} NOT CAUGHT by {len(seeds)} seeds ({took:.1f} s): {mutant.what}", flush=True)
+        return False
+    print(f"{mutant.name:22} seed {result.seed:4} ({took:5.1f} s)  {result.breaches[0][:150]}", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
