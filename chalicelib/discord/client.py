@@ -224,7 +224,7 @@ class Discord:
         answer = self._request(route, method, path, asking, body)
         try:
             return msgspec.json.decode(answer.content, type=kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise DiscordUnavailable(f"Discord's answer to {route} cannot be read: {error}") from None
 
     def _request(
@@ -322,7 +322,7 @@ def _is_object(content: bytes) -> bool:
     """Is it JSON as Discord answers, whatever it says?"""
     try:
         return isinstance(msgspec.json.decode(content), dict)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return False
 
 

@@ -46,7 +46,7 @@ def body_of(content: bytes) -> Body | None:
     """The error body, or None where it is not Discord's JSON (a proxy's HTML page, say)."""
     try:
         return msgspec.json.decode(content, type=Body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

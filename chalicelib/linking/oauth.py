@@ -218,5 +218,5 @@ def _refusal(status: int, detail: str = "") -> LinkRefused:
 def _decoded(answer: requests.Response, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.content, type=kind)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "Discord's answer cannot be read") from None

@@ -501,3 +501,12 @@ def test_a_limit_that_lasts_for_ages_is_not_believed(world: World) -> None:
     world.site.groups("101", ["Member", "Blue"])
     world.run(seconds=3 * 86_400)
     assert world.roles("kira") == {"Member", "Blue"}
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 429, 502])
+@pytest.mark.parametrize("path", ["token$", "/users/@me", "/guilds/[0-9]+$", "/members/"])
+def test_an_answer_nested_without_end_is_no_answer(world: World, browser: Browser, path: str, status: int) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.guild.inject(Fault(kind="answer", path=path, status=status, body="[" * 100_000))
+    answer = browser.follow(back)
+    assert (answer.status, answer.reason in {str(reason) for reason in Reason}) == (400, True)
