@@ -233,8 +233,12 @@ class World:
 
     def _take_messages(self) -> None:
         for name in self._busy:
+            queue = f"rolecall-{STAGE}-{name}"
             while self._busy[name] < self.workers:
-                records = self.sqs.receive(f"rolecall-{STAGE}-{name}")
+                soonest = self.sqs.next_event_at(queue)
+                if soonest is None or soonest > self.clock.now():
+                    break
+                records = self.sqs.receive(queue)
                 if not records:
                     break
                 self._busy[name] += 1

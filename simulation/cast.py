@@ -135,6 +135,15 @@ class Cast:
         stamp = self._wish(user_id)
         self._post(chance, self.site.change("update_groups", user_id, groups=person.groups, changed_at=stamp))
 
+    def flurry(self, chance: random.Random, user_id: str) -> None:
+        """Several changes in a breath, which arrive in any order."""
+        person = self.site.users[user_id]
+        for _ in range(chance.randint(2, 4)):
+            person.groups = self._some_groups(chance)
+            stamp = self._wish(user_id)
+            body = self.site.change("update_groups", user_id, groups=person.groups, changed_at=stamp)
+            self.world.scheduler.spawn(partial(self._send, body), after=chance.uniform(0, 0.4))
+
     def nickname(self, chance: random.Random, user_id: str) -> None:
         """The user's main character changes."""
         person = self.site.users[user_id]
@@ -432,7 +441,8 @@ class Cast:
 
 
 DEEDS: dict[Callable[[Cast, random.Random, str], None], float] = {
-    Cast.groups: 26,
+    Cast.groups: 22,
+    Cast.flurry: 5,
     Cast.nickname: 7,
     Cast.both: 6,
     Cast.nudge: 5,

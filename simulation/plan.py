@@ -64,6 +64,7 @@ def make(seed: int) -> Plan:
     """The plan of a seed."""
     chance = random.Random(f"plan {seed}")
     users = chance.randint(3, 12)
+    seconds = chance.choice((120.0, 600.0, 1800.0, 7200.0))
     severity = chance.choice((0.0, 0.3, 1.0, 1.0, 2.0))
     environment = {
         "DISCORD_SYNC_NAMES": chance.choice(("True", "True", "False")),
@@ -80,14 +81,14 @@ def make(seed: int) -> Plan:
         groups=tuple(chance.sample(GROUP_NAMES, chance.randint(3, 8))),
         protected=chance.choice((0, 0, 1, 2)),
         workers=chance.randint(1, 4),
-        seconds=chance.choice((120.0, 600.0, 1800.0, 7200.0)),
-        events=chance.randint(20, 80),
+        seconds=seconds,
+        events=20 + int(60 * chance.random() ** 2),
         rates=_rates(chance, severity),
         chaos=_chaos(chance, severity),
         index_lag=chance.choice((0.0, 0.5, 3.0)),
         store_latency=chance.choice((0.002, 0.01, 0.05)),
         environment=environment,
-        sweep_every=chance.choice((120.0, 900.0, 3600.0)),
+        sweep_every=max(chance.choice((120.0, 900.0, 3600.0)), seconds / 8),
         restore=chance.random() < 0.12,
         redrive=chance.random() < 0.5,
     )

@@ -191,7 +191,10 @@ class Watch:
         if discord_id in self.world.protected and before is not None:
             self.breach("d", f"the protected member {who} was changed: {request.method}")
         if after is None:
-            if not any(self.world.site.may_kick(user, discord_id, self.accounts_of) for user in users):
+            # A promise to part with an account whose replacement failed meets a restored store without its link.
+            if discord_id not in self.forgiven and not any(
+                self.world.site.may_kick(user, discord_id, self.accounts_of) for user in users
+            ):
                 self.breach("c", f"{who} was removed from the guild, and nobody asked for it")
             return
         old = before.roles if before else frozenset()
