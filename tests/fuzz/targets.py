@@ -22,6 +22,7 @@ from urllib3 import HTTPResponse
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.tokens import Purpose, read_token
 from chalicelib.queues import message_of
+from chalicelib.store.budgets import DynamoLedger
 from chalicelib.syncing.delivery import End
 from local.memory.sqs import FORBIDDEN
 from local.simulated import AT, AUTH_SITE_SECRET, World
@@ -262,7 +263,8 @@ class AnswerTarget:
         world.run(seconds=300)
         self.adapter.wait, self.adapter.lasting = -1, False
         world.run(seconds=LONGEST_WAIT)
-        if any(world.sqs.waiting(f"rolecall-test-{queue}") for queue in ("jobs", "bulk")):
+        halted = DynamoLedger(world.settings.guild_id).noticeboard().halted_token  # by a 401: until there is another
+        if not halted and any(world.sqs.waiting(f"rolecall-test-{queue}") for queue in ("jobs", "bulk")):
             raise Broken("it is tried for ever")
         if any("internal error" in reason for _, reason in world.dead_letters()):
             raise Broken([reason for _, reason in world.dead_letters()])
