@@ -16,6 +16,7 @@ from chalicelib.discord.models import Guild, Member
 from chalicelib.discord.spending import PATIENCE
 from chalicelib.errors import GiveUp, NotPermitted, Ticket, TurnLater, UnknownMember, UnknownRole
 from chalicelib.notices import Unlinked
+from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import audit, users
 from chalicelib.store.users import Link, User
@@ -32,6 +33,7 @@ from chalicelib.syncing.jobs import (
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
+    encode,
     parts_of,
 )
 from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, PART_OF, Change, Desired, Rules, left_open, plan_change
@@ -39,6 +41,7 @@ from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 
 ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
 ACCOUNT_DELETED = 10013  # Discord's "unknown user"
+STRIP_AGAIN = 30  # seconds until roles are taken once more from whom the bot may not remove; no write takes so long
 CANNOT_REMOVE = "cannot_remove"  # the owner, or a member ranked above the bot
 
 
@@ -313,6 +316,10 @@ class Worker:
                     return Outcome.NOTHING
                 continue
             removed = self.expel(user, user.link.account.id, errand)
+            if not removed:
+                # Another worker may be giving roles just now; once the link is gone, nobody does any more.
+                later = PartWith(user_id=user.user_id, discord_id=user.link.account.id)
+                self._services.queues.bulk(encode(later), Progress(log.bound(), now), delay=STRIP_AGAIN)
             if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify, deleted=True):
                 if not removed:
                     self._report(user, user.link, CANNOT_REMOVE)
@@ -346,10 +353,12 @@ class Worker:
         return True
 
     def _strip(self, user: User, discord_id: int, errand: Errand) -> None:
+        """Take what roles the bot can take; that it was refused once shows that its facts may be old."""
         asking = replace(errand.asking(takes=True), ticket=None)
+        guild = self._view.refresh(asking)
         member = self._services.discord.member(discord_id, asking)
         nobody = replace(user, groups=(), nickname=None)
-        change = self._plan(nobody, member, Parts.GROUPS, errand)
+        change = self._plan(nobody, member, Parts.GROUPS, errand, guild)
         if change.take:
             self._send(member, change, errand)
             audit.keep(self._entry(user, member, change, errand))
