@@ -4,6 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 SEEDS ?= 200
+N ?= 100000
 FROM ?= 0
 STAGE ?= dev
 BUCKET ?=
@@ -13,7 +14,7 @@ PROTECTION ?=
 DEPLOY := $(BIN)/python -m deploy
 CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH_SITE)') $(if $(PROTECTION),--protection $(PROTECTION))
 
-.PHONY: setup demo test test-all simulate check format secrets deploy package deploy-package destroy clean
+.PHONY: setup demo test test-all simulate fuzz bench check format secrets deploy package deploy-package destroy clean
 
 setup: $(READY)  ## the environment for everything below, in .venv
 
@@ -37,6 +38,9 @@ test-all: setup  ## every test
 
 simulate: setup  ## the real code in worlds where everything goes wrong: make simulate SEEDS=500 FROM=70000
 	@$(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM)
+
+fuzz: setup  ## odd input by the hundred thousand: make fuzz N=100000
+	$(BIN)/python -m tests.fuzz --examples $(N)
 
 check: setup  ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -1,66 +1,34 @@
 """Repairing the whole guild: survey, verdict, repair. Every step is a message, so no run is bounded by one invocation.
 
-1. *Survey*: members as Discord lists them and links as the store holds them are both in ascending Discord id, 1000 a
-   page. A merge join of the two finds who differs, in constant memory, and renews usernames on the way.
+1. *Survey* (`survey`): a merge join of Discord's members and the store's links finds who differs, 1000 a page.
 2. *Verdict*: whether the sweep may do what it found. A guild that was never swept loses nothing at first; a sweep that
    would take roles from too many stops.
-3. *Repair*: those who differ become jobs, each with a ticket for the rate-limit bucket it will use and a delay until
-   its turn; only as many at a time as have their turn within `HORIZON`. Those who lose something go first.
+3. *Repair* (`appointments`): those who differ become jobs, each with a ticket for the rate-limit bucket it will use and
+   a delay until its turn; only as many at a time as have it within a minute. Those who lose something go first.
 """
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import log
-from chalicelib.discord.budget import Lane
-from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, PAGE, ROLE_GIVE, ROLE_TAKE, Asking
-from chalicelib.discord.models import Guild, Member
-from chalicelib.errors import IntentMissing, Ticket
+from chalicelib.errors import Ticket
 from chalicelib.queues import Progress
 from chalicelib.services import Services
-from chalicelib.store import users
 from chalicelib.store.sweeps import Difference, Sweep, Sweeps
-from chalicelib.store.users import User
+from chalicelib.syncing.appointments import appoint
 from chalicelib.syncing.guild import GuildView
-from chalicelib.syncing.jobs import Parts, Repair, RepairMember, StartSweep, Survey, encode
-from chalicelib.syncing.plan import Change, Desired, left_open, plan_change
-from chalicelib.syncing.worker import Outcome, rules_of
+from chalicelib.syncing.jobs import Parts, Repair, StartSweep, Survey, encode
+from chalicelib.syncing.survey import NO_LIST, Surveyor
+from chalicelib.syncing.worker import Outcome
 
-HORIZON = 60.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
 REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
 FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
-SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
 LEAST_BRAKE = 25  # members; fewer than that are never held back
-MOST_EXAMPLES = 200
-LAST_ID = 2**63 - 1
 MAY_TAKE = "may_take"  # the flag of a guild in which sweeps may take roles
-NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
 OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
-SWEEPING = Asking(Lane.BULK, reason="Rolecall: sweep")
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A linked user and their member; None where the guild has no such member."""
-
-    user: User
-    member: Member | None
-
-
-def merge(members: list[Member], links: Iterator[User]) -> Iterator[Pair]:
-    """Join members and links, both ascending by Discord id. Members without a link are nobody's business here."""
-    listed = iter(members)
-    member = next(listed, None)
-    for user in links:
-        if user.link is None:
-            continue
-        while member and member.id < user.link.account.id:
-            member = next(listed, None)
-        yield Pair(user, member if member and member.id == user.link.account.id else None)
 
 
 def brake(linked: int, percent: int) -> int:
@@ -73,10 +41,8 @@ class Sweeper:
 
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
-        self._view = view
-        self._rules = rules_of(services)
-        self._guild_id = services.settings.guild_id
-        self._sweeps = Sweeps(self._guild_id)
+        self._surveyor = Surveyor(services, view)
+        self._sweeps = Sweeps(services.settings.guild_id)
 
     # --- starting ---
 
@@ -119,7 +85,7 @@ class Sweeper:
     def _rehearse(self, sweep: Sweep) -> dict[str, Any]:
         page: Survey | None = Survey(sweep_id=sweep.sweep_id)
         while page:
-            sweep, _, page = self._look(sweep, page)
+            sweep, _, page = self._surveyor.look(sweep, page)
         sweep = self._verdict(replace(sweep, state="dry_run"))
         self._sweeps.note(replace(sweep, state="dry_run"))
         return _shown(sweep) | {"dry_run": True, "state": "dry_run"}
@@ -131,7 +97,7 @@ class Sweeper:
         sweep = self._current(job.sweep_id)
         if sweep is None or sweep.state != "surveying" or job.page != sweep.pages:
             return self._late(sweep, redelivered)
-        sweep, found, following = self._look(sweep, job, ticket)
+        sweep, found, following = self._surveyor.look(sweep, job, ticket)
         if found:
             self._sweeps.keep_page(sweep.sweep_id, job.page, found, now=self._services.now())
         if following is None:
@@ -167,112 +133,6 @@ class Sweeper:
             self._send(Repair(sweep_id=sweep.sweep_id, step=sweep.step, phase=0 if sweep.losing or sweep.gone else 1))
         else:
             self._finish(sweep)
-
-    def _look(
-        self, sweep: Sweep, job: Survey, ticket: Ticket | None = None
-    ) -> tuple[Sweep, list[Difference], Survey | None]:
-        """Compare one page. Gives the sweep with what was counted, who differs, and the next page if there is one."""
-        after = job.after
-        if job.page == 0:
-            first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
-            if first is None or first.link is None:
-                return replace(sweep, pages=1), [], None
-            after = first.link.account.id - 1
-        try:
-            members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
-        except IntentMissing:
-            return self._look_without_list(sweep, job, after)
-        last = members[-1].id if len(members) == PAGE else LAST_ID
-        guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
-        found: list[Difference] = []
-        linked = 0
-        for pair in merge(members, users.links_between(self._guild_id, after, last)):
-            linked += 1
-            difference, example = self._compare(pair, guild, sweep)
-            if difference:
-                found.append(difference)
-            if example and len(sweep.examples) < MOST_EXAMPLES:
-                sweep.examples.append(example)
-        more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
-        sweep = _counted(sweep, members, linked, found)
-        following = Survey(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
-        return replace(sweep, cursor=last), found, following
-
-    def _look_without_list(
-        self, sweep: Sweep, job: Survey, after: int
-    ) -> tuple[Sweep, list[Difference], Survey | None]:
-        """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
-        if job.page == 0:
-            self._view.refresh(SWEEPING)  # raises where the bot is not in the guild, which is refused alike
-        log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
-        links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
-        found = [Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link]
-        sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
-        if len(links) < PAGE:
-            return sweep, found, None
-        last = int(found[-1].discord_id)
-        return replace(sweep, cursor=last), found, Survey(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
-
-    def _guild(self, job: Survey, members: list[Member], asking: Asking) -> Guild:
-        """The guild's facts: fresh for the first page, with the bot's own roles from the list where it is on it."""
-        if job.page > 0:
-            return self._view.facts(asking)
-        app_id = self._services.settings.app_id
-        bot_roles = next((member.roles for member in members if member.id == app_id), None)
-        return self._view.refresh(asking, bot_roles=bot_roles)
-
-    def _compare(self, pair: Pair, guild: Guild, sweep: Sweep) -> tuple[Difference | None, dict[str, Any] | None]:
-        user, member = pair.user, pair.member
-        if user.link is None or (member is None and user.link.joining_until > self._services.now()):
-            return None, None
-        discord_id = str(user.link.account.id)
-        if member is None:
-            shown = {"user_id": user.user_id, "discord_id": discord_id, "left": True}
-            return Difference(user.user_id, discord_id, user.version, gone=True), shown
-        parts = Parts(sweep.parts)
-        if Parts.USERNAME in parts and not sweep.dry_run:
-            self._renew_username(user, member)
-        change = plan_change(
-            member,
-            Desired(user.groups, user.nickname),
-            guild,
-            self._rules,
-            parts=parts,
-            remembered=self._view.remembered,
-        )
-        if not sweep.dry_run:
-            self._note_problem(user, change, parts)
-        if not change:
-            return None, None
-        one = None if change.create else change.only_role
-        difference = Difference(
-            user_id=user.user_id,
-            discord_id=discord_id,
-            version=user.version,
-            give=len(change.give) + len(change.create),
-            take=len(change.take),
-            nickname=change.nickname is not None,
-            role=str(one[0]) if one else None,
-        )
-        return difference, _example(user, member, change, guild)
-
-    def _renew_username(self, user: User, member: Member) -> None:
-        if user.link is None or member.user == user.link.account or not users.rename(user, member.user):
-            return
-        known = user.link.account.shown
-        if known and known != member.user.shown:
-            now = self._services.now()
-            self._services.notices.username_changed(user.user_id, member.id, member.user.shown, now=now)
-
-    def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
-        """Report what no sweep can cure, once; and that it is cured."""
-        if user.link is None or (change.problem or left_open(user.last_error, parts)) == user.last_error:
-            return
-        now, account = self._services.now(), user.link.account
-        if change.problem and users.mark_failed(user, change.problem):
-            self._services.notices.sync_failed(user.user_id, account.id, account.shown, change.problem, now=now)
-        elif not change.problem and not change:
-            users.mark_synced(user, now=now)
 
     # --- the verdict ---
 
@@ -329,7 +189,7 @@ class Sweeper:
         if job.step != sweep.step and not (redelivered and job.step == sweep.step - 1):
             return Outcome.NOTHING
         job, waiting = self._next_waiting(job, sweep)
-        count, jobs, known = self._appoint(sweep, waiting)
+        count, jobs, known = appoint(self._services, sweep, waiting)
         self._services.queues.bulk_many(jobs)
         sweep = replace(
             sweep,
@@ -378,38 +238,6 @@ class Sweeper:
             return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=1)
         return None
 
-    def _appoint(
-        self, sweep: Sweep, waiting: list[Difference]
-    ) -> tuple[int, list[tuple[bytes, Progress, float]], bool]:
-        """Jobs for the first few of `waiting`, each with its ticket; how many; whether all buckets are known."""
-        spending, now = self._services.discord.spending, self._services.now()
-        possible = sorted({route for one in waiting for route in _routes(one, spill=True)})
-        spending.look(possible)
-        singles = [spending.seconds_each(route) for route in possible if route in (ROLE_GIVE, ROLE_TAKE)]
-        spill = sweep.singles * max(singles, default=0.0) > SPILL_AFTER
-        routes = [_routes(one, spill=spill) for one in waiting]
-        room = {
-            route: spending.forecast(route, Lane.BULK, most=len(waiting), horizon=HORIZON)
-            for route in sorted({route for several in routes for route in several})
-        }
-        chosen: list[str] = []
-        for several in routes:
-            best = max(several, key=lambda route: room[route])
-            if room[best] <= 0:
-                break
-            for other in room:
-                room[other] -= spending.bucket_of(other) == spending.bucket_of(best)
-            chosen.append(best)
-        tickets = {
-            route: iter(spending.tickets(route, Lane.BULK, chosen.count(route))) for route in sorted(set(chosen))
-        }
-        jobs = []
-        for one, route in zip(waiting, chosen, strict=False):
-            ticket, due = next(tickets[route])
-            progress = Progress(trace=f"{sweep.sweep_id}/{one.user_id}"[:120], since=now, ticket=ticket, due=due)
-            jobs.append((encode(_job(sweep, one)), progress, max(0.0, due - now)))
-        return len(chosen), jobs, all(spending.is_known(route) for route in room)
-
     # --- the end ---
 
     def _finish(self, sweep: Sweep) -> None:
@@ -434,56 +262,6 @@ class Sweeper:
     def _send(self, job: Survey | Repair | StartSweep, *, delay: float = 0.0) -> None:
         sweep_id = getattr(job, "sweep_id", "sweep")
         self._services.queues.bulk(encode(job), Progress(trace=sweep_id, since=self._services.now()), delay=delay)
-
-
-def _routes(one: Difference, *, spill: bool) -> tuple[str, ...]:
-    """The routes that could mend this member. With `spill`, PATCH shares the work of the single-role bucket."""
-    if one.gone or not (one.give or one.take or one.nickname):
-        return (MEMBER_GET,)
-    if one.role is None:
-        return (MEMBER_PATCH,)
-    single = ROLE_GIVE if one.give else ROLE_TAKE
-    return (single, MEMBER_PATCH) if spill else (single,)
-
-
-def _job(sweep: Sweep, one: Difference) -> RepairMember:
-    return RepairMember(
-        user_id=one.user_id,
-        sweep_id=sweep.sweep_id,
-        parts=sweep.parts,
-        version=one.version,
-        role=int(one.role) if one.role and (one.give or sweep.may_take) else None,
-        give=bool(one.give),
-        take=sweep.may_take,
-    )
-
-
-def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:
-    return replace(
-        sweep,
-        pages=sweep.pages + 1,
-        pages_found=[*sweep.pages_found, sweep.pages] if found else sweep.pages_found,
-        members=sweep.members + len(members),
-        linked=sweep.linked + linked,
-        differing=sweep.differing + len(found),
-        losing=sweep.losing + sum(one.take > 0 for one in found),
-        gone=sweep.gone + sum(one.gone for one in found),
-        singles=sweep.singles + sum(one.role is not None for one in found),
-    )
-
-
-def _example(user: User, member: Member, change: Change, guild: Guild) -> dict[str, Any]:
-    def names(role_ids: frozenset[int]) -> list[str]:
-        return sorted(guild.by_id[role_id].name for role_id in role_ids)
-
-    return {
-        "user_id": user.user_id,
-        "discord_id": str(member.id),
-        "username": member.user.shown,
-        "give": [*names(change.give), *change.create],
-        "take": names(change.take),
-        **({"nickname": {"from": member.nick, "to": change.nickname}} if change.nickname is not None else {}),
-    }
 
 
 def _shown(sweep: Sweep, *, examples: bool = True) -> dict[str, Any]:

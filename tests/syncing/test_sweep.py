@@ -16,7 +16,8 @@ from chalicelib.store import users
 from chalicelib.store.sweeps import ABANDONED, Sweep, Sweeps
 from chalicelib.store.users import Link, User
 from chalicelib.syncing.jobs import Parts, Repair, Survey, encode
-from chalicelib.syncing.sweep import LEAST_BRAKE, brake, merge
+from chalicelib.syncing.survey import merge
+from chalicelib.syncing.sweep import LEAST_BRAKE, brake
 from local.simulated import GUILD, STAGE, World
 from tests.syncing.support import (
     Meter,

@@ -1,0 +1,64 @@
+"""Turning those who differ into jobs, each with its ticket: when, and on which rate-limit bucket, each is mended."""
+
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
+from chalicelib.queues import Progress
+from chalicelib.services import Services
+from chalicelib.store.sweeps import Difference, Sweep
+from chalicelib.syncing.jobs import RepairMember, encode
+
+HORIZON = 60.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
+SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
+
+
+def appoint(
+    services: Services, sweep: Sweep, waiting: list[Difference]
+) -> tuple[int, list[tuple[bytes, Progress, float]], bool]:
+    """Jobs for the first few of `waiting`, each with its ticket; how many; whether all buckets are known."""
+    spending, now = services.discord.spending, services.now()
+    possible = sorted({route for one in waiting for route in _routes(one, spill=True)})
+    spending.look(possible)
+    singles = [spending.seconds_each(route) for route in possible if route in (ROLE_GIVE, ROLE_TAKE)]
+    spill = sweep.singles * max(singles, default=0.0) > SPILL_AFTER
+    routes = [_routes(one, spill=spill) for one in waiting]
+    room = {
+        route: spending.forecast(route, Lane.BULK, most=len(waiting), horizon=HORIZON)
+        for route in sorted({route for several in routes for route in several})
+    }
+    chosen: list[str] = []
+    for several in routes:
+        best = max(several, key=lambda route: room[route])
+        if room[best] <= 0:
+            break
+        for other in room:
+            room[other] -= spending.bucket_of(other) == spending.bucket_of(best)
+        chosen.append(best)
+    tickets = {route: iter(spending.tickets(route, Lane.BULK, chosen.count(route))) for route in sorted(set(chosen))}
+    jobs = []
+    for one, route in zip(waiting, chosen, strict=False):
+        ticket, due = next(tickets[route])
+        progress = Progress(trace=f"{sweep.sweep_id}/{one.user_id}"[:120], since=now, ticket=ticket, due=due)
+        jobs.append((encode(_job(sweep, one)), progress, max(0.0, due - now)))
+    return len(chosen), jobs, all(spending.is_known(route) for route in room)
+
+
+def _routes(one: Difference, *, spill: bool) -> tuple[str, ...]:
+    """The routes that could mend this member. With `spill`, PATCH shares the work of the single-role bucket."""
+    if one.gone or not (one.give or one.take or one.nickname):
+        return (MEMBER_GET,)
+    if one.role is None:
+        return (MEMBER_PATCH,)
+    single = ROLE_GIVE if one.give else ROLE_TAKE
+    return (single, MEMBER_PATCH) if spill else (single,)
+
+
+def _job(sweep: Sweep, one: Difference) -> RepairMember:
+    return RepairMember(
+        user_id=one.user_id,
+        sweep_id=sweep.sweep_id,
+        parts=sweep.parts,
+        version=one.version,
+        role=int(one.role) if one.role and (one.give or sweep.may_take) else None,
+        give=bool(one.give),
+        take=sweep.may_take,
+    )

@@ -1,0 +1,192 @@
+"""The survey of a sweep: one page of members beside the links of the same ids, and who differs.
+
+Members as Discord lists them and links as the store holds them are both in ascending Discord id. A merge join of the
+two needs constant memory, can be taken up again at any id, and renews usernames on the way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib import log
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.client import PAGE, Asking
+from chalicelib.discord.models import Guild, Member
+from chalicelib.errors import IntentMissing, Ticket
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.store.sweeps import Difference, Sweep
+from chalicelib.store.users import User
+from chalicelib.syncing.guild import GuildView
+from chalicelib.syncing.jobs import Parts, Survey
+from chalicelib.syncing.plan import Change, Desired, left_open, plan_change
+from chalicelib.syncing.worker import rules_of
+
+MOST_EXAMPLES = 200
+LAST_ID = 2**63 - 1
+NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
+SWEEPING = Asking(Lane.BULK, reason="Rolecall: sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A linked user and their member; None where the guild has no such member."""
+
+    user: User
+    member: Member | None
+
+
+def merge(members: list[Member], links: Iterator[User]) -> Iterator[Pair]:
+    """Join members and links, both ascending by Discord id. Members without a link are nobody's business here."""
+    listed = iter(members)
+    member = next(listed, None)
+    for user in links:
+        if user.link is None:
+            continue
+        while member and member.id < user.link.account.id:
+            member = next(listed, None)
+        yield Pair(user, member if member and member.id == user.link.account.id else None)
+
+
+class Surveyor:
+    """Looks at the guild, page by page."""
+
+    def __init__(self, services: Services, view: GuildView) -> None:
+        self._services = services
+        self._view = view
+        self._rules = rules_of(services)
+        self._guild_id = services.settings.guild_id
+
+    def look(
+        self, sweep: Sweep, job: Survey, ticket: Ticket | None = None
+    ) -> tuple[Sweep, list[Difference], Survey | None]:
+        """Compare one page. Gives the sweep with what was counted, who differs, and the next page if there is one."""
+        after = job.after
+        if job.page == 0:
+            first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
+            if first is None or first.link is None:
+                return replace(sweep, pages=1), [], None
+            after = first.link.account.id - 1
+        try:
+            members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
+        except IntentMissing:
+            return self._look_without_list(sweep, job, after)
+        last = members[-1].id if len(members) == PAGE else LAST_ID
+        guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
+        found: list[Difference] = []
+        linked = 0
+        for pair in merge(members, users.links_between(self._guild_id, after, last)):
+            linked += 1
+            difference, example = self._compare(pair, guild, sweep)
+            if difference:
+                found.append(difference)
+            if example and len(sweep.examples) < MOST_EXAMPLES:
+                sweep.examples.append(example)
+        more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
+        sweep = _counted(sweep, members, linked, found)
+        following = Survey(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
+        return replace(sweep, cursor=last), found, following
+
+    def _look_without_list(
+        self, sweep: Sweep, job: Survey, after: int
+    ) -> tuple[Sweep, list[Difference], Survey | None]:
+        """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
+        if job.page == 0:
+            self._view.refresh(SWEEPING)  # raises where the bot is not in the guild, which is refused alike
+        log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
+        links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
+        found = [Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link]
+        sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
+        if len(links) < PAGE:
+            return sweep, found, None
+        last = int(found[-1].discord_id)
+        return replace(sweep, cursor=last), found, Survey(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
+
+    def _guild(self, job: Survey, members: list[Member], asking: Asking) -> Guild:
+        """The guild's facts: fresh for the first page, with the bot's own roles from the list where it is on it."""
+        if job.page > 0:
+            return self._view.facts(asking)
+        app_id = self._services.settings.app_id
+        bot_roles = next((member.roles for member in members if member.id == app_id), None)
+        return self._view.refresh(asking, bot_roles=bot_roles)
+
+    def _compare(self, pair: Pair, guild: Guild, sweep: Sweep) -> tuple[Difference | None, dict[str, Any] | None]:
+        user, member = pair.user, pair.member
+        if user.link is None or (member is None and user.link.joining_until > self._services.now()):
+            return None, None
+        discord_id = str(user.link.account.id)
+        if member is None:
+            shown = {"user_id": user.user_id, "discord_id": discord_id, "left": True}
+            return Difference(user.user_id, discord_id, user.version, gone=True), shown
+        parts = Parts(sweep.parts)
+        if Parts.USERNAME in parts and not sweep.dry_run:
+            self._renew_username(user, member)
+        change = plan_change(
+            member,
+            Desired(user.groups, user.nickname),
+            guild,
+            self._rules,
+            parts=parts,
+            remembered=self._view.remembered,
+        )
+        if not sweep.dry_run:
+            self._note_problem(user, change, parts)
+        if not change:
+            return None, None
+        one = None if change.create else change.only_role
+        difference = Difference(
+            user_id=user.user_id,
+            discord_id=discord_id,
+            version=user.version,
+            give=len(change.give) + len(change.create),
+            take=len(change.take),
+            nickname=change.nickname is not None,
+            role=str(one[0]) if one else None,
+        )
+        return difference, _example(user, member, change, guild)
+
+    def _renew_username(self, user: User, member: Member) -> None:
+        if user.link is None or member.user == user.link.account or not users.rename(user, member.user):
+            return
+        known = user.link.account.shown
+        if known and known != member.user.shown:
+            now = self._services.now()
+            self._services.notices.username_changed(user.user_id, member.id, member.user.shown, now=now)
+
+    def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
+        """Report what no sweep can cure, once; and that it is cured."""
+        if user.link is None or (change.problem or left_open(user.last_error, parts)) == user.last_error:
+            return
+        now, account = self._services.now(), user.link.account
+        if change.problem and users.mark_failed(user, change.problem):
+            self._services.notices.sync_failed(user.user_id, account.id, account.shown, change.problem, now=now)
+        elif not change.problem and not change:
+            users.mark_synced(user, now=now)
+
+
+def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:
+    return replace(
+        sweep,
+        pages=sweep.pages + 1,
+        pages_found=[*sweep.pages_found, sweep.pages] if found else sweep.pages_found,
+        members=sweep.members + len(members),
+        linked=sweep.linked + linked,
+        differing=sweep.differing + len(found),
+        losing=sweep.losing + sum(one.take > 0 for one in found),
+        gone=sweep.gone + sum(one.gone for one in found),
+        singles=sweep.singles + sum(one.role is not None for one in found),
+    )
+
+
+def _example(user: User, member: Member, change: Change, guild: Guild) -> dict[str, Any]:
+    def names(role_ids: frozenset[int]) -> list[str]:
+        return sorted(guild.by_id[role_id].name for role_id in role_ids)
+
+    return {
+        "user_id": user.user_id,
+        "discord_id": str(member.id),
+        "username": member.user.shown,
+        "give": [*names(change.give), *change.create],
+        "take": names(change.take),
+        **({"nickname": {"from": member.nick, "to": change.nickname}} if change.nickname is not None else {}),
+    }
