@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
@@ -205,10 +206,11 @@ def _link(user_id: str, guild_id: int, account: DiscordUser, before: User | None
     return True
 
 
-def unlink(user_id: str, discord_id: int, *, now: float, deleted: bool = False) -> bool:
+def unlink(user_id: str, discord_id: int, *, now: float, deleted: bool = False, version: int | None = None) -> bool:
     """Remove the link to that account; False where the user is not linked to it (any more).
 
-    What the auth site said is kept for a while. `deleted`: no attempt that began before may link again.
+    What the auth site said is kept for a while. `deleted`: no attempt that began before may link again. `version`: only
+    if nothing moved since then, for whoever concludes from what they saw, not because they were asked.
     """
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
@@ -230,9 +232,12 @@ def unlink(user_id: str, discord_id: int, *, now: float, deleted: bool = False) 
     ]
     if deleted:
         actions.append(UserRow.deleted_at.set(now))
+    condition: Condition = UserRow.discord_id == discord_id
+    if version is not None:
+        condition &= UserRow.version == version
     try:
         with TransactWrite(connection=_connection()) as write:
-            write.update(UserRow(user_id), actions=actions, condition=UserRow.discord_id == discord_id)
+            write.update(UserRow(user_id), actions=actions, condition=condition)
             write.delete(
                 AccountRow(discord_id),
                 condition=AccountRow.discord_id.does_not_exist() | (AccountRow.user_id == user_id),

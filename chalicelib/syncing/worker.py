@@ -131,7 +131,9 @@ class Worker:
             try:
                 changed, held = self._round(user, user.link, parts, errand)
             except UnknownMember as gone:
-                return self._left(user, user.link, gone)
+                if left := self._left(user, user.link, gone):
+                    return left
+                changed = held = False
             outcome = Outcome.DONE if changed else outcome
             if held:
                 return outcome
@@ -273,7 +275,7 @@ class Worker:
             send = discord.give_role if job.give else discord.take_role
             send(user.link.account.id, job.role, asking)
         except UnknownMember as gone:
-            return self._left(user, user.link, gone)
+            return self._left(user, user.link, gone) or self.make_right(user, parts_of(job), errand.spent())
         except (UnknownRole, NotPermitted):
             self._view.refresh(asking)
             return self.make_right(user, parts_of(job), errand.spent())
@@ -298,14 +300,18 @@ class Worker:
 
     # --- those who go ---
 
-    def _left(self, user: User, link: Link, gone: UnknownMember) -> Outcome:
-        """They left, or deleted their account: the link goes, the auth site is told."""
+    def _left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
+        """They left, or deleted their account: the link goes, the auth site is told. None where something moved.
+
+        A callback may have linked and brought them in anew since they were looked for.
+        """
         now = self._services.now()
         if link.joining_until > now:
             return Outcome.NOTHING  # a callback is bringing them in just now, and checks afterwards by itself
         reason = Unlinked.ACCOUNT_DELETED if gone.code == ACCOUNT_DELETED else Unlinked.LEFT_SERVER
-        self._unlink(user, link, reason, tell=True, deleted=False)
-        return Outcome.DONE
+        if self._unlink(user, link, reason, tell=True, version=user.version):
+            return Outcome.DONE
+        return None
 
     def _delete(self, job: DeleteUser, errand: Errand) -> Outcome:
         for _ in range(ROUNDS):
@@ -320,18 +326,18 @@ class Worker:
                 # Another worker may be giving roles just now; once the link is gone, nobody does any more.
                 later = PartWith(user_id=user.user_id, discord_id=user.link.account.id)
                 self._services.queues.bulk(encode(later), Progress(log.bound(), now), delay=STRIP_AGAIN)
-            if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify, deleted=True):
+            if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify):
                 if not removed:
                     self._report(user, user.link, CANNOT_REMOVE)
                 return Outcome.DONE
         raise RuntimeError(f"the link moved {ROUNDS} times; SQS will deliver the message again")
 
-    def _unlink(self, user: User, link: Link, reason: Unlinked, *, tell: bool, deleted: bool) -> bool:
+    def _unlink(self, user: User, link: Link, reason: Unlinked, *, tell: bool, version: int | None = None) -> bool:
         """Delete the link and say so; told first, since a notice twice is better than none."""
         now, account = self._services.now(), link.account
         if tell:
             self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
-        if not users.unlink(user.user_id, account.id, now=now, deleted=deleted):
+        if not users.unlink(user.user_id, account.id, now=now, deleted=reason is Unlinked.ASKED, version=version):
             return False
         self._keep(user, account.id, f"unlinked: {reason}", reason)
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
