@@ -137,12 +137,12 @@ class Cast:
 
     def flurry(self, chance: random.Random, user_id: str) -> None:
         """Several changes in a breath, which arrive in any order."""
-        person = self.site.users[user_id]
-        for _ in range(chance.randint(2, 4)):
+        person, breath = self.site.users[user_id], chance.choice((0.05, 0.15, 0.5))
+        for _ in range(chance.randint(2, 5)):
             person.groups = self._some_groups(chance)
             stamp = self._wish(user_id)
             body = self.site.change("update_groups", user_id, groups=person.groups, changed_at=stamp)
-            self.world.scheduler.spawn(partial(self._send, body), after=chance.uniform(0, 0.4))
+            self.world.scheduler.spawn(partial(self._send, body), after=chance.uniform(0, breath))
 
     def nickname(self, chance: random.Random, user_id: str) -> None:
         """The user's main character changes."""
@@ -352,6 +352,8 @@ class Cast:
         )
 
     def _role_deed(self, what: str, deed: Callable[[], object]) -> None:
+        if self.plan.roles_stay:
+            return
         try:
             deed()
         except (LookupError, ValueError):

@@ -143,8 +143,8 @@ def _whole_list_forgets() -> Places:
 def _deletion_forgotten() -> Places:
     unlink = users.unlink
 
-    def forgetful(user_id: str, discord_id: int, *, now: float, deleted: bool = False) -> bool:  # noqa: ARG001 - as above
-        return unlink(user_id, discord_id, now=now)
+    def forgetful(user_id: str, discord_id: int, **more: Any) -> bool:  # noqa: ANN401 - as above
+        return unlink(user_id, discord_id, **(more | {"deleted": False}))
 
     return [(users, "unlink", forgetful), (users, "mark_deleted", lambda *_, **__: True)]
 
@@ -165,15 +165,6 @@ def _protected_touched() -> Places:
         return replace(rules_of(services), protected=frozenset())
 
     return [(module, "rules_of", lax) for module in (worker, sweep)]
-
-
-def _turn_forgotten() -> Places:
-    survey = sweep.Sweeper.survey
-
-    def ticketless(self: sweep.Sweeper, job: Any, **more: Any) -> Any:  # noqa: ANN401 - as above
-        return survey(self, job, **(more | {"ticket": None}))
-
-    return [(sweep.Sweeper, "survey", ticketless)]
 
 
 def _replaced_account_kept() -> Places:
@@ -198,7 +189,6 @@ MUTANTS = (
     ),
     Mutant("reserved_touched", "reserved roles are given and taken", _reserved_touched, 0),
     Mutant("protected_touched", "protected members are changed", _protected_touched, 0),
-    Mutant("turn_forgotten", "a page of a sweep does not use the turn that it waited for", _turn_forgotten, 0),
     Mutant("replaced_account_kept", "an account that its user replaced stays in the guild", _replaced_account_kept, 0),
 )
 

@@ -35,6 +35,7 @@ class Rates:
     repeated: float = 0.0  # botocore tried again what had been done already
     queue: float = 0.0  # SQS does not take a call
     queue_lost: float = 0.0  # SQS did it, but its answer never came
+    slow: float = 0.0  # a request takes seconds to arrive at Discord: others overtake it
     discord: dict[str, float] = field(default_factory=dict)  # by the kind of fault; see `weather`
 
 
@@ -56,6 +57,7 @@ class Plan:
     store_latency: float
     environment: dict[str, str]
     sweep_every: float
+    roles_stay: bool  # nobody renames, moves, makes or deletes roles by hand
     restore: bool
     redrive: bool  # an operator sends the dead letters round again at the end
 
@@ -89,6 +91,7 @@ def make(seed: int) -> Plan:
         store_latency=chance.choice((0.002, 0.01, 0.05)),
         environment=environment,
         sweep_every=max(chance.choice((120.0, 900.0, 3600.0)), seconds / 8),
+        roles_stay=chance.random() < 0.5,
         restore=chance.random() < 0.12,
         redrive=chance.random() < 0.5,
     )
@@ -110,7 +113,7 @@ def _rates(chance: random.Random, severity: float) -> Rates:
         "hang_after": some(0.02),
         "cut": some(0.02),
         "cut_after": some(0.03),
-        "delay": some(0.02),
+        "delay": some(0.04),
         "cloudflare": some(0.002, 0.15),
         "401": some(0.002, 0.15),
     }
@@ -122,6 +125,7 @@ def _rates(chance: random.Random, severity: float) -> Rates:
         repeated=some(0.01),
         queue=some(0.003),
         queue_lost=some(0.003),
+        slow=some(0.03),
         discord=discord,
     )
 

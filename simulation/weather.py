@@ -24,6 +24,7 @@ from simulation.plan import Rates
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 UPLINK = 0.04  # seconds that a request needs to Discord at most
+SLOWEST_UPLINK = 8.0  # seconds that a slow request needs
 LONGEST_DELAY = 25.0  # seconds that a slow answer takes at most
 LONGEST_LIMIT = 20.0  # seconds that an injected 429 holds at most
 HTML = "<html><body>Bad gateway</body></html>"
@@ -166,6 +167,9 @@ class Weather:
         if not self._alive():
             return None
         self._clock.sleep(self._chance.uniform(0.1, 1) * UPLINK)
+        if self._happens(self._rates.slow):
+            self._strike("slow", request=f"{method} {path}")
+            self._clock.sleep(self._chance.uniform(0.2, SLOWEST_UPLINK))
         self._alive()
         if self.calm:
             return None
