@@ -17,17 +17,15 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.discord.budget import Lane
 from chalicelib.discord.models import Member
 from chalicelib.discord.spending import Spending
 from chalicelib.queues import Queues
 from chalicelib.store import users
-from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.guild import GuildMemory
-from chalicelib.store.rows import BudgetRow, UserRow
+from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
 from chalicelib.syncing import plan as planning
-from chalicelib.syncing import roles, sweep, worker
+from chalicelib.syncing import roles, survey, worker
 from chalicelib.syncing.delivery import Delivery, End
 from chalicelib.syncing.plan import Change
 from chalicelib.syncing.worker import Outcome, Worker
@@ -113,14 +111,6 @@ def _broken_is_done() -> Places:
     return [(Delivery, "_broken", lambda *_, **__: End.DONE)]
 
 
-def _boundless_window() -> Places:
-    def boundless(self: DynamoLedger, bucket: str, _lane: Lane, **_: Any) -> Any:  # noqa: ANN401 - as above
-        row = self._update(bucket, [BudgetRow.used.add(1)], BudgetRow.key.exists())
-        return self.get(bucket) if row else None
-
-    return [(DynamoLedger, "enter", boundless)]
-
-
 def _no_budget() -> Places:
     def enter(self: Spending, route: str, *_: Any, **__: Any) -> str:  # noqa: ANN401 - as above
         self.check()
@@ -164,7 +154,7 @@ def _protected_touched() -> Places:
     def lax(services: Any) -> Any:  # noqa: ANN401 - as above
         return replace(rules_of(services), protected=frozenset())
 
-    return [(module, "rules_of", lax) for module in (worker, sweep)]
+    return [(module, "rules_of", lax) for module in (worker, survey)]
 
 
 def _replaced_account_kept() -> Places:
@@ -178,9 +168,6 @@ MUTANTS = (
     Mutant("no_dead_letters", "what is set aside is dropped", _no_dead_letters, 0),
     Mutant("no_retries", "what should be retried later is dropped", _no_retries, 0),
     Mutant("broken_is_done", "a message that met a fault of the store counts as done", _broken_is_done, 0),
-    Mutant(
-        "boundless_window", "a place in a window of a limit is taken without looking for room", _boundless_window, 0
-    ),
     Mutant("no_budget", "requests are made without asking the shared budget", _no_budget, 0),
     Mutant("leaver_kept", "10007 on a member does not unlink", _leaver_kept, 0),
     Mutant("whole_list_forgets", "a PATCH of all roles leaves out those that are not ours", _whole_list_forgets, 0),
