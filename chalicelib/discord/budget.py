@@ -150,6 +150,18 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
     return replace(bucket, used=(urgent, normal, bulk))
 
 
+def given_back(bucket: Bucket, lane: Lane, number: int) -> Bucket:
+    """The bucket without one place in window `number`, for which no request was made, or none that Discord counted.
+
+    The same object where that window is over. While nobody has seen the bucket, the next may try at once.
+    """
+    if bucket.number != number or not bucket.used[lane]:
+        return bucket
+    urgent, normal, bulk = (n - (other == lane) for other, n in enumerate(bucket.used))
+    again = bucket.kind is Kind.UNSEEN and urgent + normal + bulk == 0
+    return replace(bucket, used=(urgent, normal, bulk), reopens_at=bucket.opened_at if again else bucket.reopens_at)
+
+
 def _next_window(bucket: Bucket, now: float) -> Bucket:
     return replace(bucket, number=bucket.number + 1, opened_at=now, reopens_at=now + bucket.shut_for, used=(0, 0, 0))
 
@@ -249,7 +261,7 @@ def refused(bucket: Bucket, *, now: float, wait: float) -> Bucket:
     return replace(
         bucket,
         opened_at=bucket.opened_at or now,
-        used=(bucket.limit, 0, 0),
+        used=(2 * bucket.limit, 0, 0),  # so full that places given back make no room
         reopens_at=max(whole_at, now + wait),
     )
 

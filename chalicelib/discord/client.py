@@ -19,7 +19,7 @@ from chalicelib.clock import Clock
 from chalicelib.discord.budget import Lane, Seen
 from chalicelib.discord.errors import body_of, error_of
 from chalicelib.discord.models import Guild, Member, Role, User
-from chalicelib.discord.spending import BAN_PAUSE, PATIENCE, Spending
+from chalicelib.discord.spending import BAN_PAUSE, PATIENCE, Place, Spending
 from chalicelib.errors import (
     DiscordUnavailable,
     Halted,
@@ -51,15 +51,14 @@ class Asking:
     """For whom a request is made: its lane, the ticket it may hold, how long it may sleep for its turn (s).
 
     More `patience` than a worker's means that a person waits: then it is also the longest wait for the answer.
-    `reason` is what Discord's audit log shows for a change. `admitted` is the bucket in which a place was taken for
-    this request already.
+    `reason` is what Discord's audit log shows for a change. `held` is a place that was taken for this request already.
     """
 
     lane: Lane
     ticket: Ticket | None = None
     patience: float = PATIENCE
     reason: str = ""
-    admitted: str | None = None
+    held: Place | None = None
 
     def holding(self, ticket: Ticket | None) -> "Asking":
         """The same, with that ticket."""
@@ -230,9 +229,9 @@ class Discord:
     def _request(
         self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
     ) -> requests.Response:
-        key = asking.admitted
-        if key is None or key != self.spending.bucket_of(route):
-            key = self.spending.enter(route, asking.lane, asking.ticket, patience=asking.patience)
+        place = asking.held
+        if place is None or not self.spending.redeem(place, route):
+            place = self.spending.enter(route, asking.lane, asking.ticket, patience=asking.patience)
         headers = {
             "Authorization": f"Bot {self._settings.bot_token}",
             "Accept": "application/json",
@@ -252,11 +251,13 @@ class Discord:
             )
         except requests.RequestException as error:
             self._on_request(Request(route, 0, self._clock.now() - began))
+            if isinstance(error, requests.ConnectionError):
+                self.spending.unanswered(place)
             raise DiscordUnavailable(f"no answer to {route}: {type(error).__name__}") from None
         self._on_request(
             Request(route, answer.status_code, self._clock.now() - began, answer.headers.get("X-RateLimit-Scope", ""))
         )
-        self._settle(route, key, answer)
+        self._settle(route, place, answer)
         return answer
 
     def _read_timeout(self, asking: Asking) -> float:
@@ -264,11 +265,11 @@ class Discord:
         configured = self._settings.timeout_read
         return min(configured, asking.patience) if asking.patience > PATIENCE else configured
 
-    def _settle(self, route: str, key: str, answer: requests.Response) -> None:
+    def _settle(self, route: str, place: Place, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""
         status = answer.status_code
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._limited(route, key, answer)
+            self._limited(route, place.key, answer)
         if status == HTTPStatus.UNAUTHORIZED:
             self.spending.invalid()
             self.spending.token_refused()
@@ -276,7 +277,9 @@ class Discord:
         name = answer.headers.get("X-RateLimit-Bucket")
         done = status in range(200, 300)  # a redirection, which is not followed, changed nothing
         if done or name:  # a fault on the way to Discord says nothing of its limits
-            self.spending.answered(route, key, name, seen_in(answer, self._clock.now()))
+            self.spending.answered(route, place.key, name, seen_in(answer, self._clock.now()))
+        else:
+            self.spending.unanswered(place)
         if status == HTTPStatus.FORBIDDEN:
             self.spending.invalid()
         if not done:

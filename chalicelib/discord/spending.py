@@ -23,6 +23,7 @@ INVALID_WINDOW = 600  # seconds
 SWAP_TRIES = 5  # each failed one means that another worker got ahead, so work was done
 FIRST_FEW = 3  # requests that tell how large a bucket is, before many are planned on it
 FIRST_ANSWER_NAP = 0.2  # seconds
+FIRST_ANSWER = 1.0  # seconds in which it should have come; after that, whoever waits for it comes again later
 SHORTEST_NAP = 0.01  # seconds
 SHORT_WAIT = 0.5  # seconds
 BAN_PAUSE = 900.0  # seconds without any call after Cloudflare's page
@@ -39,6 +40,15 @@ class Noticeboard:
     halted_token: str = ""
     blocked_until: float = 0.0
     blocked_why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One request's place in window `number` of the bucket `key`."""
+
+    key: str
+    lane: Lane
+    number: int
 
 
 class Ledger(Protocol):
@@ -98,6 +108,7 @@ class Spending:
         self._board = Noticeboard()
         self._board_read_at = float("-inf")
         self._known: dict[str, Bucket] = {}
+        self._held: set[Place] = set()
         self.slept = 0.0  # seconds, for the benchmark
 
     # --- before a request ---
@@ -110,8 +121,8 @@ class Spending:
         if board.blocked_until > now:
             raise Halted(board.blocked_why, retry_after=board.blocked_until - now)
 
-    def enter(self, route: str, lane: Lane, ticket: Ticket | None = None, *, patience: float = PATIENCE) -> str:
-        """Return when one request may be made on `route`, perhaps after a short sleep; gives the bucket's key.
+    def enter(self, route: str, lane: Lane, ticket: Ticket | None = None, *, patience: float = PATIENCE) -> Place:
+        """Return when one request may be made on `route`, perhaps after a short sleep; gives its place.
 
         Raises TurnLater, with a ticket, where the turn is more than `patience` seconds away; Halted.
         """
@@ -121,10 +132,8 @@ class Spending:
         deadline, napped = self._clock.now() + patience, False
         while not self._entered(key, lane, ticketed=slot is not None):
             now, bucket = self._clock.now(), self._known[key]
-            if bucket.kind is Kind.UNSEEN and now < deadline:
-                self._sleep(FIRST_ANSWER_NAP)  # somebody's first request is under way; its answer tells everything
-                self._board_read_at = float("-inf")
-                key = self.bucket_of(route)
+            if bucket.kind is Kind.UNSEEN:
+                key = self._after_first_answer(route, bucket, deadline)
                 continue
             if slot is None and not napped and now < bucket.reopens_at <= min(deadline, now + SHORT_WAIT):
                 napped = True  # too short a wait for an appointment
@@ -136,13 +145,55 @@ class Spending:
             if comes > deadline:
                 raise TurnLater(Ticket(key, slot), retry_after=comes - now)
             self._sleep(comes - now)
-        return key
+        return Place(key, lane, self._known[key].number)
+
+    def _after_first_answer(self, route: str, bucket: Bucket, deadline: float) -> str:
+        """Somebody's first request is under way, and its answer tells everything: the key of the bucket after a nap.
+
+        Raises TurnLater where that answer is late. It takes no slot: how many there are, nobody knows yet.
+        """
+        now = self._clock.now()
+        if now >= min(deadline, bucket.opened_at + FIRST_ANSWER):
+            comes = max(bucket.reopens_at, now + SHORTEST_NAP)
+            if comes > deadline:
+                raise TurnLater(Ticket(bucket.key, 0), retry_after=comes - now)
+            self._sleep(comes - now)
+        else:
+            self._sleep(FIRST_ANSWER_NAP)
+        self._board_read_at = float("-inf")
+        return self.bucket_of(route)
+
+    # --- a place taken ahead of its request ---
+
+    def hold(self, route: str, lane: Lane, ticket: Ticket | None = None, *, patience: float = PATIENCE) -> Place:
+        """The same as `enter`, for a request that is made somewhat later: `redeem` the place, or `give_back`."""
+        place = self.enter(route, lane, ticket, patience=patience)
+        self._held.add(place)
+        return place
+
+    def redeem(self, place: Place, route: str) -> bool:
+        """May a request on `route` be made on this place? Once only."""
+        if place not in self._held or place.key != self.bucket_of(route):
+            return False
+        self._held.remove(place)
+        return True
+
+    def give_back(self, place: Place) -> None:
+        """No request was made on this place: somebody else may have it. Without effect once it was redeemed."""
+        if place in self._held:
+            self._held.remove(place)
+            self._amend(place.key, None, lambda bucket: budget.given_back(bucket, place.lane, place.number))
+
+    def unanswered(self, place: Place) -> None:
+        """The request on this place failed on its way; where it was a bucket's first, another may be tried now."""
+        if self._known[place.key].kind is Kind.UNSEEN:
+            self._amend(place.key, None, lambda bucket: budget.given_back(bucket, place.lane, place.number))
 
     def _entered(self, key: str, lane: Lane, *, ticketed: bool) -> bool:
         """Try for a place in the open window, or open the next. Leaves the bucket as it now is in `_known`."""
         now, known = self._clock.now(), self._known.get(key)
-        if known and now < known.reopens_at and sum(known.used) >= known.limit:
-            return False  # a window that is full stays so
+        if known and known.kind is not Kind.UNSEEN and now < known.reopens_at and sum(known.used) >= known.limit:
+            return False  # a window that is full stays so, but for a place that is given back now and then
         closing = known is not None and known.closes_at <= now < known.reopens_at
         if known and known.kind is not Kind.UNSEEN and not closing:
             over = now >= known.reopens_at
@@ -178,14 +229,18 @@ class Spending:
     def reserve(self, route: str, lane: Lane) -> None:
         """Raise TurnLater where a request on `route` would have to wait long, by what this process knows of it."""
         key = self.bucket_of(route)
-        bucket = self._known.get(key)
-        if bucket is None or budget.backlog(bucket, lane, now=self._clock.now()) <= PATIENCE:
+        if not self._far_off(self._known.get(key), lane):
             return
         bucket = self._known[key] = self._ledger.get(key)
-        if budget.backlog(bucket, lane, now=self._clock.now()) > PATIENCE:
+        if self._far_off(bucket, lane):
             slot = self.take_slots(key, lane, 1)
             now = self._clock.now()
             raise TurnLater(Ticket(key, slot), retry_after=max(0.0, budget.due(bucket, slot, now=now) - now))
+
+    def _far_off(self, bucket: Bucket | None, lane: Lane) -> bool:
+        if bucket is None or bucket.kind is Kind.UNSEEN:
+            return False
+        return budget.backlog(bucket, lane, now=self._clock.now()) > PATIENCE
 
     # --- appointments ---
 

@@ -13,7 +13,7 @@ from chalicelib import log
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH, Asking
 from chalicelib.discord.models import Guild, Member
-from chalicelib.discord.spending import PATIENCE
+from chalicelib.discord.spending import PATIENCE, Place
 from chalicelib.errors import GiveUp, NotPermitted, Ticket, TurnLater, UnknownMember, UnknownRole
 from chalicelib.notices import Unlinked
 from chalicelib.queues import Progress
@@ -62,16 +62,16 @@ class Errand:
     told_before: bool = False  # an earlier delivery stored what the message says
     may_take: bool = True
     patience: float = PATIENCE
-    admitted: str | None = None  # the bucket in which a place for the write was taken already
+    held: Place | None = None  # a place for the write that was taken already
 
     def asking(self, *, takes: bool = False) -> Asking:
         """How requests are made. Taking access goes before everything but bulk work's own order."""
         lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
-        return Asking(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.admitted)
+        return Asking(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.held)
 
     def spent(self) -> "Errand":
         """The same, with ticket and place used up."""
-        return replace(self, ticket=None, admitted=None)
+        return replace(self, ticket=None, held=None)
 
 
 def rules_of(services: Services) -> Rules:
@@ -129,13 +129,16 @@ class Worker:
                 return outcome
             errand = self._place_for_writing(user, errand)
             try:
-                changed, held = self._round(user, user.link, parts, errand)
+                changed, stands = self._round(user, user.link, parts, errand)
             except UnknownMember as gone:
                 if left := self._left(user, user.link, gone):
                     return left
-                changed = held = False
+                changed = stands = False
+            finally:
+                if errand.held:
+                    self._services.discord.spending.give_back(errand.held)
             outcome = Outcome.DONE if changed else outcome
-            if held:
+            if stands:
                 return outcome
             errand, parts = errand.spent(), Parts.ALL
             again = users.get(user.user_id, now=self._services.now())
@@ -151,9 +154,9 @@ class Worker:
         """
         spending = self._services.discord.spending
         if errand.ticket is not None and errand.ticket.bucket in (MEMBER_PATCH, spending.bucket_of(MEMBER_PATCH)):
-            key = spending.enter(MEMBER_PATCH, errand.lane, errand.ticket, patience=errand.patience)
-            return replace(errand, ticket=None, admitted=key)
-        if errand.ticket is None and errand.admitted is None and not user.settled:
+            place = spending.hold(MEMBER_PATCH, errand.lane, errand.ticket, patience=errand.patience)
+            return replace(errand, ticket=None, held=place)
+        if errand.ticket is None and not user.settled:
             spending.reserve(MEMBER_PATCH, errand.lane)
         return errand
 
@@ -250,7 +253,7 @@ class Worker:
 
     def _send(self, member: Member, change: Change, errand: Errand) -> None:
         discord, asking = self._services.discord, errand.asking(takes=bool(change.take))
-        if change.only_role and errand.admitted is None:
+        if change.only_role and errand.held is None:
             role_id, give = change.only_role
             (discord.give_role if give else discord.take_role)(member.id, role_id, asking)
             return

@@ -16,6 +16,7 @@ from chalicelib.discord.budget import (
     backlog,
     due,
     earliest_slot,
+    given_back,
     learn,
     refused,
 )
@@ -129,6 +130,37 @@ def test_tickets_of_a_lane_are_kept_for_it_against_the_lanes_below(lane: Lane, t
     while (entered := admit(bucket, lane, now=NOW + 1, ticketed=ticketed)) is not None:
         bucket, count = entered, count + 1
     assert count == admitted
+
+
+# --- giving back ----------------------------------------------------------------------------------------------
+
+
+def test_a_place_that_is_given_back_is_somebody_elses() -> None:
+    bucket = known(used=(0, 7, 3))
+    assert admit(bucket, Lane.BULK, now=NOW + 1) is None
+    bucket = given_back(bucket, Lane.NORMAL, bucket.number)
+    assert bucket.used == (0, 6, 3)
+    assert admit(bucket, Lane.BULK, now=NOW + 1) is not None
+
+
+def test_a_place_in_a_window_that_is_over_is_nobodys() -> None:
+    bucket = known(used=(0, 2, 0), number=7)
+    assert given_back(bucket, Lane.NORMAL, 6) is bucket
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_no_place_that_is_given_back_opens_what_a_429_closed(kind: Kind) -> None:
+    held = admit(known(kind=kind), Lane.URGENT, now=NOW + 1)
+    assert held is not None
+    bucket = given_back(refused(held, now=NOW + 2, wait=42.0), Lane.URGENT, held.number)
+    assert all(admit(bucket, lane, now=NOW + 43.9) is None for lane in Lane)
+
+
+def test_a_first_request_that_failed_on_its_way_lets_another_try_at_once() -> None:
+    tried = admit(Bucket("b"), Lane.NORMAL, now=NOW)
+    assert tried is not None
+    assert admit(tried, Lane.NORMAL, now=NOW + 0.1) is None
+    assert admit(given_back(tried, Lane.NORMAL, tried.number), Lane.NORMAL, now=NOW + 0.1) is not None
 
 
 # --- tickets --------------------------------------------------------------------------------------------------

@@ -5,7 +5,11 @@ from typing import Literal
 
 import pytest
 
+from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
+from chalicelib.errors import Ticket
+from chalicelib.syncing.jobs import UpdateAll
+from chalicelib.syncing.worker import Errand, Outcome
 from local.discord.faults import Fault
 from local.simulated import World
 
@@ -131,6 +135,44 @@ def test_a_429_of_any_scope_is_obeyed_and_costs_no_try(
     assert list(world.dead_letters()) == []
     times = [one.at for one in world.guild.received() if one.status == 429]
     assert all(later - earlier >= 20 for earlier, later in pairwise(times))
+
+
+def test_a_global_limit_of_a_second_delays_nobody_for_longer(world: World) -> None:
+    names = linked(world, 4)
+    world.guild.inject(Fault(kind="rate_limit", method="GET", path=".*/members/.*", scope="global", retry_after=1.0))
+    began = world.clock.now()
+    for number in range(len(names)):
+        world.site.groups(str(number), ["Member", "Blue"])
+    world.run(until=lambda: all(world.roles(name) == {"Member", "Blue"} for name in names))
+    assert world.clock.now() - began < 10
+
+
+@pytest.mark.parametrize("kind", ["cut", "hang"])
+def test_first_requests_that_get_no_answer_make_no_queue_of_those_behind(kind: Literal["cut", "hang"]) -> None:
+    world = World({"DISCORD_TASKS_RETRY_PAUSE": "1", "DISCORD_API_TIMEOUT_READ": "4"}, workers=5)
+    names = linked(world, 30)
+    world.guild.create_role("Blue")
+    world.guild.inject(Fault(kind=kind, method="PUT", path=".*/roles/.*", seconds=30.0, times=2))
+    began = world.clock.now()
+    for number in range(len(names)):
+        world.site.groups(str(number), ["Member", "Blue"])
+    world.run(until=lambda: all(world.roles(name) == {"Member", "Blue"} for name in names))
+    assert world.clock.now() - began < (35 if kind == "cut" else 45)  # 30 writes at 10 in 10 s, and two first answers
+    assert limited(world) == 0
+
+
+def test_a_place_taken_for_a_write_that_is_not_needed_is_left_to_somebody_else(world: World) -> None:
+    linked(world, 1)
+    world.site.groups("0", ["Blue", "Red"])
+    world.run()  # the bucket is known
+    world.clock.advance(60)
+    container = world.container()
+    spending = container.services.discord.spending
+    errand = Errand(Lane.NORMAL, "test", ticket=Ticket(spending.bucket_of(MEMBER_PATCH), 0))
+    assert container.delivery.worker.change(UpdateAll(user_id="0"), errand) is Outcome.NOTHING
+    bucket = spending._ledger.get(spending.bucket_of(MEMBER_PATCH))
+    assert bucket.opened_at == world.clock.now() - 0.05  # the place was taken, and the member looked at
+    assert sum(bucket.used) == 0
 
 
 def test_giving_and_taking_a_role_count_against_one_bucket_as_discord_says(world: World) -> None:
