@@ -23,7 +23,6 @@ from chalicelib.syncing.worker import Errand, Outcome, Worker
 LAST_RECEIVE = 4  # SQS itself sets a message aside after five deliveries, but cannot say why
 BULK_PATIENCE = 0.8  # seconds; nobody waits for a repair, so it is queued again sooner than it is paid to sleep
 ENOUGH_TIME = 15.0  # seconds that must be left of an invocation to begin another message
-SHORTEST_HALT = 30.0  # seconds between two looks whether calls are allowed again
 
 
 class End(StrEnum):
@@ -126,11 +125,12 @@ class Delivery:
                 queues.again(message, waiting, delay=error.retry_after)
                 return End.LATER
             case Wait():
-                delay = max(error.retry_after, SHORTEST_HALT) if isinstance(error, Halted) else error.retry_after
                 if isinstance(error, Halted) and error.reason != "global_limit":
                     self._services.metrics.count("CallsStopped")
-                log.info("waiting", why=str(error), seconds=round(delay, 1))
-                queues.again(message, replace(progress, ticket=None, due=now + delay), delay=delay)
+                log.info("waiting", why=str(error), seconds=round(error.retry_after, 1))
+                queues.again(
+                    message, replace(progress, ticket=None, due=now + error.retry_after), delay=error.retry_after
+                )
                 return End.LATER
             case Failure() if progress.tries < settings.max_retries:
                 log.warning("failed", why=str(error), tries=progress.tries + 1)
