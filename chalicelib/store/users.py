@@ -37,6 +37,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """When (epoch s) the member was read on Discord, and which parts were compared then (`Parts`, as a number)."""
+
+    at: float
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """An auth user. `groups` is None where the auth site never stated any, which is not the same as none.
 
@@ -53,6 +61,7 @@ class User:
     synced_at: int | None = None
     synced_version: int | None = None
     last_error: str | None = None
+    looked: Look | None = None
     deleted_at: float | None = None
 
     @property
@@ -227,6 +236,8 @@ def unlink(user_id: str, discord_id: int, *, now: float, deleted: bool = False, 
                 UserRow.synced_at,
                 UserRow.synced_version,
                 UserRow.last_error,
+                UserRow.looked_at,
+                UserRow.looked_for,
             )
         ),
     ]
@@ -257,8 +268,12 @@ def links_between(guild_id: int, after: int, upto: int, *, most: int | None = No
 # --- what was brought to Discord ------------------------------------------------------------------------------
 
 
-def mark_synced(user: User, *, now: float, error: str | None = None, entry: Entry | None = None) -> bool:
+def mark_synced(
+    user: User, *, now: float, error: str | None = None, entry: Entry | None = None, looked: Look | None = None
+) -> bool:
     """Record that Discord is as `user` says (but for `error`), and the change that was made; one call.
+
+    `looked`: by what look at the member this is known, where they were looked at.
 
     False where what should be has changed since `user` was read: it must be looked at again. The change is recorded
     all the same.
@@ -269,6 +284,8 @@ def mark_synced(user: User, *, now: float, error: str | None = None, entry: Entr
         UserRow.joining_until.remove(),
         UserRow.last_error.remove() if error is None else UserRow.last_error.set(error),
     ]
+    if looked:
+        actions += [UserRow.looked_at.set(looked.at), UserRow.looked_for.set(looked.parts)]
     unmoved = UserRow.version == user.version
     try:
         if entry is None:
@@ -332,6 +349,7 @@ def _user(row: UserRow) -> User:
         nickname_at=int(row.nickname_at or 0),
         link=linked,
         last_error=row.last_error,
+        looked=None if row.looked_at is None else Look(float(row.looked_at), int(row.looked_for or 0)),
         deleted_at=None if row.deleted_at is None else float(row.deleted_at),
     )
     return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))

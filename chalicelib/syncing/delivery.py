@@ -51,7 +51,11 @@ class Delivery:
 
     def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[End]:
         """Settle each message. Raises Undelivered if SQS must deliver some again; the others are deleted then."""
-        ends = [self._one(message, bulk=bulk, seconds_left=seconds_left) for message in messages]
+        order = list(range(len(messages)))
+        if not bulk:  # the newest first: what it leaves right, older messages about the same user need not look at
+            order.sort(key=lambda number: messages[number].sent_at, reverse=True)
+        ended = {number: self._one(messages[number], bulk=bulk, seconds_left=seconds_left) for number in order}
+        ends = [ended[number] for number in range(len(messages))]
         self._services.metrics.flush(self._services.now())
         if End.BROKEN in ends:
             for message, end in zip(messages, ends, strict=True):
@@ -99,6 +103,7 @@ class Delivery:
             patience=BULK_PATIENCE if bulk else PATIENCE,
             ticket=progress.ticket,
             told_before=progress.received > 1,
+            since=None if redelivered or progress.tries else progress.since,
         )
         match job:
             case Survey():

@@ -19,7 +19,7 @@ from chalicelib.notices import Unlinked
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import audit, users
-from chalicelib.store.users import Link, User
+from chalicelib.store.users import Link, Look, User
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import (
     Change as ChangeMessage,
@@ -60,6 +60,7 @@ class Errand:
     cause: str
     ticket: Ticket | None = None
     told_before: bool = False  # an earlier delivery stored what the message says
+    since: float | None = None  # when the message was sent; unknown where a write of an earlier try may be under way
     may_take: bool = True
     patience: float = PATIENCE
     held: Place | None = None  # a place for the write that was taken already
@@ -104,6 +105,8 @@ class Worker:
             return Outcome.NOTHING
         # Once this job says that the newest version is synced, nobody looks for what an earlier one left undone.
         up_to_date = user.synced_version is not None and user.synced_version >= user.version - 1
+        if _looked_at_since(user, parts_of(job), errand):
+            return Outcome.NOTHING
         return self.make_right(user, parts_of(job) if up_to_date else Parts.ALL, errand)
 
     def _told(self, job: ChangeMessage, errand: Errand) -> User | None:
@@ -162,6 +165,7 @@ class Worker:
 
     def _round(self, user: User, link: Link, parts: Parts, errand: Errand) -> tuple[bool, bool]:
         """One look and what follows from it: whether anything changed, and whether that is still what is wanted."""
+        look = Look(self._services.now(), parts.value)
         member = self._services.discord.member(link.account.id, errand.asking())
         self._rename(user, link, member)
         change = self._plan(user, member, parts, errand)
@@ -170,7 +174,7 @@ class Worker:
         if parts == Parts.USERNAME:
             return False, True  # nothing of what should be was looked at: by this it is neither right nor wrong
         error = problem or left_open(user.last_error, parts)
-        held = users.mark_synced(user, now=self._services.now(), error=error, entry=entry)
+        held = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=look)
         if problem and problem != user.last_error:
             self._report(user, link, problem)
         return bool(done), held
@@ -266,6 +270,8 @@ class Worker:
         """Make one member right; where one role is all that differs, without looking at the member again."""
         user = users.get(job.user_id, now=self._services.now())
         if user is None or user.link is None:
+            return Outcome.NOTHING
+        if _looked_at_since(user, parts_of(job), errand):
             return Outcome.NOTHING
         self._view.know_as_sweep(job.sweep_id)
         errand = replace(errand, may_take=job.take)
@@ -426,3 +432,13 @@ class Worker:
     def _keep(self, user: User, discord_id: int, what: str, cause: str) -> None:
         now, days = self._services.now(), self._services.settings.audit_days
         audit.keep(audit.Entry(user.user_id, discord_id, now, cause, log.bound(), what=what, keep_days=days))
+
+
+def _looked_at_since(user: User, parts: Parts, errand: Errand) -> bool:
+    """Was the member made right, in these parts, by a look that began after the message was sent?
+
+    Of many messages about one user the first that is worked on then answers for all.
+    """
+    if errand.since is None or user.looked is None or not user.settled:
+        return False
+    return user.looked.at >= errand.since and parts in Parts(user.looked.parts)

@@ -74,6 +74,50 @@ def test_an_unchanged_user_is_one_request_a_changed_one_two(
     assert meter.routes == ["GET member"], "the second time there is nothing to do"
 
 
+def test_a_burst_of_messages_about_one_user_costs_as_much_as_one(kira: World) -> None:
+    for number in range(10):
+        kira.site.groups("101", ["Member", "Blue" if number % 2 else "Old"])
+        kira.clock.advance(0.001)
+    meter = Meter(kira)
+    kira.run()
+    assert kira.roles("kira") == {"Member", "Blue"}
+    assert meter.routes == ["GET member", "PUT member role"]
+
+
+def test_a_message_sent_after_the_last_look_looks_again(kira: World) -> None:
+    kira.site.groups("101", ["Member", "Blue"])
+    kira.run()
+    kira.guild.change_member("kira", give=["Old"], take=["Blue"])
+    kira.clock.advance(1)
+    kira.site.post({"kind": "update_groups", "user_id": "101"})
+    kira.run()
+    assert kira.roles("kira") == {"Member", "Blue"}
+
+
+def test_a_look_at_the_groups_does_not_pass_for_one_at_the_nickname(kira: World) -> None:
+    kira.guild.change_member("kira", nick="Somebody")
+    kira.site.post({"kind": "update_nickname", "user_id": "101"})
+    kira.clock.advance(0.001)
+    kira.site.post({"kind": "update_groups", "user_id": "101"})  # the newest, so worked on first
+    kira.run()
+    assert kira.nick("kira") == "Kira"
+
+
+def test_what_a_try_that_got_no_answer_wrote_is_looked_for_again(kira: World) -> None:
+    """Its write may arrive after somebody else's look."""
+    kira.site.groups("101", ["Member", "Old"])
+    kira.run()
+    kira.guild.inject(fault(method="DELETE", path=r"/roles/[0-9]+$", kind="hang", seconds=60.0))
+    kira.site.groups("101", ["Member"])
+    kira.run(seconds=40)  # timed out, and waits to be tried again
+    kira.site.groups("101", ["Member"])
+    kira.run(seconds=5)
+    assert kira.roles("kira") == {"Member"}
+    kira.guild.change_member("kira", give=["Old"])  # as if an older write had arrived only now
+    kira.run()
+    assert kira.roles("kira") == {"Member"}
+
+
 def test_what_is_taken_goes_before_what_must_first_be_created(kira: World) -> None:
     kira.guild.inject(fault(method="POST", path="/roles$", kind="rate_limit", retry_after=40.0))
     kira.site.groups("101", ["Fresh"])
