@@ -17,7 +17,7 @@ from local.discord.server import Running, serve
 
 SECRET = "an auth site's secret, made up for these tests"
 NEVER = "rate(365 days)"  # a schedule that disturbs no test
-VISIBILITY = 6  # seconds until a message whose worker died comes again
+VISIBILITY = 30  # seconds until a message whose worker died comes again; longer than any batch takes
 SETTINGS = {
     "AUTH_SITE_SECRET": SECRET,
     "DISCORD_SYNC_NAMES": "True",
@@ -95,19 +95,10 @@ class Whole:
                 self.killed.append(pid)
 
     def left(self) -> int:
-        """Messages on their way in the queues of work."""
-        sqs, names = self.aws.client("sqs"), ("", "NotVisible", "Delayed")
-        count = 0
-        for url in (self.aws.jobs_queue_url, self.jobs_of("bulk")):
-            wanted = [f"ApproximateNumberOfMessages{name}" for name in names]
-            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
-            count += sum(map(int, found.values()))
-        return count
-
-    def jobs_of(self, name: str) -> str:
-        """The address of a queue."""
-        url: str = self.aws.client("sqs").get_queue_url(QueueName=f"rolecall-{self.aws.stage}-{name}")["QueueUrl"]
-        return url
+        """Changes on their way."""
+        wanted = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible", "Delayed")]
+        sqs, url = self.aws.client("sqs"), self.aws.jobs_queue_url
+        return sum(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"].values()))
 
     def dead(self) -> list[tuple[str, str]]:
         """Bodies and reasons of what was set aside."""

@@ -19,6 +19,7 @@ AWAY = 30.0 if FULL else 4.0  # seconds without Discord
 USERS = [str(number) for number in range(201, 207)]
 GROUPS = ("Member", "Pilot", "Logistics", "Commander", "Scout")
 SLOWEST = 900.0 if FULL else 400.0  # seconds until everything must be settled; a busy machine takes long
+PROCESSES = 10  # that work on the queues; each hears of a stop at once, or by the answer to its own next call
 HTML = "<html><body>Bad gateway</body></html>"
 
 # Every fault of Discord that a later try cures; what stops all calls (401, Cloudflare's page) has a test of its own.
@@ -129,6 +130,6 @@ def test_a_refused_token_stops_all_calls_and_loses_nothing(whole: Whole) -> None
         whole.site.groups("301", ["Pilot", f"Wing {number}"])
     assert wait(lambda: whole.discord.guild.counts().requests > before, within=20)
     time.sleep(5)
-    assert whole.discord.guild.counts().requests <= before + 5, "calls went on"  # those that were under way
+    assert whole.discord.guild.counts().requests <= before + PROCESSES, "calls went on"
     assert whole.left() >= 1, "the changes wait until calls are allowed again"
     assert whole.dead() == []
