@@ -138,7 +138,7 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
     if now >= bucket.reopens_at:
         bucket = _next_window(bucket, now)
     elif now >= bucket.closes_at:
-        if bucket.window > SHORT_WINDOW or 2 * (sum(bucket.used) + 1) > bucket.limit:
+        if bucket.window > SHORT_WINDOW or 2 * sum(bucket.used) > bucket.limit:
             return None
         # Of a short window the pause is a large part: begin the next at once, with what this one was used for.
         bucket = replace(_next_window(bucket, now), used=bucket.used)

@@ -132,6 +132,16 @@ def test_tickets_of_a_lane_are_kept_for_it_against_the_lanes_below(lane: Lane, t
     assert count == admitted
 
 
+@pytest.mark.parametrize(("used", "goes"), [(2, True), (3, False)])
+def test_the_pause_after_a_short_window_is_not_waited_for_while_few_went(used: int, goes: bool) -> None:
+    """What went counts on, so that no more go in both together than one may hold."""
+    bucket = known(limit=5, window=1.0, used=(0, 0, used))
+    entered = admit(bucket, Lane.BULK, now=NOW + 0.97)
+    assert (entered is not None) is goes
+    if entered:
+        assert sum(entered.used) == used + 1
+
+
 # --- giving back ----------------------------------------------------------------------------------------------
 
 
