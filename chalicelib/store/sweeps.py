@@ -1,9 +1,9 @@
 """Sweeps: how far each is, what each page of it found. One runs at a time."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist, PutError
 
 from chalicelib.store.rows import SweepRow
 
@@ -12,6 +12,7 @@ KEPT = 30 * 86_400  # seconds
 RUNNING = "running"
 TRIES = 3  # each failed one means that another sweep ended meanwhile
 ABANDONED = 1800  # seconds without a step after which another sweep may start
+OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +66,37 @@ class Sweeps:
         self._guild = str(guild_id)
 
     def begin(self, sweep: Sweep) -> Sweep | None:
-        """Store it as the running one; the sweep that runs already, where one does."""
+        """Store it as the running one; the sweep that runs already, where one does.
+
+        One that has been idle for long is given up for dead: it is marked as failed, and ends at its next step.
+        """
         self._row(sweep).save()  # first: what is said to run must be there
         for _ in range(TRIES):
-            row = SweepRow(self._guild, RUNNING, data={"sweep_id": sweep.sweep_id}, updated_at=sweep.started_at)
-            abandoned = SweepRow.updated_at < sweep.started_at - ABANDONED
+            row = SweepRow(self._guild, RUNNING, data={"sweep_id": sweep.sweep_id})
             try:
-                row.save(condition=SweepRow.sweep_id.does_not_exist() | abandoned)
+                row.save(condition=SweepRow.sweep_id.does_not_exist())
             except PutError as error:
                 if error.cause_response_code != CONDITION_FAILED:
                     raise
             else:
                 return None
-            if (running := self.running()) and running.sweep_id != sweep.sweep_id:
+            running = self.running()
+            if running and running.sweep_id == sweep.sweep_id:
+                return None
+            if running and running.updated_at >= sweep.started_at - ABANDONED:
                 self._row(sweep).delete()
                 return running
-            if running:
-                return None
+            if running is None:
+                self._let_go()
+            elif self.advance(replace(running, state="failed", note=OVERTAKEN, step=running.step + 1)):
+                self.finish(running)
         raise RuntimeError(f"sweeps came and went {TRIES} times")
+
+    def _let_go(self) -> None:
+        """Forget what is said to run where nothing is kept of it any more."""
+        named = self._get(RUNNING)
+        if named and named.data and self.get(named.data["sweep_id"]) is None:
+            SweepRow(self._guild, RUNNING).delete()
 
     def running(self) -> Sweep | None:
         """The sweep that runs, if one does."""
@@ -103,7 +117,6 @@ class Sweeps:
             if error.cause_response_code != CONDITION_FAILED:
                 raise
             return False
-        self._touch(sweep.updated_at)
         return True
 
     def note(self, sweep: Sweep) -> None:
@@ -137,13 +150,6 @@ class Sweeps:
             if len(found) == most:
                 break
         return found
-
-    def _touch(self, now: float) -> None:
-        try:
-            SweepRow(self._guild, RUNNING).update([SweepRow.updated_at.set(now)], condition=SweepRow.sweep_id.exists())
-        except UpdateError as error:
-            if error.cause_response_code != CONDITION_FAILED:
-                raise
 
     def _row(self, sweep: Sweep) -> SweepRow:
         return SweepRow(

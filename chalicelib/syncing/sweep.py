@@ -16,7 +16,7 @@ from chalicelib import log
 from chalicelib.errors import Ticket
 from chalicelib.queues import Progress
 from chalicelib.services import Services
-from chalicelib.store.sweeps import Difference, Sweep, Sweeps
+from chalicelib.store.sweeps import OVERTAKEN, Difference, Sweep, Sweeps
 from chalicelib.syncing.appointments import appoint
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Repair, StartSweep, Survey, encode
@@ -28,7 +28,6 @@ FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known y
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
 LEAST_BRAKE = 25  # members; fewer than that are never held back
 MAY_TAKE = "may_take"  # the flag of a guild in which sweeps may take roles
-OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
 
 
 def brake(linked: int, percent: int) -> int:
@@ -108,15 +107,12 @@ class Sweeper:
         return Outcome.DONE
 
     def _current(self, sweep_id: str) -> Sweep | None:
-        """The sweep, if it is the one that runs. One that was given up for dead, and comes to life again, ends here."""
-        running = self._sweeps.running()
-        if running and running.sweep_id == sweep_id:
-            return running
+        """The sweep, unless it was given up for dead: then it ends here."""
         sweep = self._sweeps.get(sweep_id)
-        if sweep and sweep.state in ("surveying", "repairing"):
-            self._sweeps.note(replace(sweep, state="failed", note=OVERTAKEN))
+        if sweep and sweep.note == OVERTAKEN:
             log.warning("sweep_overtaken", sweep_id=sweep_id)
-        return None
+            return None
+        return sweep
 
     def _late(self, sweep: Sweep | None, redelivered: bool) -> Outcome:
         """A step that was done already. Where its worker died right after, what follows may never have been sent."""

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.store.sweeps import ABANDONED, Difference, Sweep, Sweeps
+from chalicelib.store.rows import SweepRow
+from chalicelib.store.sweeps import ABANDONED, OVERTAKEN, Difference, Sweep, Sweeps
 from local.memory.clock import START as NOW
 
 FIRST = Sweep("20260105T120000-a", 7, "surveying", NOW, NOW, cursor=2**63 - 1, examples=[{"user_id": "1", "take": 2}])
@@ -59,6 +60,22 @@ def test_each_step_keeps_a_sweep_from_being_abandoned(sweeps: Sweeps) -> None:
     stepped = replace(FIRST, step=1, updated_at=NOW + ABANDONED)
     sweeps.advance(stepped)
     assert sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1)) == stepped
+
+
+def test_what_was_given_up_for_dead_is_marked_so_and_takes_no_further_step(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1))
+    dead = sweeps.get(FIRST.sweep_id)
+    assert dead
+    assert (dead.state, dead.note) == ("failed", OVERTAKEN)
+    assert not sweeps.advance(replace(FIRST, step=1))
+
+
+def test_what_is_said_to_run_but_is_kept_no_more_holds_nobody_up(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    SweepRow("900", FIRST.sweep_id).delete()  # DynamoDB deleted it, a month later
+    assert sweeps.begin(SECOND) is None
+    assert sweeps.running() == SECOND
 
 
 def test_a_step_is_done_once(sweeps: Sweeps) -> None:
