@@ -17,7 +17,7 @@ PATIENCE = 2.0  # seconds that a worker sleeps at most for its turn; longer wait
 # Routes that count as one until an answer says which bucket each has: too careful, should they not share it.
 SHARED = {"DELETE member role": "PUT member role", "PUT member role": "DELETE member role"}
 GLOBAL_BUCKET = "global"  # for routes without a bucket of their own
-NOTICEBOARD_AGE = 10.0  # seconds that a process believes what it read of halts and routes
+NOTICEBOARD_AGE = 30.0  # seconds that a process believes what it read of halts and routes
 SAFE_INVALID = 5000  # invalid requests in ten minutes after which work pauses; Cloudflare bans an address at 10,000
 INVALID_WINDOW = 600  # seconds
 SWAP_TRIES = 5  # each failed one means that another worker got ahead, so work was done
@@ -127,7 +127,7 @@ class Spending:
         Raises TurnLater, with a ticket, where the turn is more than `patience` seconds away; Halted.
         """
         self.check()
-        key = self._bucket_to_enter(route)
+        key = self._up_to_date(route)
         slot = ticket.slot if ticket and ticket.bucket == key else None
         deadline, napped = self._clock.now() + patience, False
         while not self._entered(key, lane, ticketed=slot is not None):
@@ -220,7 +220,7 @@ class Spending:
         buckets = self._read_board().buckets
         return buckets.get(route) or buckets.get(SHARED.get(route, route))
 
-    def _bucket_to_enter(self, route: str) -> str:
+    def _up_to_date(self, route: str) -> str:
         """The same, sure to be up to date where nobody knew before: no request must slip past what was learnt since."""
         if self._named(route) is None and self._clock.now() > self._board_read_at:
             self._board_read_at = float("-inf")
@@ -252,7 +252,7 @@ class Spending:
 
     def look(self, routes: Iterable[str]) -> None:
         """Read the buckets of these routes, for `forecast`, `seconds_each` and `is_known`."""
-        for key in sorted({self.bucket_of(route) for route in routes}):
+        for key in sorted({self._up_to_date(route) for route in routes}):
             self._known[key] = self._ledger.get(key)
 
     def forecast(self, route: str, lane: Lane, *, most: int, horizon: float) -> int:

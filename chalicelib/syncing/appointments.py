@@ -16,10 +16,12 @@ def appoint(
 ) -> tuple[int, list[tuple[bytes, Progress, float]], bool]:
     """Jobs for the first few of `waiting`, each with its ticket; how many; whether all buckets are known."""
     spending, now = services.discord.spending, services.now()
-    possible = sorted({route for one in waiting for route in _routes(one, spill=True)})
-    spending.look(possible)
-    singles = [spending.seconds_each(route) for route in possible if route in (ROLE_GIVE, ROLE_TAKE)]
+    needed = {route for one in waiting for route in _routes(one, spill=False)}
+    spending.look(needed)
+    singles = [spending.seconds_each(route) for route in needed & {ROLE_GIVE, ROLE_TAKE}]
     spill = sweep.singles * max(singles, default=0.0) > SPILL_AFTER
+    if spill and MEMBER_PATCH not in needed:
+        spending.look([MEMBER_PATCH])
     routes = [_routes(one, spill=spill) for one in waiting]
     room = {
         route: spending.forecast(route, Lane.BULK, most=len(waiting), horizon=HORIZON)
