@@ -124,8 +124,8 @@ def unlike(whole: Whole, last: dict[str, dict[str, tuple[int, object]]]) -> list
 @pytest.mark.stack
 def test_a_refused_token_stops_all_calls_and_loses_nothing(whole: Whole) -> None:
     whole.link("301", "Member", nickname="Halted")
-    whole.discord.guild.inject(Fault(kind="answer", status=401, code=0, message="401: Unauthorized"))
     before = whole.discord.guild.counts().requests
+    whole.discord.guild.inject(Fault(kind="answer", status=401, code=0, message="401: Unauthorized"))
     for number in range(5):
         whole.site.groups("301", ["Pilot", f"Wing {number}"])
     assert wait(lambda: whole.discord.guild.counts().requests > before, within=20)
