@@ -162,7 +162,7 @@ def _replaced_account_kept() -> Places:
 
 
 MUTANTS = (
-    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, 0),
+    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, 286),
     Mutant("older_wins", "an older changed_at overwrites a newer one", _older_wins, 0),
     Mutant("no_lock", "roles are created without the lock", _no_lock, 0),
     Mutant("no_dead_letters", "what is set aside is dropped", _no_dead_letters, 0),
