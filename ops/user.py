@@ -120,7 +120,7 @@ def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> User:
             if _synced(user, now, posted):
                 screen.aside(f"Synced at {moment(now.synced_at)}.", "green")
                 return now
-            if now.last_error != user.last_error:
+            if now.failed_at is not None and now.failed_at >= posted:
                 screen.aside("The sync was given up.", "bold red")
                 return now
             time.sleep(stage.pause)

@@ -50,6 +50,7 @@ class UserRow(Model):
     synced_at = NumberAttribute(null=True)
     synced_version = NumberAttribute(null=True)
     last_error = UnicodeAttribute(null=True)
+    failed_at = NumberAttribute(null=True)
     looked_at = NumberAttribute(null=True)  # when the member was read by whoever synced last, and
     looked_for = NumberAttribute(null=True)  # which parts of them were looked at
     deleted_at = NumberAttribute(null=True)

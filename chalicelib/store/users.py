@@ -61,6 +61,7 @@ class User:
     synced_at: int | None = None
     synced_version: int | None = None
     last_error: str | None = None
+    failed_at: float | None = None
     looked: Look | None = None
     deleted_at: float | None = None
 
@@ -144,19 +145,12 @@ def mark_deleted(user_id: str, *, now: float) -> bool:
 
     False where the user has a link (by now).
     """
-    try:
-        UserRow(user_id).update(
-            [
-                UserRow.deleted_at.set(now),
-                UserRow.version.set((UserRow.version | 0) + 1),
-                UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
-            ],
-            condition=UserRow.discord_id.does_not_exist(),
-        )
-    except UpdateError as error:
-        _only_condition(error)
-        return False
-    return True
+    deleted: list[Action] = [
+        UserRow.deleted_at.set(now),
+        UserRow.version.set((UserRow.version | 0) + 1),
+        UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
+    ]
+    return _updated(user_id, deleted, UserRow.discord_id.does_not_exist())
 
 
 # --- links ------------------------------------------------------------------------------------------------
@@ -236,6 +230,7 @@ def unlink(user_id: str, discord_id: int, *, now: float, deleted: bool = False, 
                 UserRow.synced_at,
                 UserRow.synced_version,
                 UserRow.last_error,
+                UserRow.failed_at,
                 UserRow.looked_at,
                 UserRow.looked_for,
             )
@@ -305,31 +300,22 @@ def mark_synced(
     return False
 
 
-def mark_failed(user: User, error: str) -> bool:
-    """Record why the user could not be synced; False where that is what stands there already, or they were unlinked."""
-    try:
-        UserRow(user.user_id).update(
-            [UserRow.last_error.set(error)],
-            condition=UserRow.discord_id.exists()
-            & (UserRow.last_error.does_not_exist() | (UserRow.last_error != error)),
-        )
-    except UpdateError as failed:
-        _only_condition(failed)
+def mark_failed(user: User, error: str, *, now: float) -> bool:
+    """Record why and when the user could not be synced; False where why is known already, or they were unlinked."""
+    if user.link is None:
         return False
-    return True
+    linked = UserRow.discord_id == user.link.account.id
+    news = linked & (UserRow.last_error.does_not_exist() | (UserRow.last_error != error))
+    is_news = _updated(user.user_id, [UserRow.last_error.set(error), UserRow.failed_at.set(now)], news)
+    if not is_news:
+        _updated(user.user_id, [UserRow.failed_at.set(now)], linked)
+    return is_news
 
 
 def rename(user: User, account: DiscordUser) -> bool:
     """Store the account's new username; False where the user is no longer linked to it."""
-    try:
-        UserRow(user.user_id).update(
-            [UserRow.username.set(account.username), UserRow.discriminator.set(account.discriminator)],
-            condition=UserRow.discord_id == account.id,
-        )
-    except UpdateError as failed:
-        _only_condition(failed)
-        return False
-    return True
+    named: list[Action] = [UserRow.username.set(account.username), UserRow.discriminator.set(account.discriminator)]
+    return _updated(user.user_id, named, UserRow.discord_id == account.id)
 
 
 # --- rows and dataclasses ---------------------------------------------------------------------------------------
@@ -349,6 +335,7 @@ def _user(row: UserRow) -> User:
         nickname_at=int(row.nickname_at or 0),
         link=linked,
         last_error=row.last_error,
+        failed_at=None if row.failed_at is None else float(row.failed_at),
         looked=None if row.looked_at is None else Look(float(row.looked_at), int(row.looked_for or 0)),
         deleted_at=None if row.deleted_at is None else float(row.deleted_at),
     )
@@ -367,12 +354,17 @@ def _drop_expired(user_id: str, now: float) -> None:
     """Delete a row whose time is over and that DynamoDB has not come round to; what it says must not be mixed in."""
     stale = (UserRow.groups, UserRow.groups_at, UserRow.nickname, UserRow.nickname_at, UserRow.deleted_at)
     actions: list[Action] = [column.remove() for column in (*stale, UserRow.expires_at)]
+    _updated(user_id, actions, UserRow.discord_id.does_not_exist() & (UserRow.expires_at <= int(now)))
+
+
+def _updated(user_id: str, actions: list[Action], condition: Condition) -> bool:
+    """Do it, if the condition holds: whether it did."""
     try:
-        UserRow(user_id).update(
-            actions, condition=UserRow.discord_id.does_not_exist() & (UserRow.expires_at <= int(now))
-        )
+        UserRow(user_id).update(actions, condition=condition)
     except UpdateError as failed:
         _only_condition(failed)
+        return False
+    return True
 
 
 def _connection() -> Connection:

@@ -160,7 +160,9 @@ class Delivery:
             return
         now, user_id = self._services.now(), getattr(job, "user_id", None)
         user = users.get(user_id, now=now) if user_id else None
-        if user and user.link and users.mark_failed(user, why):
+        if user and user.link and isinstance(job, PartWith):  # not the user's account fails, but one they had before
+            self._services.notices.sync_failed(user.user_id, job.discord_id, None, why, now=now)
+        elif user and user.link and users.mark_failed(user, why, now=now):
             account = user.link.account
             self._services.notices.sync_failed(user.user_id, account.id, account.shown, why, now=now)
 

@@ -20,6 +20,7 @@ from chalicelib.store.users import User
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Survey
 from chalicelib.syncing.plan import Change, Desired, left_open, plan_change
+from chalicelib.syncing.usernames import renew_username
 from chalicelib.syncing.worker import rules_of
 
 MOST_EXAMPLES = 200
@@ -120,7 +121,7 @@ class Surveyor:
             return Difference(user.user_id, discord_id, user.version, gone=True), shown
         parts = Parts(sweep.parts)
         if Parts.USERNAME in parts and not sweep.dry_run:
-            self._renew_username(user, member)
+            renew_username(self._services, user, member.user)
         change = plan_change(
             member,
             Desired(user.groups, user.nickname),
@@ -145,20 +146,12 @@ class Surveyor:
         )
         return difference, _example(user, member, change, guild)
 
-    def _renew_username(self, user: User, member: Member) -> None:
-        if user.link is None or member.user == user.link.account or not users.rename(user, member.user):
-            return
-        known = user.link.account.shown
-        if known and known != member.user.shown:
-            now = self._services.now()
-            self._services.notices.username_changed(user.user_id, member.id, member.user.shown, now=now)
-
     def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
         """Report what no sweep can cure, once; and that it is cured."""
         if user.link is None or (change.problem or left_open(user.last_error, parts)) == user.last_error:
             return
         now, account = self._services.now(), user.link.account
-        if change.problem and users.mark_failed(user, change.problem):
+        if change.problem and users.mark_failed(user, change.problem, now=now):
             self._services.notices.sync_failed(user.user_id, account.id, account.shown, change.problem, now=now)
         elif not change.problem and not change:
             users.mark_synced(user, now=now)

@@ -14,7 +14,7 @@ from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH, Asking
 from chalicelib.discord.models import Guild, Member
 from chalicelib.discord.spending import PATIENCE, Place
-from chalicelib.errors import GiveUp, NotPermitted, Ticket, TurnLater, UnknownMember, UnknownRole
+from chalicelib.errors import GiveUp, NotPermitted, RolecallError, Ticket, TurnLater, UnknownMember, UnknownRole
 from chalicelib.notices import Unlinked
 from chalicelib.queues import Progress
 from chalicelib.services import Services
@@ -38,6 +38,7 @@ from chalicelib.syncing.jobs import (
 )
 from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, PART_OF, Change, Desired, Rules, left_open, plan_change
 from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
+from chalicelib.syncing.usernames import renew_username
 
 ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
 ACCOUNT_DELETED = 10013  # Discord's "unknown user"
@@ -167,7 +168,7 @@ class Worker:
         """One look and what follows from it: whether anything changed, and whether that is still what is wanted."""
         look = Look(self._services.now(), parts.value)
         member = self._services.discord.member(link.account.id, errand.asking())
-        self._rename(user, link, member)
+        renew_username(self._services, user, member.user)
         change = self._plan(user, member, parts, errand)
         done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
         entry = self._entry(user, member, done, errand) if done else None
@@ -200,25 +201,37 @@ class Worker:
         """Do the change: what was done, and the problem that is left."""
         if not change.create:
             return self._write(user, member, change, parts, errand)
-        done, problem = Change(), None
-        if change.take or change.nickname is not None:
-            # Taking never waits for giving: what can be done without the new roles is done first.
-            done, problem = self._write(user, member, replace(change, create=()), parts, errand)
-            member = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
-            errand = errand.spent()
+        if not change.take and change.nickname is None:
+            done, problem = self._apply_new_roles(user, member, change, parts, errand)
+            return done, problem or change.problem
+        # Taking never waits for giving: what can be done without the new roles is done first.
+        done, problem = self._write(user, member, replace(change, create=()), parts, errand)
+        changed = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
+        try:
+            more, left = self._apply_new_roles(user, changed, change, parts, errand.spent())
+        except RolecallError:
+            audit.keep(self._entry(user, member, done, errand))
+            raise
+        done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
+        return done, left or problem or change.problem
+
+    def _apply_new_roles(
+        self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
+    ) -> tuple[Change, str | None]:
+        """Create the roles that the change needs, and give them with whatever is left to do."""
         limit, wait = None, None
         try:
             limit = self._view.create_roles(change.create, errand.asking())
         except TurnLater as turn:
             wait = turn  # a limit on creating roles must not hold up those that are there
-        rest = replace(self._plan(user, member, parts & Parts.GROUPS, errand), create=())
-        if rest:
-            more, left = self._write(user, member, rest, parts, errand)
-            problem = problem or left
-            done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
+        done, problem = replace(self._plan(user, member, parts & Parts.GROUPS, errand), create=()), None
+        if done:
+            done, problem = self._write(user, member, done, parts, errand)
         if wait:
+            if done:
+                audit.keep(self._entry(user, member, done, errand))
             raise wait
-        return done, limit or problem or change.problem
+        return done, limit or problem
 
     def _write(
         self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
@@ -393,16 +406,7 @@ class Worker:
             return Outcome.NOTHING
         return self.make_right(user, Parts.ALL, replace(errand, lane=Lane.NORMAL))
 
-    # --- names, records ---
-
-    def _rename(self, user: User, link: Link, member: Member) -> None:
-        if member.user == link.account:
-            return
-        known = bool(link.account.username)  # an imported link may lack it; then nothing has changed
-        if users.rename(user, member.user) and known and member.user.shown != link.account.shown:
-            self._services.notices.username_changed(
-                user.user_id, member.id, member.user.shown, now=self._services.now()
-            )
+    # --- records ---
 
     def _report(self, user: User, link: Link, problem: str) -> None:
         log.warning("sync_problem", user_id=user.user_id, reason=problem)

@@ -219,7 +219,7 @@ def a_sweep(**about: object) -> Plant:
 
 
 def a_failure(world: World) -> None:
-    users.mark_failed(linked(world, "1", 111), "role_out_of_reach")
+    users.mark_failed(linked(world, "1", 111), "role_out_of_reach", now=time.time())
 
 
 def halted(_world: World) -> None:

@@ -28,7 +28,7 @@ def test_a_quiet_service_is_shown_so(quiet: World, ops: Command) -> None:
 
 
 def test_who_could_not_be_synced_is_named_with_the_reason_in_words(quiet: World, ops: Command) -> None:
-    users.mark_failed(linked(quiet, "17", 11, username="alice"), "nickname_not_permitted")
+    users.mark_failed(linked(quiet, "17", 11, username="alice"), "nickname_not_permitted", now=time.time())
     said = ops("status")
     assert said.code == 1
     assert "@alice" in said.out

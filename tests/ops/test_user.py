@@ -58,7 +58,7 @@ def test_somebody_who_left_is_shown_as_such(empty_world: World, alice: str, ops:
 def test_the_last_error_is_told_in_words(alice: str, ops: Command) -> None:  # noqa: ARG001
     user = users.get("17", now=time.time())
     assert user is not None
-    users.mark_failed(user, "role_out_of_reach")
+    users.mark_failed(user, "role_out_of_reach", now=time.time())
     assert "is above the bot's" in ops("user", "17").out
 
 

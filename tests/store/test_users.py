@@ -225,7 +225,7 @@ def test_another_account_replaces_the_old_one_and_sets_it_free() -> None:
 
 def test_linking_forgets_an_earlier_error() -> None:
     user = linked("1", ADA)
-    users.mark_failed(user, "role limit")
+    users.mark_failed(user, "role limit", now=NOW)
     assert linked("1", ADA).last_error is None
 
 
@@ -356,15 +356,16 @@ def test_a_user_who_is_gone_is_not_brought_back_by_a_late_worker() -> None:
     ghost = User("1", version=0)
     assert not users.mark_synced(ghost, now=NOW, entry=entry())
     assert users.get("1", now=NOW) is None
-    assert not users.mark_failed(ghost, "why")
+    assert not users.mark_failed(ghost, "why", now=NOW)
     assert users.get("1", now=NOW) is None
 
 
 def test_an_error_is_news_once() -> None:
     user = linked("1", ADA)
-    assert users.mark_failed(user, "hierarchy")
-    assert not users.mark_failed(user, "hierarchy")
-    assert users.mark_failed(user, "banned")
+    assert users.mark_failed(user, "hierarchy", now=NOW)
+    assert not users.mark_failed(user, "hierarchy", now=NOW + 5)
+    assert known("1").failed_at == NOW + 5
+    assert users.mark_failed(user, "banned", now=NOW)
     assert known("1").last_error == "banned"
     assert not known("1").settled
 
@@ -381,7 +382,7 @@ def test_a_sync_with_an_error_is_stored_and_the_next_without_clears_it() -> None
 def test_an_error_of_somebody_unlinked_is_not_kept() -> None:
     user = linked("1", ADA)
     users.unlink("1", ADA.id, now=NOW)
-    assert not users.mark_failed(user, "late")
+    assert not users.mark_failed(user, "late", now=NOW)
     assert known("1").last_error is None
 
 
@@ -409,7 +410,7 @@ def test_the_username_of_an_account_they_no_longer_have_is_not_stored() -> None:
 def test_only_failed_conditions_are_swallowed() -> None:
     user = linked("1", ADA)
     with pytest.raises(UpdateError):
-        users.mark_failed(user, "far too long" * 40_000)  # more than an item may hold
+        users.mark_failed(user, "far too long" * 40_000, now=NOW)  # more than an item may hold
 
 
 def test_a_row_that_dynamodb_has_not_deleted_yet_counts_as_gone() -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.discord.models import User as Account
 from chalicelib.store import audit, users
 from chalicelib.syncing.jobs import CheckLink, PartWith, RepairMember, encode
-from local.simulated import World
+from local.simulated import GUILD, World
 from tests.syncing.support import Meter, fault, import_link, last_error, linked, role_names, stored, swept
 
 MEMBER = r"/members/[0-9]+$"
@@ -216,6 +217,21 @@ def test_a_problem_with_the_name_is_not_forgotten_over_a_role_that_had_to_be_cre
     assert [n["reason"] for n in kira.site.notices()] == ["nickname_not_permitted"]
 
 
+def test_to_learn_the_rest_of_an_imported_name_is_no_change_of_it(kira: World) -> None:
+    kira.guild.add_person("liam")
+    kira.guild.add_member("liam")
+    liam = next(person for person in kira.guild.people() if person.username == "liam")
+    now = kira.clock.now()
+    users.link("102", int(GUILD), Account(int(liam.id), "liam", ""), began_at=now, now=now - users.JOINING)
+    kira.site.post({"kind": "update_username", "user_id": "102"})
+    kira.run()
+    user = stored(kira, "102")
+    assert user
+    assert user.link
+    assert user.link.account.shown == "@liam"
+    assert kira.site.notices() == []
+
+
 def test_a_look_at_the_username_alone_says_nothing_of_the_rest(kira: World) -> None:
     kira.guild.inject(fault(method="GET", path=MEMBER, times=4))
     kira.site.groups("101", ["Blue"])
@@ -346,6 +362,26 @@ def test_every_change_is_on_record_with_who_asked_for_it(kira: World) -> None:
     assert {entry["what"] for entry in trail[:2]} == {"removed", "unlinked: asked"}
     assert trail[2]["cause"].startswith("sweep ")
     assert all(entry["trace"] for entry in trail)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "seconds"),
+    [
+        pytest.param({"method": "POST", "path": r"/roles$", "status": 503}, 30.0, id="the role cannot be created"),
+        pytest.param({"method": "PUT", "path": r"/roles/[0-9]+$", "status": 503}, 30.0, id="the new role not given"),
+    ],
+)
+def test_what_was_done_before_something_failed_is_on_record(
+    kira: World, trouble: dict[str, Any], seconds: float
+) -> None:
+    kira.guild.inject(fault(times=1, **trouble))
+    kira.site.groups("101", ["Brand New"])
+    kira.run(seconds=seconds)
+    assert kira.roles("kira") == set()
+    assert audit.of_user("101", now=kira.clock.now())[0]["taken"] == ["Member"]
+    kira.run()
+    assert kira.roles("kira") == {"Brand New"}
+    assert audit.of_user("101", now=kira.clock.now())[0]["given"] == ["Brand New"]
 
 
 def test_discords_audit_log_says_why(kira: World) -> None:

@@ -1,0 +1,18 @@
+"""Discord usernames, wherever a member is looked at."""
+
+from chalicelib.discord.models import User as Account
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.store.users import User
+
+
+def renew_username(services: Services, user: User, account: Account) -> None:
+    """Store the username if it is a new one, and tell the auth site if that changed what is shown.
+
+    An imported link may lack a part of the name; to learn it is no change.
+    """
+    if user.link is None or account == user.link.account or not users.rename(user, account):
+        return
+    before = user.link.account.shown
+    if before and before != account.shown:
+        services.notices.username_changed(user.user_id, account.id, account.shown, now=services.now())
