@@ -125,7 +125,10 @@ class BudgetRow(Model):
 
 
 class SweepRow(Model):
-    """A sweep (`<id>`), what one page of it found (`<id>#<page>`), or the running one (`running`)."""
+    """A sweep (`<id>`), what one page of it found (`<id>#<page>`), or the running one (`running`).
+
+    `<id>#losing` counts, in `step`, the members it took roles from, where it could not know their number beforehand.
+    """
 
     class Meta:
         table_name = "sweeps"
@@ -136,7 +139,7 @@ class SweepRow(Model):
     step = NumberAttribute(null=True)
     updated_at = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
-    forced = BooleanAttribute(null=True)
+    braked = BooleanAttribute(null=True)
 
 
 class AuditRow(Model):

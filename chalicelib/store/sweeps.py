@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 
 from chalicelib.store.rows import SweepRow
 
@@ -45,6 +45,7 @@ class Sweep:
     dry_run: bool = False
     force: bool = False
     may_take: bool = True
+    brake: int = 0  # members from whom it may take roles, where the survey could not see from how many it would
     members: int = 0
     linked: int = 0
     differing: int = 0
@@ -139,6 +140,30 @@ class Sweeps:
         """What a page found."""
         found = self._get(f"{sweep_id}#{page:06}")
         return [Difference(**one) for one in (found.data or {}).get("found", [])] if found else []
+
+    def count_losing(self, sweep_id: str, more: int) -> int:
+        """Count members from whom the sweep takes roles, where it was not seen beforehand: how many that makes."""
+        row = self._losing(sweep_id)
+        row.update([SweepRow.step.add(more)])
+        return int(row.step or 0)
+
+    def note_braked(self, sweep_id: str) -> bool:
+        """Remember that the sweep stopped taking; False where that is known."""
+        try:
+            self._losing(sweep_id).update([SweepRow.braked.set(True)], condition=SweepRow.braked.does_not_exist())
+        except UpdateError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
+    def has_braked(self, sweep_id: str) -> bool:
+        """Did the sweep stop taking?"""
+        found = self._get(self._losing(sweep_id).sweep_id)
+        return found is not None and bool(found.braked)
+
+    def _losing(self, sweep_id: str) -> SweepRow:
+        return SweepRow(self._guild, f"{sweep_id}#losing")
 
     def latest(self, most: int = 10) -> list[Sweep]:
         """The newest sweeps, newest first."""

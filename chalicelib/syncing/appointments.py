@@ -63,4 +63,5 @@ def _job(sweep: Sweep, one: Difference) -> RepairMember:
         role=int(one.role) if one.role and (one.give or sweep.may_take) else None,
         give=bool(one.give),
         take=sweep.may_take,
+        brake=sweep.brake,
     )

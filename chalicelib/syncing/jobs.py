@@ -113,7 +113,8 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
     """Make one member right. `version` is what the sweep compared with.
 
     `role`, with `give`, is the one role that differs, where that is all: it needs no fresh look at the member.
-    `take` False: the sweep may take nothing.
+    `take` False: the sweep may take nothing. `brake`: from how many members it may take roles, where nobody could see
+    beforehand from how many it would; 0 where that was seen.
     """
 
     user_id: UserId
@@ -123,6 +124,7 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
     role: int | None = None
     give: bool = False
     take: bool = True
+    brake: int = 0
 
 
 Change = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser

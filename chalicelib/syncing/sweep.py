@@ -21,7 +21,7 @@ from chalicelib.syncing.appointments import appoint
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Repair, StartSweep, Survey, encode
 from chalicelib.syncing.survey import NO_LIST, Surveyor
-from chalicelib.syncing.worker import Outcome
+from chalicelib.syncing.worker import Outcome, stopped_taking
 
 REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
 FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
@@ -146,6 +146,8 @@ class Sweeper:
                 f'who seem to have left, more than {most} in all. To let it, run it with {{"force": true}}'
             )
             return self._held_back(replace(sweep, state="held", may_take=False, note=note))
+        if unseen and may_take and not sweep.force:
+            sweep = replace(sweep, brake=most)
         if sweep.losing == 0 and not unseen:
             self._allow_taking(sweep)
             return replace(sweep, state="repairing")
@@ -184,6 +186,8 @@ class Sweeper:
             return Outcome.NOTHING
         if job.step != sweep.step and not (redelivered and job.step == sweep.step - 1):
             return Outcome.NOTHING
+        if sweep.brake and sweep.may_take and self._sweeps.has_braked(sweep.sweep_id):
+            sweep = replace(sweep, may_take=False, note=f"{stopped_taking(sweep.brake)} ({sweep.note})")
         job, waiting = self._next_waiting(job, sweep)
         count, jobs, known = appoint(self._services, sweep, waiting)
         self._services.queues.bulk_many(jobs)

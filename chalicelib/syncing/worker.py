@@ -14,11 +14,12 @@ from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH, Asking
 from chalicelib.discord.models import Guild, Member
 from chalicelib.discord.spending import PATIENCE, Place
-from chalicelib.errors import GiveUp, NotPermitted, RolecallError, Ticket, TurnLater, UnknownMember, UnknownRole
+from chalicelib.errors import GiveUp, NotPermitted, RolecallError, Ticket, TurnLater, UnknownMember, UnknownRole, Wait
 from chalicelib.notices import Unlinked
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import audit, users
+from chalicelib.store.sweeps import Sweeps
 from chalicelib.store.users import Link, Look, User
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import (
@@ -54,6 +55,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Brake:
+    """A sweep that could not see beforehand from how many members (`most` at most) it would take roles."""
+
+    sweep_id: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Errand:
     """Whose work this is: lane and ticket for Discord's limits, cause for the audit trail."""
 
@@ -63,6 +72,7 @@ class Errand:
     told_before: bool = False  # an earlier delivery stored what the message says
     since: float | None = None  # when the message was sent; unknown where a write of an earlier try may be under way
     may_take: bool = True
+    brake: "Brake | None" = None
     patience: float = PATIENCE
     held: Place | None = None  # a place for the write that was taken already
 
@@ -74,6 +84,14 @@ class Errand:
     def spent(self) -> "Errand":
         """The same, with ticket and place used up."""
         return replace(self, ticket=None, held=None)
+
+
+def stopped_taking(most: int) -> str:
+    """What is said of a sweep that braked while it ran."""
+    return (
+        f"stopped taking roles: it took some from {most} members and would go on. Without the Server Members Intent "
+        f'nobody can tell from how many. To let it, run it with {{"force": true}}'
+    )
 
 
 def rules_of(services: Services) -> Rules:
@@ -94,6 +112,7 @@ class Worker:
         self._services = services
         self._view = view
         self._rules = rules_of(services)
+        self._sweeps = Sweeps(services.settings.guild_id)
 
     # --- what the auth site asks for ---
 
@@ -170,12 +189,19 @@ class Worker:
         member = self._services.discord.member(link.account.id, errand.asking())
         renew_username(self._services, user, member.user)
         change = self._plan(user, member, parts, errand)
-        done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
+        change, errand = self._within_brake(change, errand)
+        try:
+            done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
+        except Wait:
+            if errand.brake:
+                self._sweeps.count_losing(errand.brake.sweep_id, -1)  # it comes again, and is counted then
+            raise
         entry = self._entry(user, member, done, errand) if done else None
         if parts == Parts.USERNAME:
             return False, True  # nothing of what should be was looked at: by this it is neither right nor wrong
         error = problem or left_open(user.last_error, parts)
-        held = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=look)
+        seen = look if errand.may_take else None  # what was left as it was is still to be looked at
+        held = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=seen)
         if problem and problem != user.last_error:
             self._report(user, link, problem)
         return bool(done), held
@@ -287,7 +313,8 @@ class Worker:
         if _looked_at_since(user, parts_of(job), errand):
             return Outcome.NOTHING
         self._view.know_as_sweep(job.sweep_id)
-        errand = replace(errand, may_take=job.take)
+        brake = Brake(job.sweep_id, job.brake) if job.brake else None
+        errand = replace(errand, may_take=job.take, brake=brake)
         if job.role is None or user.version != job.version or not self._still_wanted(user, job, errand):
             return self.make_right(user, parts_of(job), errand)
         discord, asking = self._services.discord, errand.asking()
@@ -310,6 +337,26 @@ class Worker:
             return Outcome.DONE
         moved = users.get(user.user_id, now=self._services.now())
         return self.make_right(moved, Parts.ALL, errand.spent()) if moved else Outcome.DONE
+
+    def _within_brake(self, change: Change, errand: Errand) -> tuple[Change, Errand]:
+        """What the sweep may do of the change. `brake` stays in the errand only where this member was counted."""
+        if errand.brake is None or not change.take:
+            return change, replace(errand, brake=None)
+        if self._may_take_from_one_more(errand.brake):
+            return change, errand
+        return replace(change, take=frozenset()), replace(errand, may_take=False, brake=None)
+
+    def _may_take_from_one_more(self, brake: Brake) -> bool:
+        """May the sweep take roles from one member more? The first who may not says so."""
+        if self._sweeps.count_losing(brake.sweep_id, 1) <= brake.most:
+            return True
+        self._sweeps.count_losing(brake.sweep_id, -1)
+        if self._sweeps.note_braked(brake.sweep_id):
+            log.warning("sweep_held_back", sweep_id=brake.sweep_id, losing=brake.most)
+            self._services.metrics.count("SweepsHeld")
+            reason = f"sweep {stopped_taking(brake.most)}"
+            self._services.notices.sync_failed("", None, None, reason, now=self._services.now())
+        return False
 
     def _still_wanted(self, user: User, job: RepairMember, errand: Errand) -> bool:
         """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""

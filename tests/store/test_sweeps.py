@@ -111,6 +111,15 @@ def test_what_a_page_found_is_kept(sweeps: Sweeps) -> None:
     assert sweeps.page("s", 5) == []
 
 
+def test_who_loses_roles_is_counted_and_that_a_sweep_braked_is_noted_once(sweeps: Sweeps) -> None:
+    assert [sweeps.count_losing("s", more) for more in (1, 1, -1, 1)] == [1, 2, 1, 2]
+    assert not sweeps.has_braked("s")
+    assert [sweeps.note_braked("s"), sweeps.note_braked("s")] == [True, False]
+    assert sweeps.has_braked("s")
+    assert not sweeps.has_braked("t")
+    assert sweeps.count_losing("s", 1) == 3
+
+
 def test_the_newest_sweeps_come_first_without_their_pages(sweeps: Sweeps) -> None:
     names = [f"202601{day:02}T000000-x" for day in range(1, 15)]
     for name in names:

@@ -359,6 +359,40 @@ def test_without_the_intent_and_not_yet_allowed_to_take_it_gives_only(world: Wor
     assert roles_of_all(world) == {frozenset({"Member"})}
 
 
+def test_without_the_intent_it_stops_taking_where_the_brake_is_and_says_so_once(world: World) -> None:
+    world.guild.create_role("Old")
+    crowd(world, 40, roles=["Old"], groups=["Member"])
+    let_sweeps_take(world)
+    world.guild.turn(member_intent=False)
+    told = swept(world)
+    assert sorted(roles_of_all(world), key=len) == [{"Member"}, {"Old", "Member"}]
+    kept = [member for member in world.guild.state().members if "Old" in member.roles]
+    assert len(kept) == 40 - 25
+    assert [(n["kind"], n["user_id"]) for n in told] == [("sync_failed", "")]
+    assert "25 members" in told[0]["reason"]
+    world.site.groups("u-" + kept[0].username, ["Member"])
+    world.run()
+    assert world.roles(kept[0].username) == {"Member"}, "what the auth site posts is never held back"
+    swept(world, force=True)
+    assert roles_of_all(world) == {frozenset({"Member"})}
+
+
+def test_a_look_that_may_not_take_does_not_answer_for_a_message_that_may(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.create_role("Old")
+    (account,) = crowd(world, 1, roles=["Member", "Old"], groups=["Member", "Old"])
+    world.site.groups(account, ["Member"])
+    (record,) = world.sqs.receive(f"rolecall-{STAGE}-jobs")
+    message = message_of(record)
+    users.tell_groups(account, ("Member",), json.loads(message.body)["changed_at"], now=world.clock.now())
+    world.clock.advance(1)
+    world.sweep()
+    world.run(seconds=120)
+    assert world.roles(account.removeprefix("u-")) == {"Member", "Old"}, "the first sweep takes nothing"
+    world.container().delivery.batch([message], bulk=False, seconds_left=lambda: 60.0)
+    assert world.roles(account.removeprefix("u-")) == {"Member"}
+
+
 @pytest.mark.parametrize("answer", [{"status": 403, "code": 50001}, {"status": 404, "code": 10004}], ids=str)
 def test_a_bot_that_was_kicked_is_one_report_not_one_for_every_user(world: World, answer: dict[str, int]) -> None:
     accounts = crowd(world, 12, groups=["Member"])
