@@ -26,7 +26,7 @@ dead letters by reason. Users and dead letters are read once a minute, everythin
 Exit code 1 if anything needs looking at."""
 MOST_FAILURES = 20
 ENGLISH = {
-    "nickname_not_permitted": "the nickname of the owner, or of a member ranked above the bot, cannot be set",
+    "nickname_not_permitted": "the bot may not set the nickname: the owner's, of whom ranks above the bot, or nobody's",
     "role_out_of_reach": "a role of a group's name is above the bot's, or belongs to an integration",
     "cannot_remove": "the owner, or a member ranked above the bot, cannot be removed from the server",
     "role_limit": "the server has as many roles as Discord allows",

@@ -5,6 +5,7 @@ budget what its headers say. `on_request` hears of each one.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -85,6 +86,7 @@ def log_request(request: Request) -> None:
 
 T = TypeVar("T")
 Snowflake = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
+PERMISSIONS = re.compile("[0-9]{1,19}")
 
 
 class _User(msgspec.Struct):
@@ -99,6 +101,7 @@ class _Role(msgspec.Struct):
     position: int
     managed: bool = False
     tags: dict[str, Any] | None = None
+    permissions: str | None = None
 
 
 class _Member(msgspec.Struct):
@@ -339,7 +342,9 @@ def _float(text: str | None) -> float | None:
 
 def _role(found: _Role) -> Role:
     managed = found.managed or bool(MANAGED_TAGS & set(found.tags or {}))
-    return Role(int(found.id), found.name, found.position, managed)
+    told = found.permissions or ""
+    permissions = int(told) if PERMISSIONS.fullmatch(told) else None
+    return Role(int(found.id), found.name, found.position, managed, permissions)
 
 
 def _user(found: _User) -> User:

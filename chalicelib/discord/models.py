@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 EVERYONE = "@everyone"
 HIGHEST = 2**31  # above every position
+# https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
+ADMINISTRATOR = 1 << 3
+MANAGE_NICKNAMES = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,7 @@ class Role:
     name: str
     position: int
     managed: bool = False
+    permissions: int | None = None  # not every answer tells
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -77,3 +81,10 @@ class Guild:
         Above everything where the bot's roles are not known.
         """
         return self.rank(self.bot_roles) if self.bot_roles else (HIGHEST, 0)
+
+    def bot_may(self, permission: int) -> bool:
+        """Has the bot this permission? True where nobody knows: then Discord itself decides."""
+        known = [self.by_id[role_id].permissions for role_id in (self.id, *self.bot_roles) if role_id in self.by_id]
+        if not self.bot_roles or None in known:
+            return True
+        return any((held or 0) & (permission | ADMINISTRATOR) for held in known)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from chalicelib.discord.models import Guild, Member
+from chalicelib.discord.models import MANAGE_NICKNAMES, Guild, Member
 from chalicelib.syncing.jobs import Parts
 from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 
 LONGEST_NICK = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
-NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of a member ranked above the bot
+NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of whom ranks above the bot, or anybody's
 ROLE_OUT_OF_REACH = "role_out_of_reach"  # a role of a group's name is managed, or not below the bot's
 PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME, ROLE_OUT_OF_REACH: Parts.GROUPS}  # whose problem it is
 
@@ -110,6 +110,7 @@ def _plan_nickname(member: Member, desired: Desired, guild: Guild) -> tuple[str 
     wanted = nickname_of(desired.nickname)
     if wanted is None or wanted == nickname_of(member.nick):
         return None, None
-    if member.id == guild.owner_id or guild.rank(member.roles) >= guild.bot_rank:
+    above = member.id == guild.owner_id or guild.rank(member.roles) >= guild.bot_rank
+    if above or not guild.bot_may(MANAGE_NICKNAMES):
         return None, NICKNAME_NOT_PERMITTED
     return wanted, None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chalicelib.discord.models import Guild, Member, Role, User
+from chalicelib.discord.models import ADMINISTRATOR, MANAGE_NICKNAMES, Guild, Member, Role, User
 from chalicelib.syncing.jobs import Parts
 from chalicelib.syncing.plan import (
     NICKNAME_NOT_PERMITTED,
@@ -30,6 +30,24 @@ RULES = Rules(sync_names=True, reserved=frozenset({"staff"}), protected=frozense
 
 def a_member(*roles: Role, nick: str | None = None, number: int = 100) -> Member:
     return Member(User(number, "kira"), nick, frozenset(role.id for role in roles))
+
+
+@pytest.mark.parametrize(
+    ("everyone", "own", "renames"),
+    [
+        pytest.param(0, MANAGE_NICKNAMES, True, id="by its role"),
+        pytest.param(MANAGE_NICKNAMES, 0, True, id="by @everyone"),
+        pytest.param(0, ADMINISTRATOR, True, id="administrator"),
+        pytest.param(0, 1 << 28, False, id="not at all"),
+        pytest.param(0, None, True, id="nobody knows"),
+    ],
+)
+def test_nobody_is_renamed_by_a_bot_that_may_not(everyone: int, own: int | None, renames: bool) -> None:
+    roles = (Role(1, "@everyone", 0, permissions=everyone), Role(2, "Bot", 9, permissions=own))
+    guild = Guild(1, "Guild", 7, roles, frozenset({2}))
+    change = plan_change(a_member(), Desired(None, "Kira"), guild, Rules(sync_names=True))
+    assert change.nickname == ("Kira" if renames else None)
+    assert change.problem == (None if renames else NICKNAME_NOT_PERMITTED)
 
 
 @pytest.mark.parametrize(

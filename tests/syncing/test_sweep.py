@@ -18,6 +18,7 @@ from chalicelib.store.users import Link, User
 from chalicelib.syncing.jobs import Parts, Repair, Survey, encode
 from chalicelib.syncing.survey import merge
 from chalicelib.syncing.sweep import LEAST_BRAKE, brake
+from local.discord.config import LEAST_PERMISSIONS, Config
 from local.simulated import GUILD, STAGE, World
 from tests.syncing.support import (
     Meter,
@@ -391,6 +392,23 @@ def test_a_look_that_may_not_take_does_not_answer_for_a_message_that_may(world: 
     assert world.roles(account.removeprefix("u-")) == {"Member", "Old"}, "the first sweep takes nothing"
     world.container().delivery.batch([message], bulk=False, seconds_left=lambda: 60.0)
     assert world.roles(account.removeprefix("u-")) == {"Member"}
+
+
+def test_a_bot_that_may_rename_nobody_does_not_ask_discord_in_every_sweep() -> None:
+    world = World({"DISCORD_SYNC_NAMES": "True"}, discord=Config(bot_permissions=LEAST_PERMISSIONS & ~(1 << 27)))
+    world.guild.create_role("Member")
+    crowd(world, 5, roles=["Member"], groups=["Member"])
+    for name in names(world):
+        users.tell_nickname(f"u-{name}", f"Right {name}", 1, now=world.clock.now())
+    meter = Meter(world)
+    told = [len(swept(world)) for _ in range(3)]
+    assert meter.writes == []
+    assert told == [5, 0, 0]
+    world.guild.turn(bot_permissions=LEAST_PERMISSIONS)
+    swept(world)
+    assert {member.nick for member in world.guild.state().members if member.username in names(world)} == {
+        f"Right {name}" for name in names(world)
+    }
 
 
 @pytest.mark.parametrize("answer", [{"status": 403, "code": 50001}, {"status": 404, "code": 10004}], ids=str)
