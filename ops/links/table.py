@@ -1,9 +1,13 @@
 """The file: Alliance Auth's table of Discord accounts, as CSV, or with tabs as `mysql --batch` writes it.
 
+With tabs a quote is a letter like any other, and a backslash says that the next sign stands for another
+(https://dev.mysql.com/doc/refman/8.4/en/mysql-command-options.html#option_mysql_batch).
+
 Every line is checked; what is wrong is said with its number. Pure but for reading.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +15,9 @@ from typing import Protocol, TextIO
 
 COLUMNS = ("user_id", "uid", "username", "discriminator", "activated")
 REQUIRED = ("user_id", "uid")
-NOTHING = ("", "null", "none", "\\n")  # how databases write that a field is empty
+NOTHING = ("", "NULL", "\\N")  # how databases write that a field is empty
+NOTHING_BUT_A_NAME = ("null", "none", "\\n")  # in any case; people are called so, and ids or times are not
+ESCAPED = {"t": "\t", "n": "\n", "0": "\0", "\\": "\\"}  # what `mysql --batch` writes after a backslash
 LONGEST_USER_ID = 256  # characters, as in messages
 LONGEST_USERNAME = 32  # characters; https://discord.com/developers/docs/resources/user
 LAST_ID = 2**63  # Discord ids are below it
@@ -76,9 +82,10 @@ def read(lines: TextIO) -> File:
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
         raise Unreadable(f"the first line names {twice[0]} twice")
-    reader = csv.reader(lines, delimiter=delimiter)
+    unquoted = delimiter == "\t" and '"' not in header
+    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL)
     try:
-        read = list(_records(reader, names))
+        read = list(_records(reader, names, escaped=unquoted))
     except csv.Error as error:
         raise Unreadable(f"line {reader.line_num + 1}: {error}") from None
     unknown = tuple(name for name in names if name not in COLUMNS)
@@ -90,7 +97,7 @@ def _column(name: str) -> str:
     return name.strip().strip("\"'`").casefold().rsplit(".", 1)[-1]
 
 
-def _records(reader: "_Reader", names: list[str]) -> Iterator[Record | Bad]:
+def _records(reader: "_Reader", names: list[str], *, escaped: bool) -> Iterator[Record | Bad]:
     for fields in reader:
         line = reader.line_num + 1  # the first line was read before
         if not any(field.strip() for field in fields):
@@ -99,14 +106,16 @@ def _records(reader: "_Reader", names: list[str]) -> Iterator[Record | Bad]:
             yield Bad(line, f"has {len(fields)} fields, the first line {len(names)}")
             continue
         try:
-            yield _record(line, dict(zip(names, map(_text, fields), strict=True)))
+            yield _record(line, {n: _text(f, n, escaped=escaped) for n, f in zip(names, fields, strict=True)})
         except ValueError as error:
             yield Bad(line, str(error))
 
 
-def _text(field: str) -> str:
+def _text(field: str, name: str, *, escaped: bool) -> str:
     field = field.strip()
-    return "" if field.casefold() in NOTHING else field
+    if field in NOTHING or (name != "username" and field.casefold() in NOTHING_BUT_A_NAME):
+        return ""
+    return re.sub(r"\\([tn0\\])", lambda found: ESCAPED[found[1]], field) if escaped else field
 
 
 def _record(line: int, fields: dict[str, str]) -> Record:

@@ -3,6 +3,7 @@
 
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,7 @@ import pytest
 from chalicelib.store import users
 from chalicelib.store.rows import UserRow
 from ops.links.bulk import Importer, Outcome
-from ops.links.table import Record, Unreadable, read
+from ops.links.table import Record, Unreadable, read, write
 from tests.ops.links import GUILD, linked
 from tests.ops.world import Command, Said, World
 
@@ -91,6 +92,46 @@ def test_a_bad_line_is_named_by_its_number(line: str, why: str) -> None:
 def test_what_a_database_leaves_empty_is_empty() -> None:
     (record,) = read(io.StringIO(HEADER + "1,300000000000000001,NULL,\\N,NULL\n")).records
     assert record == Record(2, "1", 300000000000000001, "", "", None)
+
+
+def test_a_file_of_mysql_is_read_as_mysql_writes_it() -> None:
+    names = [
+        '"quote',
+        'in"side',
+        "tab\\there",
+        "line\\nend",
+        "back\\\\slash",
+        "\\\\N",
+        "nul\\0",
+        "null",
+        "none",
+        "NULL",
+    ]
+    lines = [f"{n}\t{300000000000000000 + n}\t{name}\t0\tNULL\n" for n, name in enumerate(names, 1)]
+    found = read(io.StringIO(HEADER.replace(",", "\t") + "".join(lines), newline=""))
+    assert found.bad == ()
+    assert [record.username for record in found.records] == [
+        '"quote', 'in"side', "tab\there", "line\nend", "back\\slash", "\\N", "nul\0", "null", "none", ""
+    ]  # fmt: skip
+    assert {record.activated_at for record in found.records} == {None}
+
+
+def test_a_spreadsheets_tabs_with_quotes_are_read_as_quoted() -> None:
+    text = '"user_id"\t"uid"\t"username"\n"1"\t"300000000000000001"\t"say ""hi"""\n'
+    (record,) = read(io.StringIO(text, newline="")).records
+    assert (record.user_id, record.username) == ("1", 'say "hi"')
+
+
+@pytest.mark.parametrize(
+    "name", ['"quote', 'a "b" c', "a,b", "back\\slash", "\\n", "\\t", "line\nend", "null", "none", "a;b", "tab\tstop"]
+)
+def test_what_is_written_is_read_as_it_was(name: str) -> None:
+    record = Record(2, "1", 300000000000000001, name, "0", NOON)
+    out = io.StringIO(newline="")
+    write([record], out)
+    out.seek(0)
+    (back,) = read(out).records
+    assert replace(back, line=2) == record
 
 
 def test_lines_that_contradict_each_other_are_all_left_out() -> None:
