@@ -18,6 +18,7 @@ BOARD = "noticeboard"
 KEPT = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day
 USED = (BudgetRow.used_0, BudgetRow.used_1, BudgetRow.used_2)
 TICKETS = (BudgetRow.ticket_0, BudgetRow.ticket_1, BudgetRow.ticket_2)
+NAMING_TRIES = 5  # each failed one means that another route was named; the next answer would name this one again
 MINUTE = 60  # seconds; invalid requests are counted by the minute
 
 
@@ -38,8 +39,12 @@ class DynamoLedger:
         )
 
     def name_bucket(self, route: str, key: str) -> None:
-        buckets = self.noticeboard().buckets | {route: key}
-        BudgetRow(self._key(BOARD)).update([BudgetRow.buckets.set(buckets)])
+        for _ in range(NAMING_TRIES):  # others name their routes in the same map
+            row = self._row(BOARD)
+            named = row.buckets if row else None
+            as_read = BudgetRow.buckets.does_not_exist() if named is None else BudgetRow.buckets == named
+            if self._update(BOARD, [BudgetRow.buckets.set((named or {}) | {route: key})], as_read):
+                return
 
     def halt(self, token: str) -> None:
         BudgetRow(self._key(BOARD)).update([BudgetRow.halted_token.set(token)])

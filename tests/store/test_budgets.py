@@ -42,6 +42,17 @@ def test_every_route_keeps_the_name_of_its_bucket(ledger: DynamoLedger) -> None:
     assert ledger.noticeboard().buckets == {"PATCH member": "ghi", "PUT role": "def"}
 
 
+@pytest.mark.parametrize("before", [{}, {"GET member": "abc"}], ids=["an empty board", "a board with names"])
+def test_no_name_is_lost_where_two_routes_are_named_at_once(
+    ledger: DynamoLedger, dynamodb: Database, before: dict[str, str]
+) -> None:
+    for route, key in before.items():
+        ledger.name_bucket(route, key)
+    dynamodb.meanwhile("UpdateItem", lambda: ledger.name_bucket("PUT role", "def"))
+    ledger.name_bucket("PATCH member", "ghi")
+    assert ledger.noticeboard().buckets == before | {"PUT role": "def", "PATCH member": "ghi"}
+
+
 def test_a_refused_token_stands_on_the_noticeboard(ledger: DynamoLedger) -> None:
     ledger.name_bucket("PUT role", "def")
     ledger.halt("fingerprint")
