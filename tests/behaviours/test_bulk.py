@@ -1,5 +1,7 @@
 """Section I: bulk work."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.store.users import mark_deleted, unlink
@@ -163,20 +165,43 @@ def test_overlapping_bulk_tasks_lose_nobody_and_the_second_looks_again() -> None
 def test_workers_that_are_killed_lose_nothing(seed: int) -> None:
     world = World({"SWEEP_BRAKE_PERCENT": "100"}, seed=seed, workers=4, store_latency=0.002)
     users = drifted(world, 25)
+    deaths = 0
 
     def die() -> None:
-        if world.random.random() < 0.004:
+        nonlocal deaths
+        if world.random.random() < 0.02:
+            deaths += 1
             raise WorkerDied
 
     world.scheduler.on_resume = die
     world.sweep()
     world.run(seconds=2 * EVERY_HOUR)
-    world.scheduler.on_resume = lambda: None
-    if not all_right(world, users):
-        world.sweep()
-        world.run(seconds=2 * EVERY_HOUR)
+    assert deaths
     assert all_right(world, users)
     assert waiting(world, "bulk") == []
+
+
+@pytest.mark.behaviour(64)
+def test_a_sweep_goes_on_whose_worker_is_killed_after_every_step_before_it_sent_what_follows() -> None:
+    world = a_world()
+    world.guild.add_members(1000, prefix="guest")  # so that the survey has two pages
+    users = drifted(world, 100)
+    killed_after: list[int] = []
+
+    def die_once(operation: str, arguments: dict[str, Any]) -> None:
+        step = arguments["Item"].get("step") if operation == "PutItem" else None
+        if step and int(step["N"]) not in killed_after:
+            killed_after.append(int(step["N"]))
+            raise WorkerDied
+
+    world.sweep()
+    world.dynamodb.after = die_once
+    world.run(seconds=2 * EVERY_HOUR)
+    assert len(killed_after) >= 4, "after both pages of the survey, and after steps of the repair"
+    assert all_right(world, users)
+    assert waiting(world, "bulk") == []
+    world.dynamodb.after = None
+    assert "already_running" not in world.sweep(), "it ended"
 
 
 @pytest.mark.behaviour(65)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.errors import LinkRefused
 from local.simulated import World
 from tests.syncing.support import Meter, crowd, fault, linked, swept
 
@@ -141,10 +142,21 @@ def test_deleting_the_auth_user_needs_nothing_of_the_auth_site_but_the_message(w
 
 
 @pytest.mark.behaviour(44)
-def test_a_change_that_was_under_way_does_not_bring_a_deleted_user_back(world: World) -> None:
-    world.link("101", "kira", groups=["Member"])
+@pytest.mark.parametrize("had_a_link", [True, False])
+def test_neither_a_change_nor_an_attempt_that_was_under_way_brings_a_deleted_user_back(
+    world: World, had_a_link: bool
+) -> None:
+    if had_a_link:
+        world.link("101", "kira", groups=["Member"])
+    else:
+        world.guild.add_person("kira")
+    at_discord = world.http.linking.start(world.site.token("101", "link", groups=["Member"]))
+    world.clock.advance(5)
     world.site.delete("101")
     world.site.groups("101", ["Member", "Logistics"])
+    world.run(seconds=60)
+    with pytest.raises(LinkRefused, match="expired"):
+        world.http.linking.finish(cookie=at_discord.cookie, **world.consent(at_discord.url, "kira"))
     world.run()
     swept(world)
     assert world.roles("kira") is None
