@@ -75,9 +75,9 @@ class Ground:
 
     @property
     def bot_role(self) -> str:
-        """What the bot's highest role is called."""
+        """What the bot's own role is called: the one that came with it, else the highest that it holds."""
         held = [self.ranks.by_id[role_id] for role_id in self.ranks.bot_roles if role_id in self.ranks.by_id]
-        return max(held, key=lambda role: role.rank).name if held else ""
+        return max(held, key=lambda role: (role.managed, role.rank)).name if held else ""
 
     # --- the store ---
 
@@ -95,5 +95,6 @@ class Ground:
 
     @cached_property
     def group_names(self) -> frozenset[str]:
-        """The names of all roles that the auth site's groups stand for, as far as they are known."""
-        return frozenset(wanted_names([*self.links.groups, *self.memory.role_ids()]))
+        """The names of all roles that the auth site's groups stand for, as far as they are known; no reserved ones."""
+        names = wanted_names([*self.links.groups, *self.memory.role_ids()])
+        return frozenset(name for name in names if name.casefold() not in self.settings.reserved_roles)

@@ -8,7 +8,7 @@ from chalicelib.linking.oauth import add_bot_url
 from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.ground import Ground
 from ops.doctor.setup import cure_of_setting
-from ops.words import listed
+from ops.words import count, listed
 
 checks = Registry("Discord server")
 ADMINISTRATOR = 1 << 3
@@ -21,7 +21,7 @@ PERMISSIONS = {  # https://discord.com/developers/docs/topics/permissions#permis
 MOST_ROLES = 250  # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json (30005)
 NEARLY = 240
 ROLES_PAGE = "Discord → Server Settings → Roles"
-SAME_FOR_NAMES = "the auth site's groups of these names"
+GROUPS = "the auth site's groups"
 
 
 @checks.check("guild", "The Discord server is there, and the bot in it", needs=("bot-token", "app-id"))
@@ -60,33 +60,44 @@ def permissions(ground: Ground) -> Iterator[Finding]:
 
 @checks.check("rank", "The bot's role is above every role that it must give", needs=("guild", "tables"))
 def rank(ground: Ground) -> Iterator[Finding]:
-    ranks, wanted = ground.ranks, ground.group_names
-    above = sorted(
-        (role for role in ranks.roles if role.name.strip() in wanted and not role.managed and role.id != ranks.id),
-        key=lambda role: role.rank,
-        reverse=True,
-    )
-    above = [role for role in above if role.rank >= ranks.bot_rank]
-    if above:
+    above, wanted = _out_of_reach(ground), ground.group_names
+    mine = ground.bot_role or "the role of the bot"
+    faulty = [name for name in above if name in wanted]
+    if faulty:
         yield fault(
-            f"these roles stand above the bot's, so it can neither give nor take them: "
-            f"{', '.join(role.name for role in above)}",
-            f"{ROLES_PAGE} → drag {ground.bot_role or 'the role of the bot'} above {above[0].name} → Save Changes",
+            f"these roles stand above the bot's, so it can neither give nor take them: {', '.join(faulty)}",
+            f"{ROLES_PAGE} → drag {mine} above {faulty[0]} → Save Changes",
         )
+    elif above and not wanted:
+        yield warning(
+            "which groups there are is not known before the auth site states some; of roles above the bot's it could "
+            f"neither give nor take any: {', '.join(above)}",
+            f"{ROLES_PAGE} → drag {mine} above those that are named like {GROUPS} → Save Changes; the others are right "
+            "where they are",
+        )
+    elif above and ground.links.never_told:
+        yield note(
+            f"of {count(ground.links.never_told, 'linked user')} the auth site has stated no groups yet; of roles "
+            f"above the bot's it could neither give nor take any: {', '.join(above)}"
+        )
+
+
+def _out_of_reach(ground: Ground) -> list[str]:
+    """The roles at or above the bot's highest that people give by hand, from the top; reserved names are left alone."""
+    ranks, reserved = ground.ranks, ground.settings.reserved_roles
+    bot_rank = ranks.rank(ranks.bot_roles)
+    above = [role for role in ranks.roles if role.rank >= bot_rank and not role.managed and role.id != ranks.id]
+    names = [role.name.strip() for role in sorted(above, key=lambda role: role.rank, reverse=True)]
+    return [name for name in names if name.casefold() not in reserved]
 
 
 @checks.check("foreign-roles", "No group is named like a role that only Discord gives", needs=("guild", "tables"))
 def foreign_roles(ground: Ground) -> Iterator[Finding]:
-    reserved, wanted = ground.settings.reserved_roles, ground.group_names
-    managed = [
-        role.name
-        for role in ground.ranks.roles
-        if role.managed and role.name.strip() in wanted and role.name.strip().casefold() not in reserved
-    ]
+    managed = [role.name for role in ground.ranks.roles if role.managed and role.name.strip() in ground.group_names]
     if managed:
         yield warning(
             f"belong to an integration or a bot, and nobody can give them by hand: {listed(managed)}",
-            f"rename {SAME_FOR_NAMES}, or add the names to DISCORD_RESERVED_ROLES",
+            f"rename {GROUPS} of these names, or add the names to DISCORD_RESERVED_ROLES",
         )
 
 

@@ -162,6 +162,12 @@ def a_role_above(world: World) -> None:
     world.discord.change_role("Fleet", position=len(world.discord.state().roles) - 1)
 
 
+def a_role_above_and_nobody_told(world: World) -> None:
+    world.discord.create_role("Fleet")
+    world.discord.change_role("Fleet", position=len(world.discord.state().roles) - 1)
+    linked(world, "1", 111)
+
+
 def a_managed_role(world: World) -> None:
     linked(world, "1", 111, groups=("Booster",))
     world.discord.create_role("Booster", managed=True)
@@ -192,6 +198,7 @@ DISCORD_FAULTS = [
     Planted("no Kick Members", turned(bot_permissions=LEAST_PERMISSIONS & ~(1 << 1)), "permissions", "lacks Kick Members", "Kick Members on"),
     Planted("no Create Invite", turned(bot_permissions=LEAST_PERMISSIONS & ~1), "permissions", "lacks Create Invite", "Create Invite on"),
     Planted("role above the bot's", a_role_above, "rank", "can neither give nor take them: Fleet", "above Fleet"),
+    warned("role above the bot's, no group known", a_role_above_and_nobody_told, "rank", "not known before the auth site states some; of roles above the bot's it could neither give nor take any: Fleet", "above those that are named like"),
     warned("group named like a managed role", a_managed_role, "foreign-roles", "Booster", "DISCORD_RESERVED_ROLES"),
     warned("two roles of a name", two_of_a_name, "duplicates", "several roles are called: Fleet", "delete or rename"),
     warned("no room for roles", many_roles, "room-for-roles", "of 250 roles", "delete some"),
@@ -323,6 +330,38 @@ def test_a_reserved_name_may_be_a_managed_roles(world: World) -> None:
     a_managed_role(world)
     world.configure(DISCORD_RESERVED_ROLES="booster")
     assert world.examine("foreign-roles")["foreign-roles"].level is Level.OK
+
+
+def test_a_reserved_name_may_stand_above_the_bot_and_twice(world: World) -> None:
+    a_role_above(world)
+    world.discord.create_role("Fleet")
+    world.configure(DISCORD_RESERVED_ROLES="fleet")
+    results = world.examine()
+    assert (results["rank"].level, results["duplicates"].level) == (Level.OK, Level.OK)
+
+
+def test_a_reserved_name_is_left_alone_where_no_group_is_known(world: World) -> None:
+    a_role_above_and_nobody_told(world)
+    world.configure(DISCORD_RESERVED_ROLES="fleet")
+    assert world.examine("rank")["rank"].level is Level.OK
+
+
+def test_roles_above_the_bot_are_noted_while_some_users_groups_are_not_known(world: World) -> None:
+    a_role_above_and_nobody_told(world)
+    linked(world, "2", 222, groups=("Miners",))
+    result = world.examine("rank")["rank"]
+    assert result.level is Level.NOTE
+    assert "of 1 linked user" in result.findings[0].text
+    linked(world, "1", 111, groups=())
+    users.tell_groups("1", ("Miners",), int(time.time() * 1000) + 1, now=time.time())
+    assert world.examine("rank")["rank"].level is Level.OK
+
+
+def test_a_bot_without_any_role_stands_below_every_role(world: World) -> None:
+    linked(world, "1", 111, groups=("Fleet",))
+    world.discord.create_role("Fleet")
+    world.discord.change_member(DISCORD.app_id, roles=())
+    assert world.examine("rank")["rank"].level is Level.FAULT
 
 
 def test_the_settings_of_the_shell_are_not_believed_to_be_the_functions(world: World) -> None:
