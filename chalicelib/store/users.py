@@ -281,6 +281,8 @@ def mark_synced(
     ]
     if looked:
         actions += [UserRow.looked_at.set(looked.at), UserRow.looked_for.set(looked.parts)]
+    else:  # an earlier look may have been at an earlier version
+        actions += [UserRow.looked_at.remove(), UserRow.looked_for.remove()]
     unmoved = UserRow.version == user.version
     try:
         if entry is None:

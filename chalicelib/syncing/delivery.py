@@ -90,10 +90,12 @@ class Delivery:
             log.warning("bad_message", message_id=message.id, reason=str(bad))
             self._services.queues.dead_letter(message, f"bad message: {bad}")
             return End.DEAD
+        writes = self.worker.writes
         try:
             return End(self._do(job, message, progress, bulk=bulk))
         except RolecallError as error:
-            return self._ended_badly(job, message, progress, error)
+            touched = progress.touched or self.worker.writes > writes
+            return self._ended_badly(job, message, replace(progress, touched=touched), error)
 
     def _do(self, job: Job, message: Message, progress: Progress, *, bulk: bool) -> Outcome:
         redelivered = message.received > 1
@@ -103,7 +105,7 @@ class Delivery:
             patience=BULK_PATIENCE if bulk else PATIENCE,
             ticket=progress.ticket,
             told_before=progress.received > 1,
-            since=None if redelivered or progress.tries else progress.since,
+            since=None if progress.touched else progress.since,
         )
         match job:
             case Survey():

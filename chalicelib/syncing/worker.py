@@ -4,6 +4,8 @@ Level-triggered: the message says who, the store what should be, Discord what is
 second time. Errors are not handled here but in `delivery`, except those that have a cure of their own.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -70,9 +72,9 @@ class Errand:
     cause: str
     ticket: Ticket | None = None
     told_before: bool = False  # an earlier delivery stored what the message says
-    since: float | None = None  # when the message was sent; unknown where a write of an earlier try may be under way
+    since: float | None = None  # when the message was sent; None where a write of an earlier try may be under way
     may_take: bool = True
-    brake: "Brake | None" = None
+    brake: Brake | None = None
     patience: float = PATIENCE
     held: Place | None = None  # a place for the write that was taken already
 
@@ -113,6 +115,7 @@ class Worker:
         self._view = view
         self._rules = rules_of(services)
         self._sweeps = Sweeps(services.settings.guild_id)
+        self.writes = 0  # changes of members that reached Discord, or may have
 
     # --- what the auth site asks for ---
 
@@ -190,10 +193,11 @@ class Worker:
         renew_username(self._services, user, member.user)
         change = self._plan(user, member, parts, errand)
         change, errand = self._within_brake(change, errand)
+        writes = self.writes
         try:
             done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
         except Wait:
-            if errand.brake:
+            if errand.brake and self.writes == writes:
                 self._sweeps.count_losing(errand.brake.sweep_id, -1)  # it comes again, and is counted then
             raise
         entry = self._entry(user, member, done, errand) if done else None
@@ -201,10 +205,10 @@ class Worker:
             return False, True  # nothing of what should be was looked at: by this it is neither right nor wrong
         error = problem or left_open(user.last_error, parts)
         seen = look if errand.may_take else None  # what was left as it was is still to be looked at
-        held = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=seen)
+        stands = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=seen)
         if problem and problem != user.last_error:
             self._report(user, link, problem)
-        return bool(done), held
+        return bool(done), stands
 
     def _plan(self, user: User, member: Member, parts: Parts, errand: Errand, guild: Guild | None = None) -> Change:
         asking = errand.asking()
@@ -296,12 +300,23 @@ class Worker:
 
     def _send(self, member: Member, change: Change, errand: Errand) -> None:
         discord, asking = self._services.discord, errand.asking(takes=bool(change.take))
-        if change.only_role and errand.held is None:
-            role_id, give = change.only_role
-            (discord.give_role if give else discord.take_role)(member.id, role_id, asking)
-            return
-        roles = change.roles_after(member) if change.give or change.take else None
-        discord.change(member.id, asking, roles=roles, nick=change.nickname)
+        with self._writing():
+            if change.only_role and errand.held is None:
+                role_id, give = change.only_role
+                (discord.give_role if give else discord.take_role)(member.id, role_id, asking)
+            else:
+                roles = change.roles_after(member) if change.give or change.take else None
+                discord.change(member.id, asking, roles=roles, nick=change.nickname)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Count a change of a member. A Wait says that it was not sent, or that Discord did not take it."""
+        self.writes += 1
+        try:
+            yield
+        except Wait:
+            self.writes -= 1
+            raise
 
     # --- a member whom a sweep found to differ ---
 
@@ -309,8 +324,6 @@ class Worker:
         """Make one member right; where one role is all that differs, without looking at the member again."""
         user = users.get(job.user_id, now=self._services.now())
         if user is None or user.link is None:
-            return Outcome.NOTHING
-        if _looked_at_since(user, parts_of(job), errand):
             return Outcome.NOTHING
         self._view.know_as_sweep(job.sweep_id)
         brake = Brake(job.sweep_id, job.brake) if job.brake else None
@@ -322,7 +335,8 @@ class Worker:
             return self.make_right(user, parts_of(job), errand)
         try:
             send = discord.give_role if job.give else discord.take_role
-            send(user.link.account.id, job.role, asking)
+            with self._writing():
+                send(user.link.account.id, job.role, asking)
         except UnknownMember as gone:
             return self._left(user, user.link, gone) or self.make_right(user, parts_of(job), errand.spent())
         except (UnknownRole, NotPermitted):
@@ -418,7 +432,8 @@ class Worker:
             log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
             return True
         try:
-            self._services.discord.remove(discord_id, errand.asking())
+            with self._writing():
+                self._services.discord.remove(discord_id, errand.asking())
         except UnknownMember:
             return True
         except NotPermitted:

@@ -378,6 +378,18 @@ def test_without_the_intent_it_stops_taking_where_the_brake_is_and_says_so_once(
     assert roles_of_all(world) == {frozenset({"Member"})}
 
 
+def test_the_brake_counts_who_lost_a_role_though_the_new_one_has_to_wait(world: World) -> None:
+    world.guild.create_role("Old")
+    crowd(world, 40, roles=["Old"], groups=["Brand New"])
+    let_sweeps_take(world)
+    world.guild.turn(member_intent=False)
+    world.guild.inject(fault(method="POST", path=".*/roles$", kind="rate_limit", times=None, retry_after=120.0))
+    world.sweep()
+    world.run(seconds=3600)
+    kept = [member for member in world.guild.state().members if "Old" in member.roles]
+    assert len(kept) >= 40 - LEAST_BRAKE
+
+
 def test_a_look_that_may_not_take_does_not_answer_for_a_message_that_may(world: World) -> None:
     world.guild.create_role("Member")
     world.guild.create_role("Old")

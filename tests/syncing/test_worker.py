@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.client import Asking
 from chalicelib.discord.models import User as Account
+from chalicelib.queues import message_of
 from chalicelib.store import audit, users
-from chalicelib.syncing.jobs import CheckLink, PartWith, RepairMember, encode
-from local.simulated import GUILD, World
+from chalicelib.syncing.jobs import CheckLink, Parts, PartWith, RepairMember, UpdateAll, UpdateNickname, encode
+from chalicelib.syncing.worker import Errand, Outcome
+from local.simulated import GUILD, STAGE, Container, World
 from tests.syncing.support import Meter, fault, import_link, last_error, linked, role_names, stored, swept
 
 MEMBER = r"/members/[0-9]+$"
@@ -22,6 +26,13 @@ def kira(world: World) -> World:
     world.run()
     world.site.notices()
     return world
+
+
+def deliver(world: World, container: Container) -> None:
+    """What waits in the jobs queue, to that process."""
+    records = world.sqs.receive(f"rolecall-{STAGE}-jobs")
+    container.delivery.batch([message_of(record) for record in records], bulk=False, seconds_left=lambda: 60.0)
+    world.sqs.delete_all(records)
 
 
 def meanwhile(world: World, operation: str, act: Any, *, skip: int = 0) -> None:
@@ -117,6 +128,45 @@ def test_what_a_try_that_got_no_answer_wrote_is_looked_for_again(kira: World) ->
     kira.guild.change_member("kira", give=["Old"])  # as if an older write had arrived only now
     kira.run()
     assert kira.roles("kira") == {"Member"}
+
+
+def test_who_wrote_by_an_older_version_looks_again_though_others_looked_since(kira: World) -> None:
+    """A gives Blue while B has seen already that nobody is to have it; then A's second look is put off."""
+    first, second = kira.container(), kira.container()
+    give = first.services.discord.give_role
+
+    def meanwhile_taken_back(discord_id: int, role_id: int, asking: Asking) -> None:
+        kira.site.groups("101", ["Member"])
+        deliver(kira, second)
+        kira.clock.advance(0.1)
+        give(discord_id, role_id, asking)
+        kira.guild.inject(fault(method="GET", path=MEMBER, kind="rate_limit", scope="shared", retry_after=3.0))
+
+    first.services.discord.give_role = meanwhile_taken_back  # type: ignore[method-assign]  # one moment, made certain
+    kira.site.groups("101", ["Member", "Blue"])
+    kira.clock.advance(0.1)
+    deliver(kira, first)
+    assert kira.roles("kira") == {"Member", "Blue"}
+    kira.run()
+    assert kira.roles("kira") == {"Member"}
+
+
+def test_a_blind_repair_of_one_role_does_not_pass_for_a_look(kira: World) -> None:
+    """An update_nickname waits; somebody looks; it is stored, and put off; a sweep gives one role without a look."""
+    sent = kira.clock.now()
+    kira.clock.advance(0.1)
+    worker = kira.container().delivery.worker
+    worker.change(UpdateAll(user_id="101"), Errand(Lane.NORMAL, "another message"))
+    told = users.tell_nickname("101", "Vex", int(sent * 1000), now=kira.clock.now())
+    kira.guild.change_member("kira", take=["Member"])
+    member = next(int(role.id) for role in kira.guild.state().roles if role.name == "Member")
+    found = RepairMember(
+        user_id="101", sweep_id="s", parts=Parts.GROUPS.value, version=told.version, role=member, give=True
+    )
+    assert worker.repair(found, Errand(Lane.BULK, "sweep")) is Outcome.DONE
+    waiting = UpdateNickname(user_id="101", nickname="Vex", changed_at=int(sent * 1000))
+    worker.change(waiting, Errand(Lane.NORMAL, "message", told_before=True, since=sent))
+    assert (kira.roles("kira"), kira.nick("kira")) == ({"Member"}, "Vex")
 
 
 def test_what_is_taken_goes_before_what_must_first_be_created(kira: World) -> None:
