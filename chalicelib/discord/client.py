@@ -18,7 +18,7 @@ import requests
 from chalicelib import VERSION, log
 from chalicelib.clock import Clock
 from chalicelib.discord.budget import Lane, Seen
-from chalicelib.discord.errors import body_of, error_of
+from chalicelib.discord.errors import blocks_address, body_of, error_of
 from chalicelib.discord.models import Guild, Member, Role, User
 from chalicelib.discord.spending import BAN_PAUSE, PATIENCE, Place, Spending
 from chalicelib.errors import (
@@ -271,10 +271,10 @@ class Discord:
     def _settle(self, route: str, place: Place, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""
         status = answer.status_code
+        watch_address(self.spending, answer)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self._limited(route, place.key, answer)
         if status == HTTPStatus.UNAUTHORIZED:
-            self.spending.invalid()
             self.spending.token_refused()
             raise Halted("token_refused", retry_after=BAN_PAUSE)
         name = answer.headers.get("X-RateLimit-Bucket")
@@ -283,28 +283,33 @@ class Discord:
             self.spending.answered(route, place.key, name, seen_in(answer, self._clock.now()))
         else:
             self.spending.unanswered(place)
-        if status == HTTPStatus.FORBIDDEN:
-            self.spending.invalid()
         if not done:
             raise error_of(status, answer.content)
 
     def _limited(self, route: str, key: str, answer: requests.Response) -> None:
         """A 429: obey it, in the name of all workers."""
-        scope = answer.headers.get("X-RateLimit-Scope", "")
-        body = body_of(answer.content)
-        wait = _float(answer.headers.get("Retry-After")) or max(body.retry_after if body else 0.0, 0.0) or DEFAULT_WAIT
-        wait = min(wait, LONGEST_LIMIT)
-        if body is None and not _is_object(answer.content):
-            # Cloudflare's page: the address is banned, and each further try prolongs it.
-            self.spending.blocked(max(wait, BAN_PAUSE), "address_banned")
-            raise Halted("address_banned", retry_after=max(wait, BAN_PAUSE))
-        if scope != "shared":
-            self.spending.invalid()
+        scope, wait = answer.headers.get("X-RateLimit-Scope", ""), _wait_of(answer)
         if scope == "global" or answer.headers.get("X-RateLimit-Global"):
             self.spending.blocked(wait, "global_limit")
         else:
             self.spending.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
         raise RateLimited(retry_after=wait, scope=scope or "user")
+
+
+def watch_address(spending: Spending, answer: requests.Response) -> None:
+    """Learn from an answer what it says of this address, whatever token the request bore.
+
+    Counts it where it counts towards Cloudflare's ban. Raises Halted where that ban is there, and tells all workers.
+    https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans
+    """
+    status = answer.status_code
+    if blocks_address(status, answer.content):
+        pause = max(_wait_of(answer), BAN_PAUSE)  # each further try prolongs it
+        spending.blocked(pause, "address_banned")
+        raise Halted("address_banned", retry_after=pause)
+    limited = status == HTTPStatus.TOO_MANY_REQUESTS and answer.headers.get("X-RateLimit-Scope") != "shared"
+    if limited or status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        spending.invalid()
 
 
 def seen_in(answer: requests.Response, at: float) -> Seen | None:
@@ -324,12 +329,11 @@ def fingerprint(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:16]
 
 
-def _is_object(content: bytes) -> bool:
-    """Is it JSON as Discord answers, whatever it says?"""
-    try:
-        return isinstance(msgspec.json.decode(content), dict)
-    except (msgspec.MsgspecError, RecursionError):
-        return False
+def _wait_of(answer: requests.Response) -> float:
+    """Seconds that a 429 asks to wait."""
+    body = body_of(answer.content)
+    wait = _float(answer.headers.get("Retry-After")) or max(body.retry_after if body else 0.0, 0.0) or DEFAULT_WAIT
+    return min(wait, LONGEST_LIMIT)
 
 
 def _float(text: str | None) -> float | None:

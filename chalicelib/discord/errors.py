@@ -3,6 +3,8 @@
 Source of the codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 """
 
+from http import HTTPStatus
+
 import msgspec
 
 from chalicelib.errors import (
@@ -30,6 +32,7 @@ BY_CODE: dict[int, type[Refused]] = {
 BANNED = 40007  # the user is banned from this guild
 GUILD_LIMIT = 30001  # the user is in as many guilds as Discord allows
 BAD_OAUTH_TOKEN = 50025
+CLOUDFLARE_BLOCKED = 40333
 OVERLOADED = 130000
 RETRIED_CODES = frozenset({OVERLOADED})
 
@@ -50,8 +53,27 @@ def body_of(content: bytes) -> Body | None:
         return None
 
 
+def blocks_address(status: int, content: bytes) -> bool:
+    """Does the answer mean that Cloudflare lets nothing from this address through, whoever asks?
+
+    It does where it says so itself, and where a 429 is not Discord's JSON but Cloudflare's page.
+    """
+    if status == HTTPStatus.TOO_MANY_REQUESTS and not _is_object(content):
+        return True
+    body = body_of(content) if status >= HTTPStatus.BAD_REQUEST else None
+    return body is not None and body.code == CLOUDFLARE_BLOCKED
+
+
+def _is_object(content: bytes) -> bool:
+    """Is it JSON as Discord answers, whatever it says?"""
+    try:
+        return isinstance(msgspec.json.decode(content), dict)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+
+
 def error_of(status: int, content: bytes) -> RolecallError:
-    """The error that an answer of 400 or more means. 401 and 429 are told apart before."""
+    """The error that an answer of 400 or more means. 401, 429 and Cloudflare's block are told apart before."""
     body = body_of(content)
     code = body.code if body else 0
     if status >= 500 or code in RETRIED_CODES or status == 408:
