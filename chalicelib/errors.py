@@ -6,7 +6,8 @@ RolecallError
 │   │   ├── TurnLater(ticket)    our own budget says that this request's turn comes later
 │   │   ├── RateLimited(scope)   Discord said 429 all the same
 │   │   ├── RoleInTheMaking      another worker is creating the role that this job needs
-│   │   └── Halted(reason)       all calls have stopped: token refused, address banned, too many invalid requests
+│   │   └── Halted(reason)       all calls have stopped: token refused, address banned, too many invalid requests,
+│   │                            or, for a moment, Discord's limit on all of the bot's requests together
 │   └── Failure                  counted against DISCORD_TASKS_MAX_RETRIES
 │       └── DiscordUnavailable   5xx, time-out, cut connection, an answer that is none
 └── GiveUp                       trying again cannot help
@@ -74,7 +75,10 @@ class RoleInTheMaking(Wait):
 
 
 class Halted(Wait):
-    """All calls with this token have stopped. `reason`: `token_refused`, `address_banned`, `too_many_invalid`."""
+    """All calls have stopped. `reason`: `token_refused`, `address_banned`, `too_many_invalid`, `global_limit`.
+
+    The first and the last are about the bot's token, the other two about this address, whoever calls.
+    """
 
     def __init__(self, reason: str, *, retry_after: float) -> None:
         super().__init__(f"all calls stopped: {reason}", retry_after=retry_after)

@@ -7,7 +7,7 @@ budget what its headers say. `on_request` hears of each one.
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
@@ -60,10 +60,6 @@ class Asking:
     patience: float = PATIENCE
     reason: str = ""
     held: Place | None = None
-
-    def holding(self, ticket: Ticket | None) -> "Asking":
-        """The same, with that ticket."""
-        return replace(self, ticket=ticket)
 
 
 @dataclass(frozen=True, slots=True)
