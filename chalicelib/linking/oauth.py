@@ -17,9 +17,9 @@ import msgspec
 import requests
 
 from chalicelib import log
-from chalicelib.discord.client import USER_AGENT, Request, log_request
+from chalicelib.discord.client import USER_AGENT, Request, log_request, watch_address
 from chalicelib.discord.models import User
-from chalicelib.errors import LinkRefused, Reason
+from chalicelib.errors import Halted, LinkRefused, Reason
 from chalicelib.services import Services
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ SCOPES = ("identify", "guilds.join")
 PERMISSIONS = (1 << 28) | (1 << 27) | (1 << 1) | (1 << 0)
 BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
+JOINS_LATER = frozenset({"global_limit"})  # a stop that is over in a moment, before the bot lets the person in
+BOTS_OWN = frozenset({"global_limit", "token_refused"})  # stops that are about the bot's token, which is not used here
 LONGEST_WAIT = (3.0, 8.0)  # seconds to connect, to read; API Gateway ends a request after 29 s
 
 
@@ -88,7 +90,11 @@ class OAuth:
         return add_bot_url(self._settings.oauth_base_url, self._settings.app_id, self._settings.guild_id)
 
     def exchange(self, code: str, state: str) -> Authorisation:
-        """Buy the token with the code, and read whose it is. Raises LinkRefused; the token is given back then."""
+        """Buy the token with the code, and read whose it is. Raises LinkRefused; the token is given back then.
+
+        Discord is not asked where all calls have stopped: the bot could let nobody in with what was bought.
+        """
+        self._check(JOINS_LATER)
         with self._session() as session:
             token = self._bought(session, code, state)
             access_token: str = token["access_token"]
@@ -136,6 +142,7 @@ class OAuth:
 
         def remember(answer: requests.Response) -> requests.Response:
             answers.append(answer)
+            self._heed(answer)
             return answer
 
         session.register_compliance_hook("access_token_response", remember)
@@ -176,6 +183,7 @@ class OAuth:
         return (str(self._settings.app_id), self._settings.app_secret)
 
     def _sent(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
+        self._check(BOTS_OWN)
         began = self._services.now()
         status = 0
         try:
@@ -185,7 +193,23 @@ class OAuth:
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
         finally:
             log_request(Request(route, status, self._services.now() - began))
+        self._heed(answer)
         return answer
+
+    def _check(self, harmless: frozenset[str]) -> None:
+        """Raise LinkRefused where all calls have stopped, for a reason that is not one of these."""
+        try:
+            self._services.discord.spending.check()
+        except Halted as halted:
+            if halted.reason not in harmless:
+                raise LinkRefused(Reason.DISCORD_UNAVAILABLE, str(halted)) from None
+
+    def _heed(self, answer: requests.Response) -> None:
+        """These calls come from the bot's address: what counts against it counts here too."""
+        try:
+            watch_address(self._services.discord.spending, answer)
+        except Halted as halted:
+            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, str(halted)) from None
 
 
 def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:

@@ -1,0 +1,118 @@
+"""Discord's OAuth2, where the bot's address or its token is in trouble: these calls stop and count like all others."""
+
+import pytest
+
+from chalicelib.discord.spending import BAN_PAUSE
+from chalicelib.errors import Halted
+from chalicelib.store.budgets import DynamoLedger
+from local.discord.faults import Fault
+from local.simulated import World
+from tests.linking.doors import Browser, callback
+from tests.linking.test_story import REVOKE, TOKEN, linked_id, tokens_alive
+
+ME = "GET /users/@me"
+JOIN = "PUT /guilds/{guild_id}/members/{user_id}"
+
+
+@pytest.fixture
+def back(world: World, browser: Browser) -> str:
+    """The address of a callback that would work."""
+    world.guild.create_role("Member")
+    address = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.guild.clear_received()
+    return address
+
+
+def asked(world: World) -> list[str]:
+    return [one.route for one in world.guild.received()]
+
+
+def ledger(world: World) -> DynamoLedger:
+    return DynamoLedger(world.settings.guild_id)
+
+
+def stop(world: World) -> str:
+    """For what reason a new process would find all calls stopped; empty where it would not."""
+    try:
+        world.container().services.discord.spending.check()
+    except Halted as halted:
+        return halted.reason
+    return ""
+
+
+@pytest.mark.parametrize("why", ["address_banned", "too_many_invalid"])
+def test_a_callback_asks_discord_nothing_while_the_address_is_blocked(
+    world: World, browser: Browser, back: str, why: str
+) -> None:
+    ledger(world).block(world.clock.now() + BAN_PAUSE, why)
+    assert browser.follow(back).reason == "discord_unavailable"
+    assert asked(world) == []
+    assert linked_id(world) is None
+
+
+def test_a_callback_asks_discord_nothing_while_the_bots_token_is_refused(
+    world: World, browser: Browser, back: str
+) -> None:
+    world.guild.inject(Fault(kind="answer", method="GET", path="/guilds/", status=401))
+    assert browser.follow(back).reason == "discord_unavailable"
+    assert stop(world) == "token_refused"
+    assert (asked(world)[-1], tokens_alive(world)) == (REVOKE, 0)  # bought before; to give it back needs no bot
+    world.guild.clear_received()
+    assert browser.link_as(world.site.token("102", "link"), "liam").reason == "discord_unavailable"
+    assert [route for route in asked(world) if "authorize" not in route] == []
+
+
+def test_the_bots_global_limit_keeps_nobody_from_buying_the_token(world: World, browser: Browser, back: str) -> None:
+    ledger(world).block(world.clock.now() + 0.1, "global_limit")
+    assert "You are linked" in browser.follow(back).body
+    assert set(asked(world)) >= {TOKEN, ME, JOIN, REVOKE}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected", "is_linked"),
+    [("token$", [TOKEN], False), ("/users/@me", [TOKEN, ME], False), ("revoke$", [REVOKE], True)],
+)
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param({"kind": "cloudflare"}, id="Cloudflare's page"),
+        pytest.param({"kind": "answer", "status": 403, "code": 40333}, id="code 40333"),
+        pytest.param({"kind": "answer", "status": 429, "body": ""}, id="a 429 that says nothing"),
+    ],
+)
+def test_cloudflares_block_met_on_the_way_stops_all_calls_at_once(
+    world: World,
+    browser: Browser,
+    back: str,
+    path: str,
+    expected: list[str],
+    is_linked: bool,
+    block: dict[str, object],
+) -> None:
+    world.guild.inject(Fault(**{"path": path} | block))  # type: ignore[arg-type]  # as each kind needs
+    assert browser.follow(back).reason == ("" if is_linked else "discord_unavailable")
+    assert (linked_id(world) is not None) is is_linked
+    assert asked(world)[-len(expected) :] == expected
+    assert is_linked or len(asked(world)) == len(expected)
+    assert stop(world) == "address_banned"
+
+
+@pytest.mark.parametrize("path", ["token$", "/users/@me", "revoke$"])
+@pytest.mark.parametrize(
+    ("answer", "counted"),
+    [
+        pytest.param({"kind": "answer", "status": 401}, 1, id="401"),
+        pytest.param({"kind": "answer", "status": 403}, 1, id="403"),
+        pytest.param({"kind": "rate_limit", "scope": "user"}, 1, id="429"),
+        pytest.param({"kind": "rate_limit", "scope": "shared"}, 0, id="429, shared"),
+        pytest.param({"kind": "answer", "status": 400}, 0, id="400"),
+        pytest.param({"kind": "answer", "status": 503}, 0, id="503"),
+    ],
+)
+def test_invalid_requests_are_counted_whatever_token_they_bear(
+    world: World, browser: Browser, back: str, path: str, answer: dict[str, object], counted: int
+) -> None:
+    world.guild.inject(Fault(**{"path": path} | answer))  # type: ignore[arg-type]  # as each kind needs
+    browser.follow(back)
+    assert ledger(world).count_invalid(world.clock.now()) == 1 + counted
+    assert stop(world) == ""
