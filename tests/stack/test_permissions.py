@@ -73,6 +73,18 @@ def test_a_task_rehearses_and_starts(stack: Stack, function: str) -> None:
     assert stack.aws.invoke(function)["state"] in ("surveying", "repairing")
 
 
+def test_a_user_whom_the_bot_may_not_remove_loses_their_roles_and_their_link(stack: Stack) -> None:
+    user = linked_user(stack)
+    stack.discord.create_role("Director", position=50)
+    stack.discord.change_member(f"person{user}", give=["Director"])
+    stack.settle("sync_jobs", DeleteUser(user_id=user, notify=True))
+    USED.remove(user)
+    assert stack.member(user).roles == ("Director",)
+    assert (
+        stack.get(f"/discord/users/{user}", Authorization=f"Bearer {stack.site.token(user, 'read')}").status_code == 404
+    )
+
+
 def test_the_schedule_of_usernames_starts_a_sweep(stack: Stack) -> None:
     assert stack.aws.invoke("update_all_usernames_on_schedule", event_of_schedule()) is None
 
