@@ -116,6 +116,7 @@ def _rates(chance: random.Random, severity: float) -> Rates:
         "delay": some(0.04),
         "cloudflare": some(0.002, 0.15),
         "401": some(0.002, 0.15),
+        "refused": some(0.005, 0.4),
     }
     return Rates(
         die=some(0.01),

@@ -103,12 +103,12 @@ class Verdict:
             return
         if discord_id in self._world.protected:
             return
-        if user.groups is not None:
+        if user.wanted is not None:
             self._roles(user, discord_id, self._ours(member.roles))
         self._nickname(user, discord_id, member.nick)
 
     def _roles(self, user: User, discord_id: int, held: frozenset[int]) -> None:
-        wanted = self._watch.wanted(user.groups or ())
+        wanted = self._watch.wanted(user.wanted or ())
         accepted: set[int] = set()
         count = 0
         for name in wanted:

@@ -199,6 +199,8 @@ class Weather:
                 return Fault(kind="answer", status=502, body=HTML, **where)
             case "delay":
                 return Fault(kind="delay", seconds=self._chance.uniform(1, LONGEST_DELAY), **where)
+            case "refused":
+                return Fault(kind="answer", status=400, code=50035, message="Invalid Form Body", **where)
             case "401":
                 self.token_refused()
                 return Fault(kind="answer", status=401, code=0, message="401: Unauthorized", **where)

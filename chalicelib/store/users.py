@@ -48,7 +48,8 @@ class Look:
 class User:
     """An auth user. `groups` is None where the auth site never stated any, which is not the same as none.
 
-    `groups_at`, `nickname_at`: the auth site's `changed_at` (epoch ms). Other times: epoch seconds.
+    `groups_at`, `nickname_at`: the auth site's `changed_at` (epoch ms). Other times: epoch seconds. `deleted_at`: when
+    the auth site deleted them; who is linked all the same could not be removed.
     """
 
     user_id: str
@@ -64,6 +65,12 @@ class User:
     failed_at: float | None = None
     looked: Look | None = None
     deleted_at: float | None = None
+
+    @property
+    def wanted(self) -> tuple[str, ...] | None:
+        """The groups that count: none from when the auth site deleted the user until it speaks of them again."""
+        deleted = self.link is not None and self.deleted_at is not None and self.groups_at <= self.deleted_at * 1000
+        return () if deleted else self.groups
 
     @property
     def settled(self) -> bool:
@@ -151,6 +158,17 @@ def mark_deleted(user_id: str, *, now: float) -> bool:
         UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
     ]
     return _updated(user_id, deleted, UserRow.discord_id.does_not_exist())
+
+
+def mark_unwanted(user: User, *, now: float) -> bool:
+    """Remember that the auth site deleted this user, whom Discord did not let be removed: they are to have no roles.
+
+    False where they are not linked to that account any more.
+    """
+    if user.link is None:
+        return False
+    unwanted: list[Action] = [UserRow.deleted_at.set(now), UserRow.version.set(UserRow.version + 1)]
+    return _updated(user.user_id, unwanted, UserRow.discord_id == user.link.account.id)
 
 
 # --- links ------------------------------------------------------------------------------------------------

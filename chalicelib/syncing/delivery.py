@@ -11,12 +11,22 @@ from enum import StrEnum
 from chalicelib import log
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.spending import PATIENCE
-from chalicelib.errors import BadMessage, Failure, GiveUp, Halted, RolecallError, TurnLater, Wait
+from chalicelib.errors import BadMessage, Failure, GiveUp, Halted, Refused, RolecallError, TurnLater, Wait
 from chalicelib.queues import Message, Progress
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.syncing.guild import GuildView
-from chalicelib.syncing.jobs import CheckLink, Job, PartWith, Repair, RepairMember, StartSweep, Survey, read_job
+from chalicelib.syncing.jobs import (
+    CheckLink,
+    DeleteUser,
+    Job,
+    PartWith,
+    Repair,
+    RepairMember,
+    StartSweep,
+    Survey,
+    read_job,
+)
 from chalicelib.syncing.sweep import Sweeper
 from chalicelib.syncing.worker import Errand, Outcome, Worker
 
@@ -151,6 +161,10 @@ class Delivery:
                 return End.DEAD
             case GiveUp():
                 self._record(job, str(error))
+                if isinstance(job, DeleteUser | PartWith) and isinstance(error, Refused):
+                    # No sweep removes anybody: for a person to look at.
+                    queues.dead_letter(message, str(error))
+                    return End.DEAD
                 return End.REFUSED
         raise error
 
@@ -162,6 +176,8 @@ class Delivery:
             return
         now, user_id = self._services.now(), getattr(job, "user_id", None)
         user = users.get(user_id, now=now) if user_id else None
+        if user and isinstance(job, DeleteUser):
+            users.mark_unwanted(user, now=now)
         if user and user.link and isinstance(job, PartWith):  # not the user's account fails, but one they had before
             self._services.notices.sync_failed(user.user_id, job.discord_id, None, why, now=now)
         elif user and user.link and users.mark_failed(user, why, now=now):

@@ -124,7 +124,7 @@ class Surveyor:
             renew_username(self._services, user, member.user)
         change = plan_change(
             member,
-            Desired(user.groups, user.nickname),
+            Desired(user.wanted, user.nickname),
             guild,
             self._rules,
             parts=parts,

@@ -213,7 +213,7 @@ class Worker:
     def _plan(self, user: User, member: Member, parts: Parts, errand: Errand, guild: Guild | None = None) -> Change:
         asking = errand.asking()
         guild = guild or self._view.facts(asking)
-        desired = Desired(user.groups, user.nickname)
+        desired = Desired(user.wanted, user.nickname)
 
         def plan(guild: Guild) -> Change:
             return plan_change(member, desired, guild, self._rules, parts=parts, remembered=self._view.remembered)
@@ -376,9 +376,9 @@ class Worker:
         """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""
         guild = self._view.facts(errand.asking())
         role = guild.by_id.get(job.role or 0)
-        if user.groups is None or role is None or not is_ours(role, guild, self._rules.reserved):
+        if user.wanted is None or role is None or not is_ours(role, guild, self._rules.reserved):
             return False
-        match = match_roles(wanted_names(user.groups), guild, self._rules.reserved, self._view.remembered)
+        match = match_roles(wanted_names(user.wanted), guild, self._rules.reserved, self._view.remembered)
         return (role.id in match.ids.values()) == job.give
 
     # --- those who go ---

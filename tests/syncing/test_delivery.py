@@ -10,7 +10,7 @@ import pytest
 from chalicelib.queues import Message, Progress, message_of
 from chalicelib.syncing.delivery import End, Undelivered
 from local.simulated import ENVIRONMENT, STAGE, World
-from tests.syncing.support import Meter, fault, last_error, linked, stored, waiting
+from tests.syncing.support import Meter, fault, last_error, linked, stored, swept, waiting
 
 MEMBER = r"/members/[0-9]+$"
 ROLE = r"/roles/[0-9]+$"
@@ -78,6 +78,30 @@ def test_refused_for_a_reason_that_a_retry_cannot_cure(kira: World, answer: dict
     assert why in (last_error(kira, "101") or "")
     assert [(n["kind"], n["user_id"]) for n in kira.site.notices()] == [("sync_failed", "101")]
     assert waiting(kira, "jobs") == waiting(kira, "dead-letters") == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"status": 403, "code": 50001}, id="the bot is not in the guild"),
+        pytest.param({"status": 400, "code": 50035}, id="refused"),
+        pytest.param({"status": 500}, id="given up"),
+    ],
+)
+def test_who_was_deleted_and_could_not_be_removed_has_no_roles_until_the_auth_site_speaks_of_them_again(
+    kira: World, answer: dict[str, Any]
+) -> None:
+    fault_id = kira.guild.inject(fault(method="DELETE", path=MEMBER, times=None, **answer))
+    kira.site.delete("101")
+    kira.run()
+    assert [json.loads(body)["kind"] for body, _ in kira.dead_letters()] == ["delete_user"]
+    assert [n["kind"] for n in kira.site.notices()] == ["sync_failed"]
+    kira.guild.clear_faults(fault_id)
+    swept(kira, force=True)
+    assert (linked(kira, "101"), kira.roles("kira")) == (True, set())
+    kira.site.groups("101", ["Member"])
+    kira.run()
+    assert kira.roles("kira") == {"Member"}
 
 
 def test_a_refusal_is_reported_once_until_it_is_cured(kira: World) -> None:
