@@ -97,7 +97,7 @@ def look(user: User, stage: Stage) -> Seen:
         return Seen(None, None, None, "not in the server")
     except RolecallError as error:
         return Seen(None, None, None, f"not known: {error}")
-    desired = Desired(user.groups, user.nickname)
+    desired = Desired(user.wanted, user.nickname)
     change = plan_change(member, desired, guild, rules_of(services), remembered=view.remembered)
     return Seen(member, guild, change)
 
