@@ -18,7 +18,7 @@ from rich.table import Table
 
 from local.auth_site import AuthSite
 from local.aws import CannotStart
-from local.discord.control import Control, Member
+from local.discord.control import Control, Member, Received
 from local.up import Up, everything, interruptible
 
 SECRET = "an auth site's secret, made up for the demo"
@@ -43,6 +43,27 @@ class NotAsItShouldBe(Exception):
     """The guild did not become what it should have become."""
 
 
+class Meter:
+    """Counts the bot's requests to Discord, and seconds, from one step to the next."""
+
+    def __init__(self, discord: Control) -> None:
+        self._discord = discord
+        self._last, self._began = 0, time.monotonic()
+
+    def step(self) -> str:
+        """What has happened since the step before."""
+        received = self._discord.received(after=self._last)
+        self._last = max((one.number for one in received), default=self._last)
+        asked, began = sum(of_the_bot(one) for one in received), self._began
+        self._began = time.monotonic()
+        return f"{self._began - began:.1f} s, {asked} request{'' if asked == 1 else 's'} to Discord"
+
+
+def of_the_bot(request: Received) -> bool:
+    """Did Rolecall make this request, not a browser?"""
+    return request.path.startswith("/api/")
+
+
 @dataclass(frozen=True)
 class Scene:
     """Who and what the demo plays with."""
@@ -50,6 +71,7 @@ class Scene:
     up: Up
     site: AuthSite
     discord: Control
+    meter: Meter
     show: Console
 
     def member(self, username: str) -> Member | None:
@@ -63,7 +85,7 @@ class Scene:
             if time.monotonic() > deadline:
                 raise NotAsItShouldBe(what)
             time.sleep(LOOK)
-        self.show.print(f"  [green]✓[/] {what}")
+        self.show.print(f"  [green]✓[/] {what} [dim]({self.meter.step()})[/]", highlight=False)
 
     def has(self, username: str, roles: set[str], nick: str | None = None) -> Callable[[], bool]:
         """Does the member have exactly these roles, and this nickname if one is given?"""
@@ -118,10 +140,10 @@ def play(scene: Scene) -> None:
 
     show.rule("2  Groups and names change on the auth site, which posts messages to SQS")
     site.groups("101", ["Member", "Logistics", "Fleet Commander"])
-    site.groups("102", ["Member"])
-    site.nickname("103", "Sanne Prime")
     scene.expect("@kira got Fleet Commander", scene.has("kira", {"Member", "Logistics", "Fleet Commander"}))
+    site.groups("102", ["Member"])
     scene.expect("@dov lost Capital Pilot", scene.has("dov", {"Member"}))
+    site.nickname("103", "Sanne Prime")
     scene.expect("@sanne has her new name", scene.has("sanne", {"Blue"}, "Sanne Prime"))
     scene.guild("After the changes")
     show.print("A repair with nothing to do, so that Rolecall knows the guild as sound:")
@@ -173,7 +195,7 @@ def damage(scene: Scene) -> None:
 def report(scene: Scene) -> None:
     """What it cost."""
     received = scene.discord.received()
-    bot = [one for one in received if one.path.startswith("/api/")]
+    bot = [one for one in received if of_the_bot(one)]
     limited = sum(one.status == requests.codes.too_many_requests for one in bot)
     scene.show.print(f"\nDiscord was asked {len(bot)} times in all; it said 429 {limited} times.")
 
@@ -193,7 +215,8 @@ def staged(show: Console) -> Iterator[Scene]:
             jobs_queue_url=up.aws.jobs_queue_url,
             notices_queue_url=up.aws.notices_queue_url,
         )
-        yield Scene(up, site, Control(up.discord_url), show)
+        discord = Control(up.discord_url)
+        yield Scene(up, site, discord, Meter(discord), show)
 
 
 def run(*, keep: bool) -> int:
