@@ -1,4 +1,4 @@
-"""The OAuth story: start, finish, unlink. Each step gives an `Answer`, or raises LinkRefused."""
+"""The OAuth story: start, finish, unlink; and what the auth site reads. Who cannot be served, LinkRefused says why."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -35,6 +35,7 @@ JOIN_PATIENCE = 8.0  # seconds that a person's callback waits for its turn; API 
 LINKING = Asking(Lane.URGENT, patience=JOIN_PATIENCE, reason="Rolecall: linked by the member")
 PART_AFTER = 30  # seconds until an account that was replaced is removed: by then the new link stands or never will
 CHECK_AFTER = 90  # seconds until it is looked at whether the callback did it all; none lasts that long
+PERHAPS_JOINED = "perhaps joined"  # in the audit trail: Discord was asked to let them in with this, and did not answer
 # What Discord's page says by sending a person back with an error (RFC 6749, section 4.1.2.1).
 AT_DISCORD = {
     "access_denied": Reason.DENIED,
@@ -165,9 +166,9 @@ class Linking:
         account = authorisation.user
         user = self._linked(user_id, account.id)
         change = self._on_joining(user, authorisation)
-        joined = self._join(authorisation, change) and not change.create
+        joined = self._join(user, authorisation, change) and not change.create
         try:
-            if not joined or not self._settled(user, account.id, change):
+            if not joined or not self._settled(user, change):
                 errand = Errand(Lane.URGENT, "link", patience=JOIN_PATIENCE)
                 self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, errand)
         except TryAgain as later:
@@ -178,29 +179,39 @@ class Linking:
             self._promise(PartWith(user_id=user_id, discord_id=account.id), 0)
             raise
 
-    def _settled(self, user: users.User, discord_id: int, change: Change) -> bool:
-        """Record how they joined. False where what should be has changed meanwhile."""
+    def _settled(self, user: users.User, change: Change) -> bool:
+        """Record that they are as they should be. False where what should be has changed meanwhile."""
         self._view.remember(change.stood_for)
-        entry = self._entry(user, discord_id, change)
-        return users.mark_synced(user, now=self._services.now(), error=change.problem, entry=entry)
+        return users.mark_synced(user, now=self._services.now(), error=change.problem)
 
-    def _join(self, authorisation: Authorisation, change: Change) -> bool:
+    def _join(self, user: users.User, authorisation: Authorisation, change: Change) -> bool:
         """True where they joined as they should be, False where they are in and the rest is to follow.
 
         Raises MaybeIn where Discord did not say.
         """
-        discord, token, account_id = self._services.discord, authorisation.access_token, authorisation.user.id
         try:
-            try:
-                return discord.join(account_id, token, change.give, change.nickname, LINKING)
-            except (UnknownRole, NotPermitted) as refused:
-                # A role that is gone, or a nickname that may not be set, must keep nobody out: they join bare.
-                log.warning("joins_bare", discord_id=account_id, code=refused.code)
-                self._view.refresh(LINKING)
-                discord.join(account_id, token, frozenset(), None, LINKING)
-                return False
+            return self._let_in(user, authorisation, change)
+        except (UnknownRole, NotPermitted) as refused:
+            # A role that is gone, or a nickname that may not be set, must keep nobody out: they join bare.
+            log.warning("joins_bare", discord_id=authorisation.user.id, code=refused.code)
+            self._view.refresh(LINKING)
+            self._let_in(user, authorisation, replace(change, give=frozenset(), nickname=None))
+            return False
+
+    def _let_in(self, user: users.User, authorisation: Authorisation, change: Change) -> bool:
+        """Let them in with what `change` gives, on record: True. False where they were in: nothing was changed."""
+        account = authorisation.user
+        entry = self._entry(user, account.id, change)  # before, while the roles are called so
+        try:
+            joined = self._services.discord.join(
+                account.id, authorisation.access_token, change.give, change.nickname, LINKING
+            )
         except DiscordUnavailable as error:
+            audit.keep(replace(entry, what=PERHAPS_JOINED))
             raise MaybeIn(Reason.DISCORD_UNAVAILABLE, str(error)) from error
+        if joined:
+            audit.keep(entry)
+        return joined
 
     def _linked(self, user_id: str, discord_id: int) -> users.User:
         """The user as stored now. Raises UnlinkedMeanwhile where they are no longer linked to this account."""
@@ -279,7 +290,7 @@ class Linking:
             at=self._services.now(),
             cause="link",
             trace=log.bound(),
-            given=tuple(sorted(guild.by_id[role].name for role in change.give)),
+            given=tuple(sorted(guild.by_id[r].name if r in guild.by_id else str(r) for r in change.give)),
             nickname_to=change.nickname,
             what="joined",
             keep_days=self._services.settings.audit_days,

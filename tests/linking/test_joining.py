@@ -1,7 +1,28 @@
-"""Joining, where Discord refuses a part of it."""
+"""Joining, where Discord refuses a part of it, or does not answer: who gets in, what is on record."""
 
-from chalicelib.store import users
+from typing import Any
+
+import pytest
+
+from chalicelib.errors import LinkRefused, Reason
+from chalicelib.linking.story import CHECK_AFTER, PERHAPS_JOINED
+from chalicelib.store import audit, users
+from local.discord.faults import Fault
 from local.simulated import World
+
+MEMBER = "/members/[0-9]+$"
+
+
+def trail(world: World, user_id: str) -> list[tuple[str, list[str]]]:
+    """What is on record of the user, oldest first: what happened, and the roles that were given."""
+    entries = audit.of_user(user_id, now=world.clock.now())
+    return [(entry["what"], entry.get("given", [])) for entry in reversed(entries)]
+
+
+def refused(world: World, user_id: str, who: str, **claims: Any) -> Reason:
+    with pytest.raises(LinkRefused) as error:
+        world.link(user_id, who, **claims)
+    return error.value.reason
 
 
 def test_a_role_deleted_on_discord_while_it_is_cached_keeps_nobody_out(world: World) -> None:
@@ -20,3 +41,59 @@ def test_a_bot_that_may_not_set_nicknames_keeps_nobody_out(world: World) -> None
     user = users.get("1", now=world.clock.now())
     assert user is not None
     assert user.last_error == "nickname_not_permitted"
+
+
+# --- on record ---------------------------------------------------------------------------------------------------
+
+
+def test_what_a_join_gave_is_on_record_where_other_roles_follow_later(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.inject(Fault(kind="answer", method="POST", path="/roles$", status=503))
+    world.link("1", "first", groups=["Member", "Blue"])
+    world.run()
+    assert world.roles("first") == {"Member", "Blue"}
+    assert trail(world, "1") == [("joined", ["Member"]), ("changed", ["Blue"])]
+
+
+def test_a_bare_join_is_on_record_with_what_it_gave_and_what_followed(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=403, code=50013))
+    world.link("1", "first", groups=["Member"])
+    assert world.roles("first") == {"Member"}
+    assert trail(world, "1") == [("joined", []), ("changed", ["Member"])]
+
+
+def test_a_member_who_was_in_already_did_not_join(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.add_member("first")
+    world.link("1", "first", groups=["Member"])
+    assert trail(world, "1") == [("changed", ["Member"])]
+
+
+def test_a_join_whose_answer_was_lost_is_on_record_with_what_it_may_have_given(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER))
+    assert refused(world, "1", "first", groups=["Member"]) == Reason.DISCORD_UNAVAILABLE
+    world.run(seconds=CHECK_AFTER + 60)
+    assert world.roles("first") == {"Member"}
+    assert trail(world, "1") == [(PERHAPS_JOINED, ["Member"])]
+
+
+def test_a_bare_join_whose_answer_was_lost_is_on_record_too(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=403, code=50013))
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER))
+    assert refused(world, "1", "first", groups=["Member"]) == Reason.DISCORD_UNAVAILABLE
+    world.run(seconds=CHECK_AFTER + 60)
+    assert world.roles("first") == {"Member"}
+    assert trail(world, "1") == [(PERHAPS_JOINED, []), ("changed", ["Member"])]
+
+
+def test_a_join_that_was_refused_for_sure_is_no_perhaps(world: World) -> None:
+    world.link("1", "first", groups=["Member"])
+    world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=403, code=50013))
+    world.guild.inject(Fault(kind="answer", method="GET", path="/guilds/[0-9]+$", status=503))
+    assert refused(world, "2", "second", groups=["Member"]) == Reason.DISCORD_UNAVAILABLE
+    user = users.get("2", now=world.clock.now())
+    assert user is None or user.link is None
+    assert (world.roles("second"), trail(world, "2")) == (None, [])
