@@ -11,6 +11,7 @@ from chalicelib.discord.errors import BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
 from chalicelib.discord.models import Member, User
 from chalicelib.errors import (
     DiscordUnavailable,
+    Failure,
     GiveUp,
     LinkRefused,
     NotPermitted,
@@ -174,10 +175,16 @@ class Linking:
         except TryAgain as later:
             # They are in and linked; the rest can follow without them waiting for it.
             log.info("link_completed_later", user_id=user_id, why=str(later))
-            self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), Progress(log.bound(), self._services.now()))
+            self._complete_later(user_id, self._services.settings.retry_pause if isinstance(later, Failure) else 0)
         except UnlinkedMeanwhile:
             self._promise(PartWith(user_id=user_id, discord_id=account.id), 0)
             raise
+
+    def _complete_later(self, user_id: str, pause: float) -> None:
+        """A job does the rest: after `pause` seconds, since what had no answer may arrive late, and by a look of its own."""
+        now = self._services.now()
+        progress = Progress(log.bound(), now, touched=True, due=now + pause)
+        self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), progress, delay=pause)
 
     def _settled(self, user: users.User, change: Change) -> bool:
         """Record that they are as they should be. False where what should be has changed meanwhile."""

@@ -1,5 +1,6 @@
-"""Joining, where Discord refuses a part of it, or does not answer: who gets in, what is on record."""
+"""Joining, where Discord refuses a part of it, or does not answer: who gets in, what is on record, what follows."""
 
+import json
 from typing import Any
 
 import pytest
@@ -97,3 +98,33 @@ def test_a_join_that_was_refused_for_sure_is_no_perhaps(world: World) -> None:
     user = users.get("2", now=world.clock.now())
     assert user is None or user.link is None
     assert (world.roles("second"), trail(world, "2")) == (None, [])
+
+
+# --- what follows -------------------------------------------------------------------------------------------------
+
+
+def completing(world: World) -> tuple[int, str | None]:
+    """The job that is to complete a link: its delay in seconds, and whether an earlier try may have written."""
+    (sent,) = [one for one in world.sqs.sent if json.loads(one.body).get("kind") == "update_all"]
+    return sent.delay, sent.attributes.get("touched")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "delay"),
+    [
+        pytest.param({"kind": "cut"}, 60, id="no answer, so the write may still arrive"),
+        pytest.param({"kind": "rate_limit", "retry_after": 20.0}, 0, id="refused for the moment"),
+    ],
+)
+def test_what_a_callback_leaves_to_do_is_done_when_nothing_of_it_can_arrive_any_more(
+    world: World, trouble: dict[str, Any], delay: int
+) -> None:
+    world.guild.create_role("Member")
+    world.guild.create_role("Stale")
+    world.guild.add_member("first", roles=["Stale"])
+    world.guild.inject(Fault(method="PATCH", path=MEMBER, **trouble))
+    world.link("1", "first", groups=["Member"])
+    assert completing(world) == (delay, "true")
+    began = world.clock.now()
+    world.run(until=lambda: world.roles("first") == {"Member"})
+    assert world.clock.now() - began == pytest.approx(delay or 20, abs=6)
