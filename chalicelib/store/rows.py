@@ -127,7 +127,7 @@ class BudgetRow(Model):
 class SweepRow(Model):
     """A sweep (`<id>`), what one page of it found (`<id>#<page>`), or the running one (`running`).
 
-    `<id>#losing` counts, in `step`, the members it took roles from, where it could not know their number beforehand.
+    `<id>#losing` counts the members it took roles from, where it could not know their number beforehand.
     """
 
     class Meta:
@@ -139,6 +139,7 @@ class SweepRow(Model):
     step = NumberAttribute(null=True)
     updated_at = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    losing = NumberAttribute(null=True)
     braked = BooleanAttribute(null=True)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 
 from chalicelib.store.rows import SweepRow
 
@@ -12,6 +12,7 @@ KEPT = 30 * 86_400  # seconds
 RUNNING = "running"
 TRIES = 3  # each failed one means that another sweep ended meanwhile
 ABANDONED = 1800  # seconds without a step after which another sweep may start
+UNDER_WAY = ("surveying", "repairing")
 OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
 
 
@@ -89,15 +90,28 @@ class Sweeps:
                 return running
             if running is None:
                 self._let_go()
-            elif self.advance(replace(running, state="failed", note=OVERTAKEN, step=running.step + 1)):
+            elif running.state in UNDER_WAY and not self._give_up(running):
+                continue
+            else:
                 self.finish(running)
         raise RuntimeError(f"sweeps came and went {TRIES} times")
+
+    def _give_up(self, sweep: Sweep) -> bool:
+        """Mark it as dead; False where it made a step just now."""
+        return self.advance(replace(sweep, state="failed", note=OVERTAKEN, step=sweep.step + 1))
 
     def _let_go(self) -> None:
         """Forget what is said to run where nothing is kept of it any more."""
         named = self._get(RUNNING)
         if named and named.data and self.get(named.data["sweep_id"]) is None:
-            SweepRow(self._guild, RUNNING).delete()
+            self._no_longer_running(named.data["sweep_id"])
+
+    def _no_longer_running(self, sweep_id: str) -> None:
+        try:
+            SweepRow(self._guild, RUNNING).delete(condition=SweepRow.data == {"sweep_id": sweep_id})
+        except DeleteError as error:
+            if error.cause_response_code != CONDITION_FAILED:
+                raise
 
     def running(self) -> Sweep | None:
         """The sweep that runs, if one does."""
@@ -126,10 +140,7 @@ class Sweeps:
 
     def finish(self, sweep: Sweep) -> None:
         """Another sweep may start."""
-        running = SweepRow(self._guild, RUNNING)
-        mine = self._get(RUNNING)
-        if mine and mine.data and mine.data["sweep_id"] == sweep.sweep_id:
-            running.delete()
+        self._no_longer_running(sweep.sweep_id)
 
     def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
         """Keep what a page found, until it is repaired."""
@@ -141,11 +152,11 @@ class Sweeps:
         found = self._get(f"{sweep_id}#{page:06}")
         return [Difference(**one) for one in (found.data or {}).get("found", [])] if found else []
 
-    def count_losing(self, sweep_id: str, more: int) -> int:
+    def count_losing(self, sweep_id: str, more: int, *, now: float) -> int:
         """Count members from whom the sweep takes roles, where it was not seen beforehand: how many that makes."""
         row = self._losing(sweep_id)
-        row.update([SweepRow.step.add(more)])
-        return int(row.step or 0)
+        row.update([SweepRow.losing.add(more), SweepRow.expires_at.set(int(now) + KEPT)])
+        return int(row.losing or 0)
 
     def note_braked(self, sweep_id: str) -> bool:
         """Remember that the sweep stopped taking; False where that is known."""

@@ -116,7 +116,7 @@ class Sweeper:
 
     def _late(self, sweep: Sweep | None, redelivered: bool) -> Outcome:
         """A step that was done already. Where its worker died right after, what follows may never have been sent."""
-        if not (sweep and redelivered):
+        if not (sweep and redelivered) or sweep.step > sweep.pages:  # the repair has begun: it goes on by itself
             return Outcome.NOTHING
         following = Survey(sweep_id=sweep.sweep_id, page=sweep.pages, after=sweep.cursor)
         self._follow(sweep, following if sweep.state == "surveying" else None)

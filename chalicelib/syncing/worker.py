@@ -198,7 +198,9 @@ class Worker:
             done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
         except Wait:
             if errand.brake and self.writes == writes:
-                self._sweeps.count_losing(errand.brake.sweep_id, -1)  # it comes again, and is counted then
+                self._sweeps.count_losing(
+                    errand.brake.sweep_id, -1, now=self._services.now()
+                )  # it comes again, and is counted then
             raise
         entry = self._entry(user, member, done, errand) if done else None
         if parts == Parts.USERNAME:
@@ -362,9 +364,9 @@ class Worker:
 
     def _may_take_from_one_more(self, brake: Brake) -> bool:
         """May the sweep take roles from one member more? The first who may not says so."""
-        if self._sweeps.count_losing(brake.sweep_id, 1) <= brake.most:
+        if self._sweeps.count_losing(brake.sweep_id, 1, now=self._services.now()) <= brake.most:
             return True
-        self._sweeps.count_losing(brake.sweep_id, -1)
+        self._sweeps.count_losing(brake.sweep_id, -1, now=self._services.now())
         if self._sweeps.note_braked(brake.sweep_id):
             log.warning("sweep_held_back", sweep_id=brake.sweep_id, losing=brake.most)
             self._services.metrics.count("SweepsHeld")

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.store.rows import SweepRow
 from chalicelib.store.sweeps import ABANDONED, OVERTAKEN, Difference, Sweep, Sweeps
 from local.memory.clock import START as NOW
+from tests.store.conftest import Database
 
 FIRST = Sweep("20260105T120000-a", 7, "surveying", NOW, NOW, cursor=2**63 - 1, examples=[{"user_id": "1", "take": 2}])
 SECOND = replace(FIRST, sweep_id="20260105T130000-b", started_at=NOW + 60, updated_at=NOW + 60)
@@ -71,6 +72,27 @@ def test_what_was_given_up_for_dead_is_marked_so_and_takes_no_further_step(sweep
     assert not sweeps.advance(replace(FIRST, step=1))
 
 
+def test_what_ended_but_was_not_let_go_keeps_how_it_ended(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    sweeps.advance(replace(FIRST, step=1, state="done"))
+    assert sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1)) is None
+    ended = sweeps.get(FIRST.sweep_id)
+    assert ended
+    assert ended.state == "done"
+
+
+def test_of_two_who_overtake_a_dead_sweep_one_runs(sweeps: Sweeps, dynamodb: Database) -> None:
+    sweeps.begin(FIRST)
+    third = replace(SECOND, sweep_id="20260105T130000-c", started_at=NOW + ABANDONED + 1)
+    others: list[Sweep | None] = []
+    dynamodb.meanwhile("DeleteItem", lambda: others.append(sweeps.begin(third)))
+    mine = sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1))
+    assert [others[0] is None, mine is None].count(True) == 1
+    running = sweeps.running()
+    assert running
+    assert running.sweep_id == (third if others[0] is None else SECOND).sweep_id
+
+
 def test_what_is_said_to_run_but_is_kept_no_more_holds_nobody_up(sweeps: Sweeps) -> None:
     sweeps.begin(FIRST)
     SweepRow("900", FIRST.sweep_id).delete()  # DynamoDB deleted it, a month later
@@ -112,12 +134,12 @@ def test_what_a_page_found_is_kept(sweeps: Sweeps) -> None:
 
 
 def test_who_loses_roles_is_counted_and_that_a_sweep_braked_is_noted_once(sweeps: Sweeps) -> None:
-    assert [sweeps.count_losing("s", more) for more in (1, 1, -1, 1)] == [1, 2, 1, 2]
+    assert [sweeps.count_losing("s", more, now=NOW) for more in (1, 1, -1, 1)] == [1, 2, 1, 2]
     assert not sweeps.has_braked("s")
     assert [sweeps.note_braked("s"), sweeps.note_braked("s")] == [True, False]
     assert sweeps.has_braked("s")
     assert not sweeps.has_braked("t")
-    assert sweeps.count_losing("s", 1) == 3
+    assert sweeps.count_losing("s", 1, now=NOW) == 3
 
 
 def test_the_newest_sweeps_come_first_without_their_pages(sweeps: Sweeps) -> None:

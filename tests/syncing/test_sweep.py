@@ -18,6 +18,7 @@ from chalicelib.store.users import Link, User
 from chalicelib.syncing.jobs import Parts, Repair, Survey, encode
 from chalicelib.syncing.survey import merge
 from chalicelib.syncing.sweep import LEAST_BRAKE, brake
+from chalicelib.syncing.worker import Outcome
 from local.discord.config import LEAST_PERMISSIONS, Config
 from local.simulated import GUILD, STAGE, World
 from tests.syncing.support import (
@@ -531,6 +532,17 @@ def test_a_sweep_whose_messages_were_lost_makes_room_after_half_an_hour(world: W
     world.clock.advance(ABANDONED + 1)
     swept(world)
     assert roles_of_all(world, "loser") == {frozenset({"Member"})}
+
+
+def test_a_page_that_comes_again_does_not_begin_the_repair_again(world: World) -> None:
+    losers(world, 150, of=160)
+    sweep_id = world.sweep(force=True)["sweep_id"]
+    world.run(seconds=60)
+    under_way = latest(world)
+    assert (under_way.state, 0 < under_way.sent < 150) == ("repairing", True)
+    assert world.http.delivery.sweeper.survey(Survey(sweep_id=sweep_id), redelivered=True) is Outcome.NOTHING
+    world.run()
+    assert (latest(world).state, latest(world).sent) == ("done", 150)
 
 
 def test_a_halt_of_a_day_does_not_pile_up_sweeps(world: World) -> None:
