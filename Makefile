@@ -14,7 +14,7 @@ PROTECTION ?=
 DEPLOY := $(BIN)/python -m deploy
 CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH_SITE)') $(if $(PROTECTION),--protection $(PROTECTION))
 
-.PHONY: setup demo test test-all simulate fuzz bench check format secrets deploy package deploy-package destroy clean
+.PHONY: setup demo test test-all resilience simulate fuzz bench check format secrets deploy package deploy-package destroy clean
 
 setup: $(READY)  ## the environment for everything below, in .venv
 
@@ -35,6 +35,9 @@ test: setup  ## every test but the slowest, on loopback only
 
 test-all: setup  ## every test
 	$(BIN)/python -m pytest
+
+resilience: setup  ## the test of tests/stack_resilience in full: 500 changes, half a minute without Discord
+	RESILIENCE=full $(BIN)/python -m pytest tests/stack_resilience
 
 simulate: setup  ## the real code in worlds where everything goes wrong: make simulate SEEDS=500 FROM=70000
 	@$(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM)
