@@ -24,7 +24,7 @@ from chalicelib.wiring import Wired, assemble
 
 AwsClient = Any  # boto3 makes a client's methods at run time: no type describes them
 PATIENT = Config(connect_timeout=5, read_timeout=75, retries={"mode": "standard", "total_max_attempts": 4})
-ONCE = Config(connect_timeout=5, read_timeout=75, retries={"total_max_attempts": 1})  # twice would start two sweeps
+ANSWER_TIME = 15  # seconds that an answer may take on its way, beyond the function's own time
 FUNCTIONS = (
     "api_handler",
     "sync_jobs",
@@ -75,8 +75,7 @@ class Stage:
     def client(self, service: str) -> AwsClient:
         """A boto3 client; the same each time."""
         if service not in self._clients:
-            config = ONCE if service == "lambda" else PATIENT
-            self._clients[service] = self._session.client(service, config=config)  # type: ignore[call-overload]  # the stubs want a literal
+            self._clients[service] = self._session.client(service, config=PATIENT)  # type: ignore[call-overload]  # the stubs want a literal
         return self._clients[service]
 
     def function(self, short: str) -> Function | None:
@@ -88,6 +87,16 @@ class Stage:
             found = (self._configuration(name) for name in names)
             self._functions[short] = next((one for one in found if one), None)
         return self._functions[short]
+
+    def caller(self, function: Function) -> AwsClient:
+        """Lambda's client to call `function` with: it waits for as long as that may run, and asks once."""
+        patient = Config(
+            connect_timeout=5,
+            read_timeout=function.timeout + ANSWER_TIME,
+            retries={"total_max_attempts": 1},  # twice would start two sweeps
+            tcp_keepalive=True,  # firewalls forget connections on which nothing is said for minutes
+        )
+        return self._session.client("lambda", config=patient)
 
     def _configuration(self, name: str) -> Function | None:
         try:

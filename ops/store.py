@@ -45,6 +45,15 @@ def look_through(guild_id: int) -> Links:
     return links
 
 
+def failed_since(guild_id: int, moment: float) -> list[User]:
+    """The linked users who could not be made right when they were tried last, at `moment` (epoch s) or after it."""
+
+    def tried(user: User) -> float:
+        return max(user.failed_at or 0, user.synced_at or 0)  # what was synced in part has its fault on record, too
+
+    return [user for user in all_links(guild_id) if user.last_error and tried(user) >= int(moment)]
+
+
 def lift_stops(guild_id: int) -> None:
     """Forget that all calls were stopped."""
     BudgetRow(f"{guild_id}:{BOARD}").update(

@@ -11,7 +11,7 @@ from ops.doctor.base import Finding, Level, Registry, fault, note, warning
 from ops.doctor.ground import Ground
 from ops.doctor.setup import CALLBACK_PATH
 from ops.errors import Complaint
-from ops.sweep import plain_note
+from ops.following import plain_note
 from ops.words import count, listed, moment, span
 
 checks = Registry("Running")

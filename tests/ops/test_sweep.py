@@ -1,10 +1,17 @@
 """Starting sweeps, and following them."""
 
+import itertools
+import re
+import time
+
 import pytest
 
-from tests.ops.links import linked
+from chalicelib.store import users
+from chalicelib.store.sweeps import Sweeps
+from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
+from tests.ops.links import GUILD, linked
 from tests.ops.worker import Lambda, WithLambda, at_work
-from tests.ops.world import DISCORD, Command, World
+from tests.ops.world import DISCORD, Command, Said, World
 
 
 @pytest.fixture
@@ -30,6 +37,11 @@ def functions(world: World) -> Lambda:
 
 def roles(world: World, who: str) -> list[str]:
     return sorted(world.discord.member(who).roles)
+
+
+def fact(name: str, said: Said) -> int:
+    (value,) = re.findall(rf"^ {name} +(\d+)", said.out, re.MULTILINE)
+    return int(value)
 
 
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(drifted: World, ops: Command) -> None:
@@ -62,6 +74,59 @@ def test_a_forced_sweep_is_followed_until_everything_is_repaired(drifted: World,
     assert said.code == 0
     assert (roles(drifted, "pilot1"), roles(drifted, "pilot2")) == (["Fleet"], ["Fleet"])
     assert "done" in said.out
+    assert "users not repaired" in said.out
+
+
+def test_who_could_not_be_repaired_is_counted_by_reason_and_the_exit_code_is_1(drifted: World, ops: Command) -> None:
+    drifted.discord.turn(bot_permissions=LEAST_PERMISSIONS & ~MANAGE_ROLES)
+    with at_work(drifted):
+        said = ops("sweep", "--force", "--watch")
+    assert said.code == 1
+    assert (roles(drifted, "pilot1"), roles(drifted, "pilot2")) == ([], ["Fleet", "Miners"])
+    assert (fact("found to differ", said), fact("repairs sent", said), fact("users not repaired", said)) == (2, 2, 2)
+    assert re.search(r"50013.* 2\s*$", said.out, re.MULTILINE)
+    assert "doctor looks for the cause" in said.out
+
+
+def test_what_failed_before_a_sweep_and_not_in_it_is_not_held_against_it(drifted: World, ops: Command) -> None:
+    user = users.get("1", now=time.time())
+    assert user is not None
+    users.mark_failed(user, "an old fault", now=time.time() - 3600)
+    with at_work(drifted):
+        said = ops("sweep", "nicknames", "--watch")
+    assert (said.code, fact("users not repaired", said)) == (0, 0)
+    again = users.get("1", now=time.time())
+    assert again is not None
+    assert again.last_error == "an old fault"
+
+
+def test_a_sweep_that_waits_for_another_is_followed_when_its_turn_comes(drifted: World, ops: Command) -> None:
+    first = ops("sweep", "groups", "--json").json["sweep_id"]
+    with at_work(drifted):
+        said = ops("sweep", "--force", "--watch")
+    mine, theirs = Sweeps(GUILD).latest()
+    assert said.code == 0
+    assert (theirs.sweep_id, theirs.force, mine.force) == (first, False, True)
+    assert "yours comes after it" in said.err
+    assert f"Sweep {mine.sweep_id} has started" in said.err
+    assert f"Sweep {mine.sweep_id}" in said.out
+    assert "--force" not in said.out
+    assert roles(drifted, "pilot2") == ["Fleet"]
+
+
+def test_a_sweep_whose_turn_never_comes_is_not_waited_for_for_ever(drifted: World, ops: Command) -> None:
+    ops("sweep", "groups")
+    looks = itertools.count()
+
+    def clock() -> float:
+        if other := Sweeps(GUILD).running():
+            Sweeps(GUILD).finish(other)
+        return time.time() + 300 * next(looks)
+
+    drifted.clock = clock
+    said = ops("sweep", "--force", "--watch")
+    assert said.code == 1
+    assert "yours has not begun" in said.err
 
 
 def test_a_sweep_that_is_not_followed_returns_at_once(drifted: World, ops: Command) -> None:
@@ -78,7 +143,7 @@ def test_another_sweep_that_runs_already_is_mentioned(ops: Command) -> None:
 
 
 def test_a_function_that_fails_is_told_with_its_reason(drifted: World, ops: Command) -> None:
-    functions(drifted).fails = True
+    functions(drifted).error = "Settings need attention"
     said = ops("sweep")
     assert said.code == 1
     assert "Settings need attention" in said.err
@@ -95,3 +160,26 @@ def test_dry_run_and_force_exclude_each_other(ops: Command) -> None:
     with pytest.raises(SystemExit) as ended:
         ops("sweep", "--dry-run", "--force")
     assert ended.value.code == 2
+
+
+def test_a_dry_run_is_waited_for_as_long_as_aws_lets_it_run(drifted: World, ops: Command) -> None:
+    ops("sweep", "--dry-run")
+    assert max(functions(drifted).patience) > 300
+
+
+@pytest.mark.usefixtures("drifted")
+def test_a_dry_run_that_outlasts_lambda_is_told_with_what_else_can_be_done(drifted: World, ops: Command) -> None:
+    functions(drifted).error = "2026-01-01T00:05:00.000Z 8b0 Task timed out after 300.00 seconds"
+    said = ops("sweep", "--dry-run")
+    assert said.code == 1
+    assert "longer than the 5 min that it may run" in said.err
+    assert "lambda_timeout" in said.err
+
+
+def test_an_answer_that_never_comes_is_told_with_where_to_look(drifted: World, ops: Command) -> None:
+    functions(drifted).silent = True
+    said = ops("sweep", "--dry-run")
+    assert said.code == 1
+    assert "has not answered" in said.err
+    assert "status lists every sweep" in said.err
+    assert len(functions(drifted).invoked) == 1

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from botocore.exceptions import ReadTimeoutError
+
 from chalicelib.queues import Message
 from chalicelib.syncing.jobs import Parts
 from tests.ops.world import STAGE, World, function
@@ -26,20 +28,24 @@ class Lambda:
     def __init__(self, world: World) -> None:
         self._world = world
         self.invoked: list[tuple[str, dict[str, Any]]] = []
-        self.fails = False
+        self.patience: list[float] = []  # for how long the callers would have waited for an answer, in seconds
+        self.error = ""  # what the function fails with
+        self.silent = False  # the answer never comes
 
     def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:
         return {
             "FunctionArn": f"arn:aws:lambda:us-east-1:1:function:{FunctionName}",
-            "Timeout": 60,
+            "Timeout": 300,
             "Environment": {"Variables": self._world.settings},
         }
 
     def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:
         options = json.loads(Payload)
         self.invoked.append((FunctionName, options))
-        if self.fails:
-            error = {"errorMessage": "Settings need attention", "errorType": "BadSettings"}
+        if self.silent:
+            raise ReadTimeoutError(endpoint_url="https://lambda")
+        if self.error:
+            error = {"errorMessage": self.error, "errorType": "BadSettings"}
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(error).encode())}
         said = self._world.stage().wired.delivery.sweeper.start(PARTS[FunctionName], **options)
         return {"Payload": io.BytesIO(json.dumps(said).encode())}
@@ -53,7 +59,10 @@ class WithLambda:
         self.awslambda = Lambda(world)
 
     def client(self, service: str, config: object = None) -> Any:
-        return self.awslambda if service == "lambda" else self._session.client(service, config=config)
+        if service != "lambda":
+            return self._session.client(service, config=config)
+        self.awslambda.patience.append(getattr(config, "read_timeout", 0))
+        return self.awslambda
 
 
 @contextmanager

@@ -1,0 +1,143 @@
+"""A sweep as somebody follows it: its turn, its survey, its repairs, and what came of them."""
+
+import time
+from collections import Counter
+
+from chalicelib.store.sweeps import Sweep, Sweeps
+from chalicelib.syncing.jobs import Parts
+from ops.errors import FINE, WRONG, Complaint
+from ops.queues import look_at
+from ops.screen import Screen, facts, table
+from ops.stage import Stage
+from ops.status import ENGLISH
+from ops.store import count_links, failed_since
+from ops.words import span
+
+LOST = 900  # seconds without any sweep until one that waits for its turn is given up; it tries every four minutes
+ENDED = ("done", "held", "failed")
+
+
+def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, force: bool) -> str:
+    """Until a sweep has begun after the one of `other_id` that does what was asked for; its id."""
+    stage.connect()
+    sweeps = Sweeps(stage.guild_id)
+    other = _get(other_id, sweeps)
+    screen.aside("Once that has ended, yours is followed. Ctrl-C stops nothing but this.")
+    heard = stage.now()
+    with screen.waiting(f"Waiting for sweep {other.sweep_id} to end, and for yours to begin"):
+        while True:
+            running = sweeps.running()
+            if mine := _successor(other, running, parts, sweeps, force=force):
+                screen.aside(f"Sweep {mine.sweep_id} has started.")
+                return mine.sweep_id
+            heard = stage.now() if running else heard
+            if stage.now() - heard > LOST:
+                raise Complaint(
+                    f"No sweep has run for {span(LOST)}, and yours has not begun.",
+                    cure=f"start it again; python -m ops --stage {stage.name} doctor looks for the cause",
+                )
+            time.sleep(stage.pause)
+
+
+def _successor(other: Sweep, running: Sweep | None, parts: Parts, sweeps: Sweeps, *, force: bool) -> Sweep | None:
+    """The first sweep after `other` that does all that was asked for."""
+    for sweep in reversed(sweeps.latest()):
+        # One that tries whether it may begin is on record for a moment, and has made no step.
+        real = sweep.step or (running and sweep.sweep_id == running.sweep_id)
+        later = sweep.started_at > other.started_at and not sweep.dry_run
+        if real and later and parts in Parts(sweep.parts) and (sweep.force or not force):
+            return sweep
+    return None
+
+
+def follow(sweep_id: str, what: str, stage: Stage, screen: Screen) -> int:
+    """Until it is done; 1 if it is held or failed, or did not repair everybody."""
+    stage.connect()
+    sweeps = Sweeps(stage.guild_id)
+    sweep = _watch_survey(sweep_id, sweeps, stage, screen)
+    if sweep.state == "repairing" or sweep.sent:
+        sweep = _watch_repair(sweep, sweeps, stage, screen)
+    return _show_end(sweep, what, stage, screen)
+
+
+def _watch_survey(sweep_id: str, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
+    with screen.progress("Comparing members", count_links(stage.guild_id)) as advance:
+        while True:
+            sweep = _get(sweep_id, sweeps)
+            advance(sweep.linked)
+            if sweep.state != "surveying":
+                return sweep
+            time.sleep(stage.pause)
+
+
+def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
+    """Until every job was sent, and none waits any more."""
+    quiet = 0
+    total = sweep.differing if sweep.may_take else sweep.differing - sweep.losing  # at least
+    with screen.progress("Repairing members", total) as advance:
+        while True:
+            sweep = _get(sweep.sweep_id, sweeps)
+            queue = look_at(stage.client("sqs"), stage.queue("bulk"))
+            waiting = queue.total if queue else 0
+            ended = sweep.state in ENDED
+            advance(max(0, sweep.sent - waiting))
+            quiet = quiet + 1 if ended and not waiting else 0
+            if quiet >= 2 or sweep.state in ("held", "failed"):  # SQS counts about right: look twice
+                return sweep
+            time.sleep(stage.pause)
+
+
+def _get(sweep_id: str, sweeps: Sweeps) -> Sweep:
+    sweep = sweeps.get(sweep_id)
+    if sweep is None:
+        raise Complaint(f"Nothing is known of a sweep {sweep_id}.")
+    return sweep
+
+
+def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
+    reasons = Counter(user.last_error for user in failed_since(stage.guild_id, sweep.started_at))
+    if screen.as_json:
+        plain = {name: getattr(sweep, name) for name in Sweep.__slots__ if name != "examples"}
+        screen.data(plain | {"not_repaired": reasons.total(), "reasons": dict(reasons.most_common())})
+    screen.show(
+        facts(
+            [
+                ("state", sweep.state),
+                ("linked users compared", sweep.linked),
+                ("found to differ", sweep.differing),
+                (
+                    "found with roles too many",
+                    f"{sweep.losing:,}{', which they keep' if sweep.losing and not sweep.may_take else ''}",
+                ),
+                ("found to have left", sweep.gone),
+                ("repairs sent", sweep.sent),
+                ("users not repaired", reasons.total()),
+            ],
+            f"Sweep {sweep.sweep_id}",
+        )
+    )
+    if sweep.note:
+        screen.say(plain_note(sweep.note), "yellow")
+    if not sweep.may_take:
+        screen.say(f"→ {go_on(what, stage)}", "cyan")
+    if reasons:
+        rows = [(ENGLISH.get(why or "", why), number) for why, number in reasons.most_common()]
+        screen.show(table(("Not repaired, because", "users"), rows, right=1))
+        ops = f"python -m ops --stage {stage.name}"
+        screen.say(f"→ {ops} status names them, {ops} doctor looks for the cause", "cyan")
+    return WRONG if reasons or sweep.state in ("held", "failed") else FINE
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def plain_note(note: str) -> str:
+    """What a sweep noted, without the words for those who invoke functions by hand."""
+    for start in (" To let sweeps take roles", " To let it,"):
+        note = note.split(start)[0]
+    return note
+
+
+def go_on(what: str, stage: Stage) -> str:
+    """The command that does it even so."""
+    return f"if that is right: python -m ops --stage {stage.name} sweep {what} --force --watch"
