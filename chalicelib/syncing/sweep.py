@@ -18,21 +18,16 @@ from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store.sweeps import OVERTAKEN, Difference, Sweep, Sweeps
 from chalicelib.syncing.appointments import appoint
+from chalicelib.syncing.brakes import brake, stopped_taking
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Repair, StartSweep, Survey, encode
 from chalicelib.syncing.survey import NO_LIST, Surveyor
-from chalicelib.syncing.worker import Outcome, stopped_taking
+from chalicelib.syncing.worker import Outcome
 
 REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
 FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
-LEAST_BRAKE = 25  # members; fewer than that are never held back
 MAY_TAKE = "may_take"  # the flag of a guild in which sweeps may take roles
-
-
-def brake(linked: int, percent: int) -> int:
-    """How many members may lose roles in one sweep."""
-    return max(LEAST_BRAKE, linked * percent // 100)
 
 
 class Sweeper:

@@ -21,8 +21,8 @@ from chalicelib.notices import Unlinked
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import audit, users
-from chalicelib.store.sweeps import Sweeps
 from chalicelib.store.users import Link, Look, User
+from chalicelib.syncing.brakes import Brake, Brakes
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import (
     Change as ChangeMessage,
@@ -57,14 +57,6 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Brake:
-    """A sweep that could not see beforehand from how many members (`most` at most) it would take roles."""
-
-    sweep_id: str
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
 class Errand:
     """Whose work this is: lane and ticket for Discord's limits, cause for the audit trail."""
 
@@ -88,14 +80,6 @@ class Errand:
         return replace(self, ticket=None, held=None)
 
 
-def stopped_taking(most: int) -> str:
-    """What is said of a sweep that braked while it ran."""
-    return (
-        f"stopped taking roles: it took some from {most} members and would go on. Without the Server Members Intent "
-        f'nobody can tell from how many. To let it, run it with {{"force": true}}'
-    )
-
-
 def rules_of(services: Services) -> Rules:
     """What the settings allow."""
     settings = services.settings
@@ -114,7 +98,7 @@ class Worker:
         self._services = services
         self._view = view
         self._rules = rules_of(services)
-        self._sweeps = Sweeps(services.settings.guild_id)
+        self._brakes = Brakes(services)
         self.writes = 0  # changes of members that reached Discord, or may have
 
     # --- what the auth site asks for ---
@@ -198,9 +182,7 @@ class Worker:
             done, problem = self._apply(user, member, change, parts, errand) if change else (change, change.problem)
         except Wait:
             if errand.brake and self.writes == writes:
-                self._sweeps.count_losing(
-                    errand.brake.sweep_id, -1, now=self._services.now()
-                )  # it comes again, and is counted then
+                self._brakes.one_less(errand.brake)
             raise
         entry = self._entry(user, member, done, errand) if done else None
         if parts == Parts.USERNAME:
@@ -358,21 +340,9 @@ class Worker:
         """What the sweep may do of the change. `brake` stays in the errand only where this member was counted."""
         if errand.brake is None or not change.take:
             return change, replace(errand, brake=None)
-        if self._may_take_from_one_more(errand.brake):
+        if self._brakes.one_more(errand.brake):
             return change, errand
         return replace(change, take=frozenset()), replace(errand, may_take=False, brake=None)
-
-    def _may_take_from_one_more(self, brake: Brake) -> bool:
-        """May the sweep take roles from one member more? The first who may not says so."""
-        if self._sweeps.count_losing(brake.sweep_id, 1, now=self._services.now()) <= brake.most:
-            return True
-        self._sweeps.count_losing(brake.sweep_id, -1, now=self._services.now())
-        if self._sweeps.note_braked(brake.sweep_id):
-            log.warning("sweep_held_back", sweep_id=brake.sweep_id, losing=brake.most)
-            self._services.metrics.count("SweepsHeld")
-            reason = f"sweep {stopped_taking(brake.most)}"
-            self._services.notices.sync_failed("", None, None, reason, now=self._services.now())
-        return False
 
     def _still_wanted(self, user: User, job: RepairMember, errand: Errand) -> bool:
         """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""
