@@ -28,10 +28,6 @@ class GuildMemory:
         """Remember the guild as it was at `guild.read_at`."""
         self._save("facts", data=_plain(guild), read_at=guild.read_at)
 
-    def drop_facts(self) -> None:
-        """Forget the guild's facts: something showed that they are no longer so."""
-        GuildRow(self._prefix + "facts").delete()
-
     # --- which role stands for which group ---
 
     def role_ids(self) -> dict[str, int]:

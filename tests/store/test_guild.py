@@ -36,14 +36,11 @@ def test_facts_come_back_whole_however_large_their_ids(memory: GuildMemory) -> N
     assert found.by_id[5].name == "a"
 
 
-def test_newer_facts_replace_older_ones_and_dropped_ones_are_gone(memory: GuildMemory) -> None:
+def test_newer_facts_replace_older_ones(memory: GuildMemory) -> None:
     memory.keep_facts(FACTS)
     newer = Guild(LARGE, "new", 1, (), frozenset(), NOW + 9)
     memory.keep_facts(newer)
     assert memory.facts() == newer
-    memory.drop_facts()
-    memory.drop_facts()
-    assert memory.facts() is None
 
 
 def test_the_role_of_each_group_is_remembered(memory: GuildMemory) -> None:
