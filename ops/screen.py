@@ -32,9 +32,13 @@ class Screen:
         self.console = _console(out or sys.stdout)
         self.side = _console(side or sys.stderr)
 
-    def data(self, value: object) -> None:
+    def data(self, value: object, *, one_of_many: bool = False) -> None:
         """The result as JSON, on one line where it is one of many."""
-        print(json.dumps(value, indent=2, default=str, ensure_ascii=False), file=self.console.file, flush=True)
+        print(
+            json.dumps(value, indent=None if one_of_many else 2, default=str, ensure_ascii=False),
+            file=self.console.file,
+            flush=True,
+        )
 
     def say(self, text: str = "", style: str = "") -> None:
         """A sentence for a person."""

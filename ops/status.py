@@ -2,8 +2,8 @@
 
 import argparse
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 from rich.console import Group, RenderableType
@@ -23,8 +23,9 @@ ABOUT = """\
 Show what goes on right now: linked users, queues, sweeps, Discord's rate limits, who could not be synced and why,
 dead letters by reason. Users and dead letters are read once a minute, everything else at every look.
 
-Exit code 1 if anything needs looking at."""
+Exit code 1 if anything needs looking at. With --watch and --json, a line of JSON for every look."""
 MOST_FAILURES = 20
+LONGEST_PAUSE = 86_400.0  # seconds between two looks
 ENGLISH = {
     "nickname_not_permitted": "the bot may not set the nickname: the owner's, of whom ranks above the bot, or nobody's",
     "role_out_of_reach": "a role of a group's name is above the bot's, or belongs to an integration",
@@ -36,46 +37,60 @@ ENGLISH = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `status`."""
     parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
-    parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="with --watch; default: 5")
+    parser.add_argument("--every", type=_pause, default=5.0, metavar="SECONDS", help="with --watch; default: 5")
     parser.add_argument("--all", action="store_true", dest="everything", help=f"more than {MOST_FAILURES} users")
 
 
+def _pause(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) <= LONGEST_PAUSE:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds that can be waited for")
+
+
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Show it once, or until interrupted; 1 if anything needs looking at."""
+    """Show it once, or until interrupted; 1 if anything needs looking at, by the last look."""
     with screen.waiting("Looking"):
         watcher = Watcher(stage)
         snapshot = watcher.take()
-    most = len(snapshot.failures) if options.everything else MOST_FAILURES
-    if screen.as_json:
-        screen.data(_plain(snapshot))
-    elif not options.watch:
-        screen.show(picture(snapshot, most))
+    most = None if options.everything else MOST_FAILURES
     if options.watch:
-        with suppress(KeyboardInterrupt):  # the way out
-            _watch(watcher, snapshot, screen, options.every, most)
+        snapshot = _watch(watcher, snapshot, screen, options.every, most)
+    elif screen.as_json:
+        screen.data(_plain(snapshot))
+    else:
+        screen.show(picture(snapshot, most))
     return WRONG if snapshot.troubled else FINE
 
 
-def _watch(watcher: Watcher, snapshot: Snapshot, screen: Screen, every: float, most: int) -> None:
-    if screen.as_json or not screen.console.is_terminal:
+def _watch(watcher: Watcher, snapshot: Snapshot, screen: Screen, every: float, most: int | None) -> Snapshot:
+    """Show it again and again; the last of them, once Ctrl-C is pressed."""
+    with suppress(KeyboardInterrupt), _drawing(screen, most) as draw:  # the way out
         while True:
+            draw(snapshot)
             time.sleep(every)
-            if screen.as_json:
-                screen.data(_plain(watcher.take()))
-            else:
-                screen.show(picture(watcher.take(), most))
-    with Live(picture(snapshot, most), console=screen.console, auto_refresh=False, screen=True) as live:
-        while True:
-            time.sleep(every)
-            live.update(picture(watcher.take(), most), refresh=True)
+            snapshot = watcher.take()
+    return snapshot
 
 
-def picture(snapshot: Snapshot, most: int) -> RenderableType:
-    """The snapshot as it is drawn."""
+@contextmanager
+def _drawing(screen: Screen, most: int | None) -> Iterator[Callable[[Snapshot], None]]:
+    """What draws a snapshot in the place of the last one; below it, where this is no terminal."""
+    if screen.as_json:
+        yield lambda snapshot: screen.data(_plain(snapshot), one_of_many=True)
+    elif not screen.console.is_terminal:
+        yield lambda snapshot: screen.show(picture(snapshot, most))
+    else:
+        with Live(console=screen.console, auto_refresh=False, screen=True) as live:
+            yield lambda snapshot: live.update(picture(snapshot, most), refresh=True)
+
+
+def picture(snapshot: Snapshot, most: int | None) -> RenderableType:
+    """The snapshot as it is drawn, with at most so many users who could not be synced; None: with all."""
     return Group(*_parts(snapshot, most))
 
 
-def _parts(snapshot: Snapshot, most: int) -> Iterator[RenderableType]:
+def _parts(snapshot: Snapshot, most: int | None) -> Iterator[RenderableType]:
     yield Text(f"Rolecall {snapshot.stage}, {moment(snapshot.at)}", "bold")
     yield facts(_headline(snapshot))
     yield Text()
@@ -136,7 +151,7 @@ def _budget_row(one: BudgetState) -> tuple[str | int, ...]:
     return (", ".join(one.routes), allowed, one.kind, one.used, *waits)
 
 
-def _failures(snapshot: Snapshot, most: int) -> RenderableType:
+def _failures(snapshot: Snapshot, most: int | None) -> RenderableType:
     rows = [
         (failure.user_id, failure.username, ago(failure.synced_at, snapshot.at), ENGLISH.get(failure.why, failure.why))
         for failure in snapshot.failures[:most]

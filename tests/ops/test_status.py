@@ -1,6 +1,9 @@
 """What goes on right now, on a page."""
 
+import itertools
+import json
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -10,6 +13,8 @@ from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.sweeps import Sweep, Sweeps
 from tests.ops.links import GUILD, linked
 from tests.ops.world import DISCORD, Command, World
+
+OTHER_SCREEN, FIRST_SCREEN = "\x1b[?1049h", "\x1b[?1049l"  # what terminals understand
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def test_who_could_not_be_synced_is_named_with_the_reason_in_words(quiet: World,
     said = ops("status")
     assert said.code == 1
     assert "@alice" in said.out
-    assert "cannot be set" in said.out
+    assert "the bot may not set the nickname" in said.out
 
 
 def test_dead_letters_are_counted_by_reason(quiet: World, ops: Command) -> None:
@@ -81,3 +86,54 @@ def test_resume_leaves_a_stop_while_discord_refuses_the_token(quiet: World, ops:
     assert said.code == 1
     assert "secrets put DISCORD_BOT_TOKEN" in said.err
     assert DynamoLedger(GUILD).noticeboard().halted_token != ""
+
+
+# --- watching -----------------------------------------------------------------------------------------------------
+
+
+def interrupted(world: World, *, look: int, before: Callable[[int], object] = lambda _: None) -> None:
+    """Somebody presses Ctrl-C at that look; `before` each, something may happen."""
+    looks = itertools.count(1)
+
+    def clock() -> float:
+        number = next(looks)
+        if number == look:
+            raise KeyboardInterrupt
+        before(number)
+        return time.time()
+
+    world.clock = clock
+
+
+def test_a_watch_shows_every_look_until_it_is_interrupted(quiet: World, ops: Command) -> None:
+    interrupted(quiet, look=4)
+    said = ops("status", "--watch", "--every", "0.01")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.count("Rolecall prod, ") == 3
+
+
+def test_a_watch_ends_with_what_the_last_look_saw(quiet: World, ops: Command) -> None:
+    held = Sweep("20260101T000000-a", 7, "held", time.time(), time.time())
+    interrupted(quiet, look=3, before=lambda number: Sweeps(GUILD).note(held) if number == 2 else None)
+    said = ops("status", "--watch", "--every", "0.01", "--json")
+    assert [len(json.loads(line)["sweeps"]) for line in said.out.splitlines()] == [0, 1]
+    assert said.code == 1
+
+
+def test_on_a_terminal_a_watch_draws_in_one_place_and_leaves_it_clean(
+    quiet: World, ops: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    interrupted(quiet, look=3)
+    said = ops("status", "--watch", "--every", "0.01")
+    opened, closed = said.out.index(OTHER_SCREEN), said.out.index(FIRST_SCREEN)
+    assert opened < said.out.index("Rolecall prod, ") < closed
+    assert said.out[opened:closed].count("Rolecall prod, ") == 2
+
+
+@pytest.mark.parametrize("pause", ["0", "-1", "nan", "soon"])
+def test_a_pause_that_is_none_is_refused(ops: Command, pause: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ops("status", "--watch", "--every", pause)
+    assert ended.value.code == 2
