@@ -27,9 +27,11 @@ SPREAD = 0.5  # of a window over which its slots are spread; the rest is slack f
 CLOSING = 0.05  # of a window before its end in which no request is begun: it may arrive after the end
 MARGIN = 0.01  # of a window between the end of one and the opening of the next; window edges are loose (#5144)
 SLACK = 0.05  # seconds at least between them, and before the end: what a request may be under way
+ROUND_TRIP = 0.02  # seconds that an answer and the next request take at least: so much later, a reset is no news
 SLIP = 0.03  # of a window that openings come late on average; foreseen in appointments, corrected by headers
 SHORT_WINDOW = 2.0  # seconds
 SHORTEST_WINDOW = 0.001  # seconds
+HELD = 3.0  # seconds for which a place may be held at most before its request is made
 UNSEEN_WINDOW = 5.0  # seconds until a bucket that nobody has seen, and whose first request died, is tried again
 
 
@@ -94,6 +96,11 @@ class Bucket:
     tickets: tuple[int, int, int] = (0, 0, 0)
 
     @property
+    def is_known(self) -> bool:
+        """Was it learnt how large the bucket is?"""
+        return self.kind in (Kind.SLIDING, Kind.FIXED)
+
+    @property
     def first_slot(self) -> int:
         """The first slot of the open window."""
         return self.number * self.limit
@@ -114,6 +121,11 @@ class Bucket:
         return self.opened_at + self.open_for
 
     @property
+    def refused(self) -> bool:
+        """Was the open window closed by a 429? Whatever is answered in it was asked before."""
+        return sum(self.used) > self.limit
+
+    @property
     def spacing(self) -> float:
         """Seconds between the slots of one window."""
         return self.window * SPREAD / self.limit
@@ -132,9 +144,10 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
 
     With a ticket there is room as long as the window has any that no higher lane holds a ticket for; without one,
     the tickets of the own lane come first too. Where a window could have been open for a whole period and nobody came,
-    the holders of its tickets are dead, or gave up: they are waited for no longer.
+    the holders of its tickets are dead, or gave up: they are waited for no longer. Nor are they where nobody has seen
+    the bucket: the first answer comes before all appointments.
     """
-    forsaken = now >= bucket.reopens_at + bucket.period
+    forsaken = bucket.kind is Kind.UNSEEN or now >= bucket.reopens_at + bucket.period
     if now >= bucket.reopens_at:
         bucket = _next_window(bucket, now)
     elif now >= bucket.closes_at:
@@ -150,12 +163,22 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
     return replace(bucket, used=(urgent, normal, bulk))
 
 
+def holds_until(bucket: Bucket, *, now: float) -> float:
+    """No request is begun after this on a place that is taken now: its window may be over.
+
+    While the kind is not known, the window may turn out to be as short as one answer lets suppose.
+    """
+    shortest = bucket.last.reset_after if bucket.kind is Kind.UNKNOWN and bucket.last else bucket.window
+    return min(replace(bucket, window=min(shortest, bucket.window)).closes_at, now + HELD)
+
+
 def given_back(bucket: Bucket, lane: Lane, number: int) -> Bucket:
     """The bucket without one place in window `number`, for which no request was made, or none that Discord counted.
 
-    The same object where that window is over. While nobody has seen the bucket, the next may try at once.
+    The same object where that window is over, or a 429 closed it. While nobody has seen the bucket, the next may try at
+    once.
     """
-    if bucket.number != number or not bucket.used[lane]:
+    if bucket.number != number or not bucket.used[lane] or bucket.refused:
         return bucket
     urgent, normal, bulk = (n - (other == lane) for other, n in enumerate(bucket.used))
     again = bucket.kind is Kind.UNSEEN and urgent + normal + bulk == 0
@@ -204,19 +227,22 @@ def learn(bucket: Bucket, seen: Seen) -> Bucket:
     How long a window is, no header says. For a sliding bucket, u requests of L need u/L of the window to refill; for a
     fixed one Reset-After never exceeds the window. The longer reading is believed until a second answer of the same
     stretch tells the kind: a request moves X-RateLimit-Reset of a sliding bucket, and leaves that of a fixed one.
+
+    An answer that comes after a 429 was asked before it. It opens nothing that the 429 closed: what it says of a bucket
+    of unknown size, the next answer says too.
     """
     if bucket.kind == Kind.UNSEEN or seen.limit != bucket.limit:
-        return _first_answer(bucket, seen)
+        return bucket if bucket.refused else _first_answer(bucket, seen)
     if bucket.kind == Kind.UNKNOWN:
         bucket = _second_answer(bucket, seen)
-    window = max(bucket.window, _window(bucket.kind, seen))
-    reopens_at = max(bucket.reopens_at, seen.whole_at)
-    tolerance = bucket.window * MARGIN
+    longer = replace(bucket, window=max(bucket.window, _window(bucket.kind, seen)))
+    grew = longer.window > bucket.window * (1 + MARGIN)
+    reopens_at = max(bucket.reopens_at, seen.whole_at, longer.opened_at + longer.shut_for if grew else 0.0)
     unseen = max(0, min(seen.spent, bucket.limit) - sum(bucket.used))  # requests that were not admitted here
-    if window <= bucket.window + tolerance and reopens_at <= bucket.reopens_at + tolerance and not unseen:
+    if not grew and reopens_at <= bucket.reopens_at + ROUND_TRIP and not unseen:
         return bucket
     urgent, normal, bulk = bucket.used
-    return replace(bucket, window=window, reopens_at=reopens_at, used=(urgent + unseen, normal, bulk))
+    return replace(longer, reopens_at=reopens_at, used=(urgent + unseen, normal, bulk))
 
 
 def _window(kind: Kind, seen: Seen) -> float:
@@ -226,15 +252,23 @@ def _window(kind: Kind, seen: Seen) -> float:
 def _first_answer(bucket: Bucket, seen: Seen) -> Bucket:
     window = max(_window(Kind.UNKNOWN, seen), SHORTEST_WINDOW)
     return replace(
-        bucket,
-        limit=seen.limit,
+        _resized(bucket, seen.limit),
         window=window,
         kind=Kind.UNKNOWN,
         last=seen,
         opened_at=seen.at,
         reopens_at=seen.at + window,
-        used=(seen.spent, 0, 0),
+        used=(max(seen.spent, min(sum(bucket.used), seen.limit)), 0, 0),
     )
+
+
+def _resized(bucket: Bucket, limit: int) -> Bucket:
+    """The bucket with that limit, in a window behind all that were counted by the old one.
+
+    Whoever has a place or a slot of those has it in a window that is over: nothing of it can be counted by mistake.
+    """
+    taken = max(bucket.first_slot + bucket.limit, *bucket.tickets)
+    return replace(bucket, limit=limit, number=max(bucket.number + 1, ceil(taken / limit)))
 
 
 def _second_answer(bucket: Bucket, seen: Seen) -> Bucket:
@@ -253,16 +287,18 @@ def refused(bucket: Bucket, *, now: float, wait: float) -> Bucket:
     """The bucket after a 429 that holds for `wait` seconds: the window is used up, the next opens after that.
 
     What one answer let suppose of the window is forgotten: of a fixed window of two days it may be that it lasts
-    five hundred. A fixed window opens when the 429 says so; a sliding one is not whole by then.
+    five hundred. A fixed window opens when the last 429 says so; a sliding one is not whole by then. Who holds a place
+    does not know of the 429, so that the next window waits for them, too.
     """
+    closed_until = bucket.reopens_at if bucket.kind is Kind.SLIDING or bucket.refused else 0.0
+    held_until = min(bucket.closes_at, now + HELD)
     if bucket.kind is Kind.UNKNOWN:
-        bucket = replace(bucket, kind=Kind.UNSEEN, limit=1, window=UNSEEN_WINDOW, last=None, reopens_at=0.0)
-    whole_at = bucket.reopens_at if bucket.kind is Kind.SLIDING else 0.0
+        bucket = replace(bucket, kind=Kind.UNSEEN, limit=1, window=UNSEEN_WINDOW, last=None)
     return replace(
         bucket,
         opened_at=bucket.opened_at or now,
-        used=(2 * bucket.limit, 0, 0),  # so full that places given back make no room
-        reopens_at=max(whole_at, now + wait),
+        used=(2 * bucket.limit, 0, 0),  # more than ever go in: `refused`
+        reopens_at=max(closed_until, held_until, now + wait),
     )
 
 

@@ -1,13 +1,16 @@
 """The arithmetic of the budget: no interleaving exceeds a bucket, of either kind; no ticket is lost for good."""
 
 import random
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.discord.budget import (
+    HELD,
     Bucket,
     Kind,
     Lane,
@@ -17,6 +20,7 @@ from chalicelib.discord.budget import (
     due,
     earliest_slot,
     given_back,
+    holds_until,
     learn,
     refused,
 )
@@ -29,6 +33,7 @@ class Sliding:
 
     def __init__(self, limit: int, window: float) -> None:
         self.limit, self.each, self.whole_at = limit, window / limit, 0.0
+        self.ends_at = 0.0  # it has no windows
 
     def take(self, now: float) -> Seen | None:
         level = max(0.0, self.whole_at - now) / self.each
@@ -43,15 +48,15 @@ class Fixed:
     """A window that opens with its first request."""
 
     def __init__(self, limit: int, window: float) -> None:
-        self.limit, self.window, self.ends, self.used = limit, window, 0.0, 0
+        self.limit, self.window, self.ends_at, self.used = limit, window, 0.0, 0
 
     def take(self, now: float) -> Seen | None:
-        if now >= self.ends:
-            self.ends, self.used = now + self.window, 0
+        if now >= self.ends_at:
+            self.ends_at, self.used = now + self.window, 0
         if self.used >= self.limit:
             return None
         self.used += 1
-        return Seen(self.limit, self.limit - self.used, self.ends, self.ends - now, now)
+        return Seen(self.limit, self.limit - self.used, self.ends_at, self.ends_at - now, now)
 
 
 def known(limit: int = 10, window: float = 10.0, **changes: object) -> Bucket:
@@ -88,7 +93,15 @@ def test_requests_that_were_not_admitted_here_count_all_the_same() -> None:
 
 
 def test_a_later_reset_pushes_the_next_window() -> None:
-    assert learn(known(), Seen(10, 0, NOW + 13, 13.0, NOW)).reopens_at == NOW + 13
+    assert learn(known(), Seen(10, 0, NOW + 13, 9.0, NOW + 4)).reopens_at == NOW + 13
+
+
+def test_a_window_that_is_longer_than_it_was_thought_opens_later() -> None:
+    """Remaining is a whole number: what a sliding bucket needs to refill looks shorter by up to a request's time."""
+    bucket = learn(known(window=7.0), Seen(10, 9, NOW + 1, 1.0, NOW))
+    assert bucket.window == 10.0
+    assert admit(bucket, Lane.URGENT, now=NOW + 10) is None
+    assert bucket.reopens_at == NOW + bucket.shut_for
 
 
 def test_a_limit_that_discord_changed_is_learnt_anew() -> None:
@@ -99,6 +112,72 @@ def test_a_429_closes_the_window_for_as_long_as_it_says() -> None:
     bucket = refused(known(), now=NOW, wait=42.0)
     assert all(admit(bucket, lane, now=NOW + 41.9) is None for lane in Lane)
     assert admit(bucket, Lane.BULK, now=NOW + 42.0) is not None
+
+
+def test_the_longer_of_two_429s_holds() -> None:
+    bucket = refused(refused(known(kind=Kind.FIXED), now=NOW, wait=42.0), now=NOW + 0.1, wait=20.0)
+    assert admit(bucket, Lane.URGENT, now=NOW + 41.9) is None
+
+
+def test_after_a_429_the_next_window_waits_for_those_who_hold_places_of_the_last() -> None:
+    held = admit(known(kind=Kind.FIXED), Lane.URGENT, now=NOW + 1)
+    assert held is not None
+    bucket, until = refused(held, now=NOW + 1, wait=0.5), holds_until(held, now=NOW + 1)
+    assert admit(bucket, Lane.URGENT, now=until - 0.01) is None
+    assert admit(bucket, Lane.URGENT, now=until) is not None
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        known(kind=Kind.UNKNOWN, limit=5, last=Seen(5, 4, NOW + 1, 1.0, NOW)),
+        known(kind=Kind.FIXED, limit=10),
+        known(kind=Kind.SLIDING, limit=10),
+    ],
+    ids=["of unknown kind", "fixed, with another limit", "sliding, with another limit"],
+)
+def test_a_late_answer_opens_nothing_that_a_429_closed(before: Bucket) -> None:
+    bucket = refused(before, now=NOW + 0.3, wait=60.0)
+    for late in range(2):
+        bucket = learn(bucket, Seen(5, 3 - late, NOW + 1.25, 0.9, NOW + 0.35))
+        assert all(admit(bucket, lane, now=NOW + 60.2) is None for lane in Lane)
+    assert admit(bucket, Lane.URGENT, now=NOW + 60.3) is not None
+
+
+def test_the_first_answer_ends_the_wait_for_it() -> None:
+    tried = admit(Bucket("b"), Lane.NORMAL, now=NOW)
+    assert tried is not None
+    assert learn(tried, Seen(5, 4, NOW + 0.2, 0.2, NOW + 0.1)).reopens_at - NOW == pytest.approx(1.1)
+
+
+def test_a_window_that_opened_late_at_discord_is_waited_out() -> None:
+    """Its first request was made on a place that had been held for a while."""
+    bucket = known(kind=Kind.FIXED, used=(1, 0, 0))
+    assert learn(bucket, Seen(10, 9, NOW + 10.15, 10.0, NOW + 0.15)).reopens_at == NOW + 10.15
+    assert learn(bucket, Seen(10, 9, NOW + 10.11, 10.0, NOW + 0.11)) is bucket  # later by less than any round trip
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda bucket: learn(bucket, Seen(5, 4, NOW + 1, 1.0, NOW)),
+        lambda bucket: learn(refused(bucket, now=NOW, wait=3.0), Seen(5, 4, NOW + 1, 1.0, NOW)),
+    ],
+    ids=["changed by Discord", "forgotten after a 429"],
+)
+def test_slots_counted_by_another_limit_hold_up_nobody(changed: Callable[[Bucket], Bucket]) -> None:
+    before = known(kind=Kind.UNKNOWN, number=300, tickets=(0, 3600, 0))
+    bucket = changed(before)
+    for _ in range(2):
+        opened = admit(bucket, Lane.BULK, now=bucket.reopens_at)
+        assert opened is not None
+        bucket = learn(opened, Seen(5, 4, NOW + 1, 1.0, NOW))
+    assert max(bucket.tickets) <= bucket.first_slot
+    assert backlog(bucket, Lane.NORMAL, now=bucket.opened_at) <= bucket.period
+
+
+def test_requests_under_way_count_by_a_new_limit_too() -> None:
+    assert sum(learn(known(used=(0, 4, 0)), Seen(5, 4, NOW + 1, 1.0, NOW)).used) == 4
 
 
 # --- admission ------------------------------------------------------------------------------------------------
@@ -142,6 +221,12 @@ def test_the_pause_after_a_short_window_is_not_waited_for_while_few_went(used: i
         assert sum(entered.used) == used + 1
 
 
+def test_appointments_on_a_bucket_that_nobody_has_seen_hold_up_no_first_request() -> None:
+    """They were made by a process that did not know yet that its size was forgotten."""
+    bucket = Bucket("b", opened_at=NOW - 5, reopens_at=NOW, tickets=(0, 39, 0))
+    assert admit(bucket, Lane.BULK, now=NOW) is not None
+
+
 # --- giving back ----------------------------------------------------------------------------------------------
 
 
@@ -166,7 +251,37 @@ def test_no_place_that_is_given_back_opens_what_a_429_closed(kind: Kind) -> None
     assert all(admit(bucket, lane, now=NOW + 43.9) is None for lane in Lane)
 
 
-def test_a_first_request_that_failed_on_its_way_lets_another_try_at_once() -> None:
+def test_nor_do_all_places_together_that_were_held_when_it_came() -> None:
+    bucket = refused(known(kind=Kind.UNKNOWN, used=(8, 0, 0)), now=NOW + 2, wait=42.0)
+    for _ in range(8):
+        bucket = given_back(bucket, Lane.URGENT, known().number)
+        bucket = given_back(bucket, Lane.URGENT, bucket.number)
+    assert all(admit(bucket, lane, now=NOW + 43.9) is None for lane in Lane)
+
+
+def test_a_first_request_that_failed_after_another_was_answered_makes_no_room() -> None:
+    first = admit(Bucket("b"), Lane.URGENT, now=NOW)
+    assert first is not None
+    second = admit(first, Lane.URGENT, now=first.reopens_at)
+    assert second is not None
+    bucket = learn(second, Seen(10, 9, NOW + 7, 1.0, NOW + 6))
+    assert all(given_back(bucket, Lane.URGENT, one.number) is bucket for one in (first, second))
+
+
+@pytest.mark.parametrize(
+    ("bucket", "seconds"),
+    [
+        (known(limit=5, window=1.0, kind=Kind.FIXED), 0.95),
+        (known(limit=10, window=60.0), HELD),
+        (known(limit=5, window=1.0, kind=Kind.UNKNOWN, last=Seen(5, 4, NOW + 0.2, 0.2, NOW)), 0.15),
+    ],
+    ids=["until the window closes", "for some seconds at most", "while the shortest window lasts that it may be"],
+)
+def test_a_place_is_held_no_longer_than_its_window_surely_lasts(bucket: Bucket, seconds: float) -> None:
+    assert holds_until(bucket, now=NOW) - NOW == pytest.approx(seconds)
+
+
+def test_a_first_request_that_failed_on_on_its_way_lets_another_try_at_once() -> None:
     tried = admit(Bucket("b"), Lane.NORMAL, now=NOW)
     assert tried is not None
     assert admit(tried, Lane.NORMAL, now=NOW + 0.1) is None
@@ -214,39 +329,93 @@ def test_a_new_ticket_is_never_for_a_place_that_is_gone(
 # --- any interleaving -----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@dataclass
+class Crowd:
+    """Workers that ask Discord by one bucket. What they send arrives, and is answered, 20 to 40 ms later.
+
+    Some take their place ahead, and then make their request a while later or give the place back; some requests are
+    lost on their way. Now and then Discord refuses everything for a while, for reasons of its own (`closed_until`).
+    """
+
+    discord: Sliding | Fixed
+    chance: random.Random
+    refuses: bool
+    bucket: Bucket = field(default_factory=lambda: Bucket("b"))
+    closed_until: float = 0.0
+    obeyed_from: float = float("inf")  # when the first worker was told that all are refused
+    admitted: int = 0
+    coming: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
+
+    def run(self, steps: int, pause: float) -> None:
+        """So many workers ask, with such a pause between them on average."""
+        now = NOW
+        for _ in range(steps):
+            now += self.chance.expovariate(1 / pause)
+            while self.coming and self.coming[0][0] <= now:
+                at, _, happens = heappop(self.coming)
+                happens(at)
+            if self.refuses and now >= self.closed_until and self.chance.random() < 0.02:
+                until = max(now + self.chance.uniform(0.5, 20.0), self.discord.ends_at)
+                self.closed_until, self.obeyed_from = until, float("inf")
+            self.ask(now)
+
+    def ask(self, now: float) -> None:
+        lane = self.chance.choice(list(Lane))
+        entered = admit(self.bucket, lane, now=now, ticketed=self.chance.random() < 0.5)
+        if entered is None:
+            return
+        self.bucket, self.admitted = entered, self.admitted + 1
+        fate = self.chance.random()
+        if fate < 0.6:
+            self.after(now, lambda at: self.arrive(at, now))
+        elif fate < 0.95:
+            self.after(now, lambda at: self.redeem(at, now, entered, lane), most=5.0)
+        else:
+            self.after(now, lambda _: self.lost(entered, lane))
+
+    def redeem(self, now: float, asked: float, entered: Bucket, lane: Lane) -> None:
+        if now < holds_until(entered, now=asked) and self.chance.random() < 0.7:
+            self.after(now, lambda at: self.arrive(at, asked))
+        else:
+            self.bucket = given_back(self.bucket, lane, entered.number)
+
+    def lost(self, entered: Bucket, lane: Lane) -> None:
+        if self.bucket.kind is Kind.UNSEEN:
+            self.bucket = given_back(self.bucket, lane, entered.number)
+
+    def arrive(self, now: float, asked: float) -> None:
+        if now < self.closed_until:
+            assert asked <= self.obeyed_from, "asked although a 429 holds"
+            self.after(now, lambda at: self.refuse(at, self.closed_until - now))
+            return
+        seen = self.discord.take(now)
+        assert seen is not None, f"429 after {self.admitted} requests"
+        self.after(now, lambda at: self.learn(replace(seen, at=at)))
+
+    def refuse(self, now: float, wait: float) -> None:
+        self.bucket, self.obeyed_from = refused(self.bucket, now=now, wait=wait), min(self.obeyed_from, now)
+
+    def learn(self, seen: Seen) -> None:
+        self.bucket = learn(self.bucket, seen)
+
+    def after(self, now: float, happens: Callable[[float], None], *, most: float = 0.02) -> None:
+        heappush(self.coming, (now + self.chance.uniform(0.01, most), self.chance.getrandbits(64), happens))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32),
     workers=st.integers(1, 12),
     limit=st.integers(1, 12),
     window=st.sampled_from([1.0, 4.0, 10.0]),
     fixed=st.booleans(),
+    refuses=st.booleans(),
 )
 def test_no_interleaving_of_any_number_of_workers_exceeds_a_bucket(
-    seed: int, workers: int, limit: int, window: float, fixed: bool
+    seed: int, workers: int, limit: int, window: float, fixed: bool, refuses: bool
 ) -> None:
-    """Workers of all lanes ask at any times; requests arrive, and answers come back, up to 40 ms later."""
+    """Of admissions, answers, places given back and 429s, none; and while a 429 holds, nobody asks who knows of it."""
     chance = random.Random(seed)  # noqa: S311 - decides a simulation
-    discord: Sliding | Fixed = (Fixed if fixed else Sliding)(limit, window)
-    bucket, now, made = Bucket("b"), NOW, 0
-    arriving: list[tuple[float, str, Seen | None]] = []
-    in_flight = 0
-    for _ in range(400):
-        now += chance.expovariate(workers * limit / window)
-        while arriving and (event := min(arriving, key=lambda one: one[0]))[0] <= now:
-            arriving.remove(event)
-            at, what, seen = event
-            if what == "request":
-                answer = discord.take(at)
-                assert answer is not None, f"429 after {made} requests"
-                arriving.append((at + chance.uniform(0.0, 0.02), "answer", answer))
-            elif seen is not None:
-                in_flight -= 1
-                bucket = learn(bucket, replace(seen, at=at))
-        if bucket.kind is Kind.UNSEEN and in_flight:
-            continue
-        entered = admit(bucket, chance.choice(list(Lane)), now=now, ticketed=chance.random() < 0.5)
-        if entered is not None:
-            bucket, made, in_flight = entered, made + 1, in_flight + 1
-            arriving.append((now + chance.uniform(0.0, 0.02), "request", None))
-    assert made > 0
+    crowd = Crowd((Fixed if fixed else Sliding)(limit, window), chance, refuses)
+    crowd.run(400, window / (workers * limit))
+    assert crowd.admitted > 0
