@@ -25,6 +25,7 @@ FIRST_FEW = 3  # requests that tell how large a bucket is, before many are plann
 FIRST_ANSWER_NAP = 0.2  # seconds
 FIRST_ANSWER = 1.0  # seconds in which it should have come; after that, whoever waits for it comes again later
 SHORTEST_NAP = 0.01  # seconds
+SHORTEST_TURN = 0.2  # seconds; nobody is sent away for less
 SHORT_WAIT = 0.5  # seconds
 BAN_PAUSE = 900.0  # seconds without any call after Cloudflare's page
 
@@ -44,11 +45,12 @@ class Noticeboard:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One request's place in window `number` of the bucket `key`."""
+    """One request's place in window `number` of the bucket `key`, good until `closes_at` (epoch seconds)."""
 
     key: str
     lane: Lane
     number: int
+    closes_at: float
 
 
 class Ledger(Protocol):
@@ -143,9 +145,10 @@ class Spending:
                 slot = self.take_slots(key, lane, 1)
             comes = max(budget.due(bucket, slot, now=now), now + SHORTEST_NAP)
             if comes > deadline:
-                raise TurnLater(Ticket(key, slot), retry_after=comes - now)
+                raise _turn_later(key, slot, comes - now)
             self._sleep(comes - now)
-        return Place(key, lane, self._known[key].number)
+        entered = self._known[key]
+        return Place(key, lane, entered.number, budget.holds_until(entered, now=self._clock.now()))
 
     def _after_first_answer(self, route: str, bucket: Bucket, deadline: float) -> str:
         """Somebody's first request is under way, and its answer tells everything: the key of the bucket after a nap.
@@ -154,9 +157,9 @@ class Spending:
         """
         now = self._clock.now()
         if now >= min(deadline, bucket.opened_at + FIRST_ANSWER):
-            comes = max(bucket.reopens_at, now + SHORTEST_NAP)
+            comes = max(bucket.reopens_at, now + FIRST_ANSWER_NAP)
             if comes > deadline:
-                raise TurnLater(Ticket(bucket.key, 0), retry_after=comes - now)
+                raise _turn_later(bucket.key, 0, comes - now)
             self._sleep(comes - now)
         else:
             self._sleep(FIRST_ANSWER_NAP)
@@ -172,8 +175,8 @@ class Spending:
         return place
 
     def redeem(self, place: Place, route: str) -> bool:
-        """May a request on `route` be made on this place? Once only."""
-        if place not in self._held or place.key != self.bucket_of(route):
+        """May a request on `route` be made on this place? Once only, and not when its window is over."""
+        if place not in self._held or place.key != self.bucket_of(route) or self._clock.now() >= place.closes_at:
             return False
         self._held.remove(place)
         return True
@@ -235,7 +238,7 @@ class Spending:
         if self._far_off(bucket, lane):
             slot = self.take_slots(key, lane, 1)
             now = self._clock.now()
-            raise TurnLater(Ticket(key, slot), retry_after=max(0.0, budget.due(bucket, slot, now=now) - now))
+            raise _turn_later(key, slot, budget.due(bucket, slot, now=now) - now)
 
     def _far_off(self, bucket: Bucket | None, lane: Lane) -> bool:
         if bucket is None or bucket.kind is Kind.UNSEEN:
@@ -246,8 +249,7 @@ class Spending:
 
     def take_slots(self, key: str, lane: Lane, count: int) -> int:
         """The first of `count` new slots in a row."""
-        bucket = self._known[key]
-        first = budget.earliest_slot(bucket, lane, now=self._clock.now())
+        first = budget.earliest_slot(self._bucket(key), lane, now=self._clock.now())
         return self._ledger.take_slots(key, lane, count, at_least=first)
 
     def look(self, routes: Iterable[str]) -> None:
@@ -257,31 +259,38 @@ class Spending:
 
     def forecast(self, route: str, lane: Lane, *, most: int, horizon: float) -> int:
         """How many of up to `most` requests on `route` would have their turn within `horizon` seconds."""
-        now, bucket = self._clock.now(), self._known[self.bucket_of(route)]
-        if not self.is_known(route):
+        bucket = self._bucket(self.bucket_of(route))
+        if not bucket.is_known:
             return min(most, FIRST_FEW)
+        now = self._clock.now()
         start = max(bucket.tickets[lane], budget.earliest_slot(bucket, lane, now=now))
         return sum(budget.due(bucket, slot, now=now) <= now + horizon for slot in range(start, start + most))
 
     def seconds_each(self, route: str) -> float:
         """Seconds that each request on `route` takes where there are many; 0 where nobody knows yet."""
-        bucket = self._known[self.bucket_of(route)]
-        return bucket.period / bucket.limit if self.is_known(route) else 0.0
+        bucket = self._bucket(self.bucket_of(route))
+        return bucket.period / bucket.limit if bucket.is_known else 0.0
 
     def is_known(self, route: str) -> bool:
         """Was it learnt how large the bucket of `route` is?"""
-        return self._known[self.bucket_of(route)].kind in (Kind.SLIDING, Kind.FIXED)
+        return self._bucket(self.bucket_of(route)).is_known
 
     def tickets(self, route: str, lane: Lane, count: int) -> list[tuple[Ticket, float]]:
         """`count` tickets for requests on `route`, each with the time (epoch s) at which to come."""
         if count == 0:
             return []
         key = self.bucket_of(route)
-        if self._known[key].kind is Kind.UNSEEN:
+        if self._bucket(key).kind is Kind.UNSEEN:
             return [(Ticket(key, 0), self._clock.now())] * count  # the first answer is near, and tells more
         first = self.take_slots(key, lane, count)
         bucket, now = self._known[key], self._clock.now()
         return [(Ticket(key, slot), budget.due(bucket, slot, now=now)) for slot in range(first, first + count)]
+
+    def _bucket(self, key: str) -> Bucket:
+        """As this process read it last. A route may have got its name since the last `look`: then it is read now."""
+        if key not in self._known:
+            self._known[key] = self._ledger.get(key)
+        return self._known[key]
 
     # --- after an answer ---
 
@@ -338,3 +347,7 @@ class Spending:
     def _sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
         self.slept += seconds
+
+
+def _turn_later(key: str, slot: int, wait: float) -> TurnLater:
+    return TurnLater(Ticket(key, slot), retry_after=max(wait, SHORTEST_TURN))

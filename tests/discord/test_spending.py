@@ -1,13 +1,17 @@
 """The shared budget at work: what waits, what goes first, what stops, and what is never held up."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
-from chalicelib.discord.budget import Lane
+from chalicelib.discord.budget import Bucket, Kind, Lane, Seen
 from chalicelib.discord.client import MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
-from chalicelib.errors import Ticket
+from chalicelib.discord.spending import FIRST_ANSWER_NAP, NOTICEBOARD_AGE, SHORTEST_TURN, SWAP_TRIES, Spending
+from chalicelib.errors import Ticket, TurnLater
+from chalicelib.store.budgets import DynamoLedger
 from chalicelib.syncing.jobs import UpdateAll
 from chalicelib.syncing.worker import Errand, Outcome
 from local.discord.faults import Fault
@@ -134,6 +138,7 @@ def test_a_429_of_any_scope_is_obeyed_and_costs_no_try(
     assert world.roles("pilot-0") == {"Member", "Blue"}
     assert list(world.dead_letters()) == []
     times = [one.at for one in world.guild.received() if one.status == 429]
+    assert len(times) >= 2
     assert all(later - earlier >= 20 for earlier, later in pairwise(times))
 
 
@@ -173,6 +178,90 @@ def test_a_place_taken_for_a_write_that_is_not_needed_is_left_to_somebody_else(w
     bucket = spending._ledger.get(spending.bucket_of(MEMBER_PATCH))
     assert bucket.opened_at == world.clock.now() - 0.05  # the place was taken, and the member looked at
     assert sum(bucket.used) == 0
+
+
+def test_a_place_whose_window_is_over_is_good_for_nothing(world: World) -> None:
+    ledger, spending = with_a_known_bucket(world)
+    place = spending.hold(MEMBER_PATCH, Lane.NORMAL)
+    world.clock.advance(2)
+    assert spending.redeem(place, MEMBER_PATCH)
+    place = spending.hold(MEMBER_PATCH, Lane.NORMAL)
+    world.clock.advance(12)
+    assert not spending.redeem(place, MEMBER_PATCH)
+    spending.enter(MEMBER_PATCH, Lane.NORMAL)
+    spending.give_back(place)
+    assert sum(ledger.get("bucket").used) == 1  # of the window that is open now
+
+
+def with_a_known_bucket(world: World, kind: Kind = Kind.FIXED, **changes: Any) -> tuple[DynamoLedger, Spending]:
+    """A ledger in which MEMBER_PATCH has a bucket of ten in ten seconds, just opened; and a process that reads it."""
+    ledger, now = DynamoLedger(1), world.clock.now()
+    bucket = Bucket("bucket", 10, 10.0, kind, number=3, opened_at=now, reopens_at=now + 10.1)
+    assert ledger.swap(Bucket("bucket"), replace(bucket, **changes), alone=True)
+    ledger.name_bucket(MEMBER_PATCH, "bucket")
+    return ledger, Spending(ledger, world.clock, token="any")
+
+
+def test_after_a_429_on_a_bucket_of_unknown_kind_old_appointments_hold_up_nobody(world: World) -> None:
+    ledger, spending = with_a_known_bucket(world, Kind.UNKNOWN, used=(0, 10, 0))
+    assert spending.take_slots("bucket", Lane.NORMAL, 38) == 40
+    spending.limited(MEMBER_PATCH, "bucket", 4.0)
+    world.clock.advance(4.1)
+    began = world.clock.now()
+    spending.enter(MEMBER_PATCH, Lane.BULK)
+    assert world.clock.now() == began
+    spending.answered(MEMBER_PATCH, "bucket", "bucket", Seen(10, 9, began + 10, 10.0, began))
+    assert spending.take_slots("bucket", Lane.NORMAL, 1) == ledger.get("bucket").first_slot + 1
+
+
+class Beaten(DynamoLedger):
+    """A ledger in which others always get ahead."""
+
+    tries = 0
+
+    def swap(self, *_: Any, **__: Any) -> bool:
+        self.tries += 1
+        return False
+
+
+def test_who_waits_for_a_first_answer_asks_the_store_a_few_times_a_second_at_most(world: World) -> None:
+    ledger = Beaten(1)
+    began = world.clock.now()
+    with pytest.raises(TurnLater) as later:
+        Spending(ledger, world.clock, token="any").enter(MEMBER_PATCH, Lane.NORMAL)
+    assert later.value.retry_after >= SHORTEST_TURN
+    assert ledger.tries <= SWAP_TRIES * (1 + (world.clock.now() - began) / FIRST_ANSWER_NAP)
+
+
+def test_nobody_is_sent_away_for_next_to_no_time(world: World) -> None:
+    _, spending = with_a_known_bucket(world, used=(10, 0, 0))
+    world.clock.advance(10.09)
+    with pytest.raises(TurnLater) as later:
+        spending.enter(MEMBER_PATCH, Lane.NORMAL, patience=0.0)
+    assert later.value.retry_after >= SHORTEST_TURN
+
+
+PLANS: dict[str, Callable[[Spending], object]] = {
+    "forecast": lambda spending: spending.forecast(MEMBER_PATCH, Lane.BULK, most=2, horizon=60),
+    "seconds_each": lambda spending: spending.seconds_each(MEMBER_PATCH),
+    "is_known": lambda spending: spending.is_known(MEMBER_PATCH),
+    "tickets": lambda spending: spending.tickets(MEMBER_PATCH, Lane.BULK, 2),
+    "take_slots": lambda spending: spending.take_slots(spending.bucket_of(MEMBER_PATCH), Lane.BULK, 2),
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
+def test_a_route_that_gets_its_name_after_its_bucket_was_read_is_planned_all_the_same(
+    world: World, plan: Callable[[Spending], object]
+) -> None:
+    ledger = DynamoLedger(1)
+    spending = Spending(ledger, world.clock, token="any")
+    world.clock.advance(1)
+    spending.look([MEMBER_PATCH])
+    with_a_known_bucket(world)  # as another worker learnt it meanwhile
+    world.clock.advance(NOTICEBOARD_AGE)
+    plan(spending)
+    assert spending.bucket_of(MEMBER_PATCH) == "bucket"
 
 
 def test_giving_and_taking_a_role_count_against_one_bucket_as_discord_says(world: World) -> None:
