@@ -1,6 +1,6 @@
 """Structured logs: one JSON object a line, an event with fields. What looks like a secret is never written.
 
-`bind` sets the correlation id that every line of the current job or request carries.
+`bind` sets the correlation id that every line of the current job or request carries, `about` whom it concerns.
 """
 
 import json
@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 _trace: ContextVar[str] = ContextVar("trace", default="-")
+_user_id: ContextVar[str | None] = ContextVar("user_id", default=None)
 _secrets: set[str] = set()
 _JWT = re.compile(r"eyJ[\w-]+\.[\w-]*\.[\w-]*")
 _HIDDEN = "[hidden]"
@@ -22,11 +23,17 @@ _logger = logging.getLogger("rolecall")
 def bind(trace: str) -> None:
     """Every line from here on belongs to this job or request."""
     _trace.set(trace)
+    _user_id.set(None)
 
 
 def bound() -> str:
     """The correlation id in force."""
     return _trace.get()
+
+
+def about(user_id: str) -> None:
+    """The job or request is this user's: every line from here on says so."""
+    _user_id.set(user_id)
 
 
 def hide(*secrets: str) -> None:
@@ -61,7 +68,9 @@ def redacted(text: str) -> str:
 
 
 def _write(level: int, event: str, fields: dict[str, Any]) -> None:
-    line = {"level": logging.getLevelName(level), "event": event, "trace": _trace.get(), **fields}
+    user_id = _user_id.get()
+    whose = {} if user_id is None else {"user_id": user_id}
+    line = {"level": logging.getLevelName(level), "event": event, "trace": _trace.get(), **whose, **fields}
     _logger.log(level, "%s", redacted(json.dumps(line, default=str, ensure_ascii=False)))
 
 

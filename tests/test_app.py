@@ -1,6 +1,8 @@
 """The doors: what each route, queue, task and schedule takes and gives, and that nobody ever sees a traceback."""
 
 import json
+from collections.abc import Callable
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,8 +11,11 @@ from chalice.test import Client
 
 import app
 from chalicelib import VERSION
+from chalicelib.discord.client import log_request
 from chalicelib.errors import BadSettings
-from local.simulated import World
+from chalicelib.linking.attempts import LIFE
+from local.discord.faults import Fault
+from local.simulated import Container, World
 from tests.linking.doors import FORM, ROOT, Browser, Doors, callback, logged, standing
 
 
@@ -137,6 +142,74 @@ def test_log_lines_of_a_request_carry_its_id(doors: Doors) -> None:
     assert (line["event"], line["reason"], line["trace"]) == ("refused", "bad_token", "request-0")
 
 
+def lines_of(output: StringIO, event: str) -> list[dict[str, Any]]:
+    """The log's lines of one event."""
+    return [line for line in map(json.loads, output.getvalue().splitlines()) if line["event"] == event]
+
+
+def telling(container: Container) -> Container:
+    """The same process, whose requests to Discord are logged as in Lambda."""
+    container.services.discord._on_request = log_request
+    return container
+
+
+def test_a_callback_continues_the_trace_that_began_with_the_click(world: World, doors: Doors) -> None:
+    telling(doors.container)
+    with logged() as output:
+        Browser(doors).link_as(world.site.token("101", "link", groups=["Member"]), "kira")
+    (resumed,) = lines_of(output, "link_resumed")
+    assert (resumed["trace"], resumed["request"]) == ("request-0", "request-1")
+    asked = lines_of(output, "discord_request")
+    assert {"POST oauth2 token", "PUT member", "POST oauth2 revoke"} <= {line["route"] for line in asked}
+    assert {(line["trace"], line["user_id"]) for line in asked} == {("request-0", "101")}
+    assert {sent.attributes["trace"] for sent in world.sqs.sent if "check_link" in sent.body} == {"request-0"}
+
+
+def in_another_browser(doors: Doors, back: str) -> None:
+    Browser(doors).follow(back)
+
+
+def too_late(doors: Doors, _back: str) -> None:
+    doors.world.clock.advance(LIFE)
+
+
+def banned(doors: Doors, _back: str) -> None:
+    doors.world.guild.ban("kira")
+
+
+def discord_is_down(doors: Doors, _back: str) -> None:
+    doors.world.guild.inject(Fault(kind="answer", path="token$", status=503))
+
+
+@pytest.mark.parametrize("trouble", [in_another_browser, too_late, banned, discord_is_down])
+def test_a_link_that_fails_leads_to_its_user_and_its_click(
+    world: World, doors: Doors, trouble: Callable[[Doors, str], None]
+) -> None:
+    with logged() as output:
+        browser = Browser(doors)
+        back = callback(world, browser.link(world.site.token("101", "link")), "kira")
+        trouble(doors, back)
+        browser.follow(back)
+    assert {(line["trace"], line["user_id"]) for line in lines_of(output, "refused")[:1]} == {("request-0", "101")}
+
+
+@pytest.mark.parametrize("path", ["/discord/link", "/discord/unlink", "/discord/add_bot"])
+def test_a_token_that_was_used_before_leads_to_its_user(world: World, doors: Doors, path: str) -> None:
+    purpose = path.rpartition("/")[2]
+    token = world.site.token("101", purpose)
+    world.http.linking.token(token, purpose)  # type: ignore[arg-type]  # by its text
+    with logged() as output:
+        Browser(doors).get(path, token=token)
+    assert [(line["reason"], line["user_id"]) for line in lines_of(output, "refused")] == [("bad_token", "101")]
+
+
+def test_a_token_for_another_user_leads_to_whose_it_is(world: World, doors: Doors) -> None:
+    bearer = {"Authorization": f"Bearer {world.site.token('102', 'read')}"}
+    with logged() as output:
+        doors.send(doors.event("GET", "/discord/users/101", headers=bearer))
+    assert [line["user_id"] for line in lines_of(output, "refused")] == ["102"]
+
+
 # --- queues ---------------------------------------------------------------------------------------------------------
 
 
@@ -157,6 +230,22 @@ def test_a_batch_is_settled_message_by_message(world: World, handler: Any, queue
     world.run()
     assert world.roles("kira") == {"Blue"}
     assert [body for body, _ in world.dead_letters()] == ["not JSON"]
+
+
+def test_requests_made_for_a_message_carry_its_trace(world: World) -> None:
+    world.link("101", "kira", groups=["Member"])
+    good: dict[str, Any] = {"kind": "update_groups", "user_id": "101"}
+    traces = {}
+    for number, trace in enumerate(({}, {"trace": {"DataType": "String", "StringValue": "from-before"}})):
+        good |= {"groups": [f"Group {number}"], "changed_at": world.site.stamp()}
+        world.sqs.send_message(QueueUrl=world.queue_url("jobs"), MessageBody=json.dumps(good), MessageAttributes=trace)
+        records = world.sqs.receive("rolecall-test-jobs")
+        with logged() as output, standing(telling(world.container())):
+            app.sync_jobs({"Records": records}, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+        world.sqs.delete_all(records)
+        expected = "from-before" if trace else records[0]["messageId"]
+        traces[expected] = {line["trace"] for line in lines_of(output, "discord_request")}
+    assert traces == {trace: {trace} for trace in traces}
 
 
 def test_rolecalls_own_kinds_are_refused_on_the_auth_sites_queue(world: World) -> None:

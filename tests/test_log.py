@@ -36,6 +36,18 @@ def test_a_line_is_one_json_object_with_level_event_and_trace(written: StringIO)
     assert json.loads(text) == expected | {"text": "two\nlines"}
 
 
+def test_a_line_names_the_user_it_is_about_until_the_next_job(written: StringIO) -> None:
+    log.bind("job-1")
+    log.about("101")
+    log.info("synced")
+    assert json.loads(line(written))["user_id"] == "101"
+    log.info("compared", user_id="102")
+    assert json.loads(line(written))["user_id"] == "102"
+    log.bind("job-2")
+    log.info("synced")
+    assert "user_id" not in json.loads(line(written))
+
+
 def test_an_error_brings_the_traceback_of_what_is_being_handled(written: StringIO) -> None:
     try:
         NOTHING["nobody"]

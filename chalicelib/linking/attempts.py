@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib import log
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.tokens import Token
 from chalicelib.store import attempts
@@ -37,6 +38,7 @@ def open_attempt(token: Token, *, now: float) -> tuple[str, str]:
         "nickname": token.nickname,
         "changed_at": token.changed_at,
         "issued_at": token.issued_at,
+        "trace": log.bound(),
         "cookie": _digest(cookie),
         "until": now + LIFE,
     }
@@ -45,12 +47,19 @@ def open_attempt(token: Token, *, now: float) -> tuple[str, str]:
 
 
 def claim_attempt(state: str | None, cookie: str | None, *, now: float) -> Attempt:
-    """Use the attempt up. Raises LinkRefused: bad_state where it is none, was used, or began in another browser."""
+    """Use the attempt up. Raises LinkRefused: bad_state where it is none, was used, or began in another browser.
+
+    What is logged from here on, the refusal included, bears the id of the request that opened it, and names its user.
+    """
     if not state or len(state) > 200:
         raise LinkRefused(Reason.BAD_STATE, "no state")
     found = attempts.find(_key(state))
     if found is None:
         raise LinkRefused(Reason.BAD_STATE, "unknown or used")
+    request = log.bound()
+    log.bind(found["trace"])
+    log.about(found["user_id"])
+    log.info("link_resumed", request=request)
     if not cookie or not hmac.compare_digest(_digest(cookie), found["cookie"]):
         raise LinkRefused(Reason.BAD_STATE, "begun in another browser")
     if not attempts.take(_key(state)):

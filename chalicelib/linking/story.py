@@ -78,6 +78,7 @@ class Linking:
         """The token, used up unless `use` is False. Raises LinkRefused."""
         now = self._services.now()
         token = read_token(text, purpose, secret=self._services.settings.auth_site_secret, now=now)
+        log.about(token.user_id)
         key = f"jti:{hashlib.sha256(token.jti.encode()).hexdigest()}"
         fresh = attempts.use_once(key, expires_at=token.expires_at) if use else attempts.find(key) is None
         if not fresh:
@@ -181,7 +182,7 @@ class Linking:
             raise
 
     def _complete_later(self, user_id: str, pause: float) -> None:
-        """A job does the rest: after `pause` seconds, since what had no answer may arrive late, and by a look of its own."""
+        """A job does the rest, after `pause` seconds and by a look of its own: what had no answer may arrive late."""
         now = self._services.now()
         progress = Progress(log.bound(), now, touched=True, due=now + pause)
         self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), progress, delay=pause)
