@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
 
 from chalice.app import Chalice, CloudWatchEvent, Request, Response, SQSEvent
 
@@ -154,43 +155,44 @@ def deliver(event: SQSEvent, *, bulk: bool) -> None:
 
 
 @app.lambda_function(name="update_all")
-def update_all(event: Any, _context: object) -> dict[str, Any]:
+def update_all(event: Any, context: object) -> dict[str, Any]:
     """Repair groups, usernames and nicknames of the whole guild."""
-    return sweep(Parts.ALL, event)
+    return sweep(Parts.ALL, event, context)
 
 
 @app.lambda_function(name="update_all_groups")
-def update_all_groups(event: Any, _context: object) -> dict[str, Any]:
+def update_all_groups(event: Any, context: object) -> dict[str, Any]:
     """Repair the roles of the whole guild."""
-    return sweep(Parts.GROUPS, event)
+    return sweep(Parts.GROUPS, event, context)
 
 
 @app.lambda_function(name="update_all_nicknames")
-def update_all_nicknames(event: Any, _context: object) -> dict[str, Any]:
+def update_all_nicknames(event: Any, context: object) -> dict[str, Any]:
     """Repair the nicknames of the whole guild."""
-    return sweep(Parts.NICKNAME, event)
+    return sweep(Parts.NICKNAME, event, context)
 
 
 @app.lambda_function(name="update_all_usernames")
-def update_all_usernames(event: Any, _context: object) -> dict[str, Any]:
+def update_all_usernames(event: Any, context: object) -> dict[str, Any]:
     """Renew the usernames of the whole guild, and the server's name."""
-    return sweep(Parts.USERNAME, event)
+    return sweep(Parts.USERNAME, event, context)
 
 
 @app.schedule(settings.schedule("UPDATE_ALL_SCHEDULE", "rate(1 hour)"))
-def update_all_on_schedule(_event: CloudWatchEvent) -> None:
+def update_all_on_schedule(event: CloudWatchEvent) -> None:
     """The same as `update_all`."""
-    sweep(Parts.ALL, None)
+    sweep(Parts.ALL, None, event.context)
 
 
 @app.schedule(settings.schedule("UPDATE_ALL_USERNAMES_SCHEDULE", "rate(12 hours)"))
-def update_all_usernames_on_schedule(_event: CloudWatchEvent) -> None:
+def update_all_usernames_on_schedule(event: CloudWatchEvent) -> None:
     """The same as `update_all_usernames`."""
-    sweep(Parts.USERNAME, None)
+    sweep(Parts.USERNAME, None, event.context)
 
 
-def sweep(parts: Parts, options: Any) -> dict[str, Any]:
-    """Start a sweep; `options` may be `{"dry_run": true}` or `{"force": true}`."""
+def sweep(parts: Parts, options: Any, context: object) -> dict[str, Any]:
+    """Start a sweep; `options` may be `{"dry_run": true}` or `{"force": true}`, `context` is Lambda's."""
+    log.bind(getattr(context, "aws_request_id", None) or uuid4().hex)
     try:
         return wired().delivery.sweeper.start(parts, **sweep_options(options))
     finally:

@@ -290,3 +290,26 @@ def test_schedules_start_a_sweep(world: World, handler: Any) -> None:
     with standing(world.http):
         handler(event, None)
     assert world.sqs.waiting("rolecall-test-bulk")
+
+
+def test_requests_made_for_a_task_carry_its_request_id(world: World) -> None:
+    world.link("101", "kira", groups=["Member"])
+    with logged() as output, standing(telling(world.container())):
+        app.update_all({"dry_run": True}, SimpleNamespace(aws_request_id="task-1"))
+    assert {line["trace"] for line in lines_of(output, "discord_request")} == {"task-1"}
+    with logged() as output, standing(telling(world.container())):
+        app.update_all({"dry_run": True}, None)
+    (trace,) = {line["trace"] for line in lines_of(output, "discord_request")}
+    assert trace not in ("-", "task-1")
+
+
+@pytest.mark.parametrize("handler", [app.update_all_on_schedule, app.update_all_usernames_on_schedule])
+def test_a_scheduled_sweep_leads_from_its_request_id_to_its_jobs(world: World, handler: Any) -> None:
+    world.link("101", "kira", groups=["Member"])
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "version": "0", "account": "1"}
+    event |= {"id": "1", "time": "2026-01-05T12:00:00Z", "region": "us-east-1", "resources": []}
+    with logged() as output, standing(world.http):
+        handler(event, SimpleNamespace(aws_request_id="schedule-1"))
+    (started,) = lines_of(output, "sweep_started")
+    assert started["trace"] == "schedule-1"
+    assert [sent.attributes["trace"] for sent in world.sqs.waiting("rolecall-test-bulk")][-1] == started["sweep_id"]
