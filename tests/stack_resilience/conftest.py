@@ -12,7 +12,7 @@ from local.aws.stack import api_url_at
 from local.discord.config import Config
 from local.discord.core import Discord
 from local.up import everything
-from tests.stack_resilience.support import SECRET, SETTINGS, VISIBILITY, Switched, Whole
+from tests.stack_resilience.support import SCALE, SECRET, SETTINGS, VISIBILITY, Switched, Whole
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,7 @@ def whole() -> Iterator[Whole]:
                 app_secret=settings["DISCORD_APP_SECRET"],
                 bot_token=settings["DISCORD_BOT_TOKEN"],
                 redirect_uris=(settings["DISCORD_CALLBACK_URL"],),
+                scale=SCALE,
             )
         )
     )

@@ -2,15 +2,19 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import requests
 
 from local.auth_site import AuthSite
 from local.aws import LocalAws
+from local.aws.server import CREDENTIALS, ROOT
 from local.discord.control import Control
 from local.discord.core import Discord
 from local.discord.server import Running, serve
@@ -28,8 +32,9 @@ SETTINGS = {
     "UPDATE_ALL_SCHEDULE": NEVER,
     "UPDATE_ALL_USERNAMES_SCHEDULE": NEVER,
 }
+SCALE = 4.0  # so many times shorter are the windows of Discord's limits, or this would take long
 WORKERS = ("sync_jobs", "sync_bulk")
-LOOK = 0.5  # seconds between two looks
+LOOK = 0.2  # seconds between two looks
 
 
 class Switched:
@@ -64,15 +69,18 @@ class Whole:
 
     def link(self, user_id: str, *groups: str, nickname: str) -> None:
         """Link a new Discord account to the user as a browser would."""
-        username = f"person{user_id}"
-        self.discord.guild.add_person(username)
+        self.discord.guild.add_person(f"person{user_id}")
+        page = self.click_link(user_id, *groups, nickname=nickname)
+        assert "You are linked" in page, page
+
+    def click_link(self, user_id: str, *groups: str, nickname: str) -> str:
+        """Click the auth site's link and agree at Discord, as the user's person: the page they see in the end."""
         browser = requests.Session()
         token = self.site.token(user_id, "link", groups=groups, nickname=nickname)
         at_discord = browser.get(f"{self.aws.api_url}/discord/link", params={"token": token}, allow_redirects=False)
         assert at_discord.status_code == 302, at_discord.text
-        back = Control(self.discord.url).consent(at_discord.headers["Location"], username)
-        page = browser.get(back, timeout=30)
-        assert "You are linked" in page.text, page.text
+        back = Control(self.discord.url).consent(at_discord.headers["Location"], f"person{user_id}")
+        return browser.get(back, timeout=30).text
 
     def has(self, user_id: str) -> tuple[set[str], str | None]:
         """The roles and the nickname of the linked user's member."""
@@ -80,12 +88,52 @@ class Whole:
         assert member is not None, f"person{user_id} is no member"
         return set(member.roles), member.nick
 
+    # --- what the store knows ---
+
     def stored(self, user_id: str) -> dict[str, int]:
         """The stamps of what the store knows of the user."""
-        answer = self.aws.client("dynamodb").get_item(
-            TableName=f"rolecall-{self.aws.stage}-users", Key={"user_id": {"S": user_id}}, ConsistentRead=True
+        item = self.item(user_id)
+        return {name: int(item[name]["N"]) for name in ("groups_at", "nickname_at")}
+
+    def last_error(self, user_id: str) -> str | None:
+        """Why the user could not be synced."""
+        kept: str | None = self.item(user_id).get("last_error", {}).get("S")
+        return kept
+
+    def linked(self, user_id: str) -> bool:
+        """Has the user a Discord account?"""
+        return "discord_id" in self.item(user_id)
+
+    def item(self, user_id: str) -> dict[str, Any]:
+        """The user's row as DynamoDB has it."""
+        key = {"user_id": {"S": user_id}}
+        answer = self.aws.client("dynamodb").get_item(TableName=self._users, Key=key, ConsistentRead=True)
+        found: dict[str, Any] = answer.get("Item", {})
+        return found
+
+    def restore(self, item: dict[str, Any]) -> None:
+        """Put back a row as it was."""
+        self.aws.client("dynamodb").put_item(TableName=self._users, Item=item)
+
+    @property
+    def _users(self) -> str:
+        return f"rolecall-{self.aws.stage}-users"
+
+    # --- what happens to it ---
+
+    def forget_checks(self) -> None:
+        """Drop the look at new links that is planned: it would heal what a test wants to see."""
+        self.aws.client("sqs").purge_queue(QueueUrl=self.aws.bulk_queue_url)
+
+    def resume(self) -> str:
+        """Let calls go on, as an operator does; what the command says."""
+        environment = {"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": self.aws.endpoint_url, **CREDENTIALS}
+        command = [sys.executable, "-m", "ops", "--stage", self.aws.stage, "resume"]
+        done = subprocess.run(  # noqa: S603 - our own command
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
-        return {name: int(answer["Item"][name]["N"]) for name in ("groups_at", "nickname_at")}
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def kill_workers(self) -> None:
         """Kill the processes that run the queues' functions just now."""
@@ -93,6 +141,24 @@ class Whole:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 self.killed.append(pid)
+
+    # --- looking ---
+
+    def requests(self) -> int:
+        """Requests that Discord received."""
+        return self.discord.guild.counts().requests
+
+    def quiet(self, seconds: float, *, within: float) -> bool:
+        """Whether Discord was left alone for that long at some time in the next `within` seconds."""
+        seen, since = self.requests(), time.monotonic()
+
+        def undisturbed() -> bool:
+            nonlocal seen, since
+            if self.requests() != seen:
+                seen, since = self.requests(), time.monotonic()
+            return time.monotonic() - since >= seconds
+
+        return wait(undisturbed, within=within)
 
     def left(self) -> int:
         """Changes on their way."""
