@@ -29,6 +29,18 @@ FUNCTIONS = (
     "update_all_usernames_on_schedule",
 )
 QUEUES = ("jobs", "bulk", "dead-letters", "notices")
+SQS_METRICS = {  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    "ApproximateAgeOfOldestMessage",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesVisible",
+    "NumberOfEmptyReceives",
+    "NumberOfMessagesDeleted",
+    "NumberOfMessagesReceived",
+    "NumberOfMessagesSent",
+    "SentMessageSize",
+}
+LAMBDA_METRICS = {"Invocations", "Duration", "Errors", "Throttles"}  # of which the dashboard makes use
 TABLES = ("users", "accounts", "attempts", "guild", "budgets", "sweeps", "audit")
 Json = dict[str, Any]
 
@@ -326,6 +338,7 @@ def test_an_alarm_listens_to_what_is_really_counted_or_to_a_queue_that_is_really
         queues = {f"rolecall-${{Stage}}-{queue}" for queue in QUEUES}
         assert dimension["Name"] == "QueueName"
         assert dimension["Value"]["Fn::Sub"] in queues
+        assert alarm["MetricName"] in SQS_METRICS
     else:
         assert alarm["Namespace"] == NAMESPACE
         assert dimension == {"Name": DIMENSION, "Value": {"Ref": "Stage"}}
@@ -338,6 +351,19 @@ def counted() -> set[str]:
     found = set(re.findall(r'metrics\.(?:count|seconds)\("(\w+)"', code))
     assert found == set(re.findall(r"^\| (\w+) \| (?:s|count) ", str(metrics.__doc__), re.MULTILINE))
     return found
+
+
+def test_what_is_counted_is_written_where_alarms_look_for_it() -> None:
+    lines: list[str] = []
+    counting = metrics.Metrics("prod", lines.append)
+    counting.count("CallsStopped")
+    counting.flush(0.0)
+    (line,) = map(json.loads, lines)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    alarm = alarms()["CallsStopped"]
+    assert (directive["Namespace"], directive["Metrics"][0]["Name"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert directive["Dimensions"] == [[dimension["Name"] for dimension in alarm["Dimensions"]]]
+    assert line[DIMENSION] == "prod"
 
 
 def test_two_stages_count_few_enough_metrics_to_cost_nothing_while_all_is_well() -> None:
@@ -362,6 +388,42 @@ def test_the_dashboard_shows_every_alarm_metric_and_queue() -> None:
     assert set(re.findall(r"\$\{(\w+)\.Arn\}", shown)) == set(alarms())
     assert all(f'"{name}"' in shown for name in counted() - {"CallsStopped"})
     assert all(f"rolecall-${{Stage}}-{queue}" in shown for queue in QUEUES)
+
+
+def graphs() -> list[tuple[str, ...]]:
+    """Namespace, metric, dimension and its value of every line of every graph; CloudWatch's shorthand written out."""
+    found: list[tuple[str, ...]] = []
+    for widget in dashboard()["widgets"]:
+        before: list[str] = []
+        for row in widget["properties"].get("metrics", []):
+            said = [word for word in row if isinstance(word, str)]
+            if said[0] == "...":
+                said = [*before[: len(before) - len(said) + 1], *said[1:]]
+            before = [old if word == "." else word for word, old in zip(said, before or said, strict=True)]
+            found.append(tuple(before))
+    return found
+
+
+@pytest.mark.parametrize("graph", graphs(), ids="/".join)
+def test_a_graph_shows_what_is_really_counted(graph: tuple[str, ...]) -> None:
+    namespace, metric, dimension, value = graph
+    known = {
+        NAMESPACE: (counted(), DIMENSION, {"${Stage}"}),
+        "AWS/SQS": (SQS_METRICS, "QueueName", {f"rolecall-${{Stage}}-{queue}" for queue in QUEUES}),
+        "AWS/Lambda": (LAMBDA_METRICS, "FunctionName", {deployed_name("${Stage}", one) for one in FUNCTIONS}),
+    }
+    names, by, values = known[namespace]
+    assert metric in names
+    assert dimension == by
+    assert value in values
+
+
+@pytest.mark.parametrize("title", ["Requests to Discord, by route and status", "Warnings and errors"])
+def test_the_dashboard_reads_the_log_of_every_function(title: str) -> None:
+    (query,) = [w["properties"]["query"] for w in dashboard()["widgets"] if w["properties"].get("title") == title]
+    assert set(re.findall("SOURCE '([^']*)'", query)) == {
+        f"/aws/lambda/{deployed_name('${Stage}', function)}" for function in FUNCTIONS
+    }
 
 
 def test_the_widgets_of_the_dashboard_lie_side_by_side() -> None:
