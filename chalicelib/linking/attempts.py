@@ -57,7 +57,7 @@ def claim_attempt(state: str | None, cookie: str | None, *, now: float) -> Attem
     if found is None:
         raise LinkRefused(Reason.BAD_STATE, "unknown or used")
     request = log.bound()
-    log.bind(found["trace"])
+    log.bind(found.get("trace", log.bound()))  # those begun before an upgrade have none
     log.about(found["user_id"])
     log.info("link_resumed", request=request)
     if not cookie or not hmac.compare_digest(_digest(cookie), found["cookie"]):
