@@ -90,7 +90,11 @@ class Failure(TryAgain):
 
 
 class DiscordUnavailable(Failure):
-    """Discord did not answer, or not with an answer."""
+    """Discord did not answer, or not with an answer. `answered`: it said itself that it could not do it."""
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 # --- GiveUp ------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ class Verdict:
 
     def _deleted(self, user_id: str, user: User | None) -> None:
         person = self._site.users[user_id]
-        gone = person.deleted_at is not None and person.last_token_at < person.deleted_at
+        gone = person.deleted_at is not None and person.last_token_at < int(person.deleted_at)
         if gone and user and user.link and not any(self._dead[body] for body in person.deletes):
             self._breach("a", f"{user_id} was deleted, and is linked to {user.link.account.id}")
 

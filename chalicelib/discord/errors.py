@@ -77,7 +77,9 @@ def error_of(status: int, content: bytes) -> RolecallError:
     body = body_of(content)
     code = body.code if body else 0
     if status >= 500 or code in RETRIED_CODES or status == 408:
-        return DiscordUnavailable(f"Discord answered {status}/{code}")
+        # A gateway (502, 504) speaks for a Discord that may still be at it.
+        answered = status in (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
+        return DiscordUnavailable(f"Discord answered {status}/{code}", answered=answered)
     if status == 404 and code not in BY_CODE:
         # Alliance Auth behaviour 25: only Discord's own word for it means that somebody left.
         return DiscordUnavailable(f"Discord answered 404/{code}")

@@ -85,6 +85,9 @@ class Guild:
     def bot_may(self, permission: int) -> bool:
         """Has the bot this permission? True where nobody knows: then Discord itself decides."""
         known = [self.by_id[role_id].permissions for role_id in (self.id, *self.bot_roles) if role_id in self.by_id]
-        if not self.bot_roles or None in known:
+        held = 0
+        for permissions in known:
+            held |= permissions or 0
+        if not self.bot_roles or None in known or not held:  # a bot that may do nothing at all says nothing, either
             return True
-        return any((held or 0) & (permission | ADMINISTRATOR) for held in known)
+        return bool(held & (permission | ADMINISTRATOR))

@@ -19,6 +19,7 @@ from chalicelib.errors import (
     Refused,
     RolecallError,
     TryAgain,
+    UnknownMember,
     UnknownRole,
 )
 from chalicelib.linking.attempts import Attempt, claim_attempt, open_attempt
@@ -141,13 +142,13 @@ class Linking:
         if before is None or before.link is None:
             users.unlink(attempt.user_id, account.id, now=self._services.now())
         elif before.link.account.id != account.id:
-            self._claim(attempt, before.link.account)
+            self._claim(attempt, before.link.account, activated_at=before.link.activated_at)
 
     def _promise(self, job: CheckLink | PartWith, delay: int) -> None:
         """A job that looks at what became of this callback, even if it dies half-way."""
         self._services.queues.bulk(encode(job), Progress(log.bound(), self._services.now()), delay=delay)
 
-    def _claim(self, attempt: Attempt, account: User) -> users.User | None:
+    def _claim(self, attempt: Attempt, account: User, *, activated_at: int | None = None) -> users.User | None:
         """Link the account; the user as they were before."""
         now = self._services.now()
         try:
@@ -157,6 +158,7 @@ class Linking:
                 account,
                 began_at=attempt.issued_at,
                 now=now,
+                activated_at=activated_at,
             )
         except users.AccountTaken:
             raise LinkRefused(Reason.ALREADY_LINKED, f"account {account.id}") from None
@@ -168,9 +170,9 @@ class Linking:
         account = authorisation.user
         user = self._linked(user_id, account.id)
         change = self._on_joining(user, authorisation)
-        joined = self._join(user, authorisation, change) and not change.create
+        joined, bare = self._join(user, authorisation, change)
         try:
-            if not joined or not self._settled(user, change):
+            if not joined or bare or change.create or not self._settled(user, change):
                 errand = Errand(Lane.URGENT, "link", patience=JOIN_PATIENCE)
                 self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, errand)
         except TryAgain as later:
@@ -180,6 +182,12 @@ class Linking:
         except UnlinkedMeanwhile:
             self._promise(PartWith(user_id=user_id, discord_id=account.id), 0)
             raise
+        except GiveUp as error:
+            if not joined:
+                raise
+            # Who was brought in stays linked, or nobody would look after them; a job says what is left to do.
+            log.warning("link_incomplete", user_id=user_id, why=str(error))
+            self._complete_later(user_id, 0)
 
     def _complete_later(self, user_id: str, pause: float) -> None:
         """A job does the rest, after `pause` seconds and by a look of its own: what had no answer may arrive late."""
@@ -192,19 +200,18 @@ class Linking:
         self._view.remember(change.stood_for)
         return users.mark_synced(user, now=self._services.now(), error=change.problem)
 
-    def _join(self, user: users.User, authorisation: Authorisation, change: Change) -> bool:
-        """True where they joined as they should be, False where they are in and the rest is to follow.
+    def _join(self, user: users.User, authorisation: Authorisation, change: Change) -> tuple[bool, bool]:
+        """Whether they joined now (else they were in), and whether bare: then all of `change` is to follow.
 
         Raises MaybeIn where Discord did not say.
         """
         try:
-            return self._let_in(user, authorisation, change)
+            return self._let_in(user, authorisation, change), False
         except (UnknownRole, NotPermitted) as refused:
             # A role that is gone, or a nickname that may not be set, must keep nobody out: they join bare.
             log.warning("joins_bare", discord_id=authorisation.user.id, code=refused.code)
             self._view.refresh(LINKING)
-            self._let_in(user, authorisation, replace(change, give=frozenset(), nickname=None))
-            return False
+            return self._let_in(user, authorisation, replace(change, give=frozenset(), nickname=None)), True
 
     def _let_in(self, user: users.User, authorisation: Authorisation, change: Change) -> bool:
         """Let them in with what `change` gives, on record: True. False where they were in: nothing was changed."""
@@ -215,11 +222,21 @@ class Linking:
                 account.id, authorisation.access_token, change.give, change.nickname, LINKING
             )
         except DiscordUnavailable as error:
+            if error.answered and self._is_out(account.id):
+                raise  # nothing happened, and nothing will
             audit.keep(replace(entry, what=PERHAPS_JOINED))
             raise MaybeIn(Reason.DISCORD_UNAVAILABLE, str(error)) from error
         if joined:
             audit.keep(entry)
         return joined
+
+    def _is_out(self, discord_id: int) -> bool:
+        """Does Discord say that they are no member?"""
+        try:
+            self._services.discord.member(discord_id, LINKING)
+        except RolecallError as error:
+            return isinstance(error, UnknownMember)
+        return False
 
     def _linked(self, user_id: str, discord_id: int) -> users.User:
         """The user as stored now. Raises UnlinkedMeanwhile where they are no longer linked to this account."""

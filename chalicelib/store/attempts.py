@@ -4,9 +4,8 @@ from typing import Any
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 
-from chalicelib.store.rows import AttemptRow
+from chalicelib.store.rows import AttemptRow, condition_failed
 
-CONDITION_FAILED = "ConditionalCheckFailedException"
 KEPT_AFTER = 60  # seconds that a row outlives what it is about, for clocks that differ
 
 
@@ -21,7 +20,7 @@ def put(key: str, data: dict[str, Any], *, expires_at: float) -> bool:
     try:
         row.save(condition=AttemptRow.key.does_not_exist())
     except PutError as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not condition_failed(error):
             raise
         return False
     return True
@@ -40,7 +39,7 @@ def take(key: str) -> bool:
     try:
         AttemptRow(key).delete(condition=AttemptRow.key.exists())
     except DeleteError as error:
-        if error.cause_response_code != CONDITION_FAILED:
+        if not condition_failed(error):
             raise
         return False
     return True

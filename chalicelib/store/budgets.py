@@ -11,9 +11,8 @@ from pynamodb.expressions.update import Action
 from chalicelib.discord import budget
 from chalicelib.discord.budget import Bucket, Kind, Lane, Seen
 from chalicelib.discord.spending import GLOBAL_BUCKET, INVALID_WINDOW, Noticeboard
-from chalicelib.store.rows import BudgetRow
+from chalicelib.store.rows import BudgetRow, condition_failed
 
-CONDITION_FAILED = "ConditionalCheckFailedException"
 BOARD = "noticeboard"
 KEPT = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day
 USED = (BudgetRow.used_0, BudgetRow.used_1, BudgetRow.used_2)
@@ -136,7 +135,7 @@ class DynamoLedger:
         try:
             row.update(actions, condition=condition)
         except UpdateError as error:
-            if error.cause_response_code != CONDITION_FAILED:
+            if not condition_failed(error):
                 raise
             return None
         return row

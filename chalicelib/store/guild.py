@@ -6,9 +6,7 @@ from typing import Any
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.store.rows import GuildRow
-
-CONDITION_FAILED = "ConditionalCheckFailedException"
+from chalicelib.store.rows import GuildRow, condition_failed
 
 
 class GuildMemory:
@@ -47,7 +45,7 @@ class GuildMemory:
         try:
             row.save(condition=GuildRow.key.does_not_exist() | (GuildRow.expires_at <= int(now)))
         except PutError as error:
-            if error.cause_response_code != CONDITION_FAILED:
+            if not condition_failed(error):
                 raise
             return False
         return True
@@ -57,7 +55,7 @@ class GuildMemory:
         try:
             GuildRow(self._prefix + f"lock:{name}").delete(condition=GuildRow.owner == owner)
         except DeleteError as error:
-            if error.cause_response_code != CONDITION_FAILED:
+            if not condition_failed(error):
                 raise
 
     # --- flags ---

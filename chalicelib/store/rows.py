@@ -14,6 +14,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
@@ -177,3 +178,10 @@ def connect(stage: str, *, region: str | None = None, client: object = None) -> 
             shared.add_meta_table(meta)
         table.connection = shared
     return shared
+
+
+def condition_failed(error: PynamoDBException) -> bool:
+    """Was the write refused because its condition did not hold? A call that got no answer says nothing of it."""
+    answer = getattr(error.cause, "response", None) or {}
+    code: str | None = answer.get("Error", {}).get("Code")
+    return code == "ConditionalCheckFailedException"

@@ -5,9 +5,8 @@ from typing import Any
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 
-from chalicelib.store.rows import SweepRow
+from chalicelib.store.rows import SweepRow, condition_failed
 
-CONDITION_FAILED = "ConditionalCheckFailedException"
 KEPT = 30 * 86_400  # seconds
 RUNNING = "running"
 TRIES = 3  # each failed one means that another sweep ended meanwhile
@@ -78,7 +77,7 @@ class Sweeps:
             try:
                 row.save(condition=SweepRow.sweep_id.does_not_exist())
             except PutError as error:
-                if error.cause_response_code != CONDITION_FAILED:
+                if not condition_failed(error):
                     raise
             else:
                 return None
@@ -110,7 +109,7 @@ class Sweeps:
         try:
             SweepRow(self._guild, RUNNING).delete(condition=SweepRow.data == {"sweep_id": sweep_id})
         except DeleteError as error:
-            if error.cause_response_code != CONDITION_FAILED:
+            if not condition_failed(error):
                 raise
 
     def running(self) -> Sweep | None:
@@ -129,7 +128,7 @@ class Sweeps:
         try:
             row.save(condition=SweepRow.step < sweep.step)
         except PutError as error:
-            if error.cause_response_code != CONDITION_FAILED:
+            if not condition_failed(error):
                 raise
             return False
         return True
@@ -163,7 +162,7 @@ class Sweeps:
         try:
             self._losing(sweep_id).update([SweepRow.braked.set(True)], condition=SweepRow.braked.does_not_exist())
         except UpdateError as error:
-            if error.cause_response_code != CONDITION_FAILED:
+            if not condition_failed(error):
                 raise
             return False
         return True

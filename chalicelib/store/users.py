@@ -16,11 +16,10 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.discord.models import User as DiscordUser
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
-from chalicelib.store.rows import AccountRow, UserRow
+from chalicelib.store.rows import AccountRow, UserRow, condition_failed
 
 JOINING = 60  # seconds; longer than API Gateway lets a callback run
 KEPT_WITHOUT_LINK = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
-CONDITION_FAILED = "ConditionalCheckFailedException"
 TRIES = 5  # each failed one means that somebody else changed the same user meanwhile
 
 
@@ -174,29 +173,41 @@ def mark_unwanted(user: User, *, now: float) -> bool:
 # --- links ------------------------------------------------------------------------------------------------
 
 
-def link(user_id: str, guild_id: int, account: DiscordUser, *, began_at: float, now: float) -> User | None:
+def link(
+    user_id: str,
+    guild_id: int,
+    account: DiscordUser,
+    *,
+    began_at: float,
+    now: float,
+    activated_at: int | None = None,
+) -> User | None:
     """Link the account to the user; gives the user as they were before, None where nothing was kept of them.
 
-    `began_at`: when the auth site issued the token. Raises AccountTaken where the account is another user's,
+    `began_at`: when the auth site issued the token. `activated_at`: since when the account counts as linked, if not
+    since now. Raises AccountTaken where the account is another user's,
     DeletedMeanwhile where the auth site deleted the user after `began_at`.
     """
     for _ in range(TRIES):
         before = get(user_id, now=now)
         if before is None:
             _drop_expired(user_id, now)
-        elif before.deleted_at is not None and began_at <= before.deleted_at:
+        elif before.deleted_at is not None and began_at < int(before.deleted_at):  # tokens tell whole seconds
             raise DeletedMeanwhile
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
-        if _link(user_id, guild_id, account, before, now):
+        if _link(user_id, guild_id, account, before, now, activated_at):
             return before
     raise AccountTaken
 
 
-def _link(user_id: str, guild_id: int, account: DiscordUser, before: User | None, now: float) -> bool:
+def _link(
+    user_id: str, guild_id: int, account: DiscordUser, before: User | None, now: float, activated_at: int | None
+) -> bool:
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link.account.id if before and before.link else None
-    activated = int(now) if old != account.id or before is None or before.link is None else before.link.activated_at
+    if activated_at is None and before and before.link and old == account.id:
+        activated_at = before.link.activated_at
     try:
         with TransactWrite(connection=_connection()) as write:
             write.save(
@@ -213,7 +224,7 @@ def _link(user_id: str, guild_id: int, account: DiscordUser, before: User | None
                     UserRow.discord_id.set(account.id),
                     UserRow.username.set(account.username),
                     UserRow.discriminator.set(account.discriminator),
-                    UserRow.activated_at.set(activated),
+                    UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
                     UserRow.joining_until.set(int(now) + JOINING),
                     UserRow.last_error.remove(),
                     UserRow.deleted_at.remove(),
@@ -392,7 +403,7 @@ def _connection() -> Connection:
 
 
 def _only_condition(error: UpdateError) -> None:
-    if error.cause_response_code != CONDITION_FAILED:
+    if not condition_failed(error):
         raise error
 
 

@@ -178,9 +178,10 @@ class Delivery:
         user = users.get(user_id, now=now) if user_id else None
         if user and isinstance(job, DeleteUser):
             users.mark_unwanted(user, now=now)
+        deleting = isinstance(job, DeleteUser)  # whatever failed before, that is another matter
         if user and user.link and isinstance(job, PartWith):  # not the user's account fails, but one they had before
             self._services.notices.sync_failed(user.user_id, job.discord_id, None, why, now=now)
-        elif user and user.link and users.mark_failed(user, why, now=now):
+        elif user and user.link and (users.mark_failed(user, why, now=now) or deleting):
             account = user.link.account
             self._services.notices.sync_failed(user.user_id, account.id, account.shown, why, now=now)
 

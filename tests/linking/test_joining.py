@@ -128,3 +128,40 @@ def test_what_a_callback_leaves_to_do_is_done_when_nothing_of_it_can_arrive_any_
     began = world.clock.now()
     world.run(until=lambda: world.roles("first") == {"Member"})
     assert world.clock.now() - began == pytest.approx(delay or 20, abs=6)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_join_that_discord_said_it_could_not_do_leaves_nothing(world: World, status: int) -> None:
+    world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=status))
+    assert refused(world, "1", "kira", groups=["Member"]) is Reason.DISCORD_UNAVAILABLE
+    user = users.get("1", now=world.clock.now())
+    assert user
+    assert user.link is None
+    assert world.site.notices() == []
+    world.link("2", "kira", groups=["Member"])
+    assert world.roles("kira") == {"Member"}
+
+
+def test_who_was_brought_in_stays_linked_whatever_is_refused_after_that(world: World) -> None:
+    world.link("1", "first", groups=["Member"])
+    role = next(role for role in world.guild.state().roles if role.name == "Member")
+    world.guild.delete_role(role.id)  # known to be there still: they join bare
+    world.guild.inject(Fault(kind="answer", method="GET", path=MEMBER, status=400, code=50035))
+    world.link("2", "second", groups=["Member"])
+    world.run()
+    assert world.roles("second") == {"Member"}
+
+
+def test_an_account_that_could_not_be_replaced_is_linked_since_when_it_was(world: World) -> None:
+    world.link("1", "old", groups=["Member"])
+    before = users.get("1", now=world.clock.now())
+    world.clock.advance(100)
+    world.guild.add_person("banned")
+    world.guild.ban("banned")
+    assert refused(world, "1", "banned", groups=["Member"]) is Reason.BANNED
+    after = users.get("1", now=world.clock.now())
+    assert before
+    assert after
+    assert after.link
+    assert before.link
+    assert (after.link.account, after.link.activated_at) == (before.link.account, before.link.activated_at)

@@ -236,6 +236,16 @@ def test_who_was_deleted_after_the_attempt_began_is_not_linked() -> None:
     assert users.owner_of(ADA.id) is None
 
 
+@pytest.mark.parametrize(("began", "links"), [(-1, False), (0, True)])
+def test_a_token_of_the_second_in_which_somebody_was_deleted_counts_as_newer(began: int, links: bool) -> None:
+    users.mark_deleted("1", now=int(NOW) + 0.9)
+    if links:
+        assert linked("1", ADA, began_at=int(NOW) + began).deleted_at is None
+    else:
+        with pytest.raises(DeletedMeanwhile):
+            linked("1", ADA, began_at=int(NOW) + began)
+
+
 def test_who_was_deleted_before_the_attempt_began_is_linked() -> None:
     users.mark_deleted("1", now=NOW)
     assert linked("1", ADA, began_at=NOW + 1).deleted_at is None

@@ -104,6 +104,16 @@ def test_who_was_deleted_and_could_not_be_removed_has_no_roles_until_the_auth_si
     assert kira.roles("kira") == {"Member"}
 
 
+def test_a_removal_that_fails_is_told_even_if_something_else_failed_for_the_same_reason(kira: World) -> None:
+    kira.guild.inject(fault(method="DELETE", path="/members/", times=None, status=400, code=50035))
+    kira.site.post(told("101", ["Member"], 2))
+    kira.run()
+    assert [n["kind"] for n in kira.site.notices()] == ["sync_failed"]
+    kira.site.delete("101", notify=True)
+    kira.run()
+    assert [n["kind"] for n in kira.site.notices()] == ["sync_failed"]
+
+
 def test_a_refusal_is_reported_once_until_it_is_cured(kira: World) -> None:
     fault_id = kira.guild.inject(fault(method="DELETE", path=ROLE, times=None, status=400, code=50035))
     for changed_at in (2, 3):

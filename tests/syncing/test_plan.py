@@ -40,6 +40,7 @@ def a_member(*roles: Role, nick: str | None = None, number: int = 100) -> Member
         pytest.param(0, ADMINISTRATOR, True, id="administrator"),
         pytest.param(0, 1 << 28, False, id="not at all"),
         pytest.param(0, None, True, id="nobody knows"),
+        pytest.param(0, 0, True, id="nothing at all is said"),
     ],
 )
 def test_nobody_is_renamed_by_a_bot_that_may_not(everyone: int, own: int | None, renames: bool) -> None:
