@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import log
-from chalicelib.errors import Ticket
+from chalicelib.errors import GiveUp, Halted, RolecallError, Ticket, TurnLater, Wait
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store.sweeps import OVERTAKEN, Difference, Sweep, Sweeps
@@ -27,6 +27,7 @@ from chalicelib.syncing.worker import Outcome
 REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
 FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
+LONGEST_DRY_WAIT = 200.0  # seconds that a dry run may wait for Discord in all; its function may run for 300
 MAY_TAKE = "may_take"  # the flag of a guild in which sweeps may take roles
 
 
@@ -41,7 +42,7 @@ class Sweeper:
     # --- starting ---
 
     def start(self, parts: Parts, *, dry_run: bool = False, force: bool = False, tries: int = 0) -> dict[str, Any]:
-        """Start a sweep; what is known of it at once. A dry run is done at once, as far as Discord lets it."""
+        """Start a sweep; what is known of it at once. Whoever asks for a dry run waits until it is done."""
         now = self._services.now()
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
         state = "surveying"
@@ -78,8 +79,18 @@ class Sweeper:
 
     def _rehearse(self, sweep: Sweep) -> dict[str, Any]:
         page: Survey | None = Survey(sweep_id=sweep.sweep_id)
+        ticket: Ticket | None = None
+        waited = 0.0
         while page:
-            sweep, _, page = self._surveyor.look(sweep, page)
+            try:
+                sweep, _, page = self._surveyor.look(sweep, page, ticket)
+                ticket = None
+            except Wait as wait:
+                waited += wait.retry_after
+                if waited >= LONGEST_DRY_WAIT:
+                    raise _too_long(wait) from wait
+                ticket = wait.ticket if isinstance(wait, TurnLater) else None
+                self._services.clock.sleep(wait.retry_after)
         sweep = self._verdict(replace(sweep, state="dry_run"))
         self._sweeps.note(replace(sweep, state="dry_run"))
         return _shown(sweep) | {"dry_run": True, "state": "dry_run"}
@@ -257,6 +268,16 @@ class Sweeper:
     def _send(self, job: Survey | Repair | StartSweep, *, delay: float = 0.0) -> None:
         sweep_id = getattr(job, "sweep_id", "sweep")
         self._services.queues.bulk(encode(job), Progress(trace=sweep_id, since=self._services.now()), delay=delay)
+
+
+def _too_long(wait: Wait) -> RolecallError:
+    """What a dry run ends with that would have to wait too long. Where all calls have stopped, that says why."""
+    if isinstance(wait, Halted):
+        return wait
+    return GiveUp(
+        "Discord's limits would make this dry run take longer than a function may run; "
+        "try again later, or run the sweep"
+    )
 
 
 def _shown(sweep: Sweep, *, examples: bool = True) -> dict[str, Any]:

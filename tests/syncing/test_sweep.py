@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.discord.models import Member
 from chalicelib.discord.models import User as DiscordUser
+from chalicelib.errors import GiveUp, Halted
 from chalicelib.queues import Message, message_of
 from chalicelib.store import users
 from chalicelib.store.sweeps import ABANDONED, Sweep, Sweeps
@@ -265,6 +266,46 @@ def test_a_dry_run_does_not_let_later_sweeps_take(world: World) -> None:
     world.guild.change_member(names(world)[0], give=["Old"])
     swept(world)
     assert "Old" in (world.roles(names(world)[0]) or ())
+
+
+def test_a_dry_run_of_a_guild_of_many_pages_waits_for_its_turns(world: World) -> None:
+    crowd(world, 1)
+    world.guild.add_members(12_500, prefix="stranger")
+    crowd(world, 1, prefix="late")
+    meter, began = Meter(world), world.clock.now()
+    shown = world.sweep(dry_run=True)
+    assert (shown["state"], shown["linked"]) == ("dry_run", 2)
+    assert shown["members"] > 12_500
+    assert set(meter.statuses("GET members")) == {200}, "it waits before Discord has to say so"
+    assert len(meter.statuses("GET members")) == 13, "a page that was looked at is not looked at again"
+    assert world.clock.now() - began < 30
+
+
+@pytest.mark.parametrize("path", [LIST, "/guilds/[0-9]+$"], ids=["of the list", "of the guild"])
+def test_a_dry_run_waits_as_long_as_a_429_says(world: World, path: str) -> None:
+    losers(world, 1, of=3)
+    world.guild.inject(fault(method="GET", path=path, kind="rate_limit", retry_after=20.0))
+    began = world.clock.now()
+    shown = world.sweep(dry_run=True)
+    assert (shown["differing"], len(shown["would_change"]), shown["linked"]) == (1, 1, 3)
+    assert 20 <= world.clock.now() - began < 40
+
+
+@pytest.mark.parametrize("retry_after", [90.0, 250.0])
+def test_a_dry_run_that_would_wait_too_long_says_what_to_do(world: World, retry_after: float) -> None:
+    losers(world, 1, of=3)
+    world.guild.inject(fault(method="GET", path=LIST, kind="rate_limit", times=None, retry_after=retry_after))
+    began = world.clock.now()
+    with pytest.raises(GiveUp, match="try again later, or run the sweep"):
+        world.sweep(dry_run=True)
+    assert world.clock.now() - began < 200
+
+
+def test_a_dry_run_with_a_refused_token_says_so(world: World) -> None:
+    losers(world, 1, of=3)
+    world.guild.turn(bot_token="the new token")
+    with pytest.raises(Halted, match="token_refused"):
+        world.sweep(dry_run=True)
 
 
 # --- the brakes -----------------------------------------------------------------------------------------------
