@@ -87,7 +87,7 @@ def ask_to_unlink() -> Response:
     token = query("token")
     wired().linking.token(token, Purpose.UNLINK, use=False)
     target = wired().services.settings.auth_site_url
-    return page(pages.unlink_page(token or "", path().rstrip("/")), 200, form_target=target)
+    return page(pages.unlink_page(token or "", pages.SAME_ADDRESS), 200, form_target=target)
 
 
 @app.route("/discord/unlink", methods=["POST"], content_types=[FORM])
@@ -244,12 +244,6 @@ def bearer() -> str | None:
     """The token of the Authorization header."""
     scheme, _, token = current().headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
-
-
-def path() -> str:
-    """The path that the browser asked for, stage included."""
-    found: str = current().context.get("path") or "/discord/unlink"
-    return found
 
 
 def request_id() -> str:

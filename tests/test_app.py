@@ -1,10 +1,12 @@
 """The doors: what each route, queue, task and schedule takes and gives, and that nobody ever sees a traceback."""
 
 import json
+import re
 from collections.abc import Callable
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from chalice.test import Client
@@ -65,6 +67,30 @@ def test_a_form_sent_through_chalices_own_client_unlinks(world: World) -> None:
         body = f"token={world.site.token('101', 'unlink')}".encode()
         answer = client.http.post("/discord/unlink/", headers={"Content-Type": FORM}, body=body)
     assert (answer.status_code, world.roles("kira")) == (200, None)
+
+
+@pytest.mark.parametrize("prefix", ["", "/api", "/_aws/execute-api/abc123/api"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_unlink_page_sends_its_form_to_itself_below_whatever_prefix(world: World, prefix: str, slash: str) -> None:
+    world.link("101", "kira", groups=["Member"])
+    address = f"https://api.test{prefix}/discord/unlink{slash}"
+    token = world.site.token("101", "unlink")
+    with Client(app.app, project_dir=str(ROOT)) as client, standing(world.http):
+        html = client.http.get(f"/discord/unlink{slash}?token={token}").body.decode()
+        action = sent_to(f"{address}?token={token}", html)
+        assert action == address  # and the token is not in it
+        path = action.removeprefix(f"https://api.test{prefix}")
+        answer = client.http.post(path, headers={"Content-Type": FORM}, body=f"token={token}".encode())
+    assert (answer.status_code, world.roles("kira")) == (200, None)
+
+
+def sent_to(address: str, html: str) -> str:
+    """Where a browser sends the form of a page at that address."""
+    found = re.search(r'<form [^>]*action="([^"]*)"', html)
+    assert found
+    if found[1].startswith("?"):  # urljoin takes an empty query for none, and would keep the page's own
+        address = address.partition("?")[0]
+    return urljoin(address, found[1]).removesuffix("?")
 
 
 class Failing:

@@ -95,6 +95,7 @@ DONE = {
         "Your Discord account is no longer linked, and was taken off the server. You can close this page.",
     ),
 }
+SAME_ADDRESS = "?"  # that of the page itself, without its query, whatever stands before the path
 NEUTRAL = frozenset({Reason.DENIED})  # a person's own choice is no fault
 
 

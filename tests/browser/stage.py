@@ -16,7 +16,7 @@ from tests.linking.doors import Doors
 
 Reply = tuple[int, list[tuple[str, str]], bytes]
 Site = Callable[[str, str, dict[str, str], bytes], Reply]
-STAGE = "/api"  # as API Gateway has it before each path
+STAGE = "/_aws/execute-api/local/api"  # before each path; the app hears of no more than its end, "/api"
 
 
 @dataclass
