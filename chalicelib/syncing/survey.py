@@ -12,6 +12,7 @@ from chalicelib import log
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import PAGE, Asking
 from chalicelib.discord.models import Guild, Member
+from chalicelib.discord.models import User as Account
 from chalicelib.errors import IntentMissing, Ticket
 from chalicelib.services import Services
 from chalicelib.store import users
@@ -24,6 +25,7 @@ from chalicelib.syncing.usernames import renew_username
 from chalicelib.syncing.worker import rules_of
 
 MOST_EXAMPLES = 200
+MOST_RENAMED = 100  # of them may be taken up by new usernames alone, so that there is room for what matters more
 LAST_ID = 2**63 - 1
 NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
 SWEEPING = Asking(Lane.BULK, reason="Rolecall: sweep")
@@ -81,7 +83,7 @@ class Surveyor:
             difference, example = self._compare(pair, guild, sweep)
             if difference:
                 found.append(difference)
-            if example and len(sweep.examples) < MOST_EXAMPLES:
+            if example and len(sweep.examples) < (MOST_EXAMPLES if difference else MOST_RENAMED):
                 sweep.examples.append(example)
         more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
         sweep = _counted(sweep, members, linked, found)
@@ -120,7 +122,10 @@ class Surveyor:
             shown = {"user_id": user.user_id, "discord_id": discord_id, "left": True}
             return Difference(user.user_id, discord_id, user.version, gone=True), shown
         parts = Parts(sweep.parts)
-        if Parts.USERNAME in parts and not sweep.dry_run:
+        before = ""
+        if Parts.USERNAME in parts and sweep.dry_run:
+            before = _renamed_from(user.link.account, member.user)
+        elif Parts.USERNAME in parts:
             renew_username(self._services, user, member.user)
         change = plan_change(
             member,
@@ -132,8 +137,8 @@ class Surveyor:
         )
         if not sweep.dry_run:
             self._note_problem(user, change, parts)
-        if not change:
-            return None, None
+        if not change:  # perhaps a new username, but that is renewed on the way: nothing to repair
+            return None, _example(user, member, change, guild, before) if before else None
         one = None if change.create else change.only_role
         difference = Difference(
             user_id=user.user_id,
@@ -144,7 +149,7 @@ class Surveyor:
             nickname=change.nickname is not None,
             role=str(one[0]) if one else None,
         )
-        return difference, _example(user, member, change, guild)
+        return difference, _example(user, member, change, guild, before)
 
     def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
         """Report what no sweep can cure, once; and that it is cured."""
@@ -171,7 +176,14 @@ def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Diffe
     )
 
 
-def _example(user: User, member: Member, change: Change, guild: Guild) -> dict[str, Any]:
+def _renamed_from(stored: Account, account: Account) -> str:
+    """The old username as shown; empty where it is the same, or where a part of it was never known."""
+    return stored.shown if stored.shown != account.shown else ""
+
+
+def _example(user: User, member: Member, change: Change, guild: Guild, before: str) -> dict[str, Any]:
+    """`before`: what the username was, where that is another."""
+
     def names(role_ids: frozenset[int]) -> list[str]:
         return sorted(guild.by_id[role_id].name for role_id in role_ids)
 
@@ -179,6 +191,7 @@ def _example(user: User, member: Member, change: Change, guild: Guild) -> dict[s
         "user_id": user.user_id,
         "discord_id": str(member.id),
         "username": member.user.shown,
+        **({"renamed_from": before} if before else {}),
         "give": [*names(change.give), *change.create],
         "take": names(change.take),
         **({"nickname": {"from": member.nick, "to": change.nickname}} if change.nickname is not None else {}),

@@ -18,7 +18,7 @@ from chalicelib.store.sweeps import ABANDONED, Sweep, Sweeps
 from chalicelib.store.users import Link, User
 from chalicelib.syncing.brakes import LEAST_BRAKE, brake
 from chalicelib.syncing.jobs import Parts, Repair, Survey, encode
-from chalicelib.syncing.survey import merge
+from chalicelib.syncing.survey import MOST_EXAMPLES, MOST_RENAMED, merge
 from chalicelib.syncing.worker import Outcome
 from local.discord.config import LEAST_PERMISSIONS, Config
 from local.simulated import GUILD, STAGE, World
@@ -239,6 +239,7 @@ def test_a_dry_run_changes_nothing_and_says_what_would_change(world: World) -> N
             "user_id": "101",
             "discord_id": shown["would_change"][-1]["discord_id"],
             "username": "@kira.vex",
+            "renamed_from": "@kira",
             "give": ["Member"],
             "take": [],
             "nickname": {"from": "By hand", "to": "Kira"},
@@ -266,6 +267,45 @@ def test_a_dry_run_does_not_let_later_sweeps_take(world: World) -> None:
     world.guild.change_member(names(world)[0], give=["Old"])
     swept(world)
     assert "Old" in (world.roles(names(world)[0]) or ())
+
+
+@pytest.mark.parametrize("parts", [Parts.USERNAME, Parts.ALL], ids=str)
+def test_a_dry_run_shows_new_usernames_which_are_nothing_to_repair(world: World, parts: Parts) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.link("102", "liam", groups=["Member"])
+    world.run()
+    world.guild.change_person("kira", username="kira.vex")
+    shown = world.sweep(parts, dry_run=True)
+    (one,) = shown["would_change"]
+    assert (one["user_id"], one["username"], one["renamed_from"]) == ("101", "@kira.vex", "@kira")
+    assert (one["give"], one["take"]) == ([], [])
+    assert (shown["differing"], shown["would_lose_roles"], shown["note"]) == (0, 0, "")
+    swept(world)
+    assert world.sweep(parts, dry_run=True)["would_change"] == []
+
+
+def test_a_dry_run_shows_no_usernames_where_they_were_not_asked_for(world: World) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    world.guild.change_person("kira", username="kira.vex")
+    assert world.sweep(Parts.GROUPS, dry_run=True)["would_change"] == []
+
+
+def test_a_name_of_which_a_part_was_never_known_is_no_new_name(world: World) -> None:
+    world.guild.add_member("kira")
+    import_link(world, "101", "kira", username="")
+    assert world.sweep(Parts.USERNAME, dry_run=True)["would_change"] == []
+
+
+def test_however_many_new_usernames_leave_room_for_who_differs(world: World) -> None:
+    world.guild.create_role("Member")
+    crowd(world, MOST_EXAMPLES, roles=["Member"], groups=["Member"])
+    for name in names(world):
+        world.guild.change_person(name, username=f"new-{name}")
+    (last,) = crowd(world, 1, groups=["Member"], prefix="late")
+    shown = world.sweep(dry_run=True)["would_change"]
+    assert len(shown) == MOST_RENAMED + 1
+    assert [one["user_id"] for one in shown if one["give"]] == [last]
 
 
 def test_a_dry_run_of_a_guild_of_many_pages_waits_for_its_turns(world: World) -> None:
