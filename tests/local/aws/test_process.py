@@ -73,6 +73,45 @@ def test_the_command_ends_when_the_one_who_started_it_is(tmp_path: Path, how: si
     wait_until(lambda: not (tmp_path / "own").exists())
 
 
+SLOW_KEEPER = """
+import os, shutil, sys, time
+from pathlib import Path
+from local.aws import keeper
+
+write, remove = Path.write_text, shutil.rmtree
+
+def write_late(*args, **kwargs):
+    time.sleep(0.3)
+    return write(*args, **kwargs)
+
+def remove_slowly(folder, **_):
+    for name in os.listdir(folder):
+        os.unlink(folder / name)
+    time.sleep(0.6)
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+Path.write_text, shutil.rmtree = write_late, remove_slowly
+keeper.TRIES = 1
+keeper.main(Path(sys.argv[1]), ["sleep", "60"])
+"""
+
+
+def test_nothing_is_left_where_the_end_is_noted_while_the_folder_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "log").touch()
+    command = [sys.executable, "-c", SLOW_KEEPER, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as keeper:  # noqa: S603 - this file's own text
+        time.sleep(0.5)
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+        assert keeper.wait(timeout=10) == 0
+    assert not folder.exists()
+
+
 def test_what_ends_by_itself_is_an_error_that_shows_its_last_words(tmp_path: Path) -> None:
     process = started(tmp_path / "own", tmp_path / "pids", script="echo no room >&2; sleep 0.2; exit 3")
     with pytest.raises(CannotStart, match=r"(?s)ended by itself.*no room"):
