@@ -125,24 +125,27 @@ class Linking:
             self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
             raise
         except RolecallError as error:
-            self._undo(attempt, account, before)
+            if not self._undo(attempt, account, before):
+                self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
             raise _why(error) from error
         self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
 
-    def _undo(self, attempt: Attempt, account: User, before: users.User | None) -> None:
+    def _undo(self, attempt: Attempt, account: User, before: users.User | None) -> bool:
         """The account could not be brought in: all is as it was, the account that was linked before included.
 
         Where anything moved since, another callback of the same user may have brought it in: CheckLink decides then.
+        False where a job found the account in the guild meanwhile, and made it right: it stays linked.
         """
         user = users.get(attempt.user_id, now=self._services.now())
         unmoved = user is not None and user.version == (before.version if before else 0) + 1
         if not unmoved or not user or not user.link or user.link.account.id != account.id:
-            return
+            return True
         if before is None or before.link is None:
-            users.unlink(attempt.user_id, account.id, now=self._services.now())
-        elif before.link.account.id != account.id:
+            return users.unlink(attempt.user_id, account.id, now=self._services.now(), unless_synced=True)
+        if before.link.account.id != account.id:
             self._claim(attempt, before.link.account, activated_at=before.link.activated_at)
+        return True
 
     def _promise(self, job: CheckLink | PartWith, delay: int) -> None:
         """A job that looks at what became of this callback, even if it dies half-way."""

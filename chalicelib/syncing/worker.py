@@ -5,7 +5,7 @@ second time. Errors are not handled here but in `delivery`, except those that ha
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -43,6 +43,7 @@ from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, PART_OF, Change, Des
 from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 from chalicelib.syncing.usernames import renew_username
 
+LONG_PATIENCE = 8.0  # seconds for what has no second chance
 ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
 ACCOUNT_DELETED = 10013  # Discord's "unknown user"
 STRIP_AGAIN = 30  # seconds until roles are taken once more from whom the bot may not remove; no write takes so long
@@ -139,23 +140,33 @@ class Worker:
                 return outcome
             errand = self._place_for_writing(user, errand)
             try:
-                changed, stands = self._round(user, user.link, parts, errand)
+                done, stands = self._round(user, user.link, parts, errand)
             except UnknownMember as gone:
                 if left := self._left(user, user.link, gone):
                     return left
-                changed = stands = False
+                done, stands = Change(), False
             finally:
                 if errand.held:
                     self._services.discord.spending.give_back(errand.held)
-            outcome = Outcome.DONE if changed else outcome
+            outcome = Outcome.DONE if done else outcome
             if stands:
                 return outcome
             errand, parts = errand.spent(), Parts.ALL
             again = users.get(user.user_id, now=self._services.now())
-            if again is None:
+            if again is None or again.link is None:
+                self._take_back(user.link.account.id, done, errand)
                 return outcome
             user = again
         raise RuntimeError(f"what should be moved {ROUNDS} times; SQS will deliver the message again")
+
+    def _take_back(self, discord_id: int, done: Change, errand: Errand) -> None:
+        """They were unlinked while they got roles, by a callback that gave up: nobody would look after those."""
+        if not done.give or users.owner_of(discord_id) is not None:
+            return
+        asking = replace(errand.asking(takes=True), patience=LONG_PATIENCE)
+        for role_id in sorted(done.give):
+            with suppress(UnknownMember, UnknownRole), self._writing():
+                self._services.discord.take_role(discord_id, role_id, asking)
 
     def _place_for_writing(self, user: User, errand: Errand) -> Errand:
         """Where the write's turn is far off, look at the member then, not now and then again.
@@ -170,8 +181,8 @@ class Worker:
             spending.reserve(MEMBER_PATCH, errand.lane)
         return errand
 
-    def _round(self, user: User, link: Link, parts: Parts, errand: Errand) -> tuple[bool, bool]:
-        """One look and what follows from it: whether anything changed, and whether that is still what is wanted."""
+    def _round(self, user: User, link: Link, parts: Parts, errand: Errand) -> tuple[Change, bool]:
+        """One look and what follows from it: what was done, and whether that is still what is wanted."""
         look = Look(self._services.now(), parts.value)
         member = self._services.discord.member(link.account.id, errand.asking())
         renew_username(self._services, user, member.user)
@@ -186,13 +197,13 @@ class Worker:
             raise
         entry = self._entry(user, member, done, errand) if done else None
         if parts == Parts.USERNAME:
-            return False, True  # nothing of what should be was looked at: by this it is neither right nor wrong
+            return Change(), True  # nothing of what should be was looked at: by this it is neither right nor wrong
         error = problem or left_open(user.last_error, parts)
         seen = look if errand.may_take else None  # what was left as it was is still to be looked at
         stands = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=seen)
         if problem and problem != user.last_error:
             self._report(user, link, problem)
-        return bool(done), stands
+        return done, stands
 
     def _plan(self, user: User, member: Member, parts: Parts, errand: Errand, guild: Guild | None = None) -> Change:
         asking = errand.asking()

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.discord.budget import Lane
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.story import CHECK_AFTER, PERHAPS_JOINED
 from chalicelib.store import audit, users
+from chalicelib.syncing.jobs import UpdateAll
+from chalicelib.syncing.worker import Errand
 from local.discord.faults import Fault
 from local.simulated import World
 
@@ -167,3 +170,53 @@ def test_an_account_that_could_not_be_replaced_is_linked_since_when_it_was(world
     assert after.link
     assert before.link
     assert (after.link.account, after.link.activated_at) == (before.link.account, before.link.activated_at)
+
+
+def a_callback_that_gives_up(world: World, meanwhile: Any) -> Reason:
+    """Liam is in the guild already; his callback can neither look at him nor write, while something else happens."""
+    world.guild.add_person("liam")
+    world.guild.add_member("liam")
+    linking = world.http.linking
+    bring_in = linking._bring_in
+
+    def failing(*arguments: Any) -> None:
+        meanwhile()
+        world.guild.inject(Fault(kind="answer", method="GET", path=MEMBER, status=400, code=50035))
+        bring_in(*arguments)
+
+    linking._bring_in = failing  # type: ignore[method-assign,assignment]  # one moment, made certain
+    try:
+        return refused(world, "2", "liam", groups=["Member"])
+    finally:
+        linking._bring_in = bring_in  # type: ignore[method-assign]
+
+
+def test_who_was_made_right_by_a_job_stays_linked_though_the_callback_gives_up(world: World) -> None:
+    def sync() -> None:
+        world.site.post({"kind": "update_all", "user_id": "2"})
+        world.run(seconds=5)
+
+    a_callback_that_gives_up(world, sync)
+    assert world.roles("liam") == {"Member"}
+    user = users.get("2", now=world.clock.now())
+    assert user
+    assert user.link
+    assert [n["kind"] for n in world.site.notices()] == ["linked"]
+
+
+def test_roles_that_a_job_gave_while_a_callback_gave_up_are_taken_back(world: World) -> None:
+    world.link("1", "first", groups=["Member"])
+    worker = world.container().delivery.worker
+    write = worker._send
+
+    def unlinked_meanwhile(*arguments: Any) -> None:
+        write(*arguments)
+        user = users.get("1", now=world.clock.now())
+        assert user
+        assert user.link
+        users.unlink("1", user.link.account.id, now=world.clock.now())
+
+    worker._send = unlinked_meanwhile  # type: ignore[method-assign,assignment]
+    world.guild.change_member("first", take=["Member"])
+    worker.change(UpdateAll(user_id="1"), Errand(Lane.NORMAL, "test"))
+    assert world.roles("first") == set()
