@@ -1,5 +1,6 @@
 """The doors of Rolecall: routes, queues, schedules, tasks. Each decodes, calls, encodes. The only file with Chalice."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -19,7 +20,8 @@ from chalicelib.wiring import flush, wired
 
 app = Chalice(app_name="rolecall", configure_logs=False)
 STAGE = settings.stage()
-FORM = "application/x-www-form-urlencoded"
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+ANY = "*/*"  # what is none of ours gets our page too, not a bare 415
 LARGEST_FORM = 64 * 1024  # bytes
 MOST_FIELDS = 10  # of a form; ours has one
 JOBS_AT_ONCE = 5  # functions on the jobs queue; Discord's limits set the pace, not their number
@@ -90,11 +92,11 @@ def ask_to_unlink() -> Response:
     return page(pages.unlink_page(token or "", pages.SAME_ADDRESS), 200, form_target=target)
 
 
-@app.route("/discord/unlink", methods=["POST"], content_types=[FORM])
+@app.route("/discord/unlink", methods=["POST"], content_types=[ANY])
 @answers_people
 def unlink() -> Response:
     """Do it."""
-    wired().linking.unlink(form().get("token"))
+    wired().linking.unlink(fields().get("token") or query("token"))
     return outcome("unlinked")
 
 
@@ -231,13 +233,22 @@ def cookies() -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def form() -> dict[str, str]:
-    """The form that was sent; empty where it cannot be read, or is larger than any of ours."""
+def fields() -> dict[str, str]:
+    """The texts of the form, or of the JSON object, that was sent.
+
+    Empty where it is neither, cannot be read, or is larger than any of ours. JSON needs no Content-Type.
+    """
+    kind = current().headers.get("content-type", JSON).partition(";")[0].strip().lower()
     try:
         body = bytes(current().raw_body)  # type: ignore[arg-type]  # bytes, always
-        return dict(parse_qsl(body.decode(), max_num_fields=MOST_FIELDS)) if len(body) <= LARGEST_FORM else {}
-    except ValueError:
+        if len(body) > LARGEST_FORM or kind not in (FORM, JSON):
+            return {}
+        if kind == FORM:
+            return dict(parse_qsl(body.decode(), max_num_fields=MOST_FIELDS))
+        found = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
+    return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
 
 
 def bearer() -> str | None:

@@ -18,7 +18,7 @@ from chalicelib.errors import BadSettings
 from chalicelib.linking.attempts import LIFE
 from local.discord.faults import Fault
 from local.simulated import Container, World
-from tests.linking.doors import FORM, ROOT, Browser, Doors, callback, logged, standing
+from tests.linking.doors import FORM, ROOT, Answer, Browser, Doors, callback, logged, standing
 
 
 @pytest.fixture
@@ -90,7 +90,86 @@ def sent_to(address: str, html: str) -> str:
     assert found
     if found[1].startswith("?"):  # urljoin takes an empty query for none, and would keep the page's own
         address = address.partition("?")[0]
-    return urljoin(address, found[1]).removesuffix("?")
+    return str(urljoin(address, found[1])).removesuffix("?")
+
+
+JSON = "application/json"
+
+
+def unlinking(
+    doors: Doors, body: str | bytes | None, kind: str | None, query: str = "", *, encoded: bool = False
+) -> Answer:
+    """The answer to a POST of that body and Content-Type."""
+    headers = {"Content-Type": kind} if kind else {}
+    return doors.send(doors.event("POST", f"/discord/unlink{query}", headers=headers, body=body, encoded=encoded))
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+@pytest.mark.parametrize(
+    ("body", "kind", "query"),
+    [
+        pytest.param("token={token}", FORM, "", id="form"),
+        pytest.param("token={token}", f"{FORM}; charset=UTF-8", "", id="form with a charset"),
+        pytest.param('{{"token": "{token}"}}', JSON, "", id="JSON"),
+        pytest.param(
+            '{{"token": "{token}", "more": [1]}}', "Application/JSON;charset=utf-8", "", id="JSON, oddly named"
+        ),
+        pytest.param('{{"token": "{token}"}}', None, "", id="JSON that is not called so"),
+        pytest.param('{{"token": "{token}"}}', JSON, "?token=x", id="JSON goes before the query"),
+        pytest.param(None, None, "?token={token}", id="query, no body"),
+        pytest.param("", FORM, "?token={token}", id="query, an empty form"),
+        pytest.param("{{}}", JSON, "?token={token}", id="query, empty JSON"),
+    ],
+)
+def test_the_token_of_an_unlink_may_come_as_a_form_as_json_or_in_the_query(
+    world: World, doors: Doors, body: str | None, kind: str | None, query: str, *, encoded: bool
+) -> None:
+    world.link("101", "kira", groups=["Member"])
+    token = world.site.token("101", "unlink")
+    sent = None if body is None else body.format(token=token)
+    answer = unlinking(doors, sent, kind, query.format(token=token), encoded=encoded)
+    assert (answer.status, world.roles("kira")) == (200, None)
+    assert "You are unlinked" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        pytest.param(None, None, id="nothing"),
+        pytest.param(None, JSON, id="no body"),
+        pytest.param("", FORM, id="an empty form"),
+        pytest.param("token={token}", "text/plain", id="text, as a foreign form may send"),
+        pytest.param("token={token}", "multipart/form-data; boundary=x", id="multipart"),
+        pytest.param("token={token}", JSON, id="a form called JSON"),
+        pytest.param("token={token}", None, id="a form not called so"),
+        pytest.param('"{token}"', JSON, id="a bare text"),
+        pytest.param('["token", "{token}"]', JSON, id="a list"),
+        pytest.param('{{"token": ["{token}"]}}', JSON, id="a list within"),
+        pytest.param('{{"token": {{"token": "{token}"}}}}', JSON, id="an object within"),
+        pytest.param('{{"token": 7}}', JSON, id="a number"),
+        pytest.param('{{"token": null}}', JSON, id="null"),
+        pytest.param('{{"token": "\\ud800"}}', JSON, id="half a character"),
+        pytest.param('{{"token": "{token}", "n": ' + "9" * 5000 + "}}", JSON, id="a number of 5,000 digits"),
+        pytest.param('{{"a": ' * 9000, JSON, id="nested objects"),
+        pytest.param("[" * 60_000, JSON, id="nested lists"),
+        pytest.param('{{"token": "{token}", "more": "' + "x" * 65_536 + '"}}', JSON, id="too large"),
+        pytest.param(b'{"token": "\xff"}', JSON, id="not UTF-8"),
+    ],
+)
+def test_a_post_that_bears_no_token_gets_the_page_that_says_so(
+    world: World, doors: Doors, body: str | bytes | None, kind: str | None
+) -> None:
+    world.link("101", "kira", groups=["Member"])
+    sent = body.format(token=world.site.token("101", "unlink")) if isinstance(body, str) else body
+    answer = unlinking(doors, sent, kind, encoded=isinstance(body, bytes))
+    assert (answer.status, answer.reason, world.roles("kira")) == (400, "bad_token", {"Member"})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_a_post_of_another_kind_leads_back_to_the_auth_site() -> None:
+    doors = Doors(World({"AUTH_SITE_URL": "https://auth.test/home"}))
+    answer = unlinking(doors, "x", "text/plain")
+    assert (answer.status, answer.said) == (302, {"discord": "failed", "reason": "bad_token"})
 
 
 class Failing:
