@@ -39,6 +39,7 @@ DEFAULT_WAIT = 5.0  # seconds, after a 429 that does not say how long (Alliance 
 LONGEST_LIMIT = 48 * 3600.0  # seconds; Discord's longest, that on creating roles. No 429 of its own says more
 MOST_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
 LONGEST_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
+SHORTEST_WAIT = 0.5  # seconds before a request is made again for a person: 429s count towards Cloudflare's ban
 USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
 
 # Routes as the budget knows them. Ids below the guild do not make another bucket.
@@ -51,7 +52,8 @@ ROLE_GIVE, ROLE_TAKE, ME, ROLES = "PUT member role", "DELETE member role", "GET 
 class Asking:
     """For whom a request is made: its lane, the ticket it may hold, how long it may sleep for its turn (s).
 
-    More `patience` than a worker's means that a person waits: then it is also the longest wait for the answer.
+    More `patience` than a worker's means that a person waits: then it is also the longest wait for the answer, and a
+    short 429 is waited out.
     `reason` is what Discord's audit log shows for a change. `held` is a place that was taken for this request already.
     """
 
@@ -228,9 +230,24 @@ class Discord:
     def _request(
         self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
     ) -> requests.Response:
+        """The answer. Where a person waits, a 429 that ends within their patience is waited out, and asked again."""
+        deadline, left = self._clock.now() + asking.patience, asking.patience
+        while True:
+            try:
+                return self._request_once(route, method, path, asking, body, patience=left)
+            except RateLimited as limited:
+                wait = max(limited.retry_after, SHORTEST_WAIT)
+                left = deadline - self._clock.now() - wait
+                if asking.patience <= PATIENCE or left < 0:
+                    raise
+                self._clock.sleep(wait)
+
+    def _request_once(
+        self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None, *, patience: float
+    ) -> requests.Response:
         place = asking.held
         if place is None or not self.spending.redeem(place, route):
-            place = self.spending.enter(route, asking.lane, asking.ticket, patience=asking.patience)
+            place = self.spending.enter(route, asking.lane, asking.ticket, patience=patience)
         headers = {
             "Authorization": f"Bot {self._settings.bot_token}",
             "Accept": "application/json",
