@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.errors import BadSettings
+from chalicelib.settings import load
 from local.aws import CannotStart, LocalAws, local_aws
 from local.aws import environment as env
 from local.aws.process import Process, port_to_use
@@ -64,21 +66,25 @@ def everything(
     """Run all of it until the block ends, and leave nothing behind.
 
     Settings are taken from `environ`; what is required and missing is made up. With `discord_url` another Discord is
-    used and none is started; with `enforce_iam` functions may do what their policies allow only. Raises CannotStart.
+    used and none is started; with `enforce_iam` functions may do what their policies allow only. Raises CannotStart,
+    and BadSettings before anything is started.
     """
     aws_port = port_to_use(aws_port)
-    given = env.chosen(environ)
+    own_port = None
+    if discord_url is None:
+        own_port = port_to_use(discord_port)
+        discord_url = f"http://127.0.0.1:{own_port}"
+    given = env.discord_at(discord_url) | env.chosen(environ)
+    settings = env.complete(given, api_url=api_url_at(aws_port))
+    load(lambda _: {}, settings)  # none of the secrets is missing
     with ExitStack() as running:
         discord = None
-        if discord_url is None:
+        if own_port is not None:
             tell("Starting the local Discord")
-            port = port_to_use(discord_port)
-            settings = env.complete(given, api_url=api_url_at(aws_port))
-            discord = running.enter_context(_local_discord(settings, port))
-            discord_url = f"http://127.0.0.1:{port}"
+            discord = running.enter_context(_local_discord(settings, own_port))
         aws = running.enter_context(
             local_aws(
-                env.discord_at(discord_url) | given,
+                given,
                 stage=stage,
                 port=aws_port,
                 visibility_timeout=visibility_timeout,
@@ -143,6 +149,9 @@ def main(options: argparse.Namespace) -> int:
             return 1
     except KeyboardInterrupt:
         return 0
+    except BadSettings as error:
+        print(error, file=sys.stderr)
+        return 2
     except CannotStart as error:
         print(error, file=sys.stderr)
         return 1

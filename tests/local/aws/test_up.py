@@ -69,6 +69,29 @@ def environment_of(facts: dict[str, Any], function: str) -> dict[str, str]:
     return variables
 
 
+def refused(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **settings}
+    command = [sys.executable, "-m", "local", "up", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - fixed words
+
+
+def test_settings_that_are_wrong_are_all_named_before_anything_is_started() -> None:
+    secret = "short-and-secret"
+    said = refused(DISCORD_GUILD_ID="abc", DISCORD_SYNC_NAMES="maybe", AUTH_SITE_SECRET=secret)
+    assert (said.returncode, said.stdout) == (2, "")
+    first, *faults = said.stderr.splitlines()
+    assert first == "Settings need attention:"
+    assert [fault.split()[1] for fault in faults] == ["DISCORD_GUILD_ID", "DISCORD_SYNC_NAMES", "AUTH_SITE_SECRET"]
+    assert secret not in said.stderr
+
+
+def test_an_address_of_another_discord_that_is_none_is_refused_alike() -> None:
+    said = refused("--discord-url", "discord")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "DISCORD_API_BASE_URL must be a full address" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 @pytest.mark.stack
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
 def test_it_prints_one_line_of_json_and_leaves_nothing_when_it_ends(how: signal.Signals) -> None:
