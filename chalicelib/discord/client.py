@@ -96,7 +96,7 @@ class _User(msgspec.Struct):
 class _Role(msgspec.Struct):
     id: Snowflake
     name: str
-    position: int
+    position: int = 0
     managed: bool = False
     tags: dict[str, Any] | None = None
     permissions: str | None = None
@@ -111,7 +111,7 @@ class _Member(msgspec.Struct):
 class _Guild(msgspec.Struct):
     id: Snowflake
     name: str
-    owner_id: Snowflake
+    owner_id: Snowflake = "0"  # nobody
     roles: list[_Role] | None = None
 
 

@@ -1,10 +1,13 @@
 """The client itself: what it waits out for a person, and what it reads of answers that say less than most."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import Asking
-from chalicelib.errors import LinkRefused, RateLimited, Reason
+from chalicelib.discord.models import Role
+from chalicelib.errors import DiscordUnavailable, LinkRefused, RateLimited, Reason
 from chalicelib.linking.story import JOIN_PATIENCE, LINKING
 from local.discord.faults import Fault
 from local.simulated import World
@@ -57,3 +60,52 @@ def test_a_worker_does_not_wait_out_a_429(world: World) -> None:
     with pytest.raises(RateLimited):
         world.http.services.discord.member(1, WORKER)
     assert (len(world.guild.received()), world.clock.now() - began < 0.5) == (1, True)
+
+
+# --- answers that say less than most ------------------------------------------------------------------------------
+
+GUILD = "/guilds/[0-9]+$"
+WHOLE: dict[str, Any] = {"id": "1", "name": "Guild", "owner_id": "2", "roles": [{"id": "1", "name": "@everyone"}]}
+
+
+def answering(world: World, method: str, path: str, body: object) -> None:
+    """Discord answers the next such request with that."""
+    world.guild.inject(Fault(kind="answer", method=method, path=path, status=200, body=body))
+
+
+def test_a_created_role_needs_no_more_than_its_id_and_its_name(world: World) -> None:
+    answering(world, "POST", "/roles$", {"id": "7", "name": "Member"})
+    assert world.http.services.discord.create_role("Member", WORKER) == Role(7, "Member", 0)
+
+
+def test_roles_without_a_position_and_a_guild_without_an_owner_can_be_read(world: World) -> None:
+    answering(world, "GET", GUILD, {name: value for name, value in WHOLE.items() if name != "owner_id"})
+    guild = world.http.services.discord.guild(WORKER)
+    assert (guild.owner_id, guild.roles) == (0, (Role(1, "@everyone", 0),))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"id": None}, id="no id"),
+        pytest.param({"id": "x"}, id="an id that is none"),
+        pytest.param({"owner_id": 2}, id="an owner's id of another type"),
+        pytest.param({"owner_id": None}, id="an owner that is null"),
+        pytest.param({"roles": [{"name": "@everyone"}]}, id="a role without an id"),
+        pytest.param({"roles": [{"id": "1"}]}, id="a role without a name"),
+        pytest.param({"roles": [{"id": "1", "name": "x", "position": "1"}]}, id="a position of another type"),
+        pytest.param({"roles": [{"id": "1", "name": "x", "position": None}]}, id="a position that is null"),
+    ],
+)
+def test_answers_without_ids_or_of_another_type_are_none(world: World, odd: dict[str, object]) -> None:
+    answering(world, "GET", GUILD, WHOLE | odd)
+    with pytest.raises(DiscordUnavailable):
+        world.http.services.discord.guild(WORKER)
+
+
+def test_a_link_whose_role_is_created_by_a_bare_answer_is_made_right(world: World) -> None:
+    role = world.guild.create_role("Member")
+    world.guild.inject(Fault(kind="answer", method="GET", path=GUILD, status=200, body=WHOLE))
+    answering(world, "POST", "/roles$", {"id": str(role.id), "name": "Member"})
+    world.link("101", "kira", groups=["Member"])
+    assert world.roles("kira") == {"Member"}
