@@ -226,7 +226,8 @@ def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
 
 
 def _check_scopes(token: dict[str, Any]) -> None:
-    if not set(SCOPES) <= set(token.get("scope") or ()):
+    """An answer that names no scopes grants those that were asked for (RFC 6749, section 5.1)."""
+    if "scope" in token and not set(SCOPES) <= set(token.get("scope") or ()):
         raise LinkRefused(Reason.DENIED, "not all scopes were granted")
 
 

@@ -1,12 +1,18 @@
 """Discord's OAuth2, where the bot's address or its token is in trouble: these calls stop and count like all others."""
 
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
 import pytest
+import requests
+from requests.adapters import BaseAdapter
 
 from chalicelib.discord.spending import BAN_PAUSE
 from chalicelib.errors import Halted
 from chalicelib.store.budgets import DynamoLedger
 from local.discord.faults import Fault
-from local.simulated import World
+from local.simulated import AT, World
 from tests.linking.doors import Browser, callback
 from tests.linking.test_story import REVOKE, TOKEN, linked_id, tokens_alive
 
@@ -116,3 +122,45 @@ def test_invalid_requests_are_counted_whatever_token_they_bear(
     browser.follow(back)
     assert ledger(world).count_invalid(world.clock.now()) == 1 + counted
     assert stop(world) == ""
+
+
+# --- scopes ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Saying(BaseAdapter):
+    """Lets requests through; answers that bear a token say this of its scopes, and no more."""
+
+    real: Any
+    scopes: dict[str, object]
+    said: list[dict[str, object]] = field(default_factory=list)
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        answer: requests.Response = self.real.send(request, *arguments, **options)
+        if str(request.url).endswith("/token"):
+            told = {name: value for name, value in answer.json().items() if name != "scope"} | self.scopes
+            self.said.append(told)
+            answer._content = json.dumps(told).encode()
+        return answer
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("scopes", "reason"),
+    [
+        pytest.param({}, "", id="not a word: as asked for"),
+        pytest.param({"scope": "guilds.join identify"}, "", id="both, in another order"),
+        pytest.param({"scope": "identify guilds.join email"}, "", id="more"),
+        pytest.param({"scope": "identify"}, "denied", id="fewer"),
+        pytest.param({"scope": ""}, "denied", id="none"),
+    ],
+)
+def test_a_token_that_names_no_scopes_has_those_that_were_asked_for(
+    world: World, browser: Browser, back: str, scopes: dict[str, object], reason: str
+) -> None:
+    saying = Saying(world.session.get_adapter(AT), scopes)
+    world.session.mount(AT, saying)
+    assert browser.follow(back).reason == reason
+    assert (len(saying.said), linked_id(world) is None, tokens_alive(world)) == (1, bool(reason), 0)
