@@ -89,14 +89,14 @@ def ask_to_unlink() -> Response:
     token = query("token")
     wired().linking.token(token, Purpose.UNLINK, use=False)
     target = wired().services.settings.auth_site_url
-    return page(pages.unlink_page(token or "", pages.SAME_ADDRESS), 200, form_target=target)
+    return page(pages.unlink_page(token or ""), 200, form_target=target)
 
 
 @app.route("/discord/unlink", methods=["POST"], content_types=[ANY])
 @answers_people
 def unlink() -> Response:
     """Do it."""
-    wired().linking.unlink(fields().get("token") or query("token"))
+    wired().linking.unlink(fields().get("token"))
     return outcome("unlinked")
 
 

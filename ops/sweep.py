@@ -151,7 +151,7 @@ def _change_row(change: dict[str, Any]) -> tuple[str, ...]:
     nickname = change.get("nickname")
     return (
         change["user_id"],
-        change["username"],
+        f"{change['username']} (was {change['renamed_from']})" if "renamed_from" in change else change["username"],
         ", ".join(change["take"]),
         ", ".join(change["give"]),
         f"{nickname['from'] or 'none'} → {nickname['to']}" if nickname else "",

@@ -132,11 +132,11 @@ def refusal_page(reason: Reason) -> str:
     return _page(title, f"<p>{escape(todo)}</p><small>Code: {escape(reason)}</small>", mark="!", kind=kind)
 
 
-def unlink_page(token: str, action: str) -> str:
-    """Asks before anything is done. The answer goes to `action` by POST."""
+def unlink_page(token: str) -> str:
+    """Asks before anything is done. The answer goes to the page's own address by POST."""
     body = (
         "<p>You will be taken off the Discord server and lose your roles there. You can link again at any time.</p>"
-        f'<form method="post" action="{escape(action)}"><input type="hidden" name="token" value="{escape(token)}">'
+        f'<form method="post" action="{SAME_ADDRESS}"><input type="hidden" name="token" value="{escape(token)}">'
         '<button class="bad" type="submit">Unlink Discord</button></form>'
         "<small>Changed your mind? Close this page, and all stays as it is.</small>"
     )

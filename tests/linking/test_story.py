@@ -359,7 +359,7 @@ def test_unlinking_asks_first_and_acts_by_post_only(world: World, browser: Brows
     token = world.site.token("101", "unlink")
     asked = [browser.get("/discord/unlink", token=token) for _ in range(2)]
     assert [one.status for one in asked] == [200, 200]
-    assert 'method="post" action="/api/discord/unlink"' in asked[0].body
+    assert 'method="post" action="?"' in asked[0].body
     assert world.roles("kira") == {"Member"}
     done = browser.post("/discord/unlink", token=token)
     assert (done.status, "You are unlinked" in done.body) == (200, True)
