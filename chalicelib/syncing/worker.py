@@ -36,6 +36,7 @@ from chalicelib.syncing.jobs import (
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
+    UpdateUsername,
     encode,
     parts_of,
 )
@@ -111,11 +112,9 @@ class Worker:
         user = self._told(job, errand)
         if user is None or user.link is None:
             return Outcome.NOTHING
-        # Once this job says that the newest version is synced, nobody looks for what an earlier one left undone.
-        up_to_date = user.synced_version is not None and user.synced_version >= user.version - 1
         if _looked_at_since(user, parts_of(job), errand):
             return Outcome.NOTHING
-        return self.make_right(user, parts_of(job) if up_to_date else Parts.ALL, errand)
+        return self.make_right(user, _parts_to_look_at(job, user), errand)
 
     def _told(self, job: ChangeMessage, errand: Errand) -> User | None:
         now, user = self._services.now(), None
@@ -491,3 +490,21 @@ def _looked_at_since(user: User, parts: Parts, errand: Errand) -> bool:
     if errand.since is None or user.looked is None or not user.settled:
         return False
     return user.looked.at >= errand.since and parts in Parts(user.looked.parts)
+
+
+def _parts_to_look_at(job: ChangeMessage, user: User) -> Parts:
+    """What the message is about, and all else where another message's change has not been brought to Discord yet.
+
+    For once this job says that the newest version is synced, nobody looks for what was left undone.
+    """
+    match job:
+        case UpdateUsername():
+            return Parts.USERNAME  # says nothing of versions
+        case UpdateGroups():
+            is_newest = job.changed_at == user.groups_at
+        case UpdateNickname():
+            is_newest = job.changed_at == user.nickname_at
+        case _:
+            return Parts.ALL
+    undone = user.version - (user.synced_version or 0) - is_newest
+    return parts_of(job) if undone <= 0 else Parts.ALL

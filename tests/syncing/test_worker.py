@@ -169,6 +169,19 @@ def test_a_blind_repair_of_one_role_does_not_pass_for_a_look(kira: World) -> Non
     assert (kira.roles("kira"), kira.nick("kira")) == ({"Member"}, "Vex")
 
 
+def test_an_older_message_does_not_say_of_a_newer_one_that_it_is_done(kira: World) -> None:
+    """The newer one, about the nickname, is stored and waits to be tried again; it may never succeed."""
+    now = kira.clock.now()
+    users.tell_groups("101", ("Member",), int(now * 1000) - 5, now=now)
+    user = stored(kira, "101")
+    assert user
+    users.mark_synced(user, now=now)
+    users.tell_nickname("101", "Vex", int(now * 1000), now=now)
+    kira.site.groups("101", ["Blue"], int(now * 1000) - 9)
+    kira.run()
+    assert (kira.roles("kira"), kira.nick("kira")) == ({"Member"}, "Vex")
+
+
 def test_what_is_taken_goes_before_what_must_first_be_created(kira: World) -> None:
     kira.guild.inject(fault(method="POST", path="/roles$", kind="rate_limit", retry_after=40.0))
     kira.site.groups("101", ["Fresh"])
