@@ -116,7 +116,9 @@ class Verdict:
             accepted |= candidates
             count += bool(held & candidates)
             missing = not held & candidates
-            may_lack = out_of_reach or (not candidates and self._world.settings.disable_role_creation)
+            # A role that was called so, while nobody needed it, stands for nothing: it was never matched.
+            not_there = all(role.name.strip() != name for role in self._model.guild.roles.values())
+            may_lack = out_of_reach or (not_there and self._world.settings.disable_role_creation)
             if missing and not may_lack:
                 self._breach("a", f"{user.user_id} ({discord_id}) lacks {name!r}; holds {self._named(held)}")
         if held - accepted or len(held) > max(count, len(wanted)):
