@@ -168,7 +168,7 @@ def _replaced_account_kept() -> Places:
 
 
 MUTANTS = (
-    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, "a", 50),
+    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, "a", 4221),
     Mutant("older_wins", "an older changed_at overwrites a newer one", _older_wins, "b", 0),
     Mutant("no_lock", "roles are created without the lock", _no_lock, "e", 26),
     Mutant("no_dead_letters", "what is set aside is dropped", _no_dead_letters, "h", 0),
