@@ -174,6 +174,7 @@ class Linking:
         user = self._linked(user_id, account.id)
         change = self._on_joining(user, authorisation)
         joined, bare = self._join(user, authorisation, change)
+        writes = self._worker.writes
         try:
             if not joined or bare or change.create or not self._settled(user, change):
                 errand = Errand(Lane.URGENT, "link", patience=JOIN_PATIENCE)
@@ -186,9 +187,9 @@ class Linking:
             self._promise(PartWith(user_id=user_id, discord_id=account.id), 0)
             raise
         except GiveUp as error:
-            if not joined:
+            if not joined and self._worker.writes == writes:
                 raise
-            # Who was brought in stays linked, or nobody would look after them; a job says what is left to do.
+            # Who was brought in, or given something, stays linked: else nobody would look after them.
             log.warning("link_incomplete", user_id=user_id, why=str(error))
             self._complete_later(user_id, 0)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.discord.budget import Lane
-from chalicelib.errors import LinkRefused, Reason
+from chalicelib.errors import LinkRefused, Reason, Refused
 from chalicelib.linking.story import CHECK_AFTER, PERHAPS_JOINED
 from chalicelib.store import audit, users
 from chalicelib.syncing.jobs import UpdateAll
@@ -202,6 +202,27 @@ def test_who_was_made_right_by_a_job_stays_linked_though_the_callback_gives_up(w
     assert user
     assert user.link
     assert [n["kind"] for n in world.site.notices()] == ["linked"]
+
+
+def test_a_member_whom_the_callback_gave_a_role_stays_linked_whatever_is_refused_after_that(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.add_person("liam")
+    world.guild.add_member("liam")
+    worker = world.http.delivery.worker
+    write = worker._send
+
+    def refused_after_that(*arguments: Any) -> None:
+        write(*arguments)
+        raise Refused(status=400, code=50035)
+
+    worker._send = refused_after_that  # type: ignore[method-assign,assignment]  # one moment, made certain
+    world.link("2", "liam", groups=["Member"])
+    worker._send = write  # type: ignore[method-assign]
+    user = users.get("2", now=world.clock.now())
+    assert user
+    assert user.link
+    world.run()
+    assert world.roles("liam") == {"Member"}
 
 
 def test_roles_that_a_job_gave_while_a_callback_gave_up_are_taken_back(world: World) -> None:
