@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-import jwt
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
@@ -57,6 +56,8 @@ def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -
     """
     if not text or len(text) > LONGEST_TOKEN:
         raise _bad("no token, or an over-long one")
+    import jwt  # only here: the functions that read no tokens start faster without it
+
     try:
         # The signature is PyJWT's to check; the claims, and when they hold, are ours: in strict JSON, by our clock.
         payload: bytes = jwt.PyJWS().decode(text, secret, algorithms=[ALGORITHM])
