@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.store.rows import AttemptRow, condition_failed
+from chalicelib.store.rows import AttemptRow, written
 
 KEPT_AFTER = 60  # seconds that a row outlives what it is about, for clocks that differ
 
@@ -17,13 +17,7 @@ def use_once(key: str, *, expires_at: float) -> bool:
 def put(key: str, data: dict[str, Any], *, expires_at: float) -> bool:
     """Keep `data` under `key`; False where that key is taken. A key is never free again before it expires."""
     row = AttemptRow(key, data=data, expires_at=int(expires_at) + KEPT_AFTER)
-    try:
-        row.save(condition=AttemptRow.key.does_not_exist())
-    except PutError as error:
-        if not condition_failed(error):
-            raise
-        return False
-    return True
+    return written(lambda: row.save(condition=AttemptRow.key.does_not_exist()))
 
 
 def find(key: str) -> dict[str, Any] | None:
@@ -36,10 +30,4 @@ def find(key: str) -> dict[str, Any] | None:
 
 def take(key: str) -> bool:
     """Use up `key`: True for exactly one caller, however many ask at once."""
-    try:
-        AttemptRow(key).delete(condition=AttemptRow.key.exists())
-    except DeleteError as error:
-        if not condition_failed(error):
-            raise
-        return False
-    return True
+    return written(lambda: AttemptRow(key).delete(condition=AttemptRow.key.exists()))

@@ -4,14 +4,14 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.discord import budget
 from chalicelib.discord.budget import Bucket, Kind, Lane, Seen
 from chalicelib.discord.spending import GLOBAL_BUCKET, INVALID_WINDOW, Noticeboard
-from chalicelib.store.rows import BudgetRow, condition_failed
+from chalicelib.store.rows import BudgetRow, written
 
 BOARD = "noticeboard"
 KEPT = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day
@@ -132,13 +132,7 @@ class DynamoLedger:
 
     def _update(self, key: str, actions: list[Action], condition: Condition) -> BudgetRow | None:
         row = BudgetRow(self._key(key))
-        try:
-            row.update(actions, condition=condition)
-        except UpdateError as error:
-            if not condition_failed(error):
-                raise
-            return None
-        return row
+        return row if written(lambda: row.update(actions, condition=condition)) else None
 
 
 def _nobody_ahead(condition: Condition, lane: Lane, ticketed: bool, slot: NumberAttribute) -> Condition:

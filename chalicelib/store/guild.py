@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.store.rows import GuildRow, condition_failed
+from chalicelib.store.rows import GuildRow, written
 
 
 class GuildMemory:
@@ -42,21 +42,13 @@ class GuildMemory:
     def lock(self, name: str, owner: str, *, now: float, seconds: int) -> bool:
         """Hold `name` for at most `seconds`; False where somebody else holds it."""
         row = GuildRow(self._prefix + f"lock:{name}", owner=owner, expires_at=int(now) + seconds)
-        try:
-            row.save(condition=GuildRow.key.does_not_exist() | (GuildRow.expires_at <= int(now)))
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            return False
-        return True
+        free = GuildRow.key.does_not_exist() | (GuildRow.expires_at <= int(now))
+        return written(lambda: row.save(condition=free))
 
     def unlock(self, name: str, owner: str) -> None:
         """Give `name` back, if `owner` still holds it."""
-        try:
-            GuildRow(self._prefix + f"lock:{name}").delete(condition=GuildRow.owner == owner)
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
+        row = GuildRow(self._prefix + f"lock:{name}")
+        written(lambda: row.delete(condition=GuildRow.owner == owner))
 
     # --- flags ---
 

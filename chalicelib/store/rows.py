@@ -4,6 +4,7 @@ Keys and indexes are those of `.chalice/data-stack.yaml`. Times are epoch second
 milliseconds. DynamoDB deletes expired rows up to two days late, so every reader of `expires_at` checks it too.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pynamodb.attributes import (
@@ -14,7 +15,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException
+from pynamodb.exceptions import DeleteError, PutError, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
@@ -180,8 +181,14 @@ def connect(stage: str, *, region: str | None = None, client: object = None) -> 
     return shared
 
 
-def condition_failed(error: PynamoDBException) -> bool:
-    """Was the write refused because its condition did not hold? A call that got no answer says nothing of it."""
-    answer = getattr(error.cause, "response", None) or {}
-    code: str | None = answer.get("Error", {}).get("Code")
-    return code == "ConditionalCheckFailedException"
+def written(write: Callable[[], object]) -> bool:
+    """Do a conditional write: False where its condition did not hold. Raises where it failed otherwise."""
+    try:
+        write()
+    except (DeleteError, PutError, UpdateError) as error:
+        # A call that got no answer says nothing of its condition; PynamoDB's own look at that trips over it.
+        answer = getattr(error.cause, "response", None) or {}
+        if answer.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True

@@ -1,11 +1,12 @@
 """Sweeps: how far each is, what each page of it found. One runs at a time."""
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.store.rows import SweepRow, condition_failed
+from chalicelib.store.rows import SweepRow, written
 
 KEPT = 30 * 86_400  # seconds
 RUNNING = "running"
@@ -74,12 +75,7 @@ class Sweeps:
         self._row(sweep).save()  # first: what is said to run must be there
         for _ in range(TRIES):
             row = SweepRow(self._guild, RUNNING, data={"sweep_id": sweep.sweep_id})
-            try:
-                row.save(condition=SweepRow.sweep_id.does_not_exist())
-            except PutError as error:
-                if not condition_failed(error):
-                    raise
-            else:
+            if written(partial(row.save, condition=SweepRow.sweep_id.does_not_exist())):
                 return None
             running = self.running()
             if running and running.sweep_id == sweep.sweep_id:
@@ -106,11 +102,8 @@ class Sweeps:
             self._no_longer_running(named.data["sweep_id"])
 
     def _no_longer_running(self, sweep_id: str) -> None:
-        try:
-            SweepRow(self._guild, RUNNING).delete(condition=SweepRow.data == {"sweep_id": sweep_id})
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
+        named = SweepRow(self._guild, RUNNING)
+        written(lambda: named.delete(condition=SweepRow.data == {"sweep_id": sweep_id}))
 
     def running(self) -> Sweep | None:
         """The sweep that runs, if one does."""
@@ -125,13 +118,7 @@ class Sweeps:
     def advance(self, sweep: Sweep) -> bool:
         """Store a sweep that is one step further; False where that step was done already."""
         row = self._row(sweep)
-        try:
-            row.save(condition=SweepRow.step < sweep.step)
-        except PutError as error:
-            if not condition_failed(error):
-                raise
-            return False
-        return True
+        return written(lambda: row.save(condition=SweepRow.step < sweep.step))
 
     def note(self, sweep: Sweep) -> None:
         """Store a sweep that does not run on the queue (a dry run)."""
@@ -159,13 +146,8 @@ class Sweeps:
 
     def note_braked(self, sweep_id: str) -> bool:
         """Remember that the sweep stopped taking; False where that is known."""
-        try:
-            self._losing(sweep_id).update([SweepRow.braked.set(True)], condition=SweepRow.braked.does_not_exist())
-        except UpdateError as error:
-            if not condition_failed(error):
-                raise
-            return False
-        return True
+        row = self._losing(sweep_id)
+        return written(lambda: row.update([SweepRow.braked.set(True)], condition=SweepRow.braked.does_not_exist()))
 
     def has_braked(self, sweep_id: str) -> bool:
         """Did the sweep stop taking?"""

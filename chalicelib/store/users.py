@@ -6,9 +6,10 @@ member so marks that version as synced, and learns at once whether it moved mean
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, TransactWriteError, UpdateError
+from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
@@ -16,7 +17,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.discord.models import User as DiscordUser
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
-from chalicelib.store.rows import AccountRow, UserRow, condition_failed
+from chalicelib.store.rows import AccountRow, UserRow, written
 
 JOINING = 60  # seconds; longer than API Gateway lets a callback run
 KEPT_WITHOUT_LINK = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
@@ -126,11 +127,8 @@ def _tell(user_id: str, name: str, value: list[str] | str | None, changed_at: in
     forgotten = UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK)
     for _ in range(TRIES):
         row = UserRow(user_id)
-        try:
-            row.update(actions, condition=UserRow.discord_id.exists() & newer)
+        if written(partial(row.update, actions, condition=UserRow.discord_id.exists() & newer)):
             return _user(row)
-        except UpdateError as error:
-            _only_condition(error)
         user = get(user_id, now=now)
         if user is None:
             _drop_expired(user_id, now)
@@ -138,11 +136,9 @@ def _tell(user_id: str, name: str, value: list[str] | str | None, changed_at: in
             return user
         elif user.link:
             continue
-        try:
-            row.update([*actions, forgotten], condition=UserRow.discord_id.does_not_exist() & newer)
+        unlinked = UserRow.discord_id.does_not_exist()
+        if written(partial(row.update, [*actions, forgotten], condition=unlinked & newer)):
             return _user(row)
-        except UpdateError as error:
-            _only_condition(error)
     raise RuntimeError(f"user changed {TRIES} times while being told; SQS will deliver the message again")
 
 
@@ -324,22 +320,17 @@ def mark_synced(
     else:  # an earlier look may have been at an earlier version
         actions += [UserRow.looked_at.remove(), UserRow.looked_for.remove()]
     unmoved = UserRow.version == user.version
+    if entry is None:
+        return _updated(user.user_id, actions, unmoved)
     try:
-        if entry is None:
-            UserRow(user.user_id).update(actions, condition=unmoved)
-            return True
         with TransactWrite(connection=_connection()) as write:
             write.update(UserRow(user.user_id), actions=actions, condition=unmoved)
             write.save(audit.row(entry))
-    except UpdateError as failed:
-        _only_condition(failed)
     except TransactWriteError as failed:
         _only_cancelled(failed)
-    else:
-        return True
-    if entry is not None:
         audit.keep(entry)
-    return False
+        return False
+    return True
 
 
 def mark_failed(user: User, error: str, *, now: float) -> bool:
@@ -401,21 +392,11 @@ def _drop_expired(user_id: str, now: float) -> None:
 
 def _updated(user_id: str, actions: list[Action], condition: Condition) -> bool:
     """Do it, if the condition holds: whether it did."""
-    try:
-        UserRow(user_id).update(actions, condition=condition)
-    except UpdateError as failed:
-        _only_condition(failed)
-        return False
-    return True
+    return written(lambda: UserRow(user_id).update(actions, condition=condition))
 
 
 def _connection() -> Connection:
     return UserRow._get_connection().connection
-
-
-def _only_condition(error: UpdateError) -> None:
-    if not condition_failed(error):
-        raise error
 
 
 def _only_cancelled(error: TransactWriteError) -> None:
