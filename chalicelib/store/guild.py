@@ -33,9 +33,11 @@ class GuildMemory:
         row = self._row("roles")
         return {name: int(role_id) for name, role_id in (row.data or {}).items()} if row else {}
 
-    def keep_role_ids(self, role_ids: dict[str, int]) -> None:
-        """Remember which role each group's name stands for."""
-        self._save("roles", data={name: str(role_id) for name, role_id in role_ids.items()})
+    def keep_role_ids(self, role_ids: dict[str, int], known: dict[str, int]) -> bool:
+        """Remember which role each group's name stands for; False where it is no longer `known` that is remembered."""
+        row = GuildRow(self._prefix + "roles", data=_as_text(role_ids))
+        unmoved = GuildRow.data == _as_text(known)
+        return written(lambda: row.save(condition=unmoved if known else unmoved | GuildRow.key.does_not_exist()))
 
     # --- one at a time ---
 
@@ -69,6 +71,10 @@ class GuildMemory:
 
     def _save(self, key: str, **columns: Any) -> None:  # noqa: ANN401 - the row's own columns
         GuildRow(self._prefix + key, **columns).save()
+
+
+def _as_text(role_ids: dict[str, int]) -> dict[str, str]:
+    return {name: str(role_id) for name, role_id in role_ids.items()}
 
 
 def _plain(guild: Guild) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from chalicelib.discord.client import Asking
 from chalicelib.discord.models import Guild, Role
 from chalicelib.errors import DiscordUnavailable, Refused, RolecallError, RoleInTheMaking, RoleLimit, UnknownMember
 from chalicelib.services import Services
-from chalicelib.syncing.roles import match_roles
+from chalicelib.syncing.roles import believed, match_roles
 
 BELIEVED = 30.0  # seconds
+TRIES = 5  # at remembering a role while others do so too; what is missed is remembered at its next match
 MAKING = 90  # seconds that one worker may take to create a role; more than Discord's time-outs together
 ASK_AGAIN = 2.0  # seconds until a role that somebody else is creating should be there
 NO_NEW_ROLES = 3600  # seconds without trying, after Discord said that no more roles can be created
@@ -94,15 +95,15 @@ class GuildView:
         """The role that stood for each group when it was last matched."""
         return self._remembered
 
-    def remember(self, stood_for: dict[str, int]) -> None:
-        """Keep which role stands for which group; a role stands for one group at a time."""
-        if all(self._remembered.get(name) == role_id for name, role_id in stood_for.items()):
+    def remember(self, stands_for: dict[str, int]) -> None:
+        """Keep which role stands for which group. Workers that do so at once lose nothing of each other's."""
+        if believed(self._remembered, stands_for) == self._remembered:
             return
-        taken = set(stood_for.values())
-        known = self._services.memory.role_ids()
-        others = {name: role_id for name, role_id in known.items() if role_id not in taken}
-        self._remembered = others | stood_for
-        self._services.memory.keep_role_ids(self._remembered)
+        for _ in range(TRIES):
+            known = self._services.memory.role_ids()
+            self._remembered = believed(known, stands_for)
+            if self._remembered == known or self._services.memory.keep_role_ids(self._remembered, known):
+                return
 
     # --- creating roles ---
 

@@ -77,6 +77,12 @@ def match_roles(
     return Match(ids, tuple(missing), tuple(out_of_reach))
 
 
+def believed(remembered: dict[str, int], stands_for: dict[str, int]) -> dict[str, int]:
+    """What is remembered once these names were matched; a role stands for one group at a time."""
+    taken = set(stands_for.values())
+    return {name: role_id for name, role_id in remembered.items() if role_id not in taken} | stands_for
+
+
 def _renamed(name: str, guild: Guild, reserved: frozenset[str], remembered: dict[str, int]) -> int | None:
     role = guild.by_id.get(remembered.get(name, 0))
     if role is None or not is_ours(role, guild, reserved) or role.name.strip() in remembered:

@@ -6,6 +6,7 @@ two needs constant memory, can be taken up again at any id, and renews usernames
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from chalicelib import log
@@ -21,6 +22,7 @@ from chalicelib.store.users import User
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Survey
 from chalicelib.syncing.plan import Change, Desired, left_open, plan_change
+from chalicelib.syncing.roles import believed, match_roles, wanted_names
 from chalicelib.syncing.usernames import renew_username
 from chalicelib.syncing.worker import rules_of
 
@@ -77,16 +79,16 @@ class Surveyor:
         last = members[-1].id if len(members) == PAGE else LAST_ID
         guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
         found: list[Difference] = []
-        linked = 0
-        for pair in merge(members, users.links_between(self._guild_id, after, last)):
-            linked += 1
-            difference, example = self._compare(pair, guild, sweep)
+        pairs = list(merge(members, users.links_between(self._guild_id, after, last)))
+        remembered = self._which_roles(pairs, guild, sweep)
+        for pair in pairs:
+            difference, example = self._compare(pair, guild, remembered, sweep)
             if difference:
                 found.append(difference)
             if example and len(sweep.examples) < (MOST_EXAMPLES if difference else MOST_RENAMED):
                 sweep.examples.append(example)
         more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
-        sweep = _counted(sweep, members, linked, found)
+        sweep = _counted(sweep, members, len(pairs), found)
         following = Survey(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
         return replace(sweep, cursor=last), found, following
 
@@ -113,7 +115,24 @@ class Surveyor:
         bot_roles = next((member.roles for member in members if member.id == app_id), None)
         return self._view.refresh(asking, bot_roles=bot_roles)
 
-    def _compare(self, pair: Pair, guild: Guild, sweep: Sweep) -> tuple[Difference | None, dict[str, Any] | None]:
+    def _which_roles(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> dict[str, int]:
+        """Which role stands for which group, for everybody alike.
+
+        A role that was renamed to another group's name stands for that group from then on. One member's groups alone
+        may not show it; all together they do.
+        """
+        if Parts.GROUPS not in Parts(sweep.parts):
+            return self._view.remembered
+        groups = chain.from_iterable(pair.user.wanted or () for pair in pairs)
+        match = match_roles(wanted_names(groups), guild, self._rules.reserved, self._view.remembered)
+        if sweep.dry_run:
+            return believed(self._view.remembered, match.ids)
+        self._view.remember(match.ids)
+        return self._view.remembered
+
+    def _compare(
+        self, pair: Pair, guild: Guild, remembered: dict[str, int], sweep: Sweep
+    ) -> tuple[Difference | None, dict[str, Any] | None]:
         user, member = pair.user, pair.member
         if user.link is None or (member is None and user.link.joining_until > self._services.now()):
             return None, None
@@ -133,7 +152,7 @@ class Surveyor:
             guild,
             self._rules,
             parts=parts,
-            remembered=self._view.remembered,
+            remembered=remembered,
         )
         if not sweep.dry_run:
             self._note_problem(user, change, parts)

@@ -44,10 +44,21 @@ def test_newer_facts_replace_older_ones(memory: GuildMemory) -> None:
 
 
 def test_the_role_of_each_group_is_remembered(memory: GuildMemory) -> None:
-    memory.keep_role_ids({"a": LARGE, "ü": 2})
+    assert memory.keep_role_ids({"a": LARGE, "ü": 2}, known={})
     assert memory.role_ids() == {"a": LARGE, "ü": 2}
-    memory.keep_role_ids({})
+    assert memory.keep_role_ids({}, known={"a": LARGE, "ü": 2})
     assert memory.role_ids() == {}
+    assert memory.keep_role_ids({"b": 3}, known={})
+    assert memory.role_ids() == {"b": 3}
+
+
+def test_what_another_worker_remembered_meanwhile_is_not_overwritten(memory: GuildMemory) -> None:
+    memory.keep_role_ids({"a": 1}, known={})
+    assert not memory.keep_role_ids({"b": 2}, known={})
+    assert memory.role_ids() == {"a": 1}
+    assert memory.keep_role_ids({"a": 1, "b": 2}, known={"a": 1})
+    assert not memory.keep_role_ids({"a": 1, "c": 3}, known={"a": 1})
+    assert memory.role_ids() == {"a": 1, "b": 2}
 
 
 def test_a_lock_is_held_by_one(memory: GuildMemory) -> None:

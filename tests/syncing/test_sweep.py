@@ -505,6 +505,33 @@ def test_a_bot_that_may_rename_nobody_does_not_ask_discord_in_every_sweep() -> N
     }
 
 
+def test_a_role_renamed_to_another_groups_name_is_made_right_for_everybody_by_one_sweep(world: World) -> None:
+    world.guild.create_role("Nitro", managed=True)
+    world.link("101", "kira", groups=["Member"])  # whose groups alone do not show whose the role is now
+    world.link("102", "liam", groups=["Member", "Nitro"])
+    world.sweep(force=True)
+    world.run()
+    world.guild.change_role("Member", name="Nitro")
+    rehearsed = {one["user_id"]: one["give"] for one in world.sweep(dry_run=True)["would_change"]}
+    world.sweep()
+    world.run()
+    assert world.roles("kira") == {"Member"}
+    assert world.roles("liam") == {"Member", "Nitro"}
+    assert rehearsed == {"101": ["Member"], "102": ["Member"]}
+    assert world.sweep(dry_run=True)["differing"] == 0
+
+
+def test_a_role_that_everybody_had_already_is_the_groups_own_when_it_is_renamed(world: World) -> None:
+    world.guild.create_role("Member")
+    (account,) = crowd(world, 1, roles=["Member"], groups=["Member"])  # as after an import
+    swept(world)
+    world.guild.change_role("Member", name="Full Member")
+    meter = Meter(world)
+    assert swept(world) == []
+    assert meter.writes == []
+    assert world.roles(account.removeprefix("u-")) == {"Full Member"}
+
+
 @pytest.mark.parametrize("answer", [{"status": 403, "code": 50001}, {"status": 404, "code": 10004}], ids=str)
 def test_a_bot_that_was_kicked_is_one_report_not_one_for_every_user(world: World, answer: dict[str, int]) -> None:
     accounts = crowd(world, 12, groups=["Member"])
