@@ -14,10 +14,10 @@ from chalicelib.discord.models import Guild, Member
 from chalicelib.errors import RolecallError, UnknownMember
 from chalicelib.store import audit, users
 from chalicelib.store.users import User
+from chalicelib.syncing.errands import rules_of
 from chalicelib.syncing.jobs import UpdateAll, encode
 from chalicelib.syncing.plan import Change, Desired, nickname_of, plan_change
 from chalicelib.syncing.roles import is_ours, wanted_names
-from chalicelib.syncing.worker import rules_of
 from ops.errors import FINE, WRONG, Complaint
 from ops.screen import Screen, facts, table
 from ops.stage import Stage

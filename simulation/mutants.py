@@ -25,11 +25,12 @@ from chalicelib.store import users
 from chalicelib.store.guild import GuildMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
+from chalicelib.syncing import errands, leaving, roles, survey, worker, writing
 from chalicelib.syncing import plan as planning
-from chalicelib.syncing import roles, survey, worker
 from chalicelib.syncing.delivery import Delivery, End
+from chalicelib.syncing.errands import Outcome
+from chalicelib.syncing.leaving import Leaving
 from chalicelib.syncing.plan import Change
-from chalicelib.syncing.worker import Outcome, Worker
 from simulation.run import Result, run
 
 Replacement = Callable[..., Any]
@@ -126,7 +127,7 @@ def _no_budget() -> Places:
 
 
 def _leaver_kept() -> Places:
-    return [(Worker, "_left", lambda *_: Outcome.NOTHING)]
+    return [(Leaving, "left", lambda *_: Outcome.NOTHING)]
 
 
 def _whole_list_forgets() -> Places:
@@ -155,16 +156,16 @@ def _reserved_touched() -> Places:
 
 
 def _protected_touched() -> Places:
-    rules_of = worker.rules_of
+    rules_of = errands.rules_of
 
     def lax(services: Any) -> Any:  # noqa: ANN401 - as above
         return replace(rules_of(services), protected=frozenset())
 
-    return [(module, "rules_of", lax) for module in (worker, survey)]
+    return [(module, "rules_of", lax) for module in (leaving, survey, worker, writing)]
 
 
 def _replaced_account_kept() -> Places:
-    return [(Worker, "part_with", lambda *_: Outcome.DONE)]
+    return [(Leaving, "part_with", lambda *_: Outcome.DONE)]
 
 
 MUTANTS = (

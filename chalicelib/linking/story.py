@@ -6,7 +6,6 @@ from typing import Any
 
 from chalicelib import log
 from chalicelib.discord.budget import Lane
-from chalicelib.discord.client import Asking
 from chalicelib.discord.errors import BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
 from chalicelib.discord.models import Member, User
 from chalicelib.errors import (
@@ -29,15 +28,17 @@ from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import attempts, audit, users
 from chalicelib.syncing.delivery import Delivery
+from chalicelib.syncing.errands import LONG_PATIENCE, Errand, rules_of
 from chalicelib.syncing.jobs import CheckLink, DeleteUser, Parts, PartWith, UpdateAll, encode
 from chalicelib.syncing.plan import Change, Desired, plan_change
-from chalicelib.syncing.worker import Errand, rules_of
+from chalicelib.syncing.records import Records
 
-JOIN_PATIENCE = 8.0  # seconds that a person's callback waits for its turn; API Gateway ends it after 29
-LINKING = Asking(Lane.URGENT, patience=JOIN_PATIENCE, reason="Rolecall: linked by the member")
+JOINING = Errand(Lane.URGENT, "link", patience=LONG_PATIENCE)
+LINKING = replace(JOINING.asking(), reason="Rolecall: linked by the member")
 PART_AFTER = 30  # seconds until an account that was replaced is removed: by then the new link stands or never will
 CHECK_AFTER = 90  # seconds until it is looked at whether the callback did it all; none lasts that long
-PERHAPS_JOINED = "perhaps joined"  # in the audit trail: Discord was asked to let them in with this, and did not answer
+JOINED = "joined"  # in the audit trail
+PERHAPS_JOINED = "perhaps joined"  # Discord was asked to let them in with this, and did not answer
 # What Discord's page says by sending a person back with an error (RFC 6749, section 4.1.2.1).
 AT_DISCORD = {
     "access_denied": Reason.DENIED,
@@ -72,6 +73,7 @@ class Linking:
         self._worker = delivery.worker
         self._view = delivery.view
         self._rules = rules_of(services)
+        self._records = Records(services, delivery.view)
 
     # --- tokens ---
 
@@ -177,8 +179,7 @@ class Linking:
         writes = self._worker.writes
         try:
             if not joined or bare or change.create or not self._settled(user, change):
-                errand = Errand(Lane.URGENT, "link", patience=JOIN_PATIENCE)
-                self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, errand)
+                self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, JOINING)
         except TryAgain as later:
             # They are in and linked; the rest can follow without them waiting for it.
             log.info("link_completed_later", user_id=user_id, why=str(later))
@@ -220,7 +221,8 @@ class Linking:
     def _let_in(self, user: users.User, authorisation: Authorisation, change: Change) -> bool:
         """Let them in with what `change` gives, on record: True. False where they were in: nothing was changed."""
         account = authorisation.user
-        entry = self._entry(user, account.id, change)  # before, while the roles are called so
+        newcomer = Member(account, None, frozenset())
+        entry = self._records.entry(user, newcomer, change, JOINING)  # before, while the roles are called so
         try:
             joined = self._services.discord.join(
                 account.id, authorisation.access_token, change.give, change.nickname, LINKING
@@ -231,7 +233,7 @@ class Linking:
             audit.keep(replace(entry, what=PERHAPS_JOINED))
             raise MaybeIn(Reason.DISCORD_UNAVAILABLE, str(error)) from error
         if joined:
-            audit.keep(entry)
+            audit.keep(replace(entry, what=JOINED))
         return joined
 
     def _is_out(self, discord_id: int) -> bool:
@@ -279,7 +281,7 @@ class Linking:
         token = self.token(text, Purpose.UNLINK)
         job = DeleteUser(user_id=token.user_id, notify=True)
         try:
-            self._worker.change(job, Errand(Lane.URGENT, "unlink", patience=JOIN_PATIENCE))
+            self._worker.change(job, Errand(Lane.URGENT, "unlink", patience=LONG_PATIENCE))
         except TryAgain as later:
             # Asked for is asked for: the queue goes on where this request had to stop.
             log.info("unlink_queued", user_id=token.user_id, why=str(later))
@@ -310,20 +312,6 @@ class Linking:
         """Discord's page to add the bot, for the holder of the token."""
         self.token(text, Purpose.ADD_BOT)
         return self._oauth.add_bot_url()
-
-    def _entry(self, user: users.User, discord_id: int, change: Change) -> audit.Entry:
-        guild = self._view.facts(LINKING)
-        return audit.Entry(
-            user_id=user.user_id,
-            discord_id=discord_id,
-            at=self._services.now(),
-            cause="link",
-            trace=log.bound(),
-            given=tuple(sorted(guild.by_id[r].name if r in guild.by_id else str(r) for r in change.give)),
-            nickname_to=change.nickname,
-            what="joined",
-            keep_days=self._services.settings.audit_days,
-        )
 
 
 def _why(error: RolecallError) -> LinkRefused:

@@ -15,6 +15,7 @@ from chalicelib.errors import BadMessage, Failure, GiveUp, Halted, Refused, Role
 from chalicelib.queues import Message, Progress
 from chalicelib.services import Services
 from chalicelib.store import users
+from chalicelib.syncing.errands import Errand, Outcome
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import (
     CheckLink,
@@ -28,7 +29,7 @@ from chalicelib.syncing.jobs import (
     read_job,
 )
 from chalicelib.syncing.sweep import Sweeper
-from chalicelib.syncing.worker import Errand, Outcome, Worker
+from chalicelib.syncing.worker import Worker
 
 LAST_RECEIVE = 4  # SQS itself sets a message aside after five deliveries, but cannot say why
 BULK_PATIENCE = 0.8  # seconds; nobody waits for a repair, so it is queued again sooner than it is paid to sleep

@@ -19,12 +19,12 @@ from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.sweeps import Difference, Sweep
 from chalicelib.store.users import User
+from chalicelib.syncing.errands import rules_of
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Survey
 from chalicelib.syncing.plan import Change, Desired, left_open, plan_change
 from chalicelib.syncing.roles import believed, match_roles, wanted_names
 from chalicelib.syncing.usernames import renew_username
-from chalicelib.syncing.worker import rules_of
 
 MOST_EXAMPLES = 200
 MOST_RENAMED = 100  # of them may be taken up by new usernames alone, so that there is room for what matters more

@@ -19,10 +19,10 @@ from chalicelib.services import Services
 from chalicelib.store.sweeps import OVERTAKEN, Difference, Sweep, Sweeps
 from chalicelib.syncing.appointments import appoint
 from chalicelib.syncing.brakes import brake, stopped_taking
+from chalicelib.syncing.errands import Outcome
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Repair, StartSweep, Survey, encode
 from chalicelib.syncing.survey import NO_LIST, Surveyor
-from chalicelib.syncing.worker import Outcome
 
 REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
 FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet

@@ -12,8 +12,8 @@ from chalicelib.discord.client import MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
 from chalicelib.discord.spending import FIRST_ANSWER_NAP, NOTICEBOARD_AGE, SHORTEST_TURN, SWAP_TRIES, Spending
 from chalicelib.errors import Ticket, TurnLater
 from chalicelib.store.budgets import DynamoLedger
+from chalicelib.syncing.errands import Errand, Outcome
 from chalicelib.syncing.jobs import UpdateAll
-from chalicelib.syncing.worker import Errand, Outcome
 from local.discord.faults import Fault
 from local.simulated import World
 

@@ -9,8 +9,8 @@ from chalicelib.discord.budget import Lane
 from chalicelib.errors import LinkRefused, Reason, Refused
 from chalicelib.linking.story import CHECK_AFTER, PERHAPS_JOINED
 from chalicelib.store import audit, users
+from chalicelib.syncing.errands import Errand
 from chalicelib.syncing.jobs import UpdateAll
-from chalicelib.syncing.worker import Errand
 from local.discord.faults import Fault
 from local.simulated import World
 
@@ -208,16 +208,16 @@ def test_a_member_whom_the_callback_gave_a_role_stays_linked_whatever_is_refused
     world.guild.create_role("Member")
     world.guild.add_person("liam")
     world.guild.add_member("liam")
-    worker = world.http.delivery.worker
-    write = worker._send
+    discord = world.http.services.discord
+    give = discord.give_role
 
     def refused_after_that(*arguments: Any) -> None:
-        write(*arguments)
+        give(*arguments)
         raise Refused(status=400, code=50035)
 
-    worker._send = refused_after_that  # type: ignore[method-assign,assignment]  # one moment, made certain
+    discord.give_role = refused_after_that  # type: ignore[method-assign,assignment]  # one moment, made certain
     world.link("2", "liam", groups=["Member"])
-    worker._send = write  # type: ignore[method-assign]
+    discord.give_role = give  # type: ignore[method-assign]
     user = users.get("2", now=world.clock.now())
     assert user
     assert user.link
@@ -227,17 +227,18 @@ def test_a_member_whom_the_callback_gave_a_role_stays_linked_whatever_is_refused
 
 def test_roles_that_a_job_gave_while_a_callback_gave_up_are_taken_back(world: World) -> None:
     world.link("1", "first", groups=["Member"])
-    worker = world.container().delivery.worker
-    write = worker._send
+    container = world.container()
+    discord = container.services.discord
+    give = discord.give_role
 
     def unlinked_meanwhile(*arguments: Any) -> None:
-        write(*arguments)
+        give(*arguments)
         user = users.get("1", now=world.clock.now())
         assert user
         assert user.link
         users.unlink("1", user.link.account.id, now=world.clock.now())
 
-    worker._send = unlinked_meanwhile  # type: ignore[method-assign,assignment]
+    discord.give_role = unlinked_meanwhile  # type: ignore[method-assign,assignment]
     world.guild.change_member("first", take=["Member"])
-    worker.change(UpdateAll(user_id="1"), Errand(Lane.NORMAL, "test"))
+    container.delivery.worker.change(UpdateAll(user_id="1"), Errand(Lane.NORMAL, "test"))
     assert world.roles("first") == set()

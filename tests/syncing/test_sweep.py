@@ -17,9 +17,9 @@ from chalicelib.store import users
 from chalicelib.store.sweeps import ABANDONED, Sweep, Sweeps
 from chalicelib.store.users import Link, User
 from chalicelib.syncing.brakes import LEAST_BRAKE, brake
+from chalicelib.syncing.errands import Outcome
 from chalicelib.syncing.jobs import Parts, Repair, Survey, encode
 from chalicelib.syncing.survey import MOST_EXAMPLES, MOST_RENAMED, merge
-from chalicelib.syncing.worker import Outcome
 from local.discord.config import LEAST_PERMISSIONS, Config
 from local.simulated import GUILD, STAGE, World
 from tests.syncing.support import (

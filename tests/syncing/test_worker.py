@@ -9,8 +9,8 @@ from chalicelib.discord.client import Asking
 from chalicelib.discord.models import User as Account
 from chalicelib.queues import message_of
 from chalicelib.store import audit, users
+from chalicelib.syncing.errands import Errand, Outcome
 from chalicelib.syncing.jobs import CheckLink, Parts, PartWith, RepairMember, UpdateAll, UpdateNickname, encode
-from chalicelib.syncing.worker import Errand, Outcome
 from local.simulated import GUILD, STAGE, Container, World
 from tests.syncing.support import Meter, fault, import_link, last_error, linked, role_names, stored, swept
 

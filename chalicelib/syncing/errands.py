@@ -1,0 +1,57 @@
+"""What a job's work is done under: whose it is, what the settings allow; and how it ends when it ends well."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from chalicelib.discord.budget import Lane
+from chalicelib.discord.client import Asking
+from chalicelib.discord.spending import PATIENCE, Place
+from chalicelib.errors import Ticket
+from chalicelib.services import Services
+from chalicelib.syncing.brakes import Brake
+from chalicelib.syncing.plan import Rules
+
+LONG_PATIENCE = 8.0  # seconds; for whom a person waits (API Gateway ends after 29), and for what has no second chance
+ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
+
+
+class Outcome(StrEnum):
+    """How a job ended that ended well."""
+
+    DONE = "done"
+    NOTHING = "nothing_to_do"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Whose work this is: lane and ticket for Discord's limits, cause for the audit trail."""
+
+    lane: Lane
+    cause: str
+    ticket: Ticket | None = None
+    told_before: bool = False  # an earlier delivery stored what the message says
+    since: float | None = None  # when the message was sent; None where a write of an earlier try may be under way
+    may_take: bool = True
+    brake: Brake | None = None
+    patience: float = PATIENCE
+    held: Place | None = None  # a place for the write that was taken already
+
+    def asking(self, *, takes: bool = False) -> Asking:
+        """How requests are made. Taking access goes before everything but bulk work's own order."""
+        lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
+        return Asking(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.held)
+
+    def spent(self) -> "Errand":
+        """The same, with ticket and place used up."""
+        return replace(self, ticket=None, held=None)
+
+
+def rules_of(services: Services) -> Rules:
+    """What the settings allow."""
+    settings = services.settings
+    return Rules(
+        settings.sync_names,
+        not settings.disable_role_creation,
+        settings.reserved_roles,
+        settings.protected_members,
+    )

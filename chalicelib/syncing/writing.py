@@ -1,0 +1,142 @@
+"""Bringing a planned change of a member to Discord: in the cheapest exact way, and what is harmful first.
+
+What Discord refuses is looked at once more with fresh facts of the guild; what remains refused is raised, or left as a
+problem by name.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from chalicelib import log
+from chalicelib.discord.models import Guild, Member
+from chalicelib.errors import NotPermitted, RolecallError, TurnLater, UnknownRole, Wait
+from chalicelib.services import Services
+from chalicelib.store import audit
+from chalicelib.store.users import User
+from chalicelib.syncing.errands import Errand, rules_of
+from chalicelib.syncing.guild import GuildView
+from chalicelib.syncing.jobs import Parts
+from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, Change, Desired, plan_change
+from chalicelib.syncing.records import Records
+
+
+class MemberWriter:
+    """Plans and writes changes of members. `writes` counts those that reached Discord, or may have."""
+
+    def __init__(self, services: Services, view: GuildView, records: Records) -> None:
+        self._services = services
+        self._view = view
+        self._records = records
+        self._rules = rules_of(services)
+        self.writes = 0
+
+    def plan(self, user: User, member: Member, parts: Parts, errand: Errand, guild: Guild | None = None) -> Change:
+        """What must change for the member to be as the user should; by fresher facts where theirs are not enough."""
+        asking = errand.asking()
+        guild = guild or self._view.facts(asking)
+        desired = Desired(user.wanted, user.nickname)
+
+        def plan(guild: Guild) -> Change:
+            return plan_change(member, desired, guild, self._rules, parts=parts, remembered=self._view.remembered)
+
+        change = plan(guild)
+        if change.unknown and Parts.GROUPS in parts:
+            change = plan(self._view.refresh(asking))  # the list is stale, or the role is gone (behaviours 9, 10)
+            if change.unknown:
+                log.warning("unknown_roles", user_id=user.user_id, roles=sorted(change.unknown))
+        return change if errand.may_take else replace(change, take=frozenset())
+
+    def apply(
+        self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
+    ) -> tuple[Change, str | None]:
+        """Do the change: what was done, and the problem that is left."""
+        if not change.create:
+            return self._write(user, member, change, parts, errand)
+        if not change.take and change.nickname is None:
+            done, problem = self._give_new(user, member, change, parts, errand)
+            return done, problem or change.problem
+        # Taking never waits for giving: what can be done without the new roles is done first.
+        done, problem = self._write(user, member, replace(change, create=()), parts, errand)
+        changed = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
+        try:
+            more, left = self._give_new(user, changed, change, parts, errand.spent())
+        except RolecallError:
+            audit.keep(self._records.entry(user, member, done, errand))
+            raise
+        done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
+        return done, left or problem or change.problem
+
+    def _give_new(
+        self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
+    ) -> tuple[Change, str | None]:
+        """Create the roles that the change needs, and give them with whatever is left to do."""
+        limit, wait = None, None
+        try:
+            limit = self._view.create_roles(change.create, errand.asking())
+        except TurnLater as turn:
+            wait = turn  # a limit on creating roles must not hold up those that are there
+        done, problem = replace(self.plan(user, member, parts & Parts.GROUPS, errand), create=()), None
+        if done:
+            done, problem = self._write(user, member, done, parts, errand)
+        if wait:
+            if done:
+                audit.keep(self._records.entry(user, member, done, errand))
+            raise wait
+        return done, limit or problem
+
+    def _write(
+        self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
+    ) -> tuple[Change, str | None]:
+        """Send the change in the cheapest exact way; once more, differently, where Discord's no shows how."""
+        try:
+            self.send(member, change, errand)
+        except UnknownRole:
+            self._view.refresh(errand.asking())
+            return self._once_more(user, member, parts, errand)
+        except NotPermitted as refused:
+            self._view.refresh(errand.asking())
+            again = self.plan(user, member, parts, errand)
+            if replace(again, create=()) == replace(change, create=()):
+                # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
+                if change.nickname is None:
+                    raise
+                without = replace(change, nickname=None, problem=NICKNAME_NOT_PERMITTED)
+                if without:
+                    self.send(member, without, errand)
+                return without, NICKNAME_NOT_PERMITTED
+            log.warning("not_permitted", user_id=user.user_id, code=refused.code)
+            return self._once_more(user, member, parts, errand)
+        self._view.remember(change.stood_for)
+        return change, change.problem
+
+    def _once_more(self, user: User, member: Member, parts: Parts, errand: Errand) -> tuple[Change, str | None]:
+        again = self.plan(user, member, parts, errand)
+        if again.create and self._rules.create_roles:
+            self._view.create_roles(again.create, errand.asking())
+            again = self.plan(user, member, parts, errand)
+        again = replace(again, create=())
+        if again:
+            self.send(member, again, errand.spent())
+        return again, again.problem
+
+    def send(self, member: Member, change: Change, errand: Errand) -> None:
+        """One request: of a single role where that is all, and no place is held for another; else a PATCH."""
+        discord, asking = self._services.discord, errand.asking(takes=bool(change.take))
+        with self.counted():
+            if change.only_role and errand.held is None:
+                role_id, give = change.only_role
+                (discord.give_role if give else discord.take_role)(member.id, role_id, asking)
+            else:
+                roles = change.roles_after(member) if change.give or change.take else None
+                discord.change(member.id, asking, roles=roles, nick=change.nickname)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a change of a member. A Wait says that it was not sent, or that Discord did not take it."""
+        self.writes += 1
+        try:
+            yield
+        except Wait:
+            self.writes -= 1
+            raise
