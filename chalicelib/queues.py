@@ -1,7 +1,7 @@
 """SQS, in and out. Bodies are the contract's JSON; Rolecall's own bookkeeping travels in message attributes.
 
 A job on its way carries `tries` (failures so far), `ticket` (its place in a rate-limit bucket), `due` (when that is),
-`since` (when it was sent), `touched` (whether an earlier try may have written) and `trace` (its correlation id).
+`since` (when it was sent), `touched` (when an earlier try may last have written) and `trace` (its correlation id).
 """
 
 import re
@@ -22,14 +22,14 @@ SLOT = re.compile("[0-9]{1,18}")  # a ticket's number; str.isdigit would let "²
 class Progress:
     """How far a job has come. Times are epoch seconds; `received` counts deliveries of all its messages.
 
-    `touched`: a delivery may have begun to change the member, and what it sent may arrive late.
+    `touched`: when a delivery may last have changed the member, 0 where none did. What it sent may arrive late.
     """
 
     trace: str
     since: float
     tries: int = 0
     received: int = 0
-    touched: bool = False
+    touched: float = 0.0
     ticket: Ticket | None = None
     due: float = 0.0
 
@@ -62,7 +62,7 @@ class Message:
             since=_number(known.get("since"), self.sent_at),
             tries=int(_number(known.get("tries"), 0)),
             received=int(_number(known.get("received"), 0)) + 1,
-            touched=self.received > 1 or "touched" in known,
+            touched=_number(known.get("touched"), 0.0),
             ticket=ticket,
             due=due if due <= self.sent_at + LONGEST_WAIT else 0.0,
         )
@@ -169,7 +169,7 @@ def _attributes(progress: Progress | None) -> dict[str, Any]:
     if progress.ticket:
         values |= {"ticket_bucket": progress.ticket.bucket, "ticket_slot": str(progress.ticket.slot)}
     if progress.touched:
-        values["touched"] = "true"
+        values["touched"] = f"{progress.touched:.3f}"
     if progress.due:
         values["due"] = f"{progress.due:.3f}"
     return {name: _text(value) for name, value in values.items()}

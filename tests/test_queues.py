@@ -12,7 +12,13 @@ from local.memory.sqs import MemorySqs, queues_of
 
 BODY = '{"kind":"update_all","user_id":"ü 🚀"}'
 WHOLE = Progress(
-    "trace-1", since=NOW + 0.125, tries=2, received=7, touched=True, ticket=Ticket("bucket:x", 2**40), due=NOW + 9.5
+    "trace-1",
+    since=NOW + 0.125,
+    tries=2,
+    received=7,
+    touched=NOW + 2.5,
+    ticket=Ticket("bucket:x", 2**40),
+    due=NOW + 9.5,
 )
 
 
@@ -68,7 +74,7 @@ def test_a_record_is_read_whole() -> None:
 
 
 def test_a_message_of_the_auth_site_begins_its_progress_where_it_was_sent() -> None:
-    assert message_of(record()).progress() == Progress("id-1", since=1767614400.25, tries=0, received=1, touched=True)
+    assert message_of(record()).progress() == Progress("id-1", since=1767614400.25, tries=0, received=1)
 
 
 def test_a_record_without_any_attributes_is_read_too() -> None:
@@ -89,6 +95,7 @@ def test_a_blob_is_no_text_even_where_its_text_is_null() -> None:
         {"tries": "inf"},
         {"since": "yesterday"},
         {"since": "-5"},
+        {"touched": "true"},
         {"due": "soon"},
         {"due": "1e999"},
         {"received": ""},
@@ -104,15 +111,7 @@ def test_a_blob_is_no_text_even_where_its_text_is_null() -> None:
 )
 def test_an_attribute_that_makes_no_sense_counts_as_absent(bad: dict[str, str]) -> None:
     message = message_of(record({name: text(value) for name, value in bad.items()}))
-    assert message.progress() == Progress("id-1", since=1767614400.25, tries=0, received=1, touched=True)
-
-
-@pytest.mark.parametrize(
-    ("count", "attributes", "touched"), [("1", {}, False), ("2", {}, True), ("1", {"touched": text("true")}, True)]
-)
-def test_whoever_had_it_before_may_have_written(count: str, attributes: dict[str, Any], touched: bool) -> None:
-    system = {"ApproximateReceiveCount": count, "SentTimestamp": "1767614400250"}
-    assert message_of(record(attributes) | {"attributes": system}).progress().touched is touched
+    assert message.progress() == Progress("id-1", since=1767614400.25, tries=0, received=1)
 
 
 def test_a_due_time_that_would_put_a_message_off_for_ever_counts_as_absent() -> None:

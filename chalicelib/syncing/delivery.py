@@ -33,6 +33,7 @@ from chalicelib.syncing.worker import Worker
 
 LAST_RECEIVE = 4  # SQS itself sets a message aside after five deliveries, but cannot say why
 BULK_PATIENCE = 0.8  # seconds; nobody waits for a repair, so it is queued again sooner than it is paid to sleep
+ARRIVED = 120.0  # seconds after which a change that was sent, and not answered, has happened or never will
 ENOUGH_TIME = 15.0  # seconds that must be left of an invocation to begin another message
 
 
@@ -77,6 +78,8 @@ class Delivery:
 
     def _one(self, message: Message, *, bulk: bool, seconds_left: Callable[[], float]) -> End:
         progress = message.progress()
+        if message.received > 1:  # whoever had it before may have begun, and may still be at it
+            progress = replace(progress, touched=self._services.now())
         log.bind(progress.trace)
         try:
             end = self._settle(message, progress, bulk=bulk, seconds_left=seconds_left)
@@ -105,7 +108,7 @@ class Delivery:
         try:
             return End(self._do(job, message, progress, bulk=bulk))
         except RolecallError as error:
-            touched = progress.touched or self.worker.writes > writes
+            touched = self._services.now() if self.worker.writes > writes else progress.touched
             return self._ended_badly(job, message, replace(progress, touched=touched), error)
 
     def _do(self, job: Job, message: Message, progress: Progress, *, bulk: bool) -> Outcome:
@@ -116,7 +119,7 @@ class Delivery:
             patience=BULK_PATIENCE if bulk else PATIENCE,
             ticket=progress.ticket,
             told_before=progress.received > 1,
-            since=None if progress.touched else progress.since,
+            since=max(progress.since, progress.touched + ARRIVED if progress.touched else 0.0),
         )
         match job:
             case Survey():

@@ -30,7 +30,7 @@ class Errand:
     cause: str
     ticket: Ticket | None = None
     told_before: bool = False  # an earlier delivery stored what the message says
-    since: float | None = None  # when the message was sent; None where a write of an earlier try may be under way
+    since: float | None = None  # a look at the member that began after this answers for the message, too
     may_take: bool = True
     brake: Brake | None = None
     patience: float = PATIENCE

@@ -106,10 +106,10 @@ def test_a_join_that_was_refused_for_sure_is_no_perhaps(world: World) -> None:
 # --- what follows -------------------------------------------------------------------------------------------------
 
 
-def completing(world: World) -> tuple[int, str | None]:
-    """The job that is to complete a link: its delay in seconds, and whether an earlier try may have written."""
+def completing(world: World) -> tuple[int, float]:
+    """The job that is to complete a link: its delay in seconds, and when an earlier try may last have written."""
     (sent,) = [one for one in world.sqs.sent if json.loads(one.body).get("kind") == "update_all"]
-    return sent.delay, sent.attributes.get("touched")
+    return sent.delay, float(sent.attributes["touched"])
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,10 @@ def test_what_a_callback_leaves_to_do_is_done_when_nothing_of_it_can_arrive_any_
     world.guild.add_member("first", roles=["Stale"])
     world.guild.inject(Fault(method="PATCH", path=MEMBER, **trouble))
     world.link("1", "first", groups=["Member"])
-    assert completing(world) == (delay, "true")
     began = world.clock.now()
+    delayed, touched = completing(world)
+    assert delayed == delay
+    assert touched == pytest.approx(began, abs=1)
     world.run(until=lambda: world.roles("first") == {"Member"})
     assert world.clock.now() - began == pytest.approx(delay or 20, abs=6)
 

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import Asking
 from chalicelib.discord.models import User as Account
-from chalicelib.queues import message_of
+from chalicelib.queues import Progress, message_of
 from chalicelib.store import audit, users
 from chalicelib.syncing.errands import Errand, Outcome
 from chalicelib.syncing.jobs import CheckLink, Parts, PartWith, RepairMember, UpdateAll, UpdateNickname, encode
@@ -128,6 +128,35 @@ def test_what_a_try_that_got_no_answer_wrote_is_looked_for_again(kira: World) ->
     kira.guild.change_member("kira", give=["Old"])  # as if an older write had arrived only now
     kira.run()
     assert kira.roles("kira") == {"Member"}
+
+
+@pytest.mark.parametrize(("ago", "looks"), [(119.0, 5), (121.0, 1)], ids=["may arrive yet", "has arrived"])
+def test_one_look_answers_for_all_copies_of_a_message_once_what_it_wrote_has_arrived(
+    kira: World, ago: float, looks: int
+) -> None:
+    """SQS may deliver a message twice; where each is put off, there are two of them for good."""
+    kira.clock.advance(ago)
+    now = kira.clock.now()
+    for _ in range(5):
+        progress = Progress("copy", now - ago, touched=now - ago)
+        kira.http.services.queues.jobs(encode(UpdateAll(user_id="101")), progress)
+    meter = Meter(kira)
+    kira.run()
+    assert meter.routes == ["GET member"] * looks
+
+
+@pytest.mark.parametrize(("received", "looks"), [("1", []), ("2", ["GET member"])], ids=["first", "second"])
+def test_a_delivery_that_is_not_the_first_looks_for_itself(kira: World, received: str, looks: list[str]) -> None:
+    """Whoever had it before may still be at it."""
+    kira.site.post({"kind": "update_all", "user_id": "101"})
+    (record,) = kira.sqs.receive(f"rolecall-{STAGE}-jobs")
+    kira.clock.advance(1)
+    container = kira.container()
+    container.delivery.worker.change(UpdateAll(user_id="101"), Errand(Lane.NORMAL, "another message"))
+    meter = Meter(kira)
+    record["attributes"]["ApproximateReceiveCount"] = received
+    container.delivery.batch([message_of(record)], bulk=False, seconds_left=lambda: 60.0)
+    assert meter.routes == looks
 
 
 def test_who_wrote_by_an_older_version_looks_again_though_others_looked_since(kira: World) -> None:
