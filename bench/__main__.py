@@ -1,4 +1,4 @@
-"""`python -m bench [--quick]`: print one table, write it to bench/RESULTS.md, exit 1 where a target is missed."""
+"""Measure what Rolecall costs: print one table, write it to bench/RESULTS.md, exit 1 where a target is missed."""
 
 import argparse
 import logging
@@ -45,7 +45,13 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="only what fits into two minutes; does not write RESULTS.md"
     )
-    parser.add_argument("--only", metavar="NAME", help="only the measure of that name; does not write RESULTS.md")
+    names = [name for name, _ in measures(quick=False)]
+    parser.add_argument(
+        "--only",
+        choices=names,
+        metavar="NAME",
+        help=f"only one measure ({', '.join(names)}); does not write RESULTS.md",
+    )
     options = parser.parse_args()
     logging.getLogger("rolecall").addHandler(logging.NullHandler())
     show = Console(width=None if sys.stdout.isatty() else 130)
