@@ -27,7 +27,7 @@ def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, 
     with screen.waiting(f"Waiting for sweep {other.sweep_id} to end, and for yours to begin"):
         while True:
             running = sweeps.running()
-            if mine := _successor(other, running, parts, sweeps, force=force):
+            if mine := _successor(other, parts, sweeps, force=force):
                 screen.aside(f"Sweep {mine.sweep_id} has started.")
                 return mine.sweep_id
             heard = stage.now() if running else heard
@@ -39,13 +39,11 @@ def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, 
             time.sleep(stage.pause)
 
 
-def _successor(other: Sweep, running: Sweep | None, parts: Parts, sweeps: Sweeps, *, force: bool) -> Sweep | None:
+def _successor(other: Sweep, parts: Parts, sweeps: Sweeps, *, force: bool) -> Sweep | None:
     """The first sweep after `other` that does all that was asked for."""
     for sweep in reversed(sweeps.latest()):
-        # One that tries whether it may begin is on record for a moment, and has made no step.
-        real = sweep.step or (running and sweep.sweep_id == running.sweep_id)
         later = sweep.started_at > other.started_at and not sweep.dry_run
-        if real and later and parts in Parts(sweep.parts) and (sweep.force or not force):
+        if later and parts in Parts(sweep.parts) and (sweep.force or not force):
             return sweep
     return None
 

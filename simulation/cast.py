@@ -96,7 +96,14 @@ class Cast:
             first = chance.uniform(0, length * 0.6)
             spawn(self._take_snapshot, after=first)
             spawn(self._restore, after=chance.uniform(first, length))
+        self._last_words(length)
         self.world.weather.token_refused = lambda: spawn(self.world.lift_stops, after=chance.uniform(30, 600))
+
+    def _last_words(self, length: float) -> None:
+        """Much is said in the last moment, after which nothing comes that would mend by chance what went wrong."""
+        chance = random.Random(f"last words {self.plan.seed}")
+        for user_id in chance.sample(self.users, chance.randint(0, len(self.users))):
+            self.world.scheduler.spawn(partial(self.flurry, chance, user_id), after=length - chance.uniform(0, 2))
 
     def _event(self, number: int, hot: str) -> None:
         chance = random.Random(f"event {self.plan.seed} {number}")

@@ -1,7 +1,7 @@
 """How large a run is and how bad: everything that a seed decides before anything happens."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from local.memory.sqs import Chaos
 
@@ -86,7 +86,7 @@ def make(seed: int) -> Plan:
         seconds=seconds,
         events=20 + int(60 * chance.random() ** 2),
         rates=_rates(chance, severity),
-        chaos=_chaos(chance, severity),
+        chaos=replace(_chaos(chance, severity), few=random.Random(f"few {seed}").choice((0.0, 0.5, 1.0))),
         index_lag=chance.choice((0.0, 0.5, 3.0)),
         store_latency=chance.choice((0.002, 0.01, 0.05)),
         environment=environment,

@@ -158,12 +158,16 @@ class Sweeps:
         return SweepRow(self._guild, f"{sweep_id}#losing")
 
     def latest(self, most: int = 10) -> list[Sweep]:
-        """The newest sweeps, newest first."""
+        """The newest sweeps, newest first; but those that only tried whether they may begin."""
+        named = self._get(RUNNING)
+        running = (named.data or {}).get("sweep_id") if named else None
         rows = SweepRow.query(self._guild, SweepRow.sweep_id.startswith("2"), scan_index_forward=False)
         found: list[Sweep] = []
         for row in rows:
             if "#" not in row.sweep_id and row.data:
-                found.append(Sweep(**row.data))
+                sweep = Sweep(**row.data)
+                if sweep.step or sweep.state not in UNDER_WAY or sweep.sweep_id == running:
+                    found.append(sweep)
             if len(found) == most:
                 break
         return found

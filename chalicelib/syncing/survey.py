@@ -177,7 +177,7 @@ class Surveyor:
         now, account = self._services.now(), user.link.account
         if change.problem and users.mark_failed(user, change.problem, now=now):
             self._services.notices.sync_failed(user.user_id, account.id, account.shown, change.problem, now=now)
-        elif not change.problem and not change:
+        elif not change.problem and not change and (parts == Parts.ALL or user.synced_version == user.version):
             users.mark_synced(user, now=now)
 
 

@@ -30,7 +30,6 @@ from chalicelib.syncing.jobs import (
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
-    UpdateUsername,
     parts_of,
 )
 from chalicelib.syncing.leaving import Leaving
@@ -161,25 +160,27 @@ class Worker:
             return Outcome.NOTHING
         self._view.know_as_sweep(job.sweep_id)
         brake = Brake(job.sweep_id, job.brake) if job.brake else None
-        errand = replace(errand, may_take=job.take, brake=brake)
-        if job.role is None or user.version != job.version or not self._still_wanted(user, job, errand):
-            return self.make_right(user, parts_of(job), errand)
+        errand, parts = replace(errand, may_take=job.take, brake=brake), _parts_to_look_at(job, user)
+        as_found = user.version == job.version and parts == parts_of(job)
+        if job.role is None or not as_found or not self._still_wanted(user, job, errand):
+            return self.make_right(user, parts, errand)
+        if errand.ticket and errand.ticket.bucket == self._services.discord.spending.bucket_of(MEMBER_PATCH):
+            return self.make_right(user, parts, errand)
+        return self._give_or_take(user, user.link, job.role, job.give, parts, errand)
+
+    def _give_or_take(self, user: User, link: Link, role: int, give: bool, parts: Parts, errand: Errand) -> Outcome:
+        """The one role that a sweep found to differ, unseen."""
         discord, asking = self._services.discord, errand.asking()
-        if asking.ticket and asking.ticket.bucket == discord.spending.bucket_of(MEMBER_PATCH):
-            return self.make_right(user, parts_of(job), errand)
         try:
-            send = discord.give_role if job.give else discord.take_role
             with self._writer.counted():
-                send(user.link.account.id, job.role, asking)
+                (discord.give_role if give else discord.take_role)(link.account.id, role, asking)
         except UnknownMember as gone:
-            return self._leaving.left(user, user.link, gone) or self.make_right(user, parts_of(job), errand.spent())
+            return self._leaving.left(user, link, gone) or self.make_right(user, parts, errand.spent())
         except (UnknownRole, NotPermitted):
             self._view.refresh(asking)
-            return self.make_right(user, parts_of(job), errand.spent())
-        role = frozenset({job.role})
-        done = Change(give=role) if job.give else Change(take=role)
-        member = Member(user.link.account, None, frozenset())
-        entry = self._records.entry(user, member, done, errand)
+            return self.make_right(user, parts, errand.spent())
+        done = Change(give=frozenset({role})) if give else Change(take=frozenset({role}))
+        entry = self._records.entry(user, Member(link.account, None, frozenset()), done, errand)
         lasting = user.last_error if user.last_error in PART_OF else None  # what the sweep itself found
         if users.mark_synced(user, now=self._services.now(), error=lasting, entry=entry):
             return Outcome.DONE
@@ -227,19 +228,18 @@ def _looked_at_since(user: User, parts: Parts, errand: Errand) -> bool:
     return user.looked.at >= errand.since and parts in Parts(user.looked.parts)
 
 
-def _parts_to_look_at(job: ChangeMessage, user: User) -> Parts:
-    """What the message is about, and all else where another message's change has not been brought to Discord yet.
+def _parts_to_look_at(job: ChangeMessage | RepairMember, user: User) -> Parts:
+    """What the job is about, and all else where some other change has not been brought to Discord yet.
 
     For once this job says that the newest version is synced, nobody looks for what was left undone.
     """
+    parts, is_newest = parts_of(job), False
     match job:
-        case UpdateUsername():
-            return Parts.USERNAME  # says nothing of versions
         case UpdateGroups():
             is_newest = job.changed_at == user.groups_at
         case UpdateNickname():
             is_newest = job.changed_at == user.nickname_at
-        case _:
-            return Parts.ALL
     undone = user.version - (user.synced_version or 0) - is_newest
-    return parts_of(job) if undone <= 0 else Parts.ALL
+    if parts == Parts.USERNAME or undone <= 0:  # a look at the username says nothing of versions
+        return parts
+    return Parts.ALL

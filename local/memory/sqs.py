@@ -74,6 +74,7 @@ class Chaos:
     late: float = 0.0  # a message is delivered up to a minute late
     reorder: float = 0.0  # a receive takes messages in any order
     zombie: float = 0.0  # a deleted message is received once more
+    few: float = 0.0  # a receive gives only some of the messages, and several functions get a share each
     duplicate_within: float = DUPLICATE_WITHIN
     late_by: float = LATE_BY
 
@@ -265,6 +266,8 @@ class MemorySqs:
     def receive(self, queue: str, now: float | None = None, *, most: int = BATCH) -> list[Record]:
         """What Lambda's poller would hand to the function of that queue now: up to `most` records of an SQS event."""
         held = self._held(queue)
+        if self.chaos.few and self._random.random() < self.chaos.few:
+            most = self._random.randint(1, most)
         return [_record(copy, held.queue) for copy in self._take(held, self._at(now), most, None)]
 
     def delete_all(self, records: Iterable[Record]) -> None:

@@ -145,12 +145,21 @@ def test_who_loses_roles_is_counted_and_that_a_sweep_braked_is_noted_once(sweeps
 def test_the_newest_sweeps_come_first_without_their_pages(sweeps: Sweeps) -> None:
     names = [f"202601{day:02}T000000-x" for day in range(1, 15)]
     for name in names:
-        sweeps.note(replace(FIRST, sweep_id=name))
+        sweeps.note(replace(FIRST, sweep_id=name, state="done"))
         for page in range(3):
             sweeps.keep_page(name, page, [], now=NOW)
     sweeps.begin(FIRST)
     assert [sweep.sweep_id for sweep in sweeps.latest(3)] == names[:-4:-1]
     assert len(sweeps.latest()) == 10
+
+
+def test_a_sweep_that_only_tried_whether_it_may_begin_is_not_shown(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    sweeps.note(SECOND)  # as one leaves it that died before it was refused
+    assert sweeps.latest() == [FIRST]
+    sweeps.advance(replace(FIRST, step=1))
+    sweeps.finish(FIRST)
+    assert sweeps.latest() == [replace(FIRST, step=1)]
 
 
 def test_guilds_do_not_see_each_other(sweeps: Sweeps) -> None:

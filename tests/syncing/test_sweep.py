@@ -18,7 +18,7 @@ from chalicelib.store.sweeps import ABANDONED, Sweep, Sweeps
 from chalicelib.store.users import Link, User
 from chalicelib.syncing.brakes import LEAST_BRAKE, brake
 from chalicelib.syncing.errands import Outcome
-from chalicelib.syncing.jobs import Parts, Repair, Survey, encode
+from chalicelib.syncing.jobs import CheckLink, Parts, Repair, Survey, encode
 from chalicelib.syncing.survey import MOST_EXAMPLES, MOST_RENAMED, merge
 from local.discord.config import LEAST_PERMISSIONS, Config
 from local.simulated import GUILD, STAGE, World
@@ -486,6 +486,24 @@ def test_a_look_that_may_not_take_does_not_answer_for_a_message_that_may(world: 
     assert world.roles(account.removeprefix("u-")) == {"Member", "Old"}, "the first sweep takes nothing"
     world.container().delivery.batch([message], bulk=False, seconds_left=lambda: 60.0)
     assert world.roles(account.removeprefix("u-")) == {"Member"}
+
+
+@pytest.mark.parametrize("role", ["Member", None], ids=["one role to give", "an old fault to clear"])
+def test_a_sweep_of_groups_does_not_pass_a_nickname_for_brought_that_was_not(role: str | None) -> None:
+    """A callback that died, say, left both to its CheckLink, which looks only at what was not brought."""
+    world = World({"DISCORD_SYNC_NAMES": "True"})
+    world.guild.create_role("Member")
+    (account,) = crowd(world, 1, roles=[] if role else ["Member"], groups=["Member"])
+    users.tell_nickname(account, "Kira", 1, now=world.clock.now())
+    told = stored(world, account)
+    assert told
+    users.mark_failed(told, "an old fault", now=world.clock.now())
+    swept(world, parts=Parts.GROUPS)
+    world.http.services.queues.bulk(encode(CheckLink(user_id=account)))
+    world.run()
+    name = account.removeprefix("u-")
+    assert (world.roles(name), world.nick(name)) == ({"Member"}, "Kira")
+    assert last_error(world, account) is None
 
 
 def test_a_bot_that_may_rename_nobody_does_not_ask_discord_in_every_sweep() -> None:
