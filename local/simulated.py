@@ -80,6 +80,7 @@ class Scheduler:
         self._number = 0
         self._main = getcurrent()
         self.on_resume: Callable[[], None] = lambda: None  # may raise in the task that goes on
+        self.ends_at: dict[greenlet, float] = {}  # when a task is killed that is still at work
         clock.on_sleep = self._sleep
 
     def spawn(self, task: Callable[[], None], *, after: float = 0.0) -> None:
@@ -107,6 +108,8 @@ class Scheduler:
             return
         self._push(seconds, getcurrent())
         self._main.switch()
+        if self._clock.now() > self.ends_at.get(getcurrent(), float("inf")):
+            raise WorkerDied
         self.on_resume()
 
 
@@ -124,6 +127,7 @@ class Counts:
     """What a run cost."""
 
     invocations: int = 0
+    died: int = 0  # of them
     received: int = 0
     seconds: float = 0.0  # of Lambda, sleeping included
     slept: float = 0.0
@@ -250,6 +254,7 @@ class World:
             container = self._idle[name].pop() if self._idle[name] else self.container()
             slept_before = container.services.discord.spending.slept
             self.counts.invocations += 1
+            self.scheduler.ends_at[getcurrent()] = began + INVOCATION
             self.counts.received += len(records)
             try:
                 container.delivery.batch(
@@ -258,6 +263,7 @@ class World:
                     seconds_left=lambda: INVOCATION - (self.clock.now() - began),
                 )
             except WorkerDied:
+                self.counts.died += 1
                 return
             except Exception:
                 logging.getLogger("rolecall").debug("invocation failed", exc_info=True)
@@ -265,6 +271,7 @@ class World:
                 for record in records:
                     self.sqs.delete_message(QueueUrl=self.queue_url(name), ReceiptHandle=record["receiptHandle"])
             finally:
+                del self.scheduler.ends_at[getcurrent()]
                 self._busy[name] -= 1
                 self.counts.seconds += self.clock.now() - began
                 self.counts.slept += container.services.discord.spending.slept - slept_before

@@ -6,7 +6,8 @@ budget what its headers say. `on_request` hears of each one.
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
@@ -39,6 +40,8 @@ DEFAULT_WAIT = 5.0  # seconds, after a 429 that does not say how long (Alliance 
 LONGEST_LIMIT = 48 * 3600.0  # seconds; Discord's longest, that on creating roles. No 429 of its own says more
 MOST_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
 LONGEST_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
+SETTLING = 4.0  # seconds that are kept for what follows a request: two more calls of the store, and one of SQS
+SHORTEST_TIMEOUT = 0.5  # seconds
 SHORTEST_WAIT = 0.5  # seconds before a request is made again for a person: 429s count towards Cloudflare's ban
 USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
 
@@ -137,6 +140,19 @@ class Discord:
         self._session = session or requests.Session()
         self._on_request = on_request
         self._guild = f"/guilds/{settings.guild_id}"
+        self._ends_at = float("inf")
+
+    @contextmanager
+    def until(self, moment: float) -> Iterator[None]:
+        """Requests that are made meanwhile are given up soon enough for what follows to be done by `moment` (epoch s).
+
+        A function that is killed in the middle of a request can settle nothing any more.
+        """
+        before, self._ends_at = self._ends_at, moment - SETTLING
+        try:
+            yield
+        finally:
+            self._ends_at = before
 
     # --- the guild ---
 
@@ -262,7 +278,7 @@ class Discord:
                 self._settings.api_base_url + path,
                 json=body,
                 headers=headers,
-                timeout=(self._settings.timeout_connect, self._read_timeout(asking)),
+                timeout=self._timeouts(asking),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
@@ -276,10 +292,14 @@ class Discord:
         self._settle(route, place, answer)
         return answer
 
-    def _read_timeout(self, asking: Asking) -> float:
-        """Seconds to wait for an answer: fewer where a person waits, whom API Gateway sends away after 29."""
-        configured = self._settings.timeout_read
-        return min(configured, asking.patience) if asking.patience > PATIENCE else configured
+    def _timeouts(self, asking: Asking) -> tuple[float, float]:
+        """Seconds to connect, and to wait for an answer: fewer where a person waits, or little time is left."""
+        connect, read = self._settings.timeout_connect, self._settings.timeout_read
+        left = max(self._ends_at - self._clock.now(), SHORTEST_TIMEOUT)
+        connect = min(connect, left)
+        if asking.patience > PATIENCE:
+            read = min(read, asking.patience)
+        return connect, max(min(read, left - connect), SHORTEST_TIMEOUT)
 
     def _settle(self, route: str, place: Place, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""

@@ -66,7 +66,8 @@ class Delivery:
         order = list(range(len(messages)))
         if not bulk:  # the newest first: what it leaves right, older messages about the same user need not look at
             order.sort(key=lambda number: messages[number].sent_at, reverse=True)
-        ended = {number: self._one(messages[number], bulk=bulk, seconds_left=seconds_left) for number in order}
+        with self._services.discord.until(self._services.now() + seconds_left()):
+            ended = {number: self._one(messages[number], bulk=bulk, seconds_left=seconds_left) for number in order}
         ends = [ended[number] for number in range(len(messages))]
         self._services.metrics.flush(self._services.now())
         if End.BROKEN in ends:

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.queues import Message, Progress, message_of
 from chalicelib.syncing.delivery import End, Undelivered
 from local.simulated import ENVIRONMENT, STAGE, World
-from tests.syncing.support import Meter, fault, last_error, linked, stored, swept, waiting
+from tests.syncing.support import Meter, crowd, fault, last_error, linked, stored, swept, waiting
 
 MEMBER = r"/members/[0-9]+$"
 ROLE = r"/roles/[0-9]+$"
@@ -345,3 +345,23 @@ def test_the_secret_settings_are_never_in_what_is_kept_of_a_failure(kira: World)
     kira.run()
     texts = json.dumps([*kira.dead_letters(), *kira.site.notices()])
     assert not [name for name in ("DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET") if ENVIRONMENT[name] in texts]
+
+
+def test_while_discord_hangs_no_function_is_killed_and_nothing_is_set_aside_without_a_reason() -> None:
+    """Of ten messages in a batch each may wait for an answer as long as the settings allow; a function may not."""
+    world = World(store_latency=0.005)
+    world.guild.create_role("Member")
+    world.guild.create_role("Blue")
+    accounts = crowd(world, 40, roles=["Member"], groups=["Member"])
+    world.guild.inject(fault(method="GET", path=r"/members/[0-9]+$", kind="hang", seconds=600.0, times=None))
+    for user_id in accounts:
+        world.site.groups(user_id, ["Blue"])
+    world.run(seconds=1800)
+    world.guild.clear_faults()
+    world.run(seconds=6 * 3600)
+    assert world.counts.died == 0
+    assert world.sqs.redriven == []
+    given_up = {reason.partition(":")[0] for _, reason in world.dead_letters()}
+    assert given_up == {"given up after 4 tries"}
+    swept(world, force=True)
+    assert {frozenset(world.roles(user_id.removeprefix("u-")) or ()) for user_id in accounts} == {frozenset({"Blue"})}
