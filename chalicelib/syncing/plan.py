@@ -9,6 +9,7 @@ from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 LONGEST_NICK = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
 NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of whom ranks above the bot, or anybody's
 ROLE_OUT_OF_REACH = "role_out_of_reach"  # a role of a group's name is managed, or not below the bot's
+BETWEEN = ", "  # two problems
 PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME, ROLE_OUT_OF_REACH: Parts.GROUPS}  # whose problem it is
 
 
@@ -92,13 +93,34 @@ def plan_change(
         create=match.missing if rules.create_roles else (),
         unknown=unknown,
         stood_for=match.ids,
-        problem=ROLE_OUT_OF_REACH if match.out_of_reach else problem,
+        problem=joined(ROLE_OUT_OF_REACH if match.out_of_reach else None, problem),
     )
 
 
+def joined(*problems: str | None) -> str | None:
+    """Several problems as one text, each once, in an order of their own; None where there is none."""
+    each = dict.fromkeys(one for problem in problems for one in _each(problem))
+    known = list(PART_OF)
+    return BETWEEN.join(sorted(each, key=lambda one: known.index(one) if one in known else -1)) or None
+
+
 def left_open(error: str | None, parts: Parts) -> str | None:
-    """The problem on record, unless a look at these parts that found none has settled it."""
-    return None if error is None or PART_OF.get(error, Parts.GROUPS) in parts else error
+    """The problems on record, but those that a look at these parts, which found none, has settled."""
+    return joined(*(one for one in _each(error) if PART_OF.get(one, Parts.GROUPS) not in parts))
+
+
+def news(problem: str | None, known: str | None) -> list[str]:
+    """Those of the problems that are not on record."""
+    return [one for one in _each(problem) if one not in _each(known)]
+
+
+def lasting(error: str | None) -> str | None:
+    """Of the problems on record those that are the guild's, and no failure: they last until a look finds them gone."""
+    return joined(*(one for one in _each(error) if one in PART_OF))
+
+
+def _each(problem: str | None) -> list[str]:
+    return problem.split(BETWEEN) if problem else []
 
 
 def nickname_of(name: str | None) -> str | None:

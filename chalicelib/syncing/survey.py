@@ -22,7 +22,8 @@ from chalicelib.store.users import User
 from chalicelib.syncing.errands import rules_of
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts, Survey
-from chalicelib.syncing.plan import Change, Desired, left_open, plan_change
+from chalicelib.syncing.plan import Change, Desired, joined, left_open, news, plan_change
+from chalicelib.syncing.records import Records
 from chalicelib.syncing.roles import believed, match_roles, wanted_names
 from chalicelib.syncing.usernames import renew_username
 
@@ -60,6 +61,7 @@ class Surveyor:
         self._services = services
         self._view = view
         self._rules = rules_of(services)
+        self._records = Records(services, view)
         self._guild_id = services.settings.guild_id
 
     def look(
@@ -172,13 +174,16 @@ class Surveyor:
 
     def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
         """Report what no sweep can cure, once; and that it is cured."""
-        if user.link is None or (change.problem or left_open(user.last_error, parts)) == user.last_error:
+        error = joined(change.problem, left_open(user.last_error, parts))
+        if user.link is None or error == user.last_error:
             return
-        now, account = self._services.now(), user.link.account
-        if change.problem and users.mark_failed(user, change.problem, now=now):
-            self._services.notices.sync_failed(user.user_id, account.id, account.shown, change.problem, now=now)
-        elif not change.problem and not change and (parts == Parts.ALL or user.synced_version == user.version):
-            users.mark_synced(user, now=now)
+        now = self._services.now()
+        if change.problem and error:
+            for new in news(error, user.last_error):  # told first: a notice twice is better than none
+                self._records.report(user, user.link, new)
+            users.mark_failed(user, error, now=now)
+        elif not change and (parts == Parts.ALL or user.synced_version == user.version):
+            users.mark_synced(user, now=now, error=error)
 
 
 def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:

@@ -33,7 +33,7 @@ from chalicelib.syncing.jobs import (
     parts_of,
 )
 from chalicelib.syncing.leaving import Leaving
-from chalicelib.syncing.plan import PART_OF, Change, left_open
+from chalicelib.syncing.plan import Change, joined, lasting, left_open, news
 from chalicelib.syncing.records import Records
 from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 from chalicelib.syncing.usernames import renew_username
@@ -144,11 +144,11 @@ class Worker:
         entry = self._records.entry(user, member, done, errand) if done else None
         if parts == Parts.USERNAME:
             return Change(), True  # nothing of what should be was looked at: by this it is neither right nor wrong
-        error = problem or left_open(user.last_error, parts)
+        error = joined(problem, left_open(user.last_error, parts))
         seen = look if errand.may_take else None  # what was left as it was is still to be looked at
         stands = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=seen)
-        if problem and problem != user.last_error:
-            self._records.report(user, link, problem)
+        for new in news(problem, user.last_error):
+            self._records.report(user, link, new)
         return done, stands
 
     # --- a member whom a sweep found to differ ---
@@ -181,8 +181,8 @@ class Worker:
             return self.make_right(user, parts, errand.spent())
         done = Change(give=frozenset({role})) if give else Change(take=frozenset({role}))
         entry = self._records.entry(user, Member(link.account, None, frozenset()), done, errand)
-        lasting = user.last_error if user.last_error in PART_OF else None  # what the sweep itself found
-        if users.mark_synced(user, now=self._services.now(), error=lasting, entry=entry):
+        error = lasting(user.last_error)  # the sweep itself found it
+        if users.mark_synced(user, now=self._services.now(), error=error, entry=entry):
             return Outcome.DONE
         moved = users.get(user.user_id, now=self._services.now())
         return self.make_right(moved, Parts.ALL, errand.spent()) if moved else Outcome.DONE

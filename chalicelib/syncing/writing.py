@@ -17,7 +17,7 @@ from chalicelib.store.users import User
 from chalicelib.syncing.errands import Errand, rules_of
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import Parts
-from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, Change, Desired, plan_change
+from chalicelib.syncing.plan import NICKNAME_NOT_PERMITTED, Change, Desired, joined, plan_change
 from chalicelib.syncing.records import Records
 
 
@@ -55,7 +55,7 @@ class MemberWriter:
             return self._write(user, member, change, parts, errand)
         if not change.take and change.nickname is None:
             done, problem = self._give_new(user, member, change, parts, errand)
-            return done, problem or change.problem
+            return done, joined(problem, change.problem)
         # Taking never waits for giving: what can be done without the new roles is done first.
         done, problem = self._write(user, member, replace(change, create=()), parts, errand)
         changed = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
@@ -65,7 +65,7 @@ class MemberWriter:
             audit.keep(self._records.entry(user, member, done, errand))
             raise
         done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
-        return done, left or problem or change.problem
+        return done, joined(left, problem, change.problem)
 
     def _give_new(
         self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
@@ -83,7 +83,7 @@ class MemberWriter:
             if done:
                 audit.keep(self._records.entry(user, member, done, errand))
             raise wait
-        return done, limit or problem
+        return done, joined(limit, problem)
 
     def _write(
         self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
@@ -101,10 +101,10 @@ class MemberWriter:
                 # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
                 if change.nickname is None:
                     raise
-                without = replace(change, nickname=None, problem=NICKNAME_NOT_PERMITTED)
+                without = replace(change, nickname=None, problem=joined(change.problem, NICKNAME_NOT_PERMITTED))
                 if without:
                     self.send(member, without, errand)
-                return without, NICKNAME_NOT_PERMITTED
+                return without, without.problem
             log.warning("not_permitted", user_id=user.user_id, code=refused.code)
             return self._once_more(user, member, parts, errand)
         self._view.remember(change.stood_for)

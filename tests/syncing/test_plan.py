@@ -14,7 +14,10 @@ from chalicelib.syncing.plan import (
     Change,
     Desired,
     Rules,
+    joined,
+    lasting,
     left_open,
+    news,
     nickname_of,
     plan_change,
 )
@@ -210,3 +213,34 @@ def test_roles_that_are_not_the_auth_sites_are_neither_given_nor_taken(
     assert all(is_ours(guild.by_id[role_id], guild, rules.reserved) for role_id in touched)
     assert not change.give & member.roles
     assert change.take <= member.roles
+
+
+BOTH = "nickname_not_permitted, role_out_of_reach"
+
+
+def test_two_problems_of_one_member_are_both_told() -> None:
+    above = a_member(DIRECTOR)
+    change = plan_change(above, Desired(("Nitro",), "Kira"), GUILD, RULES)
+    assert change.problem == BOTH
+
+
+@pytest.mark.parametrize(
+    ("parts", "left"),
+    [
+        pytest.param(Parts.GROUPS, NICKNAME_NOT_PERMITTED, id="groups"),
+        pytest.param(Parts.NICKNAME, f"an old fault, {ROLE_OUT_OF_REACH}", id="nickname"),
+        pytest.param(Parts.USERNAME, f"an old fault, {BOTH}", id="username"),
+        pytest.param(Parts.ALL, None, id="all"),
+    ],
+)
+def test_a_look_that_finds_nothing_settles_the_problems_of_what_it_looked_at(parts: Parts, left: str | None) -> None:
+    assert left_open(f"an old fault, {BOTH}", parts) == left
+
+
+def test_problems_are_known_one_by_one() -> None:
+    assert joined(ROLE_OUT_OF_REACH, None, NICKNAME_NOT_PERMITTED, ROLE_OUT_OF_REACH) == BOTH
+    assert joined(None) is None
+    assert news(BOTH, NICKNAME_NOT_PERMITTED) == [ROLE_OUT_OF_REACH]
+    assert news(None, BOTH) == []
+    assert lasting(f"an old fault, {BOTH}") == BOTH
+    assert lasting("an old fault") is None

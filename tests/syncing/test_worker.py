@@ -480,3 +480,24 @@ def test_discords_audit_log_says_why(kira: World) -> None:
     kira.site.groups("101", ["Blue", "Old"])
     kira.run()
     assert kira.guild.audit_log()[-1]["reason"] == "Rolecall: message from the auth site"
+
+
+def test_of_two_problems_each_is_told_once_and_settled_by_its_own_look() -> None:
+    world = World({"DISCORD_SYNC_NAMES": "True"})
+    world.guild.create_role("Nitro", managed=True)
+    world.guild.create_role("Admiral")
+    world.link("101", "kira", groups=[], nickname=None)
+    world.guild.change_role("Admiral", position=len(world.guild.state().roles) - 1)  # above the bot
+    world.guild.change_member("kira", give=["Admiral"])
+    world.run()
+    world.site.notices()
+    world.clock.advance(2 * 3600)
+    world.site.nickname("101", "Kira")
+    world.run()
+    world.site.groups("101", ["Nitro"])
+    world.run()
+    assert last_error(world, "101") == "nickname_not_permitted, role_out_of_reach"
+    assert [n["reason"] for n in world.site.notices()] == ["nickname_not_permitted", "role_out_of_reach"]
+    world.site.groups("101", [])
+    world.run()
+    assert last_error(world, "101") == "nickname_not_permitted"
