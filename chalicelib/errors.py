@@ -6,6 +6,7 @@ RolecallError
 │   │   ├── TurnLater(ticket)    our own budget says that this request's turn comes later
 │   │   ├── RateLimited(scope)   Discord said 429 all the same
 │   │   ├── RoleInTheMaking      another worker is creating the role that this job needs
+│   │   ├── LinkInTheMaking      a callback is bringing the member in
 │   │   └── Halted(reason)       all calls have stopped: token refused, address banned, too many invalid requests,
 │   │                            or, for a moment, Discord's limit on all of the bot's requests together
 │   └── Failure                  counted against DISCORD_TASKS_MAX_RETRIES
@@ -48,10 +49,14 @@ class Wait(TryAgain):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in the queue of one rate-limit bucket: `slot` counts that bucket's requests of all windows."""
+    """A place in the queue of one rate-limit bucket: `slot` counts that bucket's requests of all windows.
+
+    `urgent`: it is of the lane that goes first, and so is what it was given for.
+    """
 
     bucket: str
     slot: int
+    urgent: bool = False
 
 
 class TurnLater(Wait):
@@ -72,6 +77,10 @@ class RateLimited(Wait):
 
 class RoleInTheMaking(Wait):
     """Another worker creates this role just now."""
+
+
+class LinkInTheMaking(Wait):
+    """A callback is at work on this link, and may yet have to undo it."""
 
 
 class Halted(Wait):

@@ -55,7 +55,7 @@ class Message:
         known = self.attributes
         ticket = None
         if SLOT.fullmatch(known.get("ticket_slot", "")) and known.get("ticket_bucket"):
-            ticket = Ticket(known["ticket_bucket"], int(known["ticket_slot"]))
+            ticket = Ticket(known["ticket_bucket"], int(known["ticket_slot"]), "ticket_urgent" in known)
         due = _number(known.get("due"), 0.0)
         return Progress(
             trace=known.get("trace") or self.id,
@@ -168,6 +168,7 @@ def _attributes(progress: Progress | None) -> dict[str, Any]:
     }
     if progress.ticket:
         values |= {"ticket_bucket": progress.ticket.bucket, "ticket_slot": str(progress.ticket.slot)}
+        values |= {"ticket_urgent": "true"} if progress.ticket.urgent else {}
     if progress.touched:
         values["touched"] = f"{progress.touched:.3f}"
     if progress.due:

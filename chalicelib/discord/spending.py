@@ -135,7 +135,7 @@ class Spending:
         while not self._entered(key, lane, ticketed=slot is not None):
             now, bucket = self._clock.now(), self._known[key]
             if bucket.kind is Kind.UNSEEN:
-                key = self._after_first_answer(route, bucket, deadline)
+                key = self._after_first_answer(route, bucket, lane, deadline)
                 continue
             if slot is None and not napped and now < bucket.reopens_at <= min(deadline, now + SHORT_WAIT):
                 napped = True  # too short a wait for an appointment
@@ -145,12 +145,12 @@ class Spending:
                 slot = self.take_slots(key, lane, 1)
             comes = max(budget.due(bucket, slot, now=now), now + SHORTEST_NAP)
             if comes > deadline:
-                raise _turn_later(key, slot, comes - now)
+                raise _turn_later(key, slot, lane, comes - now)
             self._sleep(comes - now)
         entered = self._known[key]
         return Place(key, lane, entered.number, budget.holds_until(entered, now=self._clock.now()))
 
-    def _after_first_answer(self, route: str, bucket: Bucket, deadline: float) -> str:
+    def _after_first_answer(self, route: str, bucket: Bucket, lane: Lane, deadline: float) -> str:
         """Somebody's first request is under way, and its answer tells everything: the key of the bucket after a nap.
 
         Raises TurnLater where that answer is late. It takes no slot: how many there are, nobody knows yet.
@@ -159,7 +159,7 @@ class Spending:
         if now >= min(deadline, bucket.opened_at + FIRST_ANSWER):
             comes = max(bucket.reopens_at, now + FIRST_ANSWER_NAP)
             if comes > deadline:
-                raise _turn_later(bucket.key, 0, comes - now)
+                raise _turn_later(bucket.key, 0, lane, comes - now)
             self._sleep(comes - now)
         else:
             self._sleep(FIRST_ANSWER_NAP)
@@ -238,7 +238,11 @@ class Spending:
         if self._far_off(bucket, lane):
             slot = self.take_slots(key, lane, 1)
             now = self._clock.now()
-            raise _turn_later(key, slot, budget.due(bucket, slot, now=now) - now)
+            raise _turn_later(key, slot, lane, budget.due(bucket, slot, now=now) - now)
+
+    def is_far_off(self, route: str, lane: Lane) -> bool:
+        """Would a request on `route` have to wait long, by what this process knows of it?"""
+        return self._far_off(self._known.get(self.bucket_of(route)), lane)
 
     def _far_off(self, bucket: Bucket | None, lane: Lane) -> bool:
         if bucket is None or bucket.kind is Kind.UNSEEN:
@@ -349,5 +353,5 @@ class Spending:
         self.slept += seconds
 
 
-def _turn_later(key: str, slot: int, wait: float) -> TurnLater:
-    return TurnLater(Ticket(key, slot), retry_after=max(wait, SHORTEST_TURN))
+def _turn_later(key: str, slot: int, lane: Lane, wait: float) -> TurnLater:
+    return TurnLater(Ticket(key, slot, lane is Lane.URGENT), retry_after=max(wait, SHORTEST_TURN))

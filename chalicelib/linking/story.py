@@ -197,6 +197,7 @@ class Linking:
     def _complete_later(self, user_id: str, pause: float) -> None:
         """A job does the rest, after `pause` seconds and by a look of its own: what had no answer may arrive late."""
         now = self._services.now()
+        users.end_joining(user_id)
         progress = Progress(log.bound(), now, touched=now, due=now + pause)
         self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), progress, delay=pause)
 

@@ -234,6 +234,11 @@ def _link(
     return True
 
 
+def end_joining(user_id: str) -> None:
+    """The callback has ended, and the account is in the guild: jobs need not wait for it any more."""
+    _updated(user_id, [UserRow.joining_until.remove()], UserRow.discord_id.exists())
+
+
 def unlink(
     user_id: str,
     discord_id: int,

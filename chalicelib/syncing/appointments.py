@@ -5,6 +5,7 @@ from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, ROLE_GIVE, ROLE_
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Difference, Sweep
+from chalicelib.syncing.brakes import brake
 from chalicelib.syncing.jobs import RepairMember, encode
 
 HORIZON = 60.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
@@ -37,10 +38,11 @@ def appoint(
         chosen.append(best)
     tickets = {route: iter(spending.tickets(route, Lane.BULK, chosen.count(route))) for route in sorted(set(chosen))}
     jobs = []
+    unforeseen = 0 if sweep.force else brake(sweep.linked, services.settings.sweep_brake_percent)
     for one, route in zip(waiting, chosen, strict=False):
         ticket, due = next(tickets[route])
         progress = Progress(trace=f"{sweep.sweep_id}/{one.user_id}"[:120], since=now, ticket=ticket, due=due)
-        jobs.append((encode(_job(sweep, one)), progress, max(0.0, due - now)))
+        jobs.append((encode(_job(sweep, one, unforeseen)), progress, max(0.0, due - now)))
     return len(chosen), jobs, all(spending.is_known(route) for route in room)
 
 
@@ -54,7 +56,8 @@ def _routes(one: Difference, *, spill: bool) -> tuple[str, ...]:
     return (single, MEMBER_PATCH) if spill else (single,)
 
 
-def _job(sweep: Sweep, one: Difference) -> RepairMember:
+def _job(sweep: Sweep, one: Difference, unforeseen: int) -> RepairMember:
+    """`unforeseen`: how many members may lose what the survey did not see."""
     return RepairMember(
         user_id=one.user_id,
         sweep_id=sweep.sweep_id,
@@ -63,5 +66,5 @@ def _job(sweep: Sweep, one: Difference) -> RepairMember:
         role=int(one.role) if one.role and (one.give or sweep.may_take) else None,
         give=bool(one.give),
         take=sweep.may_take,
-        brake=sweep.brake,
+        brake=0 if one.take or one.gone else unforeseen,
     )

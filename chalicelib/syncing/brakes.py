@@ -16,7 +16,7 @@ def brake(linked: int, percent: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Brake:
-    """The brake of a sweep that could not see beforehand how many members it would take roles from."""
+    """The brake on what a sweep does not see beforehand: members who turn out to lose roles, or to have left."""
 
     sweep_id: str
     most: int
@@ -25,8 +25,8 @@ class Brake:
 def stopped_taking(most: int) -> str:
     """What is said of a sweep that braked while it ran."""
     return (
-        f"stopped taking roles: it took some from {most} members and would go on. Without the Server Members Intent "
-        f'nobody can tell from how many. To let it, run it with {{"force": true}}'
+        f"stopped taking roles and unlinking: {most} members whom its survey had not shown to lose any lost some, "
+        f'and it would go on. To let it, run it with {{"force": true}}'
     )
 
 
@@ -38,7 +38,7 @@ class Brakes:
         self._sweeps = Sweeps(services.settings.guild_id)
 
     def one_more(self, brake: Brake) -> bool:
-        """May the sweep take roles from one member more? That the first may not is told, once."""
+        """May the sweep take roles from one member more, or unlink one? That the first may not is told, once."""
         now = self._services.now()
         if self._sweeps.count_losing(brake.sweep_id, 1, now=now) <= brake.most:
             return True

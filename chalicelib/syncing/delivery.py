@@ -115,7 +115,7 @@ class Delivery:
     def _do(self, job: Job, message: Message, progress: Progress, *, bulk: bool) -> Outcome:
         redelivered = message.received > 1
         errand = Errand(
-            lane=Lane.BULK if bulk else Lane.NORMAL,
+            lane=_lane(progress, bulk=bulk),
             cause=_cause(job),
             patience=BULK_PATIENCE if bulk else PATIENCE,
             ticket=progress.ticket,
@@ -186,9 +186,11 @@ class Delivery:
         deleting = isinstance(job, DeleteUser)  # whatever failed before, that is another matter
         if user and user.link and isinstance(job, PartWith):  # not the user's account fails, but one they had before
             self._services.notices.sync_failed(user.user_id, job.discord_id, None, why, now=now)
-        elif user and user.link and (users.mark_failed(user, why, now=now) or deleting):
-            account = user.link.account
-            self._services.notices.sync_failed(user.user_id, account.id, account.shown, why, now=now)
+        elif user and user.link:
+            if deleting or user.last_error != why:  # told first: a notice twice is better than none
+                account = user.link.account
+                self._services.notices.sync_failed(user.user_id, account.id, account.shown, why, now=now)
+            users.mark_failed(user, why, now=now)
 
     def _broken(self, message: Message, error: Exception) -> End:
         log.error("broken", message_id=message.id, error=type(error).__name__, received=message.received)
@@ -196,6 +198,12 @@ class Delivery:
             return End.BROKEN
         self._services.queues.dead_letter(message, f"internal error: {type(error).__name__}")
         return End.DEAD
+
+
+def _lane(progress: Progress, *, bulk: bool) -> Lane:
+    if progress.ticket and progress.ticket.urgent:
+        return Lane.URGENT
+    return Lane.BULK if bulk else Lane.NORMAL
 
 
 def _cause(job: Job) -> str:

@@ -6,11 +6,21 @@ one look; what turns out to be stale is read again from Discord at once.
 
 import uuid
 from dataclasses import replace
+from typing import Any
 
 from chalicelib import log
 from chalicelib.discord.client import Asking
 from chalicelib.discord.models import Guild, Role
-from chalicelib.errors import DiscordUnavailable, Refused, RolecallError, RoleInTheMaking, RoleLimit, UnknownMember
+from chalicelib.errors import (
+    DiscordUnavailable,
+    NotPermitted,
+    Refused,
+    RolecallError,
+    RoleInTheMaking,
+    RoleLimit,
+    UnknownGuild,
+    UnknownMember,
+)
 from chalicelib.services import Services
 from chalicelib.syncing.roles import believed, match_roles
 
@@ -19,6 +29,9 @@ TRIES = 5  # at remembering a role while others do so too; what is missed is rem
 MAKING = 90  # seconds that one worker may take to create a role; more than Discord's time-outs together
 ASK_AGAIN = 2.0  # seconds until a role that somebody else is creating should be there
 NO_NEW_ROLES = 3600  # seconds without trying, after Discord said that no more roles can be created
+
+
+ROLE_LIMIT = "role_limit"  # Discord allows no more roles
 
 
 class GuildView:
@@ -91,6 +104,11 @@ class GuildView:
         return guild
 
     @property
+    def known(self) -> Guild | None:
+        """The guild as this process saw it last; nobody is asked."""
+        return self._guild
+
+    @property
     def remembered(self) -> dict[str, int]:
         """The role that stood for each group when it was last matched."""
         return self._remembered
@@ -108,22 +126,34 @@ class GuildView:
     # --- creating roles ---
 
     def create_roles(self, names: tuple[str, ...], asking: Asking) -> str | None:
-        """Create the roles that are still missing. A problem's name where Discord allows no more.
+        """Create the roles that are still missing. A problem in words where Discord lets one, or any more, not be.
 
         Raises RoleInTheMaking where another worker is at one of them.
         """
-        now = self._services.now()
-        limit = self._services.memory.flag("no_new_roles")
+        memory, now, problem = self._services.memory, self._services.now(), None
+        limit = memory.flag("no_new_roles")
         if limit and limit["until"] > now:
-            return "role_limit"
+            return ROLE_LIMIT
+        refused: dict[str, Any] = {n: one for n, one in (memory.flag("refused_roles") or {}).items() if one[0] > now}
         for name in names:
+            if name in refused:
+                problem = problem or refused[name][1]
+                continue
             try:
                 self._create_once(name, asking)
             except RoleLimit as error:
-                self._services.memory.set_flag("no_new_roles", {"until": now + NO_NEW_ROLES})
+                memory.set_flag("no_new_roles", {"until": now + NO_NEW_ROLES})
                 log.warning("no_more_roles", name=name, code=error.code)
-                return "role_limit"
-        return None
+                return ROLE_LIMIT
+            except UnknownGuild:
+                raise
+            except Refused as error:
+                problem = f"the role {name!r} cannot be created: {error}"
+                log.warning("role_refused", name=name, code=error.code)
+                if not isinstance(error, NotPermitted):  # a permission may be given any moment
+                    refused[name] = [now + NO_NEW_ROLES, problem]
+                    memory.set_flag("refused_roles", refused)
+        return problem
 
     def _create_once(self, name: str, asking: Asking) -> None:
         memory, owner = self._services.memory, uuid.uuid4().hex
@@ -148,3 +178,4 @@ class GuildView:
         role: Role = self._services.discord.create_role(name, asking)
         log.info("role_created", role_id=role.id, name=name)
         self._keep(replace(guild, roles=(*guild.roles, role)))
+        self.remember({name: role.id})  # Discord may have changed its name a little

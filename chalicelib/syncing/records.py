@@ -19,10 +19,11 @@ class Records:
 
     def entry(self, user: User, member: Member, done: Change, errand: Errand) -> audit.Entry:
         """What was done to the member, with the roles as they are called now; to be kept."""
-        guild = self._view.facts(errand.asking())
+        guild = self._view.known  # what was done is done: to ask Discord now, and be refused, must not lose it
+        by_id = guild.by_id if guild else {}
 
         def names(role_ids: frozenset[int]) -> tuple[str, ...]:
-            return tuple(sorted(guild.by_id[r].name if r in guild.by_id else str(r) for r in role_ids))
+            return tuple(sorted(by_id[r].name if r in by_id else str(r) for r in role_ids))
 
         return audit.Entry(
             user_id=user.user_id,

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH
 from chalicelib.discord.models import Member
-from chalicelib.errors import NotPermitted, UnknownMember, UnknownRole, Wait
+from chalicelib.errors import LinkInTheMaking, NotPermitted, RolecallError, UnknownMember, UnknownRole
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.users import Link, Look, User
@@ -39,6 +39,8 @@ from chalicelib.syncing.roles import is_ours, match_roles, wanted_names
 from chalicelib.syncing.usernames import renew_username
 from chalicelib.syncing.writing import MemberWriter
 
+CALLBACK_TAKES = 5.0  # seconds, as a rule at most
+
 
 class Worker:
     """Does jobs, one at a time."""
@@ -63,9 +65,11 @@ class Worker:
         """Store what the message says, then make the member right."""
         if isinstance(job, DeleteUser):
             return self._leaving.delete(job, replace(errand, lane=Lane.URGENT))
+        errand = self._hurried(job, errand)
         user = self._told(job, errand)
         if user is None or user.link is None:
             return Outcome.NOTHING
+        self._wait_for_callback(user.link)
         if _looked_at_since(user, parts_of(job), errand):
             return Outcome.NOTHING
         return self.make_right(user, _parts_to_look_at(job, user), errand)
@@ -83,6 +87,22 @@ class Worker:
                 user = users.tell_nickname(job.user_id, job.nickname, job.changed_at, now=now)
         return user or users.get(job.user_id, now=now)
 
+    def _hurried(self, job: ChangeMessage, errand: Errand) -> Errand:
+        """A change that takes a group away waits behind nothing that gives some. Looked up where many wait, only."""
+        if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
+            return errand
+        if errand.lane is not Lane.NORMAL or not self._services.discord.spending.is_far_off(MEMBER_PATCH, errand.lane):
+            return errand
+        before = users.get(job.user_id, now=self._services.now())
+        takes = before and job.changed_at > before.groups_at and not set(before.groups or ()) <= set(job.groups)
+        return replace(errand, lane=Lane.URGENT) if takes else errand
+
+    def _wait_for_callback(self, link: Link) -> None:
+        """Raise LinkInTheMaking while a callback is at work: when that gives up, it takes back what it gave itself."""
+        left = link.joining_until - self._services.now()
+        if left > 0:
+            raise LinkInTheMaking("a callback is bringing the member in", retry_after=min(left, CALLBACK_TAKES))
+
     # --- one member ---
 
     def make_right(self, user: User, parts: Parts, errand: Errand) -> Outcome:
@@ -91,10 +111,12 @@ class Worker:
         for _ in range(ROUNDS):
             if user.link is None:
                 return outcome
-            errand = self._place_for_writing(user, errand)
+            errand = self._place_for_writing(user, parts, errand)
             try:
                 done, stands = self._round(user, user.link, parts, errand)
             except UnknownMember as gone:
+                if errand.brake and not self._brakes.one_more(errand.brake):
+                    return outcome
                 if left := self._leaving.left(user, user.link, gone):
                     return left
                 done, stands = Change(), False
@@ -112,16 +134,17 @@ class Worker:
             user = again
         raise RuntimeError(f"what should be moved {ROUNDS} times; SQS will deliver the message again")
 
-    def _place_for_writing(self, user: User, errand: Errand) -> Errand:
+    def _place_for_writing(self, user: User, parts: Parts, errand: Errand) -> Errand:
         """Where the write's turn is far off, look at the member then, not now and then again.
 
-        Whoever comes with a ticket to write takes the place first. Raises TurnLater where it is not to be had yet.
+        But not where it has the right of way, or nothing is to be written. Whoever comes with a ticket to write takes
+        the place first. Raises TurnLater where it is not to be had yet.
         """
         spending = self._services.discord.spending
         if errand.ticket is not None and errand.ticket.bucket in (MEMBER_PATCH, spending.bucket_of(MEMBER_PATCH)):
             place = spending.hold(MEMBER_PATCH, errand.lane, errand.ticket, patience=errand.patience)
             return replace(errand, ticket=None, held=place)
-        if errand.ticket is None and not user.settled:
+        if errand.ticket is None and not user.settled and errand.lane is not Lane.URGENT and parts != Parts.USERNAME:
             spending.reserve(MEMBER_PATCH, errand.lane)
         return errand
 
@@ -137,7 +160,7 @@ class Worker:
         try:
             if change:
                 done, problem = self._writer.apply(user, member, change, parts, errand)
-        except Wait:
+        except RolecallError:
             if errand.brake and self._writer.writes == writes:
                 self._brakes.one_less(errand.brake)
             raise
@@ -145,10 +168,10 @@ class Worker:
         if parts == Parts.USERNAME:
             return Change(), True  # nothing of what should be was looked at: by this it is neither right nor wrong
         error = joined(problem, left_open(user.last_error, parts))
+        for new in news(problem, user.last_error):  # told first: a notice twice is better than none
+            self._records.report(user, link, new)
         seen = look if errand.may_take else None  # what was left as it was is still to be looked at
         stands = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=seen)
-        for new in news(problem, user.last_error):
-            self._records.report(user, link, new)
         return done, stands
 
     # --- a member whom a sweep found to differ ---
@@ -158,6 +181,7 @@ class Worker:
         user = users.get(job.user_id, now=self._services.now())
         if user is None or user.link is None:
             return Outcome.NOTHING
+        self._wait_for_callback(user.link)
         self._view.know_as_sweep(job.sweep_id)
         brake = Brake(job.sweep_id, job.brake) if job.brake else None
         errand, parts = replace(errand, may_take=job.take, brake=brake), _parts_to_look_at(job, user)

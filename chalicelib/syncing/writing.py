@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from chalicelib import log
 from chalicelib.discord.models import Guild, Member
-from chalicelib.errors import NotPermitted, RolecallError, TurnLater, UnknownRole, Wait
+from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
 from chalicelib.services import Services
 from chalicelib.store import audit
 from chalicelib.store.users import User
@@ -71,18 +71,18 @@ class MemberWriter:
         self, user: User, member: Member, change: Change, parts: Parts, errand: Errand
     ) -> tuple[Change, str | None]:
         """Create the roles that the change needs, and give them with whatever is left to do."""
-        limit, wait = None, None
+        limit, trouble = None, None
         try:
             limit = self._view.create_roles(change.create, errand.asking())
-        except TurnLater as turn:
-            wait = turn  # a limit on creating roles must not hold up those that are there
+        except RolecallError as error:
+            trouble = error  # a role that cannot be created must not hold up those that are there
         done, problem = replace(self.plan(user, member, parts & Parts.GROUPS, errand), create=()), None
         if done:
             done, problem = self._write(user, member, done, parts, errand)
-        if wait:
+        if trouble:
             if done:
                 audit.keep(self._records.entry(user, member, done, errand))
-            raise wait
+            raise trouble
         return done, joined(limit, problem)
 
     def _write(
@@ -133,10 +133,10 @@ class MemberWriter:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count a change of a member. A Wait says that it was not sent, or that Discord did not take it."""
+        """Count a change of a member. A Wait says that it was not sent, Refused that Discord did not do it."""
         self.writes += 1
         try:
             yield
-        except Wait:
+        except (Wait, Refused):
             self.writes -= 1
             raise

@@ -469,7 +469,49 @@ def test_the_brake_counts_who_lost_a_role_though_the_new_one_has_to_wait(world: 
     world.sweep()
     world.run(seconds=3600)
     kept = [member for member in world.guild.state().members if "Old" in member.roles]
-    assert len(kept) >= 40 - LEAST_BRAKE
+    assert len(kept) == 40 - LEAST_BRAKE
+
+
+@pytest.mark.parametrize("may_take", [True, False], ids=["a later sweep", "the first sweep"])
+def test_without_the_intent_it_unlinks_no_more_than_the_brake_allows(world: World, may_take: bool) -> None:
+    accounts = crowd(world, 40, groups=["Member"])
+    if may_take:
+        let_sweeps_take(world)
+    world.guild.turn(member_intent=False)
+    world.guild.inject(fault(method="GET", path="/members/[0-9]+$", status=404, code=10007, times=None))
+    told = swept(world)
+    assert sum(linked(world, user_id) for user_id in accounts) == 40 - LEAST_BRAKE
+    assert [n["kind"] for n in told if n["user_id"]] == ["unlinked"] * LEAST_BRAKE
+    assert sum("stopped taking roles and unlinking" in (n["reason"] or "") for n in told) == 1
+
+
+def test_what_its_survey_did_not_see_a_sweep_takes_from_as_many_as_the_brake_allows(world: World) -> None:
+    for name in ("Member", "Extra"):
+        world.guild.create_role(name)
+    crowd(world, 40, groups=["Member", "New"])  # two roles to give, so that each is looked at again
+    let_sweeps_take(world)
+    world.sweep()
+    world.run(until=lambda: latest(world).state == "repairing")
+    for name in names(world):
+        world.guild.change_member(name, give=["Extra"])
+    told = swept(world)
+    kept = [name for name in names(world) if "Extra" in (world.roles(name) or ())]
+    assert len(kept) == 40 - LEAST_BRAKE
+    assert all({"Member", "New"} <= (world.roles(name) or set()) for name in names(world))
+    assert sum("stopped taking" in (n["reason"] or "") for n in told) == 1
+
+
+def test_the_brake_does_not_count_those_from_whom_discord_refuses_to_take(world: World) -> None:
+    """No answer, or a failure, may hide that they lost a role: those count."""
+    for name in ("Member", "Old"):
+        world.guild.create_role(name)
+    crowd(world, 40, roles=["Old"], groups=["Member"])
+    let_sweeps_take(world)
+    world.guild.turn(member_intent=False)
+    refused = fault(method="PATCH", path="/members/[0-9]+$", status=403, code=50013, times=None)
+    world.guild.inject(refused)
+    assert not any("stopped taking" in (n["reason"] or "") for n in swept(world))
+    assert roles_of_all(world) == {frozenset({"Old"})}
 
 
 def test_a_look_that_may_not_take_does_not_answer_for_a_message_that_may(world: World) -> None:

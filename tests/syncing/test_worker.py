@@ -1,5 +1,6 @@
 """One user's job: the least that makes them right, whoever else is at work on them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from chalicelib.store import audit, users
 from chalicelib.syncing.errands import Errand, Outcome
 from chalicelib.syncing.jobs import CheckLink, Parts, PartWith, RepairMember, UpdateAll, UpdateNickname, encode
 from local.simulated import GUILD, STAGE, Container, World
-from tests.syncing.support import Meter, fault, import_link, last_error, linked, role_names, stored, swept
+from tests.syncing.support import Meter, crowd, fault, import_link, last_error, linked, role_names, stored, swept
 
 MEMBER = r"/members/[0-9]+$"
 
@@ -296,6 +297,75 @@ def test_no_more_roles_can_be_created_and_the_rest_is_applied(kira: World) -> No
     kira.run()
     assert meter.statuses("POST role") == [400], "not asked again for an hour"
     assert [n["reason"] for n in kira.site.notices()] == ["role_limit"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        pytest.param({"status": 400, "code": 50035}, 1, id="refused"),
+        pytest.param({"status": 500}, 4, id="failed"),
+        pytest.param({"kind": "rate_limit", "retry_after": 800.0}, 1, id="limited"),
+    ],
+)
+def test_a_role_that_cannot_be_created_holds_up_none_that_is_there(
+    kira: World, answer: dict[str, Any], asked: int
+) -> None:
+    kira.guild.inject(fault(method="POST", path="/roles$", **({"times": None} | answer)))
+    meter = Meter(kira)
+    kira.site.groups("101", ["Member", "Blue", "Old", "Fresh"])
+    kira.run(seconds=10)
+    assert kira.roles("kira") == {"Member", "Blue", "Old"}
+    kira.run(seconds=600)
+    assert len(meter.statuses("POST role")) == asked
+
+
+def test_a_role_that_discord_refuses_is_asked_for_once_an_hour(kira: World) -> None:
+    crowd(kira, 5, roles=["Member"], groups=["Member", "Fresh"])
+    kira.guild.inject(fault(method="POST", path="/roles$", status=400, code=50035, times=1))
+    meter = Meter(kira)
+    told = swept(kira)
+    assert meter.statuses("POST role") == [400]
+    assert len(told) == 5
+    assert all("the role 'Fresh' cannot be created: Discord refused: 400/50035" in n["reason"] for n in told)
+    kira.clock.advance(3600)
+    swept(kira)
+    assert meter.statuses("POST role") == [400, 200]
+    assert all("Fresh" in member.roles for member in kira.guild.state().members if member.username.startswith("pilot"))
+
+
+def renamed(world: World) -> str:
+    world.guild.change_person("kira", username="vex")
+    world.site.post({"kind": "update_username", "user_id": "101"})
+    return "username_changed"
+
+
+def out_of_reach(world: World) -> str:
+    world.guild.create_role("Nitro", managed=True)
+    world.clock.advance(2 * 3600)  # what was known of the guild is to be read again
+    world.site.groups("101", ["Nitro"])
+    return "role_out_of_reach"
+
+
+def given_up(world: World) -> str:
+    world.guild.inject(fault(method="GET", path=MEMBER, status=400, code=50035, message="No", times=None))
+    world.site.groups("101", ["Blue"])
+    return "Discord refused: 400/50035 No"
+
+
+@pytest.mark.parametrize("happens", [renamed, out_of_reach, given_up], ids=lambda happens: happens.__name__)
+def test_a_notice_that_could_not_be_sent_is_sent_when_the_message_comes_again(
+    kira: World, happens: Callable[[World], str]
+) -> None:
+    failures = iter([ConnectionError("no answer")])
+
+    def before(operation: str, given: dict[str, Any]) -> None:
+        if operation == "SendMessage" and '"at":' in given["MessageBody"] and (failure := next(failures, None)):
+            raise failure
+
+    what = happens(kira)
+    kira.sqs.before = before
+    kira.run()
+    assert [what in (n["kind"], n["reason"]) for n in kira.site.notices()] == [True]
 
 
 def test_a_problem_with_the_name_is_not_forgotten_over_a_role_that_had_to_be_created(kira: World) -> None:
