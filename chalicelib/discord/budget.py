@@ -27,6 +27,7 @@ SPREAD = 0.5  # of a window over which its slots are spread; the rest is slack f
 CLOSING = 0.05  # of a window before its end in which no request is begun: it may arrive after the end
 MARGIN = 0.01  # of a window between the end of one and the opening of the next; window edges are loose (#5144)
 SLACK = 0.05  # seconds at least between them, and before the end: what a request may be under way
+LONGEST_PAUSE = 5.0  # seconds of either at most: a window of two days (new roles) needs no pause of hours
 ROUND_TRIP = 0.02  # seconds that an answer and the next request take at least: so much later, a reset is no news
 SLIP = 0.03  # of a window that openings come late on average; foreseen in appointments, corrected by headers
 SHORT_WINDOW = 2.0  # seconds
@@ -108,12 +109,12 @@ class Bucket:
     @property
     def open_for(self) -> float:
         """Seconds from a window's opening in which requests are begun; not after that, until the next window."""
-        return self.window - max(self.window * CLOSING, min(SLACK, self.window / 2))
+        return self.window - max(min(self.window * CLOSING, LONGEST_PAUSE), min(SLACK, self.window / 2))
 
     @property
     def shut_for(self) -> float:
         """Seconds from a window's opening until the next may open, unless answers say that it is later."""
-        return self.window + max(self.window * MARGIN, SLACK)
+        return self.window + max(min(self.window * MARGIN, LONGEST_PAUSE), SLACK)
 
     @property
     def closes_at(self) -> float:

@@ -194,6 +194,13 @@ def test_no_request_is_begun_shortly_before_the_end_of_a_window() -> None:
     assert admit(known(), Lane.URGENT, now=NOW + 9.6) is None
 
 
+@pytest.mark.parametrize("window", [1.0, 10.0, 48 * 3600.0], ids=lambda window: f"{window:.0f} s")
+def test_the_pause_between_two_windows_is_seconds_however_long_they_are(window: float) -> None:
+    bucket = Bucket("b", limit=250, window=window, kind=Kind.FIXED, opened_at=NOW, reopens_at=NOW + window)
+    assert bucket.open_for >= max(window - 5, window * 0.94)
+    assert window < bucket.shut_for <= window + 5
+
+
 @pytest.mark.parametrize(
     ("lane", "ticketed", "admitted"),
     [
