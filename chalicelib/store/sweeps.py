@@ -53,7 +53,7 @@ class Sweep:
     losing: int = 0  # members from whom roles would be taken
     gone: int = 0  # linked accounts that are not in the guild
     pages: int = 0
-    pages_found: list[int] = field(default_factory=list)  # on which somebody differs
+    pages_found: list[int] = field(default_factory=list)  # numbers, ascending, under which differences are kept
     cursor: int = 0  # the Discord id that the last page ended with
     sent: int = 0  # jobs
     singles: int = 0  # members who differ in one role, yet to be sent
@@ -131,11 +131,11 @@ class Sweeps:
     def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
         """Keep what a page found, until it is repaired."""
         data = {"found": [asdict(difference) for difference in found]}
-        SweepRow(self._guild, f"{sweep_id}#{page:06}", data=data, expires_at=int(now) + KEPT).save()
+        SweepRow(self._guild, f"{sweep_id}#{page:012}", data=data, expires_at=int(now) + KEPT).save()
 
     def page(self, sweep_id: str, page: int) -> list[Difference]:
         """What a page found."""
-        found = self._get(f"{sweep_id}#{page:06}")
+        found = self._get(f"{sweep_id}#{page:012}")
         return [Difference(**one) for one in (found.data or {}).get("found", [])] if found else []
 
     def count_losing(self, sweep_id: str, more: int, *, now: float) -> int:

@@ -5,6 +5,7 @@ later; dead-lettered. Each is settled by itself: a bad one neither blocks nor re
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 
@@ -196,7 +197,12 @@ class Delivery:
         log.error("broken", message_id=message.id, error=type(error).__name__, received=message.received)
         if message.received < LAST_RECEIVE:
             return End.BROKEN
-        self._services.queues.dead_letter(message, f"internal error: {type(error).__name__}")
+        why = f"internal error: {type(error).__name__}"
+        self._services.queues.dead_letter(message, why)
+        with suppress(BadMessage):
+            job = read_job(message.body, now=self._services.now(), own=True)
+            if isinstance(job, Survey | Repair):
+                self.sweeper.fail(job.sweep_id, why)
         return End.DEAD
 
 

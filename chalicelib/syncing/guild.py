@@ -119,7 +119,10 @@ class GuildView:
             return
         for _ in range(TRIES):
             known = self._services.memory.role_ids()
-            self._remembered = believed(known, stands_for)
+            there = {
+                name: role_id for name, role_id in known.items() if not self._guild or role_id in self._guild.by_id
+            }
+            self._remembered = believed(there, stands_for)
             if self._remembered == known or self._services.memory.keep_role_ids(self._remembered, known):
                 return
 

@@ -1,9 +1,10 @@
 """The survey of a sweep: one page of members beside the links of the same ids, and who differs.
 
 Members as Discord lists them and links as the store holds them are both in ascending Discord id. A merge join of the
-two needs constant memory, can be taken up again at any id, and renews usernames on the way.
+two holds one page of each, can be taken up again at any id, and renews usernames on the way.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -29,6 +30,7 @@ from chalicelib.syncing.usernames import renew_username
 
 MOST_EXAMPLES = 200
 MOST_RENAMED = 100  # of them may be taken up by new usernames alone, so that there is room for what matters more
+EXAMPLES_ROOM = 100_000  # bytes; an item of DynamoDB holds 400 KB
 LAST_ID = 2**63 - 1
 NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
 SWEEPING = Asking(Lane.BULK, reason="Rolecall: sweep")
@@ -79,20 +81,30 @@ class Surveyor:
         except IntentMissing:
             return self._look_without_list(sweep, job, after)
         last = members[-1].id if len(members) == PAGE else LAST_ID
+        links = list(users.links_between(self._guild_id, after, last, most=PAGE))
+        if len(links) == PAGE and links[-1].link:  # of many who left, a page holds no more than of members
+            last = min(last, links[-1].link.account.id)
         guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
         found: list[Difference] = []
-        pairs = list(merge(members, users.links_between(self._guild_id, after, last)))
+        pairs = list(merge(members, iter(links)))
         remembered = self._which_roles(pairs, guild, sweep)
         for pair in pairs:
             difference, example = self._compare(pair, guild, remembered, sweep)
             if difference:
                 found.append(difference)
-            if example and len(sweep.examples) < (MOST_EXAMPLES if difference else MOST_RENAMED):
+            if example and self._has_room(sweep, example, most=MOST_EXAMPLES if difference else MOST_RENAMED):
                 sweep.examples.append(example)
+        members = [member for member in members if member.id <= last]
         more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
         sweep = _counted(sweep, members, len(pairs), found)
         following = Survey(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
         return replace(sweep, cursor=last), found, following
+
+    def _has_room(self, sweep: Sweep, example: dict[str, Any], *, most: int) -> bool:
+        """Is there room for one example more? All of them lie in one item of the store."""
+        if len(sweep.examples) >= most:
+            return False
+        return sum(map(_size, sweep.examples)) + _size(example) <= EXAMPLES_ROOM
 
     def _look_without_list(
         self, sweep: Sweep, job: Survey, after: int
@@ -118,10 +130,10 @@ class Surveyor:
         return self._view.refresh(asking, bot_roles=bot_roles)
 
     def _which_roles(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> dict[str, int]:
-        """Which role stands for which group, for everybody alike.
+        """Which role stands for which group, for everybody of this page alike.
 
         A role that was renamed to another group's name stands for that group from then on. One member's groups alone
-        may not show it; all together they do.
+        may not show it; a page's do. What only a later page shows is known when the next sweep begins.
         """
         if Parts.GROUPS not in Parts(sweep.parts):
             return self._view.remembered
@@ -186,11 +198,14 @@ class Surveyor:
             users.mark_synced(user, now=now, error=error)
 
 
+def _size(example: dict[str, Any]) -> int:
+    return len(json.dumps(example))  # as it is stored
+
+
 def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:
     return replace(
         sweep,
         pages=sweep.pages + 1,
-        pages_found=[*sweep.pages_found, sweep.pages] if found else sweep.pages_found,
         members=sweep.members + len(members),
         linked=sweep.linked + linked,
         differing=sweep.differing + len(found),

@@ -28,6 +28,8 @@ REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is
 FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
 LONGEST_DRY_WAIT = 200.0  # seconds that a dry run may wait for Discord in all; its function may run for 300
+WAITING = "waiting"
+MANY = 1_000_000
 MAY_TAKE = "may_take"  # the flag of a guild in which sweeps may take roles
 
 
@@ -67,15 +69,23 @@ class Sweeper:
         covered = fresh and parts in Parts(running.parts) and (running.force or not force)
         if covered:
             self._send(Survey(sweep_id=running.sweep_id))  # who began it may have died; twice does no harm
-        else:
+        elif tries or self._is_first_to_wait(parts, force=force):
             later = StartSweep(parts=parts.value, force=force, tries=tries + 1)
             self._send(later, delay=min(SOONEST_RESTART * 2 ** min(tries, 10), LATEST_RESTART))
         return _shown(running) | {"already_running": True, "queued": not covered}
 
     def start_later(self, job: StartSweep) -> Outcome:
         """A sweep that had to wait for another."""
-        self.start(Parts(job.parts), force=job.force, tries=job.tries)
+        parts = Parts(job.parts)
+        self._services.memory.unlock(_turn(parts, force=job.force), WAITING)
+        if self.start(parts, force=job.force, tries=job.tries).get("queued"):
+            self._is_first_to_wait(parts, force=job.force)  # on it goes
         return Outcome.DONE
+
+    def _is_first_to_wait(self, parts: Parts, *, force: bool) -> bool:
+        """Of all that were asked for while another runs, one waits: it will look at everybody anew."""
+        name, now = _turn(parts, force=force), self._services.now()
+        return self._services.memory.lock(name, WAITING, now=now, seconds=int(2 * LATEST_RESTART))
 
     def _rehearse(self, sweep: Sweep) -> dict[str, Any]:
         page: Survey | None = Survey(sweep_id=sweep.sweep_id)
@@ -103,8 +113,10 @@ class Sweeper:
         if sweep is None or sweep.state != "surveying" or job.page != sweep.pages:
             return self._late(sweep, redelivered)
         sweep, found, following = self._surveyor.look(sweep, job, ticket)
-        if found:
-            self._sweeps.keep_page(sweep.sweep_id, job.page, found, now=self._services.now())
+        if found:  # under a number of its own: were two at this page, only one of them goes on
+            number = job.page * MANY + uuid.uuid4().int % MANY
+            self._sweeps.keep_page(sweep.sweep_id, number, found, now=self._services.now())
+            sweep = replace(sweep, pages_found=[*sweep.pages_found, number])
         if following is None:
             sweep = self._verdict(sweep)
         if not self._sweeps.advance(replace(sweep, step=sweep.step + 1, updated_at=self._services.now())):
@@ -132,7 +144,8 @@ class Sweeper:
         if following:
             self._send(following)
         elif sweep.state == "repairing":
-            self._send(Repair(sweep_id=sweep.sweep_id, step=sweep.step, phase=0 if sweep.losing or sweep.gone else 1))
+            phase, page = 0 if sweep.losing or sweep.gone else 1, min(sweep.pages_found, default=0)
+            self._send(Repair(sweep_id=sweep.sweep_id, step=sweep.step, phase=phase, page=page))
         else:
             self._finish(sweep)
 
@@ -241,7 +254,7 @@ class Sweeper:
         if further:
             return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=job.phase, page=further[0])
         if job.phase == 0:
-            return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=1)
+            return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=1, page=min(sweep.pages_found, default=0))
         return None
 
     # --- the end ---
@@ -268,6 +281,10 @@ class Sweeper:
     def _send(self, job: Survey | Repair | StartSweep, *, delay: float = 0.0) -> None:
         sweep_id = getattr(job, "sweep_id", "sweep")
         self._services.queues.bulk(encode(job), Progress(trace=sweep_id, since=self._services.now()), delay=delay)
+
+
+def _turn(parts: Parts, *, force: bool) -> str:
+    return f"next_sweep:{parts.value}:{force}"
 
 
 def _too_long(wait: Wait) -> RolecallError:

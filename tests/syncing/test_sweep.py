@@ -467,7 +467,7 @@ def test_the_brake_counts_who_lost_a_role_though_the_new_one_has_to_wait(world: 
     world.guild.turn(member_intent=False)
     world.guild.inject(fault(method="POST", path=".*/roles$", kind="rate_limit", times=None, retry_after=120.0))
     world.sweep()
-    world.run(seconds=3600)
+    world.run(seconds=600)
     kept = [member for member in world.guild.state().members if "Old" in member.roles]
     assert len(kept) == 40 - LEAST_BRAKE
 
@@ -852,3 +852,74 @@ def test_a_sweep_to_which_too_many_seem_to_have_left_stops_and_asks(world: World
     world.sweep(force=True)
     world.run(seconds=600)
     assert users.get("0", now=world.clock.now()).link is None  # type: ignore[union-attr]
+
+
+# --- sizes ----------------------------------------------------------------------------------------------------
+
+
+def test_examples_of_long_names_fit_into_the_sweeps_item(world: World) -> None:
+    groups = [f"Группа Разведки Флота Альянса {number}" for number in range(40)]
+    crowd(world, 205, groups=groups)
+    shown = world.sweep(dry_run=True)
+    assert shown["differing"] == 205
+    assert 10 < len(shown["would_change"]) < 205
+    world.sweep()
+    world.run(until=lambda: latest(world).state == "repairing", seconds=120)
+    assert latest(world).state == "repairing"
+
+
+def test_a_guild_that_everybody_seems_to_have_left_is_held_not_stuck(world: World) -> None:
+    """A wrong guild id, say, or an old table imported: the one listed page of members meets all the links."""
+    now = world.clock.now()
+    for number in range(2500):
+        account = DiscordUser(300000000000000000 + number, f"p{number}")
+        users.link(f"{number}", int(GUILD), account, began_at=now, now=now - users.JOINING)
+    let_sweeps_take(world)
+    told = swept(world)
+    assert (latest(world).state, latest(world).gone, latest(world).linked) == ("held", 2500, 2500)
+    assert "unlink 2500 who seem to have left" in told[0]["reason"]
+
+
+def test_a_sweep_whose_step_breaks_for_good_has_failed_and_says_so(world: World) -> None:
+    crowd(world, 1, groups=["Member"])
+
+    def broken(operation: str, given: dict[str, Any]) -> None:
+        if operation == "PutItem" and "#000000" in str(given["Item"].get("sweep_id")):
+            raise ConnectionError("no answer")
+
+    world.dynamodb.before = broken
+    told = swept(world)
+    assert latest(world).state == "failed"
+    assert [n["reason"] for n in told] == ["sweep failed: internal error: ConnectionError"]
+    world.dynamodb.before = None
+    assert world.sweep().get("already_running") is None
+
+
+def test_of_two_workers_at_one_page_only_what_the_one_found_is_repaired_who_goes_on(world: World) -> None:
+    """The verdict is about that; what the other found meanwhile may be more than the brake allows."""
+    losers(world, 5, of=100)
+    let_sweeps_take(world)
+    job = Survey(sweep_id=world.sweep()["sweep_id"])
+    first, second = (world.container().delivery.sweeper for _ in range(2))
+    late = second._current(job.sweep_id)
+    first.survey(job, redelivered=False)
+    for name in names(world):
+        world.guild.change_member(name, give=["Old"])
+    second._current = lambda _: late  # type: ignore[method-assign,assignment]  # it read the sweep before the first went on
+    assert second.survey(job, redelivered=False) is Outcome.NOTHING
+    world.run(seconds=1800)
+    assert sum("Old" in member.roles for member in world.guild.state().members) == 95
+
+
+def test_of_many_sweeps_asked_for_while_one_runs_one_follows(world: World) -> None:
+    for name in ("Member", "Old"):
+        world.guild.create_role(name)
+    crowd(world, 300, groups=["Member", "Old"])
+    let_sweeps_take(world)
+    for _ in range(5):
+        assert world.sweep()["state"] in ("surveying", "repairing")
+        world.run(seconds=40)
+    meter = Meter(world)
+    world.run(seconds=3600)
+    assert meter.routes.count("GET members") == 1
+    assert world.sweep(dry_run=True)["differing"] == 0
