@@ -22,6 +22,11 @@ def somebody_else_was_refused(world: World) -> None:
     world.link("102", "liam", groups=["Fresh"])
 
 
+def they_are_refused_themselves(world: World) -> None:
+    """Theirs is the first request that finds the limit."""
+    world.guild.inject(fault(method="POST", path="/roles$", kind="rate_limit", retry_after=WAIT))
+
+
 def as_many_as_may_be_were_made(world: World) -> None:
     """The bucket was full for nearly two days. A moderator has deleted what was made."""
     discord = world.http.services.discord
@@ -45,6 +50,7 @@ def settled(world: World) -> bool:
     ("limit", "asked"),
     [
         pytest.param(somebody_else_was_refused, [200], id="a 429 for somebody else"),
+        pytest.param(they_are_refused_themselves, [429, 200], id="a 429"),
         pytest.param(as_many_as_may_be_were_made, [200], id="a full bucket"),
     ],
 )
