@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import settings
 from deploy import functions, remove
 from deploy.check import CALLBACK, check, no_secrets
 from deploy.project import ROOT, NotDeployed, deployed_file, environment_of
@@ -71,7 +72,9 @@ class Deployment:
         )
         _tell("The functions")
         if options.packaged:
-            address = functions.deploy_by_cloudformation(stage, self._root, stacks, self._client("s3"), self._bucket())
+            address = functions.deploy_by_cloudformation(
+                stage, self._root, stacks, self._client("s3"), self._bucket(), secrets_stored=self._secrets_stored()
+            )
         else:
             address = functions.deploy_by_chalice(stage, self._root, stacks, self._client("logs"))
         if options.email or stage == "prod" or stacks.find(f"rolecall-{stage}-watch"):
@@ -109,9 +112,17 @@ class Deployment:
         return environment
 
     def _secrets(self, names: list[str]) -> dict[str, str]:
+        return {name: one["Value"] for name, one in self._parameters(names, decrypted=True).items()}
+
+    def _secrets_stored(self) -> str:
+        """Which version of each secret Parameter Store holds."""
+        found = self._parameters(list(settings.SECRETS), decrypted=False)
+        return ".".join(str(found[name]["Version"]) for name in settings.SECRETS)
+
+    def _parameters(self, names: list[str], *, decrypted: bool) -> dict[str, Any]:
         prefix = f"/rolecall/{self._stage}/"
-        found = self._client("ssm").get_parameters(Names=[prefix + name for name in names], WithDecryption=True)
-        return {one["Name"].removeprefix(prefix): one["Value"] for one in found["Parameters"]}
+        found = self._client("ssm").get_parameters(Names=[prefix + name for name in names], WithDecryption=decrypted)
+        return {one["Name"].removeprefix(prefix): one for one in found["Parameters"]}
 
     def _package(self) -> None:
         """Needs no account: whether the secrets are there is not looked at."""

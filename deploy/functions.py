@@ -57,8 +57,14 @@ def package(stage: str, root: Path) -> Path:
     return out
 
 
-def deploy_by_cloudformation(stage: str, root: Path, stacks: Stacks, s3: Client, bucket: str) -> str:
-    """Package, upload, and make or change the functions' stack; the API's address."""
+def deploy_by_cloudformation(
+    stage: str, root: Path, stacks: Stacks, s3: Client, bucket: str, *, secrets_stored: str
+) -> str:
+    """Package, upload, and make or change the functions' stack; the API's address.
+
+    `secrets_stored` changes with every secret that is stored anew. A function reads its secrets once, and
+    CloudFormation leaves alone what did not change: without it a new secret would never be read.
+    """
     if deployed_file(stage, root).exists():
         raise NotDeployed(
             f"The functions of {stage} were deployed by chalice (.chalice/deployed/{stage}.json). "
@@ -77,7 +83,8 @@ def deploy_by_cloudformation(stage: str, root: Path, stacks: Stacks, s3: Client,
     s3.put_object(Bucket=bucket, Key=template_key, Body=json.dumps(template).encode())
     # Too long to be sent along (51,200 bytes at most), so CloudFormation fetches it.
     link = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": template_key}, ExpiresIn=LINK_LIFE)
-    return stacks.bring_about(stack_name(stage), link, url=True)["EndpointURL"].rstrip("/")
+    made = stacks.bring_about(stack_name(stage), link, {"SecretsStored": secrets_stored}, url=True)
+    return made["EndpointURL"].rstrip("/")
 
 
 def _make_bucket(s3: Client, bucket: str) -> None:

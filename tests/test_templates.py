@@ -270,6 +270,15 @@ def test_a_packaged_function_bears_the_name_that_its_policy_and_alarms_know(func
     assert deployed_name("${AWS::StackName}", function).removeprefix("rolecall-") in names
 
 
+def test_every_packaged_function_changes_with_the_secrets_that_it_reads_once() -> None:
+    merged = read("package-merge.json")
+    functions = [made["Properties"] for made in merged["Resources"].values() if "FunctionName" in made["Properties"]]
+    assert len(functions) == len(FUNCTIONS)
+    for made in functions:
+        assert made["Environment"]["Variables"] == {"SECRETS_STORED": {"Ref": "SecretsStored"}}
+    assert merged["Parameters"]["SecretsStored"]["Default"] == "", "a pipeline needs not give it"
+
+
 def deployed_name(stage: str, function: str) -> str:
     """What `chalice deploy` calls a function: the HTTP API's has no name of its own."""
     return f"rolecall-{stage}" if function == DEFAULT_HANDLER_NAME else f"rolecall-{stage}-{function}"

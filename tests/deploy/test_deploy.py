@@ -1,18 +1,20 @@
 """Both ways of deploying, whole, on a local AWS that enforces permissions; and taking it all away again."""
 
 import json
-import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import requests
 
 from chalicelib import settings
 from deploy.__main__ import main
 from deploy.project import NotDeployed
 from deploy.stacks import Stacks
+from local.auth_site import AuthSite
 from local.aws import environment as env
 from local.aws.server import CREDENTIALS, Server
 from tests.deploy.support import STAGE, change_settings, hand_over_package
@@ -45,6 +47,30 @@ def answer_of(function: str) -> Any:
     """What the deployed function answers; it has read its settings and secrets and asked its tables by then."""
     answer = boto3.client("lambda").invoke(FunctionName=f"rolecall-{STAGE}-{function}", Payload=b"{}")
     return json.loads(answer["Payload"].read())
+
+
+def address_of_the_api() -> str:
+    api = boto3.client("apigateway").get_rest_apis()["items"][0]["id"]
+    return f"{boto3.client('sts').meta.endpoint_url}/_aws/execute-api/{api}/api"
+
+
+def who_may_read(*secrets: str) -> list[bool]:
+    """For each secret, whether the web function takes a token that is signed with it."""
+    return [asked_about_a_user(secret) == HTTPStatus.NOT_FOUND for secret in secrets]
+
+
+def asked_about_a_user(secret: str) -> int:
+    """What is answered to an auth site that asks for a user who has no link, with a token signed with `secret`."""
+    sqs = boto3.client("sqs")  # which nothing is sent to
+    token = AuthSite(sqs, secret=secret, jobs_queue_url="", notices_queue_url="").token("1", "read")
+    url = f"{address_of_the_api()}/discord/users/1"
+    return requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
+
+
+def configurations() -> dict[str, str]:
+    """When each function was last changed."""
+    functions = boto3.client("lambda").list_functions()["Functions"]
+    return {function["FunctionName"]: function["LastModified"] for function in functions}
 
 
 def logs_with_an_end() -> set[str]:
@@ -88,15 +114,14 @@ def test_cloudformation_deploys_changes_and_removes_a_stage(project: Path, capsy
     packaged = [*UP, "--packaged", "--bucket", "made-here"]
     assert main([*packaged, "--email", "me@example.org"], root=project, pace=QUICK) == 0
     assert answer_of("update_all")["state"] == "surveying"
-    api = boto3.client("apigateway").get_rest_apis()["items"][0]["id"]
-    address = f"{boto3.client('sts').meta.endpoint_url}/_aws/execute-api/{api}/api/health"
-    with urllib.request.urlopen(address) as answer:  # noqa: S310 - loopback
-        assert json.load(answer)["status"] == "ok"
+    assert requests.get(f"{address_of_the_api()}/health", timeout=30).json()["status"] == "ok"
     there = what_is_there()
     assert [len(there[kind]) for kind in ("functions", "tables", "queues", "alarms")] == [9, 7, 4, 7]
     assert {f"/aws/lambda/{name}" for name in there["functions"]} <= logs_with_an_end()
+    versions = configurations()
     assert main(packaged, root=project, pace=QUICK) == 0, "deploying again changes nothing, and keeps the address"
     assert what_is_there() == there
+    assert configurations() == versions
     topic = boto3.client("sns").list_topics()["Topics"][0]["TopicArn"]
     subscribed = boto3.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert [one["Endpoint"] for one in subscribed] == ["me@example.org"]
@@ -104,6 +129,20 @@ def test_cloudformation_deploys_changes_and_removes_a_stage(project: Path, capsy
     assert "Go on in that way: make deploy-package STAGE=dev" in capsys.readouterr().err
     assert main(["down", STAGE, "--yes"], root=project, pace=QUICK) == 0
     assert not any(what_is_there().values()), what_is_there()
+
+
+@pytest.mark.usefixtures("account")
+def test_running_functions_read_a_changed_secret_after_the_next_packaged_deployment(project: Path) -> None:
+    put_secrets()
+    hand_over_package(project)
+    packaged = [*UP, "--packaged", "--bucket", "made-here"]
+    assert main(packaged, root=project, pace=QUICK) == 0
+    old, new = env.MADE_UP["AUTH_SITE_SECRET"], "n" * settings.SHORTEST_SECRET
+    assert who_may_read(old, new) == [True, False]
+    boto3.client("ssm").put_parameter(Name=f"/rolecall/{STAGE}/AUTH_SITE_SECRET", Value=new, Overwrite=True)
+    assert who_may_read(old, new) == [True, False], "functions that run already keep the old one"
+    assert main(packaged, root=project, pace=QUICK) == 0
+    assert who_may_read(old, new) == [False, True]
 
 
 @pytest.mark.usefixtures("account")
