@@ -1,6 +1,7 @@
 """`python -m deploy up|package|check|down STAGE`: see `make help` and the README."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from deploy.stacks import Stacks
 def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, pace: dict[str, float] | None = None) -> int:
     """Do what the command line says; 0 if it was done, else 1. `pace` is how often AWS is asked whether it is ready."""
     options = _parser().parse_args(arguments)
+    if region := os.environ.get("AWS_REGION"):  # most AWS programs read it; boto3 and chalice know the other name only
+        os.environ.setdefault("AWS_DEFAULT_REGION", region)
     try:
         return Deployment(options, root, pace)()
     except NotDeployed as refused:

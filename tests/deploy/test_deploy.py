@@ -36,11 +36,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         server.stop()
 
 
-def put_secrets() -> None:
+def put_secrets(region: str | None = None) -> None:
+    ssm = boto3.client("ssm", region_name=region)
     for name in settings.SECRETS:
-        boto3.client("ssm").put_parameter(
-            Name=f"/rolecall/{STAGE}/{name}", Value=env.MADE_UP[name], Type="SecureString"
-        )
+        ssm.put_parameter(Name=f"/rolecall/{STAGE}/{name}", Value=env.MADE_UP[name], Type="SecureString")
 
 
 def answer_of(function: str) -> Any:
@@ -166,6 +165,17 @@ def test_a_stack_that_failed_does_not_stand_in_the_way_of_the_next_attempt(proje
         stacks.bring_about("rolecall-dev-data", wrong, {"Stage": STAGE})
     assert not what_is_there()["tables"]
     assert stacks.bring_about("rolecall-dev-data", template, {"Stage": STAGE})["JobsQueueUrl"]
+
+
+@pytest.mark.usefixtures("account")
+def test_the_region_may_be_named_as_most_aws_programs_name_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    put_secrets("eu-central-1")
+    assert main(["check", STAGE], root=project, pace=QUICK) == 0
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert main(["check", STAGE], root=project, pace=QUICK) == 1, "the secrets are in another region"
 
 
 def test_nothing_is_deployed_while_a_setting_is_missing(
