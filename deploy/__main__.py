@@ -14,6 +14,7 @@ from chalicelib import settings
 from deploy import functions, remove
 from deploy.check import CALLBACK, check, no_secrets
 from deploy.project import ROOT, NotDeployed, deployed_file, environment_of
+from deploy.report import Deployed, report
 from deploy.stacks import Stacks
 
 
@@ -84,19 +85,17 @@ class Deployment:
             _tell("Alarms and the dashboard")
             template = (self._root / ".chalice" / "watch-stack.yaml").read_text()
             stacks.bring_about(f"rolecall-{stage}-watch", template, {"Stage": stage, "AlarmEmail": options.email})
-        self._report(address, kept, environment)
-
-    def _report(self, address: str, kept: dict[str, str], environment: dict[str, str]) -> None:
-        print(f"\nDeployed. People start at      {address}/discord/link?token=…")
-        print(f"The auth site sends jobs to    {kept['JobsQueueUrl']}")
-        print(f"and reads notices from         {kept['NoticesQueueUrl']}")
-        wanted = f"{address}/discord/callback"
-        if not environment.get(CALLBACK):
-            print(
-                f"\nOne step is left. The callback URL is known now:\n  {wanted}\n"
-                f"Enter it at Discord (developer portal → OAuth2 → Redirects) and in .chalice/config.json as "
-                f"{CALLBACK}, and run this again."
-            )
+        watched = stacks.parameters(f"rolecall-{stage}-watch")
+        made = Deployed(
+            stage=stage,
+            command="make deploy-package" if options.packaged else "make deploy",
+            address=address,
+            callback_set=environment.get(CALLBACK, ""),
+            jobs_queue=kept["JobsQueueUrl"],
+            notices_queue=kept["NoticesQueueUrl"],
+            alarms_to=watched.get("AlarmEmail", "") if watched else None,
+        )
+        print(f"\n{report(made)}")
 
     def _bucket(self) -> str:
         if self._options.bucket:

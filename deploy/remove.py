@@ -17,8 +17,7 @@ Tell = Callable[[str], None]
 
 def refuse_if_protected(stage: str, stacks: Stacks) -> None:
     """Raise NotDeployed where the stage's tables are protected, as prod's are unless somebody said otherwise."""
-    found = stacks.find(f"rolecall-{stage}-data") or {}
-    said = {one["ParameterKey"]: one.get("ParameterValue") for one in found.get("Parameters", [])}
+    said = stacks.parameters(f"rolecall-{stage}-data")
     if said.get("Protection") == "on" or (said.get("Protection") == "stage" and stage == "prod"):
         raise NotDeployed(
             f"The tables of {stage} are protected, so nothing was deleted. If all links may really go: "

@@ -33,6 +33,11 @@ class Stacks:
             raise
         return found
 
+    def parameters(self, name: str) -> dict[str, str]:
+        """The parameters of the stack, as they were given; none where it is not there."""
+        there = self.find(name) or {}
+        return {one["ParameterKey"]: one.get("ParameterValue", "") for one in there.get("Parameters", [])}
+
     def bring_about(
         self, name: str, template: str, parameters: Parameters | None = None, *, url: bool = False
     ) -> dict[str, str]:
@@ -43,7 +48,7 @@ class Stacks:
         where = {"TemplateURL" if url else "TemplateBody": template}
         there = self.find(name)
         given = {key: value for key, value in (parameters or {}).items() if value is not None}
-        known = {one["ParameterKey"] for one in there.get("Parameters", [])} if there else set()
+        known = set(self.parameters(name))
         if known:
             known &= {one["ParameterKey"] for one in self._cloudformation.get_template_summary(**where)["Parameters"]}
         asked = {

@@ -117,6 +117,9 @@ def test_cloudformation_deploys_changes_and_removes_a_stage(project: Path, capsy
     there = what_is_there()
     assert [len(there[kind]) for kind in ("functions", "tables", "queues", "alarms")] == [9, 7, 4, 7]
     assert {f"/aws/lambda/{name}" for name in there["functions"]} <= logs_with_an_end()
+    said = capsys.readouterr().out
+    assert "/api/discord/callback" in said
+    assert "Nobody hears" not in said, "the alarms go to me@example.org"
     versions = configurations()
     assert main(packaged, root=project, pace=QUICK) == 0, "deploying again changes nothing, and keeps the address"
     assert what_is_there() == there
