@@ -11,8 +11,13 @@ BUCKET ?=
 EMAIL ?=
 AUTH_SITE ?=
 PROTECTION ?=
+HOURS_WITHOUT_SWEEP ?=
+OLDEST_CHANGE ?=
+VISIBILITY_TIMEOUT ?=
 DEPLOY := $(BIN)/python -m deploy
-CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH_SITE)') $(if $(PROTECTION),--protection $(PROTECTION))
+CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH_SITE)') \
+	$(if $(PROTECTION),--protection $(PROTECTION)) $(if $(HOURS_WITHOUT_SWEEP),--hours-without-sweep $(HOURS_WITHOUT_SWEEP)) \
+	$(if $(OLDEST_CHANGE),--oldest-change $(OLDEST_CHANGE)) $(if $(VISIBILITY_TIMEOUT),--visibility-timeout $(VISIBILITY_TIMEOUT))
 
 .PHONY: setup demo test test-all resilience simulate fuzz bench check format secrets deploy package deploy-package destroy clean
 

@@ -72,6 +72,7 @@ class Deployment:
                 "AuthSitePrincipal": options.auth_site,
                 "Protection": options.protection,
                 "PlainConnections": options.plain_connections,
+                "VisibilityTimeout": options.visibility_timeout,
             },
         )
         _tell("The functions")
@@ -81,10 +82,15 @@ class Deployment:
             )
         else:
             address = functions.deploy_by_chalice(stage, self._root, stacks, self._client("logs"))
-        if options.email or stage == "prod" or stacks.find(f"rolecall-{stage}-watch"):
+        watch = {
+            "AlarmEmail": options.email,
+            "HoursWithoutSweep": options.hours_without_sweep,
+            "OldestChange": options.oldest_change,
+        }
+        if any(watch.values()) or stage == "prod" or stacks.find(f"rolecall-{stage}-watch"):
             _tell("Alarms and the dashboard")
             template = (self._root / ".chalice" / "watch-stack.yaml").read_text()
-            stacks.bring_about(f"rolecall-{stage}-watch", template, {"Stage": stage, "AlarmEmail": options.email})
+            stacks.bring_about(f"rolecall-{stage}-watch", template, {"Stage": stage, **watch})
         watched = stacks.parameters(f"rolecall-{stage}-watch")
         made = Deployed(
             stage=stage,
@@ -157,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--email", help="where alarms go")
     up.add_argument("--auth-site", metavar="ARN", help="the auth site's user or role, in another account")
     up.add_argument("--protection", choices=["stage", "on", "off"], help="of the tables (default: on for prod)")
+    up.add_argument("--hours-without-sweep", metavar="HOURS", help="until an alarm rings (default: 6)")
+    up.add_argument("--oldest-change", metavar="SECONDS", help="that a change may take before an alarm rings (1800)")
+    up.add_argument("--visibility-timeout", metavar="SECONDS", help="of the jobs and bulk queues (default: 360)")
     up.add_argument("--plain-connections", choices=["denied", "allowed"], help=argparse.SUPPRESS)  # for emulators
     commands.add_parser("package", help="make the package and its template, for a pipeline")
     commands.add_parser("check", help="say which settings are missing or wrong")

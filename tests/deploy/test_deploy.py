@@ -66,6 +66,10 @@ def asked_about_a_user(secret: str) -> int:
     return requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
 
 
+def parameter(stack: str, name: str) -> str:
+    return Stacks(boto3.client("cloudformation")).parameters(f"rolecall-{STAGE}-{stack}")[name]
+
+
 def configurations() -> dict[str, str]:
     """When each function was last changed."""
     functions = boto3.client("lambda").list_functions()["Functions"]
@@ -121,9 +125,15 @@ def test_cloudformation_deploys_changes_and_removes_a_stage(project: Path, capsy
     assert "/api/discord/callback" in said
     assert "Nobody hears" not in said, "the alarms go to me@example.org"
     versions = configurations()
+    assert parameter("watch", "HoursWithoutSweep") == "6"
     assert main(packaged, root=project, pace=QUICK) == 0, "deploying again changes nothing, and keeps the address"
     assert what_is_there() == there
     assert configurations() == versions
+    patient = ["--hours-without-sweep", "12", "--oldest-change", "3600", "--visibility-timeout", "720"]
+    assert main([*packaged, *patient], root=project, pace=QUICK) == 0
+    assert main(packaged, root=project, pace=QUICK) == 0, "what was chosen once is kept"
+    assert [parameter("watch", "HoursWithoutSweep"), parameter("watch", "OldestChange")] == ["12", "3600"]
+    assert parameter("data", "VisibilityTimeout") == "720"
     topic = boto3.client("sns").list_topics()["Topics"][0]["TopicArn"]
     subscribed = boto3.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert [one["Endpoint"] for one in subscribed] == ["me@example.org"]
