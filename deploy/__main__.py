@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, pace: dic
         print(f"AWS: {error}", file=sys.stderr)
     except EOFError:
         print("Nobody answered: nothing was deleted", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped. What AWS does already goes on; give it some minutes, and run the same again", file=sys.stderr)
     return 1
 
 

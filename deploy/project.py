@@ -82,9 +82,13 @@ def chalice(arguments: list[str], folder: Path) -> None:
     assert running.stdout is not None  # noqa: S101 - it was opened as a pipe
     incomplete = False
     with running:
-        for line in running.stdout:
-            print("  " + line, end="", flush=True)
-            incomplete = incomplete or NOT_INSTALLED in line
+        try:
+            for line in running.stdout:
+                print("  " + line, end="", flush=True)
+                incomplete = incomplete or NOT_INSTALLED in line
+        except KeyboardInterrupt:
+            running.terminate()
+            raise
     if running.returncode:
         raise NotDeployed(f"chalice {arguments[0]} failed; see above")
     if incomplete:

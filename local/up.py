@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from local.aws.server import ROOT
 from local.aws.stack import Tell, api_url_at
 
 SLOWEST_DISCORD = 20.0  # seconds
+STAGE_NAMES = "[a-z][a-z0-9]{0,19}"  # of .chalice/data-stack.yaml
 
 
 @dataclass(frozen=True)
@@ -174,13 +176,22 @@ def interruptible() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
+def stage_name(text: str) -> str:
+    """`text`, if tables and queues may be called after it; refused as the template of both would refuse it."""
+    if not re.fullmatch(STAGE_NAMES, text):
+        raise argparse.ArgumentTypeError("up to 20 lower-case letters and digits, the first a letter")
+    return text
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `up`."""
     parser.epilog = "Settings that the environment holds (DISCORD_…, AUTH_SITE_…) are passed on; the rest is made up."
     parser.add_argument("--discord-url", metavar="URL", help="use this Discord instead of starting one")
     parser.add_argument("--aws-port", type=int, metavar="PORT", help="default: a free one")
     parser.add_argument("--discord-port", type=int, metavar="PORT", help="default: a free one")
-    parser.add_argument("--stage", default="local", help="the part of every name that tells stages apart: %(default)s")
+    parser.add_argument(
+        "--stage", type=stage_name, default="local", help="the part of every name that tells stages apart: %(default)s"
+    )
     parser.add_argument(
         "--visibility-timeout", type=int, metavar="SECONDS", help="of the jobs and bulk queues (default: 360)"
     )

@@ -92,6 +92,12 @@ def test_an_address_of_another_discord_that_is_none_is_refused_alike() -> None:
     assert "Traceback" not in said.stderr
 
 
+def test_a_stage_whose_name_no_table_may_bear_is_refused_before_anything_is_started() -> None:
+    said = refused("--stage", "Bad_Stage")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.splitlines()[-1].endswith("up to 20 lower-case letters and digits, the first a letter")
+
+
 @pytest.mark.stack
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
 def test_it_prints_one_line_of_json_and_leaves_nothing_when_it_ends(how: signal.Signals) -> None:
