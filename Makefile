@@ -19,7 +19,10 @@ CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH
 	$(if $(PROTECTION),--protection $(PROTECTION)) $(if $(HOURS_WITHOUT_SWEEP),--hours-without-sweep $(HOURS_WITHOUT_SWEEP)) \
 	$(if $(OLDEST_CHANGE),--oldest-change $(OLDEST_CHANGE)) $(if $(VISIBILITY_TIMEOUT),--visibility-timeout $(VISIBILITY_TIMEOUT))
 
-.PHONY: setup demo test test-all resilience simulate fuzz bench check format secrets deploy package deploy-package destroy clean
+.PHONY: help setup demo test test-all resilience simulate fuzz bench check format secrets deploy package deploy-package destroy clean
+
+help:  ## what there is to make
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-16s%s\n' "$$name" "$$says"; done
 
 setup: $(READY)  ## the environment for everything below, in .venv
 
@@ -58,7 +61,7 @@ check: setup  ## formatting, lint, types
 bench: setup  ## what it costs: one table; QUICK=1 for the part that fits into two minutes
 	$(BIN)/python -m bench $(if $(QUICK),--quick)
 
-format: setup
+format: setup  ## put right what `make check` finds, where a program can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -77,6 +80,6 @@ deploy-package: setup  ## like deploy, with the functions as a CloudFormation st
 destroy: setup  ## delete a stage and all that it keeps: make destroy STAGE=dev
 	$(DEPLOY) down $(STAGE)
 
-clean:
+clean:  ## remove all that was made here, .venv too
 	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
