@@ -1,9 +1,9 @@
-"""`python -m local up` and `python -m local demo`."""
+"""`python -m local up`, `python -m local demo` and `python -m local link-url`."""
 
 import argparse
 import sys
 
-from local import up
+from local import link_url, up
 
 
 def main() -> int:
@@ -14,9 +14,13 @@ def main() -> int:
     up.add_options(commands.add_parser("up", help="run all of it until interrupted", description=up.main.__doc__))
     demo = commands.add_parser("demo", help="watch it work, step by step")
     demo.add_argument("--keep", action="store_true", help="leave it running at the end, to play with")
+    link = commands.add_parser("link-url", help="one more link for what runs", description=link_url.main.__doc__)
+    link_url.add_options(link)
     options = parser.parse_args()
     if options.command == "up":
         return up.main(options)
+    if options.command == "link-url":
+        return link_url.main(options)
     return _demo(keep=options.keep)
 
 

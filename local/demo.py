@@ -253,5 +253,8 @@ def stay(scene: Scene) -> None:
         scene.show.print(f"  {name}: {value}", soft_wrap=True, highlight=False)
     host = urlsplit(scene.up.discord_url)
     scene.show.print(f"  the guild as JSON: {host.geturl()}/control/state", soft_wrap=True, highlight=False)
+    scene.show.print("In another shell, an operator's commands, and a link for somebody else:")
+    for hint in scene.up.hints():
+        scene.show.print(f"  {hint}", soft_wrap=True, highlight=False)
     while scene.up.running:
         time.sleep(LOOK)

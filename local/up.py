@@ -18,7 +18,7 @@ from chalicelib.settings import load
 from local.aws import CannotStart, LocalAws, local_aws
 from local.aws import environment as env
 from local.aws.process import Process, port_to_use
-from local.aws.server import ROOT
+from local.aws.server import CREDENTIALS, ROOT
 from local.aws.stack import Tell, api_url_at
 
 SLOWEST_DISCORD = 20.0  # seconds
@@ -37,6 +37,15 @@ class Up:
     @property
     def running(self) -> bool:
         return self.aws.running and (self.discord is None or self.discord.running)
+
+    def hints(self) -> list[str]:
+        """What a person types in another shell to work with it; needs nothing but the project's own folder."""
+        aws = {"AWS_ENDPOINT_URL": self.aws.endpoint_url, **CREDENTIALS}
+        return [
+            f"export {' '.join(f'{name}={value}' for name, value in aws.items())}",
+            f".venv/bin/python -m ops --stage {self.aws.stage} status",
+            f".venv/bin/python -m local link-url kira Member --stage {self.aws.stage}",
+        ]
 
     def facts(self) -> dict[str, object]:
         """What another program needs in order to use it; the line that `up` prints."""
@@ -143,7 +152,8 @@ def main(options: argparse.Namespace) -> int:
                 tell=tell,
             ) as up,
         ):
-            tell("Ready. Ctrl-C ends it")
+            tell("Ready. Ctrl-C ends it. In another shell:")
+            print(*(f"  {hint}" for hint in up.hints()), sep="\n", file=sys.stderr, flush=True)
             print(json.dumps(up.facts()), flush=True)
             while up.running:
                 time.sleep(0.2)

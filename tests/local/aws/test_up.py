@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import pytest
+import requests
 
-from local.aws.server import CREDENTIALS
+from local.aws.server import CREDENTIALS, ROOT
+from local.discord.control import Control
 
 KEYS = {
     "api_url",
@@ -29,10 +31,10 @@ KEYS = {
 
 
 @contextmanager
-def up(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+def up(*arguments: str, said: IO[str] | None = None, **settings: str) -> Iterator[subprocess.Popen[str]]:
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **settings}
     command = [sys.executable, "-m", "local", "up", *arguments]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603 - fixed words
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)  # noqa: S603 - fixed words
     try:
         yield process
     finally:
@@ -69,10 +71,10 @@ def environment_of(facts: dict[str, Any], function: str) -> dict[str, str]:
     return variables
 
 
-def refused(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def refused(*arguments: str, command: str = "up", **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **settings}
-    command = [sys.executable, "-m", "local", "up", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - fixed words
+    command_line = [sys.executable, "-m", "local", command, *arguments]
+    return subprocess.run(command_line, env=environment, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - fixed words
 
 
 def test_settings_that_are_wrong_are_all_named_before_anything_is_started() -> None:
@@ -96,6 +98,30 @@ def test_a_stage_whose_name_no_table_may_bear_is_refused_before_anything_is_star
     said = refused("--stage", "Bad_Stage")
     assert (said.returncode, said.stdout) == (2, "")
     assert said.stderr.splitlines()[-1].endswith("up to 20 lower-case letters and digits, the first a letter")
+
+
+def test_a_link_is_signed_for_a_stack_of_this_machine_only() -> None:
+    said = refused("kira", command="link-url", AWS_ENDPOINT_URL="https://sts.eu-central-1.amazonaws.com")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "export AWS_ENDPOINT_URL" in said.stderr
+
+
+@pytest.mark.stack
+def test_what_it_advises_to_type_in_another_shell_works(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("w") as said, up(said=said) as process:
+        facts = first_line(process)
+        export, status, link_url = (line.strip() for line in (tmp_path / "said").read_text().splitlines()[-3:])
+        assert "No sweep has run yet" in typed(export, status)
+        at_discord = requests.get(typed(export, link_url).strip(), allow_redirects=False, timeout=30)
+        back = Control(facts["discord_url"]).consent(at_discord.headers["Location"], "kira")
+        assert back.startswith(facts["api_url"])
+
+
+def typed(*lines: str) -> str:
+    """What a shell in the project's folder answers."""
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+    shell = ["sh", "-ec", "\n".join(lines)]
+    return subprocess.run(shell, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 - the program's own advice
 
 
 @pytest.mark.stack
