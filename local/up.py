@@ -44,7 +44,7 @@ class Up:
         return [
             f"export {' '.join(f'{name}={value}' for name, value in aws.items())}",
             f".venv/bin/python -m ops --stage {self.aws.stage} status",
-            f".venv/bin/python -m local link-url kira Member --stage {self.aws.stage}",
+            f".venv/bin/python -m local link-url anna Member --stage {self.aws.stage}",
         ]
 
     def facts(self) -> dict[str, object]:

@@ -113,7 +113,7 @@ def test_what_it_advises_to_type_in_another_shell_works(tmp_path: Path) -> None:
         export, status, link_url = (line.strip() for line in (tmp_path / "said").read_text().splitlines()[-3:])
         assert "No sweep has run yet" in typed(export, status)
         at_discord = requests.get(typed(export, link_url).strip(), allow_redirects=False, timeout=30)
-        back = Control(facts["discord_url"]).consent(at_discord.headers["Location"], "kira")
+        back = Control(facts["discord_url"]).consent(at_discord.headers["Location"], "anna")
         assert back.startswith(facts["api_url"])
 
 
