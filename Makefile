@@ -19,6 +19,10 @@ CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH
 	$(if $(PROTECTION),--protection $(PROTECTION)) $(if $(HOURS_WITHOUT_SWEEP),--hours-without-sweep $(HOURS_WITHOUT_SWEEP)) \
 	$(if $(OLDEST_CHANGE),--oldest-change $(OLDEST_CHANGE)) $(if $(VISIBILITY_TIMEOUT),--visibility-timeout $(VISIBILITY_TIMEOUT))
 
+ifdef AWS_REGION  # most AWS programs read it; boto3 knows the other name only, and secrets must lie where functions run
+export AWS_DEFAULT_REGION ?= $(AWS_REGION)
+endif
+
 .PHONY: help setup demo test test-all resilience simulate fuzz bench check format secrets deploy package deploy-package destroy clean
 
 help:  ## what there is to make
