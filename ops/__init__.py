@@ -9,6 +9,7 @@ discord        plain reads from Discord that only a check needs
 doctor/        the set-up, checked end to end: `base` runs checks, `ground` is what they look at, `command` shows
                the results, the other modules hold the checks, one a theme
 status         what goes on right now (`snapshot` gathers it)
+stillness      sweeps that make no step
 user           all that is known of one user
 sweep          starts sweeps and follows them
 dead_letters   what was set aside (`letters` reads and moves it)

@@ -10,6 +10,7 @@ from ops.queues import look_at
 from ops.screen import Screen, facts, table
 from ops.stage import Stage
 from ops.status import ENGLISH
+from ops.stillness import Impatience
 from ops.store import count_links, failed_since
 from ops.words import span
 
@@ -59,18 +60,21 @@ def follow(sweep_id: str, what: str, stage: Stage, screen: Screen) -> int:
 
 
 def _watch_survey(sweep_id: str, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
+    impatience = Impatience(stage, screen)
     with screen.progress("Comparing members", count_links(stage.guild_id)) as advance:
         while True:
             sweep = _get(sweep_id, sweeps)
             advance(sweep.linked)
             if sweep.state != "surveying":
                 return sweep
+            impatience.look(sweep.updated_at)
             time.sleep(stage.pause)
 
 
 def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
     """Until every job was sent, and none waits any more."""
-    quiet = 0
+    quiet, left, moved_at = 0, -1, 0.0
+    impatience = Impatience(stage, screen)
     total = sweep.differing if sweep.may_take else sweep.differing - sweep.losing  # at least
     with screen.progress("Repairing members", total) as advance:
         while True:
@@ -82,6 +86,9 @@ def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) ->
             quiet = quiet + 1 if ended and not waiting else 0
             if quiet >= 2 or sweep.state in ("held", "failed"):  # SQS counts about right: look twice
                 return sweep
+            if waiting != left:
+                left, moved_at = waiting, stage.now()
+            impatience.look(max(moved_at, sweep.updated_at))
             time.sleep(stage.pause)
 
 

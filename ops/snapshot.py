@@ -13,6 +13,7 @@ from chalicelib.store.sweeps import Sweep, Sweeps
 from ops.letters import Letters
 from ops.queues import look_at
 from ops.stage import Stage
+from ops.stillness import still_for
 from ops.store import Links, look_through
 
 QUEUES = ("jobs", "bulk", "notices", "dead-letters")
@@ -57,7 +58,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that `status` shows. `stopped` says why all calls to Discord have stopped."""
+    """Everything that `status` shows. `stopped` says why all calls to Discord have stopped; `still` for how many
+    seconds the sweep that runs has made no step, where that is for too long.
+    """
 
     stage: str
     at: float
@@ -71,13 +74,14 @@ class Snapshot:
     stopped: str
     stopped_until: float
     invalid: int
+    still: float
     letters: dict[str, int] = field(default_factory=dict)
 
     @property
     def troubled(self) -> bool:
         """Is there anything that an operator should look at?"""
         newest = next((sweep.state for sweep in self.sweeps if not sweep.dry_run), "")
-        return bool(self.failures or self.letters or self.stopped) or newest in ("failed", "held")
+        return bool(self.failures or self.letters or self.stopped or self.still) or newest in ("failed", "held")
 
 
 class Watcher:
@@ -99,6 +103,7 @@ class Watcher:
             self._looked_at = now
         links, ledger = self._links, DynamoLedger(stage.guild_id)
         stopped, until = _stopped(stage, ledger, now)
+        sweeps = Sweeps(stage.guild_id)
         return Snapshot(
             stage=stage.name,
             at=now,
@@ -112,11 +117,12 @@ class Watcher:
                 for user in links.failed
             ],
             queues=[self._queue(short, now) for short in QUEUES],
-            sweeps=Sweeps(stage.guild_id).latest(MOST_SWEEPS),
+            sweeps=sweeps.latest(MOST_SWEEPS),
             budgets=_budgets(ledger, now),
             stopped=stopped,
             stopped_until=until,
             invalid=_invalid(stage.guild_id, now),
+            still=still_for(sweeps.running(), now),
             letters=self._letters,
         )
 

@@ -108,6 +108,11 @@ class Stage:
         variables = said.get("Environment", {}).get("Variables", {})
         return Function(name, said["FunctionArn"], said["Timeout"], said.get("State", "Active"), variables)
 
+    def log_of(self, short: str, *, since: str = "1h") -> str:
+        """The command that shows the log of a function; its name is the same in both ways of deploying."""
+        name = f"rolecall-{self.name}" if short == "api_handler" else f"rolecall-{self.name}-{short}"
+        return f"aws logs tail /aws/lambda/{name} --since {since}"
+
     def queue(self, short: str) -> str:
         """The name of the stage's queue."""
         return f"rolecall-{self.name}-{short}"

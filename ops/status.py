@@ -122,6 +122,9 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
     if snapshot.stopped:
         until = f" until {moment(snapshot.stopped_until)}" if snapshot.stopped_until else "; doctor says what to do"
         yield "stopped", Text(f"no calls to Discord: {plain(snapshot.stopped)}{until}", "bold red")
+    if snapshot.still:
+        text = f"the running sweep has made no step for {span(snapshot.still)}; doctor says what to do"
+        yield "still", Text(text, "bold yellow")
     if snapshot.invalid:
         yield (
             "refusals",

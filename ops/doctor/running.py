@@ -12,6 +12,7 @@ from ops.doctor.ground import Ground
 from ops.doctor.setup import CALLBACK_PATH
 from ops.errors import Complaint
 from ops.following import plain_note
+from ops.stillness import still_for, where_to_look
 from ops.words import count, listed, moment, span
 
 checks = Registry("Running")
@@ -69,7 +70,10 @@ def stopped(ground: Ground) -> Iterator[Finding]:
 @checks.check("sweeps", "Sweeps run, and do what they find", needs=("settings", "tables"))
 def sweeps(ground: Ground) -> Iterator[Finding]:
     ground.stage.connect()
-    real = [sweep for sweep in Sweeps(ground.settings.guild_id).latest() if not sweep.dry_run]
+    known = Sweeps(ground.settings.guild_id)
+    if idle := still_for(known.running(), ground.stage.now()):
+        yield warning(f"the running sweep has made no step for {span(idle)}", where_to_look(ground.stage))
+    real = [sweep for sweep in known.latest() if not sweep.dry_run]
     if not real:
         yield note("no sweep has run yet")
         return

@@ -225,6 +225,11 @@ def a_sweep(**about: object) -> Plant:
     return plant
 
 
+def a_still_sweep(_world: World) -> None:
+    then = time.time() - 840
+    Sweeps(GUILD).begin(Sweep("20260101T000000-x", 7, "repairing", then, then))
+
+
 def a_failure(world: World) -> None:
     users.mark_failed(linked(world, "1", 111), "role_out_of_reach", now=time.time())
 
@@ -250,6 +255,7 @@ RUNNING = [
     warned("address banned", blocked, "stopped", "address_banned", "NAT gateway"),
     warned("sweep failed", a_sweep(state="failed", note="no guild"), "sweeps", "failed: no guild", "sweep all --watch"),
     warned("sweep held", a_sweep(state="held", note="stopped"), "sweeps", "was held", "--force"),
+    warned("sweep stands still", a_still_sweep, "sweeps", "no step for 14 min", "aws logs tail /aws/lambda/rolecall-prod-sync_bulk"),
     warned("no sweep lately", a_sweep(started_at=time.time() - 90_000), "sweeps", "began 25 h ago", "schedules"),
     warned("somebody not synced", a_failure, "failing", "1 user could not be made right", "status"),
 ]  # fmt: skip

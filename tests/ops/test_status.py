@@ -58,6 +58,16 @@ def test_sweeps_are_listed_newest_first_with_their_results(ops: Command) -> None
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(("idle", "code", "said"), [(400, 0, False), (840, 1, True)], ids=["a lost step", "still"])
+def test_a_sweep_that_makes_no_step_is_seen_to_stand_still(idle: int, code: int, said: bool, ops: Command) -> None:
+    then = time.time() - idle
+    Sweeps(GUILD).begin(Sweep("20260101T000000-a", 7, "surveying", then, then))
+    shown = ops("status")
+    assert shown.code == code
+    assert ("no step for 14 min" in shown.out) is said
+
+
+@pytest.mark.usefixtures("quiet")
 def test_a_stop_of_all_calls_cannot_be_overlooked(ops: Command) -> None:
     DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
     assert "no calls to Discord: Discord refused the bot's token" in ops("status").out

@@ -3,12 +3,15 @@
 import itertools
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.store import users
 from chalicelib.store.sweeps import Sweeps
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
+from ops.following import follow
+from ops.screen import Screen
 from tests.ops.links import GUILD, linked
 from tests.ops.worker import Lambda, WithLambda, at_work
 from tests.ops.world import DISCORD, Command, Said, World
@@ -127,6 +130,30 @@ def test_a_sweep_whose_turn_never_comes_is_not_waited_for_for_ever(drifted: Worl
     said = ops("sweep", "--force", "--watch")
     assert said.code == 1
     assert "yours has not begun" in said.err
+
+
+@pytest.mark.parametrize("state", ["surveying", "repairing", "done"])
+def test_whoever_follows_a_sweep_that_stands_still_is_told_now_and_then(
+    drifted: World, ops: Command, capsys: pytest.CaptureFixture[str], state: str
+) -> None:
+    """One that is done stands still where nobody makes the repairs that it sent."""
+    sweep_id = ops("sweep", "groups", "--json").json["sweep_id"]
+    sweep = Sweeps(GUILD).get(sweep_id)
+    assert sweep is not None
+    Sweeps(GUILD).note(replace(sweep, state=state, sent=2))
+    looks, began = itertools.count(), time.time()
+
+    def clock() -> float:
+        if (look := next(looks)) == 16:
+            raise KeyboardInterrupt
+        return began + 100 * look
+
+    drifted.clock = clock
+    with pytest.raises(KeyboardInterrupt):
+        follow(sweep_id, "groups", drifted.stage(), Screen())
+    said = capsys.readouterr().err
+    assert said.count("No step for") == 3
+    assert "aws logs tail /aws/lambda/rolecall-prod-sync_bulk" in said
 
 
 def test_a_sweep_that_is_not_followed_returns_at_once(drifted: World, ops: Command) -> None:
