@@ -10,6 +10,7 @@ doctor/        the set-up, checked end to end: `base` runs checks, `ground` is w
                the results, the other modules hold the checks, one a theme
 status         what goes on right now (`snapshot` gathers it)
 stillness      sweeps that make no step
+stops          why calls to Discord have stopped
 user           all that is known of one user
 sweep          starts sweeps and follows them
 dead_letters   what was set aside (`letters` reads and moves it)

@@ -3,13 +3,13 @@
 import argparse
 from http import HTTPStatus
 
-from chalicelib.discord.client import fingerprint
 from chalicelib.linking.oauth import add_bot_url
 from chalicelib.store.budgets import DynamoLedger
 from ops.discord import Probe
 from ops.errors import FINE, Complaint
 from ops.screen import Screen
 from ops.stage import Stage
+from ops.stops import Refused, refused_token
 from ops.store import lift_stops
 from ops.words import moment
 
@@ -42,7 +42,12 @@ def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     stage.connect()
     settings, ledger = stage.settings, DynamoLedger(stage.guild_id)
     board = ledger.noticeboard()
-    halted = board.halted_token == fingerprint(settings.bot_token)
+    refused = refused_token(stage, board)
+    if refused is Refused.OLDER:
+        raise Complaint(
+            f"Stopped: {refused.value}.", cure=f"make deploy STAGE={stage.name}, so that they read the new one"
+        )
+    halted = refused is Refused.STORED
     if not halted and board.blocked_until <= stage.now():
         return _told(screen, "Nothing is stopped.", resumed=False)
     answer = Probe(settings).get("/users/@me")

@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.discord import budget
 from chalicelib.discord.budget import Bucket, Lane
-from chalicelib.discord.client import fingerprint
 from chalicelib.discord.spending import GLOBAL_BUCKET, INVALID_WINDOW
-from chalicelib.errors import BadSettings
 from chalicelib.store import rows
 from chalicelib.store.budgets import MINUTE, DynamoLedger
 from chalicelib.store.sweeps import Sweep, Sweeps
@@ -14,6 +12,7 @@ from ops.letters import Letters
 from ops.queues import look_at
 from ops.stage import Stage
 from ops.stillness import still_for
+from ops.stops import refused_token
 from ops.store import Links, look_through
 
 QUEUES = ("jobs", "bulk", "notices", "dead-letters")
@@ -149,12 +148,8 @@ class Watcher:
 def _stopped(stage: Stage, ledger: DynamoLedger, now: float) -> tuple[str, float]:
     """Why no call to Discord is made, and until when (0: until somebody does something); nothing where all is well."""
     board = ledger.noticeboard()
-    try:
-        halted = board.halted_token == fingerprint(stage.settings.bot_token)
-    except BadSettings:
-        halted = bool(board.halted_token)
-    if halted:
-        return "Discord refused the bot's token", 0.0
+    if refused := refused_token(stage, board).value:
+        return refused, 0.0
     return (board.blocked_why, board.blocked_until) if board.blocked_until > now else ("", 0.0)
 
 

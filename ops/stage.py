@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -36,18 +37,23 @@ FUNCTIONS = (
     "update_all_on_schedule",
     "update_all_usernames_on_schedule",
 )
+READ_SECRETS = ("api_handler", "sync_jobs", "sync_bulk")  # and run for hours; the others start anew
+TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - its name
 ASKED_FOR_SETTINGS = ("sync_jobs", "api_handler", "update_all")  # all have the same; any will do
 
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function. `timeout` in seconds; `environment` may hold secrets."""
+    """A deployed function. `timeout` in seconds; `modified` epoch seconds, None where AWS does not say; `environment`
+    may hold secrets.
+    """
 
     name: str
     arn: str
     timeout: int
     state: str
     environment: Mapping[str, str] = field(repr=False)
+    modified: float | None = None
 
 
 class Stage:
@@ -106,7 +112,8 @@ class Stage:
                 raise
             return None
         variables = said.get("Environment", {}).get("Variables", {})
-        return Function(name, said["FunctionArn"], said["Timeout"], said.get("State", "Active"), variables)
+        state, modified = said.get("State", "Active"), _moment(said.get("LastModified", ""))
+        return Function(name, said["FunctionArn"], said["Timeout"], state, variables, modified)
 
     def log_of(self, short: str, *, since: str = "1h") -> str:
         """The command that shows the log of a function; its name is the same in both ways of deploying."""
@@ -148,6 +155,33 @@ class Stage:
         answer = self.client("ssm").get_parameters(Names=wanted, WithDecryption=True)
         return {found["Name"].removeprefix(prefix): found["Value"] for found in answer["Parameters"]}
 
+    @cached_property
+    def unread(self) -> frozenset[str] | None:
+        """The secrets that were stored after a function was deployed: where it runs since then, it has the old ones.
+
+        Functions read them when they start, and `make deploy` starts them anew. None where AWS does not say.
+        """
+        running = [one for one in map(self.function, READ_SECRETS) if one]
+        deployed_at = [one.modified for one in running]
+        if None in deployed_at:
+            return None
+        kept = [name for name in settings.SECRETS if name not in self.deployed]
+        if not running or not kept:
+            return frozenset()
+        wanted = {self.parameter(name): name for name in kept}
+        try:
+            stored = self.client("ssm").get_parameters(Names=list(wanted), WithDecryption=False)["Parameters"]
+        except ClientError:
+            return None
+        first = min(moment for moment in deployed_at if moment)
+        return frozenset(wanted[one["Name"]] for one in stored if one["LastModifiedDate"].timestamp() > first)
+
+    @property
+    def stored_token(self) -> str:
+        """The bot's token that functions get when they start; this shell's, where they would get none."""
+        given = self.deployed.get(TOKEN) or self.secrets([TOKEN]).get(TOKEN)
+        return given or self.shell.get(TOKEN, "")
+
     def parameter(self, name: str) -> str:
         """The name of a secret in Parameter Store."""
         return f"/rolecall/{self.name}/{name}"
@@ -179,6 +213,14 @@ def error_code(error: ClientError) -> str:
     """AWS's word for what went wrong."""
     code: str = error.response.get("Error", {}).get("Code", "")
     return code
+
+
+def _moment(text: str) -> float | None:
+    """A time as Lambda writes it, in epoch seconds."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
 
 
 def _settings_in(environment: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from chalicelib import VERSION
-from chalicelib.discord.client import fingerprint
 from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.sweeps import Sweeps
 from ops.doctor.base import Finding, Level, Registry, fault, note, warning
@@ -13,6 +12,7 @@ from ops.doctor.setup import CALLBACK_PATH
 from ops.errors import Complaint
 from ops.following import plain_note
 from ops.stillness import still_for, where_to_look
+from ops.stops import Refused, refused_token
 from ops.words import count, listed, moment, span
 
 checks = Registry("Running")
@@ -55,11 +55,14 @@ def clock(ground: Ground) -> Iterator[Finding]:
 def stopped(ground: Ground) -> Iterator[Finding]:
     ground.stage.connect()
     board = DynamoLedger(ground.settings.guild_id).noticeboard()
-    if board.halted_token == fingerprint(ground.settings.bot_token):
-        yield fault(
-            "all calls have stopped, because Discord refused the bot's token",
-            f"if the token is wrong (see above), renew it; if it is right again: {ground.command('resume')}",
-        )
+    match refused_token(ground.stage, board):
+        case Refused.STORED:
+            yield fault(
+                "all calls have stopped, because Discord refused the bot's token",
+                f"if the token is wrong (see above), renew it; if it is right again: {ground.command('resume')}",
+            )
+        case Refused.OLDER:
+            yield warning(f"{Refused.OLDER.value}: they make no calls", ground.deploy)
     if board.blocked_until > ground.stage.now():
         yield warning(
             f"all calls wait until {moment(board.blocked_until)}: {board.blocked_why}",

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from chalicelib import settings as known
 from chalicelib.errors import BadSettings
-from ops.doctor.base import Finding, Registry, fault, warning
+from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.ground import Ground
 
 checks = Registry("Settings")
@@ -102,3 +102,13 @@ def secrets_kept(ground: Ground) -> Iterator[Finding]:
                 f"{parameter['Name']} is stored as {parameter['Type']}, not encrypted",
                 ground.command(f"secrets put {name}"),
             )
+
+
+@checks.check("secrets-read", "The functions have read the newest secrets", needs=("functions",))
+def secrets_read(ground: Ground) -> Iterator[Finding]:
+    unread = ground.stage.unread
+    if unread is None:
+        yield note("AWS does not tell when functions were deployed and secrets stored")
+        return
+    for name in sorted(unread):
+        yield warning(f"{name} is newer than the functions: those that run keep the old one", ground.deploy)

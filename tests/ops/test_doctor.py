@@ -66,6 +66,7 @@ SETTINGS = [
     warned("secret not encrypted", a_plain_secret, "secrets-kept", "not encrypted", "secrets put DISCORD_BOT_TOKEN"),
     warned("secret in config", lambda w: w.configure(DISCORD_BOT_TOKEN=SECRETS["DISCORD_BOT_TOKEN"]), "secrets-kept", "functions' environment", "secrets put"),
     warned("shell differs", lambda w: w.shell.update(DISCORD_SYNC_NAMES="True"), "shell", "DISCORD_SYNC_NAMES is set in this shell", "unset DISCORD_SYNC_NAMES"),
+    warned("secret newer than the functions", a_secret("DISCORD_APP_SECRET", "new"), "secrets-read", "DISCORD_APP_SECRET is newer than the functions", "make deploy STAGE=prod"),
     Planted("callback elsewhere", lambda w: w.configure(DISCORD_CALLBACK_URL="https://example.org/back"), "callback-shape", "does not end in", "discord/callback"),
     Planted("callback in clear", lambda w: w.configure(DISCORD_CALLBACK_URL="http://example.org/discord/callback"), "callback-shape", "https", "config.json"),
 ]  # fmt: skip
@@ -238,6 +239,14 @@ def halted(_world: World) -> None:
     DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
 
 
+def renewed_without_deploying(world: World) -> None:
+    world.create_queues()
+    world.deploy()
+    DynamoLedger(GUILD).halt(fingerprint(SECRETS["DISCORD_BOT_TOKEN"]))
+    world.discord.turn(bot_token="renewed")
+    world.put_secrets({"DISCORD_BOT_TOKEN": "renewed"})
+
+
 def blocked(_world: World) -> None:
     DynamoLedger(GUILD).block(time.time() + 600, "address_banned")
 
@@ -252,6 +261,7 @@ RUNNING = [
     warned("another version", api_says(200, status="ok", version="0.0.1"), "api", "deployed is version 0.0.1", "make deploy"),
     warned("clock ahead", fast_clock, "clock", "10 min ahead of AWS", "timedatectl"),
     Planted("token refused once", halted, "stopped", "all calls have stopped", "resume"),
+    warned("token renewed, not deployed", renewed_without_deploying, "stopped", "an older token, which Discord refused", "make deploy STAGE=prod"),
     warned("address banned", blocked, "stopped", "address_banned", "NAT gateway"),
     warned("sweep failed", a_sweep(state="failed", note="no guild"), "sweeps", "failed: no guild", "sweep all --watch"),
     warned("sweep held", a_sweep(state="held", note="stopped"), "sweeps", "was held", "--force"),
@@ -325,6 +335,27 @@ def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(wor
         stub.add_client_error("describe_time_to_live", "AccessDeniedException")
         result = examine(check, Ground(stage), {})
     assert "DescribeTimeToLive" in result.findings[0].cure
+
+
+def test_a_token_that_was_refused_is_past_once_the_functions_were_deployed_with_the_new_one(world: World) -> None:
+    DynamoLedger(GUILD).halt(fingerprint("an older one"))
+    results = world.examine("stopped") | world.examine("secrets-read")
+    assert (results["stopped"].level, results["secrets-read"].level) == (Level.OK, Level.OK)
+
+
+def test_a_token_in_the_shell_is_not_taken_for_the_functions(world: World) -> None:
+    halted(world)
+    world.shell["DISCORD_BOT_TOKEN"] = "of somebody's own"
+    assert world.examine("stopped")["stopped"].level is Level.FAULT
+
+
+def test_when_secrets_were_stored_may_be_hidden_from_an_operator(world: World) -> None:
+    stage = world.stage()
+    (check,) = [check for registry in REGISTRIES for check in registry.checks if check.name == "secrets-read"]
+    with Stubber(stage.client("ssm")) as stub:
+        stub.add_client_error("get_parameters", "AccessDeniedException")
+        result = examine(check, Ground(stage), {})
+    assert result.level is Level.NOTE
 
 
 def test_the_owner_is_mentioned_where_nicknames_are_synced(world: World) -> None:

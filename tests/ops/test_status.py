@@ -98,6 +98,18 @@ def test_resume_leaves_a_stop_while_discord_refuses_the_token(quiet: World, ops:
     assert DynamoLedger(GUILD).noticeboard().halted_token != ""
 
 
+def test_a_token_that_the_functions_have_not_read_yet_is_a_stop_that_resume_cannot_lift(
+    quiet: World, ops: Command
+) -> None:
+    quiet.deploy()
+    DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
+    quiet.put_secrets({"DISCORD_BOT_TOKEN": "renewed"})
+    assert "an older token, which Discord refused" in ops("status").out
+    said = ops("resume")
+    assert said.code == 1
+    assert "make deploy STAGE=prod" in said.err
+
+
 # --- watching -----------------------------------------------------------------------------------------------------
 
 
