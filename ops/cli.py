@@ -10,7 +10,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
-from ops import bot, dead_letters, secrets, status, sweep, user
+from ops import access, bot, dead_letters, secrets, status, sweep, user
 from ops.doctor import command as doctor
 from ops.errors import WRONG, Complaint
 from ops.links import export, load
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
     options = _parser().parse_args(arguments)
     screen = Screen(as_json=options.as_json)
     _keep_quiet()
+    access.honour_region()
     try:
         run: Run = options.run
         return run(options, stage_of(options.stage), screen)
@@ -56,7 +57,9 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
         return _complain(screen, f"AWS refused: {error_code(error)} ({error.operation_name})", _doctor(options.stage))
     except PynamoDBException as error:
         return _complain(screen, f"DynamoDB refused: {error.msg}", _doctor(options.stage))
-    except (BotoCoreError, RolecallError) as error:
+    except BotoCoreError as error:
+        return _complain(screen, str(error), access.cure_of(error))
+    except RolecallError as error:
         return _complain(screen, str(error), _doctor(options.stage))
     except BrokenPipeError:
         sys.stderr.close()

@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 
 from chalicelib import log, settings
@@ -22,6 +22,8 @@ from chalicelib.errors import BadSettings
 from chalicelib.settings import Settings
 from chalicelib.store import rows
 from chalicelib.wiring import Wired, assemble
+from ops.access import cure_of
+from ops.errors import Complaint
 
 AwsClient = Any  # boto3 makes a client's methods at run time: no type describes them
 PATIENT = Config(connect_timeout=5, read_timeout=75, retries={"mode": "standard", "total_max_attempts": 4})
@@ -71,7 +73,7 @@ class Stage:
         self.pause = pause  # seconds between two looks at something that takes its time
         self.now = now
         self._environ = environ
-        self._session = session or boto3.Session()
+        self._given_session = session
         self._clients: dict[str, AwsClient] = {}
         self._functions: dict[str, Function | None] = {}
         self._connection: Connection | None = None
@@ -79,10 +81,17 @@ class Stage:
     # --- AWS ---
 
     def client(self, service: str) -> AwsClient:
-        """A boto3 client; the same each time."""
+        """A boto3 client; the same each time. Raises Complaint where there can be none, as without a region."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, config=PATIENT)  # type: ignore[call-overload]  # the stubs want a literal
+            try:
+                self._clients[service] = self._session.client(service, config=PATIENT)  # type: ignore[call-overload]  # the stubs want a literal
+            except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+                raise Complaint(f"AWS cannot be asked: {str(error).rstrip('.')}.", cure=cure_of(error)) from None
         return self._clients[service]
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return self._given_session or boto3.Session()
 
     def function(self, short: str) -> Function | None:
         """The deployed function that app.py calls `short`; None where there is none."""

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.store import rows
+from ops.access import SIGN_IN, cure_of
 from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.ground import Ground
+from ops.errors import Complaint
 from ops.stage import FUNCTIONS, error_code
 
 checks = Registry("AWS")
@@ -21,10 +23,14 @@ TEMPLATE = ".chalice/data-stack.yaml"
 @checks.check("aws", "AWS lets you in")
 def access(ground: Ground) -> Iterator[Finding]:
     try:
+        ground.stage.client("lambda")  # needs a region, which sts does without
         ground.stage.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        why = error_code(error) if isinstance(error, ClientError) else str(error)
-        yield fault(f"AWS does not accept you: {why}", "aws configure (or set AWS_PROFILE and AWS_REGION)")
+    except ClientError as error:
+        yield fault(f"AWS does not accept you: {error_code(error)}", SIGN_IN)
+    except BotoCoreError as error:
+        yield fault(f"AWS cannot be asked: {error}", cure_of(error))
+    except Complaint as complaint:
+        yield fault(str(complaint), complaint.cure)
 
 
 @checks.check("functions", "Every function is deployed and ready", needs=("aws",))

@@ -7,6 +7,7 @@ from enum import StrEnum
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import RolecallError
+from ops.access import cure_of
 from ops.doctor.ground import Ground
 from ops.errors import Complaint
 from ops.stage import error_code
@@ -105,8 +106,10 @@ def examine(check: Check, ground: Ground, earlier: dict[str, Result]) -> Result:
     except Complaint as complaint:
         return Result(check, (fault(f"could not be checked: {complaint}", complaint.cure or TRY_LATER),))
     except ClientError as error:
-        return Result(check, (fault(f"could not be checked: AWS says {error_code(error)}", _cure_of(error)),))
-    except (BotoCoreError, RolecallError) as error:
+        return Result(check, (fault(f"could not be checked: AWS says {error_code(error)}", _cure_of_refusal(error)),))
+    except BotoCoreError as error:
+        return Result(check, (fault(f"could not be checked: {error}", cure_of(error)),))
+    except RolecallError as error:
         return Result(check, (fault(f"could not be checked: {error}", TRY_LATER),))
 
 
@@ -120,7 +123,7 @@ def _skipped(cause: Result) -> Finding:
 TRY_LATER = "try again; if it stays so, check this machine's connection and discordstatus.com"
 
 
-def _cure_of(error: ClientError) -> str:
+def _cure_of_refusal(error: ClientError) -> str:
     if "AccessDenied" in error_code(error) or "Unauthorized" in error_code(error):
         return f"allow your AWS user the action of {error.operation_name}, or use the profile of an administrator"
     return "look at the AWS console, and try again"

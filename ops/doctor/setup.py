@@ -22,7 +22,7 @@ WHERE = {
 }
 
 
-@checks.check("settings", "Every setting is there and makes sense")
+@checks.check("settings", "Every setting is there and makes sense", needs=("aws",))
 def every_setting(ground: Ground) -> Iterator[Finding]:
     seen: set[str] = set()
     deployed, shell = ground.stage.deployed, ground.stage.shell
@@ -45,7 +45,7 @@ def cure_of_setting(name: str, ground: Ground) -> str:
     return f"set it in .chalice/config.json, stages → {stage} → environment_variables; then {ground.deploy}{found}"
 
 
-@checks.check("shell", "This shell has no settings that the functions do not have")
+@checks.check("shell", "This shell has no settings that the functions do not have", needs=("aws",))
 def nothing_in_the_shell(ground: Ground) -> Iterator[Finding]:
     deployed = ground.stage.deployed
     if not deployed:

@@ -3,10 +3,14 @@
 import io
 from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from ops import words
+from ops.access import cure_of
 from ops.cli import main
+from ops.stage import Stage
 from tests.ops.world import DISCORD, SECRETS, STAGE, Command, World
 
 COMMANDS = (
@@ -49,6 +53,58 @@ def test_stage_is_understood_before_and_behind_the_command(place: str) -> None:
     option = ["--stage", "test"]
     main([*option, "doctor"] if place == "before" else ["doctor", *option], stage_of)  # type: ignore[arg-type]  # never returns
     assert asked == ["test"]
+
+
+def test_the_region_that_aws_programs_are_given_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    regions: list[str | None] = []
+
+    def stage_of(_name: str) -> None:
+        regions.append(boto3.Session().region_name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    main(["doctor"], stage_of)  # type: ignore[arg-type]  # never returns
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    main(["doctor"], stage_of)  # type: ignore[arg-type]  # never returns
+    assert regions == ["eu-central-1", "eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said", "cure"),
+    [
+        ("AWS_DEFAULT_REGION", None, "You must specify a region", "set AWS_REGION"),
+        ("AWS_PROFILE", "nobodys", "profile (nobodys) could not be found", "aws configure list-profiles"),
+        ("AWS_ENDPOINT_URL", "nonsense", "Invalid endpoint: nonsense", "AWS_ENDPOINT_URL must be a full address"),
+    ],
+    ids=["no region", "unknown profile", "endpoint that is none"],
+)
+def test_where_aws_cannot_be_asked_the_cure_is_told_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str | None,
+    said: str,
+    cure: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.delenv(name, raising=False)
+    if value:
+        monkeypatch.setenv(name, value)
+    stage = Stage("dev", {})
+    assert main(["doctor"], lambda _: stage) == 1
+    doctors = capsys.readouterr().out
+    assert doctors.count(said) == doctors.count(cure) == 1
+    assert "1 fault," in doctors
+    assert main(["status"], lambda _: stage) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert cure in error
+
+
+def test_an_endpoint_where_nobody_answers_is_told_with_a_cure() -> None:
+    assert "unset AWS_ENDPOINT_URL" in cure_of(EndpointConnectionError(endpoint_url="http://127.0.0.1:9"))
 
 
 def test_missing_settings_are_all_named_at_once(empty_world: World, ops: Command) -> None:
