@@ -44,16 +44,15 @@ def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     board = ledger.noticeboard()
     refused = refused_token(stage, board)
     if refused is Refused.OLDER:
-        raise Complaint(
-            f"Stopped: {refused.value}.", cure=f"make deploy STAGE={stage.name}, so that they read the new one"
-        )
+        raise Complaint(f"Stopped: {refused.value}.", cure=f"{stage.deploy}, so that they read the new one")
     halted = refused is Refused.STORED
     if not halted and board.blocked_until <= stage.now():
         return _told(screen, "Nothing is stopped.", resumed=False)
     answer = Probe(settings).get("/users/@me")
     if answer.status == HTTPStatus.UNAUTHORIZED:
         raise Complaint(
-            "Discord still refuses the token.", cure="renew it: python -m ops secrets put DISCORD_BOT_TOKEN"
+            "Discord still refuses the token.",
+            cure=f"renew it: {stage.command('secrets put DISCORD_BOT_TOKEN')}; then {stage.deploy}",
         )
     if not answer.ok:
         raise Complaint(f"Discord answers {answer.status}: not the time to go on.", cure="wait, and try again")

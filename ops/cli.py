@@ -13,6 +13,7 @@ from chalicelib.errors import BadSettings, RolecallError
 from ops import access, bot, dead_letters, secrets, status, sweep, user
 from ops.doctor import command as doctor
 from ops.errors import WRONG, Complaint
+from ops.installations import refuse_unknown
 from ops.links import export, load
 from ops.options import add_common, common
 from ops.screen import Screen
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
     _keep_quiet()
     access.honour_region()
     try:
+        refuse_unknown(options.stage)
         run: Run = options.run
         return run(options, stage_of(options.stage), screen)
     except Complaint as complaint:

@@ -35,7 +35,7 @@ def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, 
             if stage.now() - heard > LOST:
                 raise Complaint(
                     f"No sweep has run for {span(LOST)}, and yours has not begun.",
-                    cure=f"start it again; python -m ops --stage {stage.name} doctor looks for the cause",
+                    cure=f"start it again; {stage.command('doctor')} looks for the cause",
                 )
             time.sleep(stage.pause)
 
@@ -128,8 +128,8 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
     if reasons:
         rows = [(ENGLISH.get(why or "", why), number) for why, number in reasons.most_common()]
         screen.show(table(("Not repaired, because", "users"), rows, right=1))
-        ops = f"python -m ops --stage {stage.name}"
-        screen.say(f"→ {ops} status names them, {ops} doctor looks for the cause", "cyan")
+        text = f"→ {stage.command('status')} names them, {stage.command('doctor')} looks for the cause"
+        screen.say(text, "cyan")
     return WRONG if reasons or sweep.state in ("held", "failed") else FINE
 
 
@@ -145,4 +145,4 @@ def plain_note(note: str) -> str:
 
 def go_on(what: str, stage: Stage) -> str:
     """The command that does it even so."""
-    return f"if that is right: python -m ops --stage {stage.name} sweep {what} --force --watch"
+    return f"if that is right: {stage.command(f'sweep {what} --force --watch')}"

@@ -2,8 +2,11 @@
 
 import argparse
 import os
+from contextlib import suppress
 
 from chalicelib.settings import STAGE
+
+LONGEST_PAUSE = 86_400.0  # seconds
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +19,14 @@ def common() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     _add(parser, stage=argparse.SUPPRESS, as_json=argparse.SUPPRESS)
     return parser
+
+
+def seconds(text: str) -> float:
+    """How long to wait, for argparse: more than nothing, and no more than a day."""
+    with suppress(ValueError):
+        if 0 < (value := float(text)) <= LONGEST_PAUSE:
+            return value
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds that can be waited for")
 
 
 def _add(parser: argparse.ArgumentParser, *, stage: str, as_json: bool | str) -> None:

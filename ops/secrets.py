@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
         screen.data({"name": name, "version": answer["Version"]})
     screen.say(f"Stored as {name}, version {answer['Version']}.")
     if stage.deployed:
-        screen.aside(f"→ make deploy STAGE={stage.name}, so that running functions read it", "cyan")
+        screen.aside(f"→ {stage.deploy}, so that running functions read it", "cyan")
     return FINE
 
 
@@ -53,6 +53,9 @@ def _check(name: str, value: str) -> None:
         raise Complaint(f"{name} is empty; nothing was stored.", code=USAGE)
     if value != value.strip() or not value.isascii() or not value.isprintable():
         raise Complaint(f"{name} has white space or unusual characters around or in it; copy it again.", code=USAGE)
+    if name != "AUTH_SITE_SECRET" and " " in value:
+        begins = " Without the word Bot before it." if value.startswith("Bot ") else ""
+        raise Complaint(f"{name} has a space in it; copy it again.{begins}", code=USAGE)
     if name == "AUTH_SITE_SECRET" and len(value) < SHORTEST_SECRET:
         raise Complaint(
             f"{name} must have at least {SHORTEST_SECRET} characters; nothing was stored.",

@@ -124,6 +124,15 @@ class Stage:
         state, modified = said.get("State", "Active"), _moment(said.get("LastModified", ""))
         return Function(name, said["FunctionArn"], said["Timeout"], state, variables, modified)
 
+    def command(self, words: str) -> str:
+        """One of these commands, as it is typed for this stage."""
+        return f"python -m ops --stage {self.name} {words}"
+
+    @property
+    def deploy(self) -> str:
+        """The command that brings settings and code to the functions."""
+        return f"make deploy STAGE={self.name}"
+
     def log_of(self, short: str, *, since: str = "1h") -> str:
         """The command that shows the log of a function; its name is the same in both ways of deploying."""
         name = f"rolecall-{self.name}" if short == "api_handler" else f"rolecall-{self.name}-{short}"

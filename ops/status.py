@@ -14,6 +14,7 @@ from chalicelib.discord.spending import SAFE_INVALID
 from chalicelib.store.sweeps import Sweep
 from chalicelib.syncing.jobs import Parts
 from ops.errors import FINE, WRONG
+from ops.options import seconds
 from ops.screen import Screen, facts, table
 from ops.snapshot import BudgetState, Snapshot, Watcher
 from ops.stage import Stage
@@ -25,7 +26,6 @@ dead letters by reason. Users and dead letters are read once a minute, everythin
 
 Exit code 1 if anything needs looking at. With --watch and --json, a line of JSON for every look."""
 MOST_FAILURES = 20
-LONGEST_PAUSE = 86_400.0  # seconds between two looks
 ENGLISH = {
     "nickname_not_permitted": "the bot may not set the nickname: the owner's, of whom ranks above the bot, or nobody's",
     "role_out_of_reach": "a role of a group's name is above the bot's, or belongs to an integration",
@@ -37,15 +37,8 @@ ENGLISH = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `status`."""
     parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
-    parser.add_argument("--every", type=_pause, default=5.0, metavar="SECONDS", help="with --watch; default: 5")
+    parser.add_argument("--every", type=seconds, default=5.0, metavar="SECONDS", help="with --watch; default: 5")
     parser.add_argument("--all", action="store_true", dest="everything", help=f"more than {MOST_FAILURES} users")
-
-
-def _pause(text: str) -> float:
-    with suppress(ValueError):
-        if 0 < (seconds := float(text)) <= LONGEST_PAUSE:
-            return seconds
-    raise argparse.ArgumentTypeError(f"{text} is no number of seconds that can be waited for")
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:

@@ -24,7 +24,7 @@ def still_for(sweep: Sweep | None, now: float) -> float:
 def where_to_look(stage: Stage) -> str:
     """What keeps a sweep from its next step, and what becomes of it."""
     return (
-        f"the function sync_bulk makes the steps: python -m ops --stage {stage.name} doctor looks whether it may, "
+        f"the function sync_bulk makes the steps: {stage.command('doctor')} looks whether it may, "
         f"{stage.log_of('sync_bulk')} what it says; once it has stood still for {span(ABANDONED)}, the next sweep "
         "takes its place"
     )

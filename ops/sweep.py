@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     if options.dry_run:
         return _show_rehearsal(said, options.what, stage, screen)
     if not options.watch:
-        screen.say(f"{_started(said)} Follow it: python -m ops --stage {stage.name} status --watch")
+        screen.say(f"{_started(said)} Follow it: {stage.command('status --watch')}")
         if screen.as_json:
             screen.data(said)
         return FINE
@@ -80,16 +80,14 @@ def _payload(options: argparse.Namespace) -> dict[str, bool]:
 def _invoke(short: str, payload: dict[str, bool], stage: Stage) -> dict[str, Any]:
     function = stage.function(short)
     if function is None:
-        raise Complaint(
-            f"The function {short} of the stage {stage.name} is not deployed.", cure=f"make deploy STAGE={stage.name}"
-        )
+        raise Complaint(f"The function {short} of the stage {stage.name} is not deployed.", cure=stage.deploy)
     try:
         answer = stage.caller(function).invoke(FunctionName=function.name, Payload=json.dumps(payload))
     except ReadTimeoutError:
         raise Complaint(
             f"{function.name} may run for {span(function.timeout)} and has not answered for longer; it is not known "
             "how it ends.",
-            cure=f"python -m ops --stage {stage.name} status lists every sweep and dry run that has begun or ended",
+            cure=f"{stage.command('status')} lists every sweep and dry run that has begun or ended",
         ) from None
     said = json.loads(answer["Payload"].read() or "null")
     if "FunctionError" in answer:
@@ -98,7 +96,7 @@ def _invoke(short: str, payload: dict[str, bool], stage: Stage) -> dict[str, Any
             _too_long(function)
             if "Task timed out" in why
             else Complaint(  # Lambda's words
-                f"{function.name} failed: {why}", cure=f"its log: chalice logs --stage {stage.name} --name {short}"
+                f"{function.name} failed: {why}", cure=f"its log: {stage.log_of(short)}"
             )
         )
     found: dict[str, Any] = said

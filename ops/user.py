@@ -19,6 +19,8 @@ from chalicelib.syncing.jobs import UpdateAll, encode
 from chalicelib.syncing.plan import Change, Desired, nickname_of, plan_change
 from chalicelib.syncing.roles import is_ours, wanted_names
 from ops.errors import FINE, WRONG, Complaint
+from ops.links.table import LONGEST_USER_ID
+from ops.options import seconds
 from ops.screen import Screen, facts, table
 from ops.stage import Stage
 from ops.status import ENGLISH
@@ -30,7 +32,7 @@ error, and the audit trail. ID is the auth site's user id; the Discord id of a l
 
 With --sync a job is posted first, as the auth site would, and its result awaited.
 
-Exit code 1 if the user is not as they should be, or not known."""
+Exit code 1 if the user is not as they should be, or not known, or if no result came."""
 PATIENT = Asking(Lane.NORMAL, patience=20.0)
 MOST_ENTRIES = 20
 
@@ -47,17 +49,24 @@ class Seen:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `user`."""
-    parser.add_argument("id", metavar="ID", help="the auth site's user id, or a linked account's Discord id")
+    parser.add_argument("id", type=_id, metavar="ID", help="the auth site's user id, or a linked account's Discord id")
     parser.add_argument("--sync", action="store_true", help="sync them now, and wait for the result")
-    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="with --sync; default: 120")
+    parser.add_argument("--timeout", type=seconds, default=120.0, metavar="SECONDS", help="with --sync; default: 120")
+
+
+def _id(text: str) -> str:
+    if not 0 < len(text) <= LONGEST_USER_ID:
+        raise argparse.ArgumentTypeError(f"an id has 1 to {LONGEST_USER_ID} characters")
+    return text
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Show the user; 1 if they are not as they should be."""
     stage.connect()
     user = find(options.id, stage)
+    answered = True
     if options.sync:
-        user = _sync(user, stage, screen, options.timeout)
+        user, answered = _sync(user, stage, screen, options.timeout)
     seen = look(user, stage)
     trail = audit.of_user(user.user_id, now=stage.now(), most=MOST_ENTRIES)
     if screen.as_json:
@@ -65,7 +74,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     else:
         _show(user, seen, trail, stage, screen)
     fine = user.last_error is None and not seen.why and not seen.change
-    return FINE if fine else WRONG
+    return FINE if fine and answered else WRONG
 
 
 def find(wanted: str, stage: Stage) -> User:
@@ -105,8 +114,8 @@ def look(user: User, stage: Stage) -> Seen:
 # --- syncing ------------------------------------------------------------------------------------------------------
 
 
-def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> User:
-    """Post a job for the user, and wait until it shows."""
+def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> tuple[User, bool]:
+    """Post a job for the user, and wait until it shows; the user as they are then, and whether it did."""
     if user.link is None:
         raise Complaint(f"User {user.user_id} is not linked: there is nothing to sync.")
     posted = int(stage.now())
@@ -119,13 +128,13 @@ def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> User:
                 raise Complaint(f"User {user.user_id} is not linked any more: they left the server.")
             if _synced(user, now, posted):
                 screen.aside(f"Synced at {moment(now.synced_at)}.", "green")
-                return now
+                return now, True
             if now.failed_at is not None and now.failed_at >= posted:
                 screen.aside("The sync was given up.", "bold red")
-                return now
+                return now, True
             time.sleep(stage.pause)
-    screen.aside(f"No result after {timeout:.0f} s; the job is on its way. See: python -m ops status", "yellow")
-    return users.get(user.user_id, now=stage.now()) or user
+    screen.aside(f"No result after {timeout:.0f} s; the job is on its way. See: {stage.command('status')}", "yellow")
+    return users.get(user.user_id, now=stage.now()) or user, False
 
 
 def _synced(before: User, now: User, posted: int) -> bool:

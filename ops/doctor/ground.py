@@ -26,13 +26,12 @@ class Ground:
 
     def command(self, words: str) -> str:
         """One of these commands, as it is typed for this stage."""
-        stage = "" if self.stage.name == "dev" else f"--stage {self.stage.name} "
-        return f"python -m ops {stage}{words}"
+        return self.stage.command(words)
 
     @property
     def deploy(self) -> str:
         """The command that brings settings and code to the functions."""
-        return f"make deploy STAGE={self.stage.name}"
+        return self.stage.deploy
 
     # --- Discord ---
 

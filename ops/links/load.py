@@ -32,6 +32,7 @@ Run it as often as you like: what is there already is left alone, and a run that
 
 Exit code 1 if any line was not imported."""
 THREADS = 8
+MOST_THREADS = 64
 MOST_SHOWN = 30
 
 
@@ -41,13 +42,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="check the file against the store, change nothing")
     parser.add_argument("--strict", action="store_true", help="import nothing unless every column and line is right")
     parser.add_argument(
-        "--threads", type=int, default=THREADS, metavar="N", help=f"writers at once; default: {THREADS}"
+        "--threads", type=_threads, default=THREADS, metavar="N", help=f"writers at once; default: {THREADS}"
     )
+
+
+def _threads(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_THREADS):
+        raise argparse.ArgumentTypeError(f"{text} is no number from 1 to {MOST_THREADS}")
+    return int(text)
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Read the file, link what can be linked; 1 if any line was not imported."""
-    file = _read(options.file)
+    file = _read(options.file, stage)
     if file.unknown:
         screen.aside(f"Columns that mean nothing here: {listed(list(file.unknown), 10)}", "yellow")
     if options.strict and (file.unknown or file.bad):
@@ -65,7 +72,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     return WRONG if bad else FINE
 
 
-def _read(name: str) -> File:
+def _read(name: str, stage: Stage) -> File:
     try:
         if name == "-":
             return read(sys.stdin)
@@ -76,14 +83,14 @@ def _read(name: str) -> File:
     except UnicodeDecodeError:
         raise Complaint(f"{name} is not UTF-8.", cure="export it with --default-character-set=utf8mb4") from None
     except Unreadable as error:
-        raise Complaint(f"{name}: {error}", cure="see: python -m ops import-links --help") from None
+        raise Complaint(f"{name}: {error}", cure=f"see: {stage.command('import-links --help')}") from None
 
 
 def _put_all(records: tuple[Record, ...], options: argparse.Namespace, stage: Stage, screen: Screen) -> list[Verdict]:
     importer = Importer(stage.connect(), stage.guild_id, now=stage.now())
     verdicts: list[Verdict] = []
     with (
-        ThreadPoolExecutor(max(1, options.threads)) as pool,
+        ThreadPoolExecutor(options.threads) as pool,
         screen.progress("Checking links" if options.dry_run else "Importing links", len(records)) as advance,
     ):
         futures = [pool.submit(importer.put, some, dry_run=options.dry_run) for some in _chunks(records)]

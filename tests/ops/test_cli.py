@@ -10,6 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 from ops import words
 from ops.access import cure_of
 from ops.cli import main
+from ops.doctor.ground import Ground
 from ops.stage import Stage
 from tests.ops.world import DISCORD, SECRETS, STAGE, Command, World
 
@@ -50,9 +51,55 @@ def test_stage_is_understood_before_and_behind_the_command(place: str) -> None:
         asked.append(name)
         raise KeyboardInterrupt
 
-    option = ["--stage", "test"]
+    option = ["--stage", "prod"]
     main([*option, "doctor"] if place == "before" else ["doctor", *option], stage_of)  # type: ignore[arg-type]  # never returns
-    assert asked == ["test"]
+    assert asked == ["prod"]
+
+
+def test_a_stage_that_nobody_described_is_refused_before_anything_is_stored(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stage_of(_name: str) -> Stage:
+        raise AssertionError
+
+    typed(SECRETS["DISCORD_APP_SECRET"], monkeypatch)
+    assert main(["--stage", "typo", "secrets", "put", "DISCORD_APP_SECRET"], stage_of) == 2
+    said = capsys.readouterr().err
+    assert "no stage 'typo'" in said
+    assert "dev, prod" in said
+
+
+def test_at_an_endpoint_of_ones_own_any_stage_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def stage_of(name: str) -> None:
+        asked.append(name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    main(["--stage", "local", "doctor"], stage_of)  # type: ignore[arg-type]  # never returns
+    assert asked == ["local"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["user", ""],
+        ["user", "1" * 257],
+        ["user", "1", "--sync", "--timeout", "0"],
+        ["user", "1", "--sync", "--timeout", "-5"],
+        ["import-links", "links.csv", "--threads", "-2"],
+        ["import-links", "links.csv", "--threads", "0"],
+    ],
+)
+def test_ids_and_numbers_that_can_mean_nothing_are_refused(arguments: list[str], ops: Command) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ops(*arguments)
+    assert ended.value.code == 2
+
+
+def test_a_cure_names_the_stage_even_where_it_is_the_default() -> None:
+    assert Ground(Stage("dev", {})).command("doctor") == "python -m ops --stage dev doctor"
 
 
 def test_the_region_that_aws_programs_are_given_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +205,19 @@ def test_a_secret_that_the_functions_would_refuse_is_refused_here(
     assert said.code == 2
     assert text.strip() == "" or text.strip() not in said.out + said.err
     names = [f"/rolecall/{STAGE}/AUTH_SITE_SECRET"]
+    assert empty_world.session.client("ssm").get_parameters(Names=names)["Parameters"] == []
+
+
+@pytest.mark.parametrize("text", ["Bot abc.def.ghi", "abc def"])
+def test_a_token_with_a_space_in_it_is_refused(
+    empty_world: World, ops: Command, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    typed(text, monkeypatch)
+    said = ops("secrets", "put", "DISCORD_BOT_TOKEN")
+    assert said.code == 2
+    assert "has a space in it" in said.err
+    assert ("Without the word Bot" in said.err) is text.startswith("Bot")
+    names = [f"/rolecall/{STAGE}/DISCORD_BOT_TOKEN"]
     assert empty_world.session.client("ssm").get_parameters(Names=names)["Parameters"] == []
 
 

@@ -94,7 +94,7 @@ def test_resume_leaves_a_stop_while_discord_refuses_the_token(quiet: World, ops:
     quiet.discord.turn(bot_token="another")
     said = ops("resume")
     assert said.code == 1
-    assert "secrets put DISCORD_BOT_TOKEN" in said.err
+    assert "python -m ops --stage prod secrets put DISCORD_BOT_TOKEN" in said.err
     assert DynamoLedger(GUILD).noticeboard().halted_token != ""
 
 

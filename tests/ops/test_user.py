@@ -45,7 +45,16 @@ def test_a_sync_is_posted_awaited_and_shown(empty_world: World, alice: str, ops:
 
 
 def test_a_sync_that_nobody_does_is_not_waited_for_for_ever(alice: str, ops: Command) -> None:  # noqa: ARG001
-    assert "No result after 0 s" in ops("user", "17", "--sync", "--timeout", "0").err
+    said = ops("user", "17", "--sync", "--timeout", "0.1")
+    assert "No result after 0 s" in said.err
+    assert "--stage prod status" in said.err
+
+
+def test_a_sync_without_a_result_is_no_success(empty_world: World, alice: str, ops: Command) -> None:  # noqa: ARG001
+    with at_work(empty_world):
+        assert ops("user", "17", "--sync", "--timeout", "20").code == 0
+    assert ops("user", "17").code == 0
+    assert ops("user", "17", "--sync", "--timeout", "0.1").code == 1
 
 
 def test_somebody_who_left_is_shown_as_such(empty_world: World, alice: str, ops: Command) -> None:  # noqa: ARG001
