@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.padding import Padding
 from rich.text import Text
 
-from ops.doctor import aws, discord, guild, queues, running, setup
+from ops.doctor import alarms, aws, discord, guild, queues, running, setup
 from ops.doctor.base import Finding, Level, Registry, Result, examine
 from ops.doctor.ground import Ground
 from ops.errors import FINE, WRONG
@@ -23,7 +23,7 @@ Changes nothing.
 
 Exit code 1 if there is a fault."""
 # In the order in which they are made: what others need comes before them.
-REGISTRIES = (aws.checks, setup.checks, queues.checks, discord.checks, guild.checks, running.checks)
+REGISTRIES = (aws.checks, setup.checks, queues.checks, discord.checks, guild.checks, running.checks, alarms.checks)
 MARKS = {
     Level.OK: ("✓", "green"),
     Level.NOTE: ("i", "blue"),

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from botocore.stub import Stubber
@@ -14,11 +15,11 @@ from chalicelib.store import users
 from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.sweeps import Sweep, Sweeps
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
-from ops.doctor.base import Level, examine
+from ops.doctor.base import Check, Level, examine
 from ops.doctor.command import REGISTRIES
 from ops.doctor.ground import Ground
 from tests.ops.links import linked
-from tests.ops.world import DISCORD, SECRETS, STAGE, Command, World, function
+from tests.ops.world import ALARMS, DISCORD, SECRETS, STAGE, Command, World, function
 
 GUILD = int(DISCORD.guild_id)
 Plant = Callable[[World], object]
@@ -114,6 +115,11 @@ def of_queue(short: str, **attributes: str) -> Plant:
     return lambda world: world.sqs.set_queue_attributes(QueueUrl=world.queue_url(short), Attributes=attributes)
 
 
+def alarms_to_nobody(world: World) -> None:
+    world.unwatch()
+    world.watch("")
+
+
 def an_old_notice(world: World) -> None:
     now = time.time()
     world.sqs.send_message(QueueUrl=world.queue_url("notices"), MessageBody="{}")
@@ -145,6 +151,8 @@ AWS = [
     Planted("no schedule", lambda w: w.session.client("events").remove_targets(Rule="rule-update_all_on_schedule", Ids=["1"]), "schedules", "no schedule calls", "make deploy"),
     Planted("schedule off", lambda w: w.session.client("events").disable_rule(Name="rule-update_all_on_schedule"), "schedules", "is off", "enable-rule"),
     warned("dead letters", lambda w: w.set_aside("{}", reason="x"), "dead-letters", "1 message could not be done", "dead-letters list"),
+    warned("no alarms", World.unwatch, "alarms", "there are no alarms", "make deploy STAGE=prod EMAIL="),
+    warned("alarms to nobody", alarms_to_nobody, "alarms", "nobody hears the alarms", "make deploy STAGE=prod EMAIL="),
     warned("an old notice", an_old_notice, "waiting", "has waited for 2 days", "the auth site does not read"),
 ]  # fmt: skip
 
@@ -317,23 +325,25 @@ def test_without_credentials_only_the_access_is_at_fault(empty_world: World) -> 
     assert results["tables"].level is Level.SKIPPED
 
 
+def named(name: str) -> Check:
+    return next(check for registry in REGISTRIES for check in registry.checks if check.name == name)
+
+
 def test_a_small_account_is_warned_that_people_may_be_refused(world: World) -> None:
     stage = world.stage()
     client = stage.client("lambda")
-    (check,) = [check for registry in REGISTRIES for check in registry.checks if check.name == "concurrency"]
     with Stubber(client) as stub:
         stub.add_response("get_account_settings", {"AccountLimit": {"ConcurrentExecutions": 10}})
-        result = examine(check, Ground(stage), {})
+        result = examine(named("concurrency"), Ground(stage), {})
     assert "10 functions at once" in result.findings[0].text
     assert "Service Quotas" in result.findings[0].cure
 
 
 def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(world: World) -> None:
     stage = world.stage()
-    (check,) = [check for registry in REGISTRIES for check in registry.checks if check.name == "expiry"]
     with Stubber(stage.client("dynamodb")) as stub:
         stub.add_client_error("describe_time_to_live", "AccessDeniedException")
-        result = examine(check, Ground(stage), {})
+        result = examine(named("expiry"), Ground(stage), {})
     assert "DescribeTimeToLive" in result.findings[0].cure
 
 
@@ -349,12 +359,43 @@ def test_a_token_in_the_shell_is_not_taken_for_the_functions(world: World) -> No
     assert world.examine("stopped")["stopped"].level is Level.FAULT
 
 
+def test_an_address_that_has_not_confirmed_hears_no_alarms(world: World) -> None:
+    stage, endpoint = world.stage(), "you@example.org"
+    with Stubber(stage.client("sns")) as stub:
+        pending = {"SubscriptionArn": "PendingConfirmation", "Protocol": "email", "Endpoint": endpoint}
+        stub.add_response("list_subscriptions_by_topic", {"Subscriptions": [pending]})
+        result = examine(named("alarms"), Ground(stage), {})
+    assert (result.level, result.findings[0].cure.count("Request confirmation")) == (Level.WARNING, 1)
+    assert endpoint in result.findings[0].text
+
+
+def test_who_hears_the_alarms_may_be_hidden_from_an_operator(world: World) -> None:
+    stage = world.stage()
+    with Stubber(stage.client("sns")) as stub:
+        stub.add_client_error("list_subscriptions_by_topic", "AuthorizationError")
+        result = examine(named("alarms"), Ground(stage), {})
+    assert result.level is Level.NOTE
+    assert "AuthorizationError" in result.findings[0].text
+
+
+def test_a_stage_that_is_only_for_trying_out_needs_no_alarms(world: World) -> None:
+    world.unwatch()
+    stage = world.stage()
+    stage.function("sync_jobs")  # known from here on by its name
+    stage.name = "dev"
+    assert examine(named("alarms"), Ground(stage), {}).level is Level.NOTE
+
+
+def test_alarms_go_where_the_check_looks() -> None:
+    template = Path(__file__).parents[2] / ".chalice" / "watch-stack.yaml"
+    assert f'TopicName: !Sub "{ALARMS.replace(STAGE, "${Stage}")}"' in template.read_text()
+
+
 def test_when_secrets_were_stored_may_be_hidden_from_an_operator(world: World) -> None:
     stage = world.stage()
-    (check,) = [check for registry in REGISTRIES for check in registry.checks if check.name == "secrets-read"]
     with Stubber(stage.client("ssm")) as stub:
         stub.add_client_error("get_parameters", "AccessDeniedException")
-        result = examine(check, Ground(stage), {})
+        result = examine(named("secrets-read"), Ground(stage), {})
     assert result.level is Level.NOTE
 
 

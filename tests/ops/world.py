@@ -27,6 +27,7 @@ SECRETS = {
     "AUTH_SITE_SECRET": "0123456789abcdef0123456789abcdef",
 }
 WITH_TTL = ("users", "attempts", "guild", "budgets", "sweeps", "audit")
+ALARMS = f"rolecall-{STAGE}-alarms"
 TIMEOUT = 60  # seconds, of every function
 
 
@@ -91,6 +92,7 @@ class World:
         self.create_queues()
         self.put_secrets(SECRETS)
         self.deploy()
+        self.watch("you@example.org")
 
     def build_for_discord(self) -> None:
         """Tables and secrets; the settings stand in the shell."""
@@ -149,6 +151,18 @@ class World:
             self.awslambda.create_event_source_mapping(
                 FunctionName=function(short), EventSourceArn=self.queue_arn(queue)
             )
+
+    def watch(self, email: str) -> None:
+        """Somewhere for alarms to go, and somebody who hears them."""
+        arn = self.session.client("sns").create_topic(Name=ALARMS)["TopicArn"]
+        if email:
+            self.session.client("sns").subscribe(TopicArn=arn, Protocol="email", Endpoint=email)
+
+    def unwatch(self) -> None:
+        """Nowhere for alarms to go."""
+        client = self.session.client("sns")
+        for topic in client.list_topics()["Topics"]:
+            client.delete_topic(TopicArn=topic["TopicArn"])
 
     # --- spoiling, and looking ---
 

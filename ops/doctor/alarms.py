@@ -1,0 +1,51 @@
+"""Alarms: are there any, and does anybody hear them?"""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from ops.doctor.base import Finding, Registry, note, warning
+from ops.doctor.ground import Ground
+from ops.stage import FUNCTIONS, error_code
+
+checks = Registry("Alarms")
+ABSENT = ("NotFound", "NotFoundException")
+WATCHED = "prod"  # has alarms by itself; other stages only where they were asked for
+CONFIRMED = "arn:"  # what a subscription has in the place of its ARN before is a word
+
+
+@checks.check("alarms", "Somebody hears the alarms", needs=("functions",))
+def alarms(ground: Ground) -> Iterator[Finding]:
+    topic = f"rolecall-{ground.stage.name}-alarms"
+    cure = f"{ground.deploy} EMAIL=you@example.org, and confirm the mail that AWS sends there"
+    try:
+        subscribed = _subscriptions(ground, topic)
+    except ClientError as error:
+        yield note(f"AWS does not let you see whether anybody hears the alarms: {error_code(error)}")
+        return
+    if subscribed is None and ground.stage.name != WATCHED:
+        yield note(f"{ground.stage.name} has no alarms; if it should have some: {cure}")
+    elif subscribed is None:
+        yield warning(f"there are no alarms: the stack rolecall-{ground.stage.name}-watch is missing", cure)
+    elif not subscribed:
+        yield warning("nobody hears the alarms: no address is subscribed to them", cure)
+    elif not any(arn.startswith(CONFIRMED) for arn in subscribed.values()):
+        yield warning(
+            f"nobody hears the alarms: {', '.join(subscribed)} has not confirmed that it wants them",
+            f"follow the link in the mail that AWS sent there; SNS console → Topics → {topic} → Request confirmation "
+            "sends it again",
+        )
+
+
+def _subscriptions(ground: Ground, topic: str) -> dict[str, str] | None:
+    """Who is subscribed to the alarms, and as what; None where there is no topic for them."""
+    function = next(one for one in map(ground.stage.function, FUNCTIONS) if one)
+    _, partition, _, region, account, *_ = function.arn.split(":")
+    client = ground.stage.client("sns")
+    try:
+        found = client.list_subscriptions_by_topic(TopicArn=f"arn:{partition}:sns:{region}:{account}:{topic}")
+    except ClientError as error:
+        if error_code(error) not in ABSENT:
+            raise
+        return None
+    return {one["Endpoint"]: one["SubscriptionArn"] for one in found["Subscriptions"]}
