@@ -18,6 +18,7 @@ from chalicelib.errors import (
     UnknownRole,
 )
 
+TWO_FACTOR = 60003  # the guild asks its moderators for 2FA, and the bot's owner has none
 BY_CODE: dict[int, type[Refused]] = {
     10004: UnknownGuild,
     10007: UnknownMember,
@@ -27,7 +28,7 @@ BY_CODE: dict[int, type[Refused]] = {
     50001: UnknownGuild,
     50013: NotPermitted,
     50028: UnknownRole,
-    60003: NotPermitted,
+    TWO_FACTOR: NotPermitted,
 }
 BANNED = 40007  # the user is banned from this guild
 GUILD_LIMIT = 30001  # the user is in as many guilds as Discord allows

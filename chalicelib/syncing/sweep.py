@@ -28,6 +28,7 @@ REFILL = 30.0  # seconds until more are sent; half the horizon, so that there is
 FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
 SOONEST_RESTART, LATEST_RESTART = 2.0, 240.0  # seconds between two looks whether another sweep is done
 LONGEST_DRY_WAIT = 200.0  # seconds that a dry run may wait for Discord in all; its function may run for 300
+DAY = 86_400  # seconds
 WAITING = "waiting"
 MANY = 1_000_000
 MAY_TAKE = "may_take"  # the flag of a guild in which sweeps may take roles
@@ -173,7 +174,7 @@ class Sweeper:
         if not may_take:
             losing = "an unknown number" if unseen else sweep.losing
             note = (
-                f"first sweep of this guild: it gives what is missing and takes nothing. It would take roles from "
+                f"sweeps of this guild may not take roles yet: it gives what is missing and takes nothing. It would take from "
                 f'{losing} of {sweep.linked} members. To let sweeps take roles, run one with {{"force": true}}'
                 f"{f' ({NO_LIST})' if unseen else ''}"
             )
@@ -190,7 +191,9 @@ class Sweeper:
         log.warning("sweep_held_back", sweep_id=sweep.sweep_id, losing=sweep.losing, linked=sweep.linked)
         if not sweep.dry_run:
             self._services.metrics.count("SweepsHeld")
-            self._services.notices.sync_failed("", None, None, f"sweep {sweep.note}", now=self._services.now())
+            now = self._services.now()
+            if self._services.memory.lock(f"told:{sweep.state}", sweep.sweep_id, now=now, seconds=DAY):  # not hourly
+                self._services.notices.sync_failed("", None, None, f"sweep: {sweep.note}", now=now)
         return sweep
 
     # --- the repair ---

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from chalicelib import log
+from chalicelib.discord.errors import TWO_FACTOR
 from chalicelib.discord.models import Guild, Member
 from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
 from chalicelib.services import Services
@@ -99,7 +100,7 @@ class MemberWriter:
             again = self.plan(user, member, parts, errand)
             if replace(again, create=()) == replace(change, create=()):
                 # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
-                if change.nickname is None:
+                if change.nickname is None or refused.code == TWO_FACTOR:
                     raise
                 without = replace(change, nickname=None, problem=joined(change.problem, NICKNAME_NOT_PERMITTED))
                 if without:

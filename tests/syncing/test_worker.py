@@ -286,6 +286,16 @@ def test_the_bot_lowered_below_a_role_while_its_rank_was_cached(kira: World) -> 
     assert last_error(kira, "101") is None
 
 
+def test_a_nickname_refused_for_want_of_two_factor_authentication_is_called_so() -> None:
+    world = World({"DISCORD_SYNC_NAMES": "True"})
+    world.link("101", "kira", groups=["Member"], nickname="Kira")
+    world.run()
+    world.guild.inject(fault(method="PATCH", path=MEMBER, status=403, code=60003, message="2FA", times=None))
+    world.site.nickname("101", "Vex")
+    world.run()
+    assert last_error(world, "101") == "Discord refused: 403/60003 2FA"
+
+
 def test_no_more_roles_can_be_created_and_the_rest_is_applied(kira: World) -> None:
     kira.guild.inject(fault(method="POST", path="/roles$", status=400, code=30005, times=None))
     meter = Meter(kira)
