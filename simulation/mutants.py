@@ -174,7 +174,7 @@ MUTANTS = (
     Mutant("no_lock", "roles are created without the lock", _no_lock, "e", 26),
     Mutant("no_dead_letters", "what is set aside is dropped", _no_dead_letters, "h", 0),
     Mutant("no_retries", "what should be retried later is dropped", _no_retries, "h", 0),
-    Mutant("broken_is_done", "a message that met a fault of the store counts as done", _broken_is_done, "b", 160),
+    Mutant("broken_is_done", "a message that met a fault of the store counts as done", _broken_is_done, "b", 34),
     Mutant("no_budget", "requests are made without asking the shared budget", _no_budget, "f", 4),
     Mutant("leaver_kept", "10007 on a member does not unlink", _leaver_kept, "a", 0),
     Mutant(

@@ -15,9 +15,12 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DeleteError, PutError, UpdateError
+from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
+
+TRIES = 8  # of a write that meets a transaction; each takes a few milliseconds, and a transaction not many more
+WRITE_ERRORS = (DeleteError, PutError, UpdateError)
 
 
 class LinkIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # PynamoDB leaves it untyped
@@ -182,13 +185,31 @@ def connect(stage: str, *, region: str | None = None, client: object = None) -> 
 
 
 def written(write: Callable[[], object]) -> bool:
-    """Do a conditional write: False where its condition did not hold. Raises where it failed otherwise."""
+    """Do a conditional write: False where its condition did not hold. Raises where it failed otherwise.
+
+    While a transaction is at the same row DynamoDB refuses it, whatever its condition, and botocore does not try again.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return _written_now(write)
+        except WRITE_ERRORS as error:
+            if _code(error) != "TransactionConflictException":
+                raise
+    return _written_now(write)
+
+
+def _written_now(write: Callable[[], object]) -> bool:
     try:
         write()
-    except (DeleteError, PutError, UpdateError) as error:
-        # A call that got no answer says nothing of its condition; PynamoDB's own look at that trips over it.
-        answer = getattr(error.cause, "response", None) or {}
-        if answer.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+    except WRITE_ERRORS as error:
+        if _code(error) != "ConditionalCheckFailedException":
             raise
         return False
     return True
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """What DynamoDB calls it; None where no answer came. PynamoDB's own look at that trips over a call without one."""
+    answer = getattr(error.cause, "response", None) or {}
+    code: str | None = answer.get("Error", {}).get("Code")
+    return code

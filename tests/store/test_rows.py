@@ -1,0 +1,69 @@
+"""How rows are written and read, whatever table they are of."""
+
+from collections.abc import Callable
+
+import pytest
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib.store import attempts
+from chalicelib.store.rows import TRIES, UserRow, written
+from chalicelib.store.users import get, tell_groups
+from local.memory.clock import START as NOW
+from local.memory.dynamodb import conflict, throttled
+from tests.store.conftest import Database
+
+
+def refusing(error: Exception) -> Callable[[], object]:
+    """What happens in the place of a call that fails so."""
+
+    def refuse() -> None:
+        raise error
+
+    return refuse
+
+
+def refuse_next(dynamodb: Database, operation: str, times: int) -> None:
+    """Let the next calls of that operation meet somebody's transaction."""
+    for _ in range(times):
+        dynamodb.meanwhile(operation, refusing(conflict(operation, {})))
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, TRIES - 1], ids=["once", "as often as it is tried but for the last time"])
+def test_a_write_that_meets_a_transaction_is_tried_again(dynamodb: Database, times: int) -> None:
+    refuse_next(dynamodb, "UpdateItem", times)
+    assert tell_groups("1", ("a",), 1, now=NOW).version == 1
+    user = get("1", now=NOW)
+    assert user is not None
+    assert (user.groups, user.version) == (("a",), 1)
+
+
+def test_every_kind_of_write_is_tried_again(dynamodb: Database) -> None:
+    refuse_next(dynamodb, "PutItem", 2)
+    assert attempts.put("key", {"a": 1}, expires_at=NOW + 60)
+    refuse_next(dynamodb, "DeleteItem", 2)
+    assert attempts.take("key")
+    assert attempts.find("key") is None
+
+
+def test_a_condition_that_fails_once_the_transaction_is_over_is_said_to_fail(dynamodb: Database) -> None:
+    attempts.put("key", {"a": 1}, expires_at=NOW + 60)
+    refuse_next(dynamodb, "PutItem", 1)
+    assert not attempts.put("key", {"a": 2}, expires_at=NOW + 60)
+    assert attempts.find("key") == {"a": 1}
+
+
+def test_transactions_without_end_are_a_fault(dynamodb: Database) -> None:
+    refuse_next(dynamodb, "UpdateItem", TRIES)
+    with pytest.raises(PynamoDBException, match="TransactionConflictException"):
+        written(lambda: UserRow("1").update([UserRow.version.set(1)]))
+    assert get("1", now=NOW) is None
+
+
+def test_any_other_fault_is_not_tried_again(dynamodb: Database) -> None:
+    dynamodb.meanwhile("UpdateItem", refusing(throttled("UpdateItem")))
+    with pytest.raises(PynamoDBException, match="ProvisionedThroughputExceeded"):
+        written(lambda: UserRow("1").update([UserRow.version.set(1)]))
+    assert get("1", now=NOW) is None
