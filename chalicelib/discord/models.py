@@ -65,7 +65,8 @@ class Guild:
     roles: tuple[Role, ...]
     bot_roles: frozenset[int]
     read_at: float = 0.0
-    by_id: dict[int, Role] = field(init=False, repr=False, compare=False)
+    # Made of `roles`; the default is for who reads a guild from a row, which does not hold it.
+    by_id: dict[int, Role] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_id", {role.id: role for role in self.roles})

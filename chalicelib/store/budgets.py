@@ -11,7 +11,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.discord import budget
 from chalicelib.discord.budget import Bucket, Kind, Lane, Seen
 from chalicelib.discord.spending import GLOBAL_BUCKET, INVALID_WINDOW, Noticeboard
-from chalicelib.store.rows import BudgetRow, written
+from chalicelib.store.rows import BudgetRow, read_as, written
 
 BOARD = "noticeboard"
 KEPT = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day
@@ -166,7 +166,7 @@ def _bucket(key: str, row: BudgetRow) -> Bucket:
         limit=int(row.limit or 1),
         window=float(row.window or 0),
         kind=Kind(row.kind or Kind.UNSEEN),
-        last=Seen(**row.last) if row.last else None,
+        last=read_as(Seen, row.last) if row.last else None,
         number=int(row.number or 0),
         opened_at=float(row.opened_at or 0),
         reopens_at=float(row.reopens_at or 0),

@@ -5,8 +5,8 @@ from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.discord.models import Guild, Role
-from chalicelib.store.rows import GuildRow, written
+from chalicelib.discord.models import Guild
+from chalicelib.store.rows import GuildRow, read_as, written
 
 
 class GuildMemory:
@@ -20,7 +20,7 @@ class GuildMemory:
     def facts(self) -> Guild | None:
         """The guild as it was when last read, however long ago."""
         row = self._row("facts")
-        return _guild(row.data) if row and row.data else None
+        return read_as(Guild, row.data) if row and row.data else None
 
     def keep_facts(self, guild: Guild) -> None:
         """Remember the guild as it was at `guild.read_at`."""
@@ -86,14 +86,3 @@ def _plain(guild: Guild) -> dict[str, Any]:
         "bot_roles": sorted(guild.bot_roles),
         "read_at": guild.read_at,
     }
-
-
-def _guild(data: dict[str, Any]) -> Guild:
-    return Guild(
-        id=data["id"],
-        name=data["name"],
-        owner_id=data["owner_id"],
-        roles=tuple(Role(**role) for role in data["roles"]),
-        bot_roles=frozenset(data["bot_roles"]),
-        read_at=data["read_at"],
-    )

@@ -5,8 +5,9 @@ milliseconds. DynamoDB deletes expired rows up to two days late, so every reader
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from pynamodb.attributes import (
     BooleanAttribute,
     JSONAttribute,
@@ -19,8 +20,11 @@ from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, Update
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
+from chalicelib import log
+
 TRIES = 8  # of a write that meets a transaction; each takes a few milliseconds, and a transaction not many more
 WRITE_ERRORS = (DeleteError, PutError, UpdateError)
+Plain = TypeVar("Plain")
 
 
 class LinkIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # PynamoDB leaves it untyped
@@ -182,6 +186,19 @@ def connect(stage: str, *, region: str | None = None, client: object = None) -> 
             shared.add_meta_table(meta)
         table.connection = shared
     return shared
+
+
+def read_as(kind: type[Plain], data: object) -> Plain | None:
+    """What a row keeps, as that dataclass; None where it cannot be read.
+
+    Another version of Rolecall may have written it, before an upgrade or a rollback. What only that one knows is left
+    out, and what it meant otherwise counts as not there: it must not break every job that comes by.
+    """
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        log.warning("unreadable_row", what=kind.__name__, why=str(error))
+        return None
 
 
 def written(write: Callable[[], object]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.store.rows import SweepRow, written
+from chalicelib.store.rows import SweepRow, read_as, written
 
 KEPT = 30 * 86_400  # seconds
 RUNNING = "running"
@@ -61,6 +61,13 @@ class Sweep:
     examples: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What the row says that names the running sweep."""
+
+    sweep_id: str
+
+
 class Sweeps:
     """The sweeps of one guild."""
 
@@ -74,7 +81,7 @@ class Sweeps:
         """
         self._row(sweep).save()  # first: what is said to run must be there
         for _ in range(TRIES):
-            row = SweepRow(self._guild, RUNNING, data={"sweep_id": sweep.sweep_id})
+            row = SweepRow(self._guild, RUNNING, data=asdict(_Running(sweep.sweep_id)))
             if written(partial(row.save, condition=SweepRow.sweep_id.does_not_exist())):
                 return None
             running = self.running()
@@ -96,24 +103,28 @@ class Sweeps:
         return self.advance(replace(sweep, state="failed", note=OVERTAKEN, step=sweep.step + 1))
 
     def _let_go(self) -> None:
-        """Forget what is said to run where nothing is kept of it any more."""
-        named = self._get(RUNNING)
-        if named and named.data and self.get(named.data["sweep_id"]) is None:
-            self._no_longer_running(named.data["sweep_id"])
+        """Forget what is said to run where nothing is kept of it any more, or nothing that can be read."""
+        said = self._get(RUNNING)
+        if said and self._named(said) is None:
+            self._unsay(said)
 
-    def _no_longer_running(self, sweep_id: str) -> None:
-        named = SweepRow(self._guild, RUNNING)
-        written(lambda: named.delete(condition=SweepRow.data == {"sweep_id": sweep_id}))
+    def _unsay(self, said: SweepRow) -> None:
+        """No sweep runs, unless something else is said by now."""
+        written(lambda: said.delete(condition=SweepRow.data == said.data))
+
+    def _named(self, said: SweepRow | None) -> Sweep | None:
+        """The sweep that is said to run."""
+        sweep_id = _sweep_id(said)
+        return self.get(sweep_id) if sweep_id else None
 
     def running(self) -> Sweep | None:
         """The sweep that runs, if one does."""
-        found = self._get(RUNNING)
-        return self.get(found.data["sweep_id"]) if found and found.data else None
+        return self._named(self._get(RUNNING))
 
     def get(self, sweep_id: str) -> Sweep | None:
         """The sweep of that id."""
         found = self._get(sweep_id)
-        return Sweep(**found.data) if found and found.data else None
+        return read_as(Sweep, found.data) if found and found.data else None
 
     def advance(self, sweep: Sweep) -> bool:
         """Store a sweep that is one step further; False where that step was done already."""
@@ -126,7 +137,9 @@ class Sweeps:
 
     def finish(self, sweep: Sweep) -> None:
         """Another sweep may start."""
-        self._no_longer_running(sweep.sweep_id)
+        said = self._get(RUNNING)
+        if said and _sweep_id(said) == sweep.sweep_id:
+            self._unsay(said)
 
     def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
         """Keep what a page found, until it is repaired."""
@@ -136,7 +149,9 @@ class Sweeps:
     def page(self, sweep_id: str, page: int) -> list[Difference]:
         """What a page found."""
         found = self._get(f"{sweep_id}#{page:012}")
-        return [Difference(**one) for one in (found.data or {}).get("found", [])] if found else []
+        kept = (found.data or {}).get("found", []) if found else []
+        differences = (read_as(Difference, one) for one in kept)
+        return [difference for difference in differences if difference]
 
     def count_losing(self, sweep_id: str, more: int, *, now: float) -> int:
         """Count members from whom the sweep takes roles, where it was not seen beforehand: how many that makes."""
@@ -159,13 +174,14 @@ class Sweeps:
 
     def latest(self, most: int = 10) -> list[Sweep]:
         """The newest sweeps, newest first; but those that only tried whether they may begin."""
-        named = self._get(RUNNING)
-        running = (named.data or {}).get("sweep_id") if named else None
+        running = _sweep_id(self._get(RUNNING))
         rows = SweepRow.query(self._guild, SweepRow.sweep_id.startswith("2"), scan_index_forward=False)
         found: list[Sweep] = []
         for row in rows:
             if "#" not in row.sweep_id and row.data:
-                sweep = Sweep(**row.data)
+                sweep = read_as(Sweep, row.data)
+                if sweep is None:
+                    continue
                 if sweep.step or sweep.state not in UNDER_WAY or sweep.sweep_id == running:
                     found.append(sweep)
             if len(found) == most:
@@ -187,3 +203,9 @@ class Sweeps:
             return SweepRow.get(self._guild, sweep_id, consistent_read=True)
         except DoesNotExist:
             return None
+
+
+def _sweep_id(said: SweepRow | None) -> str | None:
+    """The id of the sweep that is said to run."""
+    named = read_as(_Running, said.data) if said and said.data else None
+    return named.sweep_id if named else None

@@ -1,6 +1,6 @@
 """The messages that ask for work: the contract's five kinds, and Rolecall's own for whole-guild repairs. Pure."""
 
-from enum import Flag, auto
+from enum import CONFORM, Flag, auto
 from typing import Annotated
 
 import msgspec
@@ -16,8 +16,8 @@ Millis = Annotated[int, Meta(ge=0, le=10**14)]  # epoch milliseconds
 LONGEST_FUTURE = 24 * 3600  # seconds that a change may lie ahead of our clock; further ahead it would block all others
 
 
-class Parts(Flag):
-    """Which parts of a member a job makes right."""
+class Parts(Flag, boundary=CONFORM):
+    """Which parts of a member a job makes right. Of a number that another version kept, those count that are known."""
 
     GROUPS = auto()
     NICKNAME = auto()

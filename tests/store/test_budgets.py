@@ -1,6 +1,6 @@
 """The budgets that all workers share: the ledger's promises, under contention too."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -8,6 +8,7 @@ from chalicelib.discord import budget
 from chalicelib.discord.budget import Bucket, Kind, Lane, Seen
 from chalicelib.discord.spending import GLOBAL_BUCKET, Noticeboard
 from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.rows import BudgetRow
 from local.memory.clock import START as NOW
 from tests.store.conftest import Database
 
@@ -104,6 +105,21 @@ def test_a_bucket_that_nobody_saw_is_unseen(ledger: DynamoLedger) -> None:
 )
 def test_a_bucket_comes_back_as_it_was_stored(ledger: DynamoLedger, bucket: Bucket) -> None:
     assert ledger.get(stored(ledger, bucket).key) == bucket
+
+
+@pytest.mark.parametrize(
+    ("kept", "read"),
+    [(asdict(SEEN) | {"scope": "user"}, SEEN), ({"headers": {}}, None)],
+    ids=["with more in it", "that cannot be read"],
+)
+def test_a_last_answer_of_another_version_is_read_as_far_as_it_is_known(
+    ledger: DynamoLedger, kept: dict[str, object], read: Seen | None
+) -> None:
+    unknown = stored(ledger, replace(OPEN, kind=Kind.UNKNOWN, last=SEEN))
+    BudgetRow("900:b").update([BudgetRow.last.set(kept)])
+    assert ledger.get("b") == replace(unknown, last=read)
+    assert ledger.swap(ledger.get("b"), OPEN, alone=True)
+    assert ledger.get("b") == OPEN
 
 
 # --- entering -------------------------------------------------------------------------------------------------

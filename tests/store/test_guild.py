@@ -1,9 +1,12 @@
 """What is remembered of the guild."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.discord.models import Guild, Role
 from chalicelib.store.guild import GuildMemory
+from chalicelib.store.rows import GuildRow
 from local.memory.clock import START as NOW
 
 LARGE = 2**63 - 1  # a Discord id uses all 63 bits
@@ -41,6 +44,30 @@ def test_newer_facts_replace_older_ones(memory: GuildMemory) -> None:
     newer = Guild(LARGE, "new", 1, (), frozenset(), NOW + 9)
     memory.keep_facts(newer)
     assert memory.facts() == newer
+
+
+def kept_by_another_version(memory: GuildMemory, **changes: Any) -> None:
+    """FACTS, as a version keeps them that differs in these."""
+    memory.keep_facts(FACTS)
+    row = GuildRow.get(f"{LARGE}:facts")
+    row.update([GuildRow.data.set((row.data or {}) | changes)])
+
+
+def test_facts_of_another_version_are_read_as_far_as_they_are_known(memory: GuildMemory) -> None:
+    roles = [{"id": LARGE - 2, "name": "bot", "position": 3, "managed": True, "colour": 7}]
+    kept_by_another_version(memory, roles=[*roles, {"id": 5, "name": "a", "position": 1}], icon="x", by_id={})
+    found = memory.facts()
+    assert found == FACTS
+    assert found is not None
+    assert found.by_id[5].name == "a"
+
+
+@pytest.mark.parametrize("changes", [{"roles": ["a"]}, {"owner_id": None}], ids=str)
+def test_facts_that_cannot_be_read_are_none(memory: GuildMemory, changes: dict[str, Any]) -> None:
+    kept_by_another_version(memory, **changes)
+    assert memory.facts() is None
+    memory.keep_facts(FACTS)
+    assert memory.facts() == FACTS
 
 
 def test_the_role_of_each_group_is_remembered(memory: GuildMemory) -> None:

@@ -1,12 +1,13 @@
 """How rows are written and read, whatever table they are of."""
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 
 import pytest
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.store import attempts
-from chalicelib.store.rows import TRIES, UserRow, written
+from chalicelib.store.rows import TRIES, UserRow, read_as, written
 from chalicelib.store.users import get, tell_groups
 from local.memory.clock import START as NOW
 from local.memory.dynamodb import conflict, throttled
@@ -67,3 +68,42 @@ def test_any_other_fault_is_not_tried_again(dynamodb: Database) -> None:
     with pytest.raises(PynamoDBException, match="ProvisionedThroughputExceeded"):
         written(lambda: UserRow("1").update([UserRow.version.set(1)]))
     assert get("1", now=NOW) is None
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """As this version knows it."""
+
+    id: int
+    names: tuple[str, ...]
+    at: float = 0.5
+    more: dict[str, int] = field(default_factory=dict)
+
+
+KEPT = Kept(2**63 - 1, ("a", "ü"), 1.25, {"x": 1})
+
+
+def test_what_was_kept_comes_back() -> None:
+    assert read_as(Kept, asdict(KEPT)) == KEPT
+
+
+def test_what_only_another_version_knows_is_left_out() -> None:
+    assert read_as(Kept, asdict(KEPT) | {"since_next_year": {"any": ["thing"]}}) == KEPT
+
+
+def test_what_an_earlier_version_did_not_keep_is_as_if_not_said() -> None:
+    assert read_as(Kept, {"id": 1, "names": []}) == Kept(1, ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"id": 1}, {"id": "one", "names": []}, {"id": 1, "names": [{"name": "a"}]}, ["id", "names"], "text", 7],
+    ids=str,
+)
+def test_what_cannot_be_read_counts_as_absent_and_is_logged(data: object, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", "rolecall")
+    assert read_as(Kept, data) is None
+    assert "unreadable_row" in caplog.text

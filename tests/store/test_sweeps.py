@@ -1,6 +1,7 @@
 """Sweeps: begun once at a time, a step at a time."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -160,6 +161,53 @@ def test_a_sweep_that_only_tried_whether_it_may_begin_is_not_shown(sweeps: Sweep
     sweeps.advance(replace(FIRST, step=1))
     sweeps.finish(FIRST)
     assert sweeps.latest() == [replace(FIRST, step=1)]
+
+
+# --- rows of another version ------------------------------------------------------------------------------------
+
+
+def change(key: str, **changes: Any) -> None:
+    """Let the row be as a version keeps it that differs in these."""
+    row = SweepRow.get("900", key)
+    row.update([SweepRow.data.set((row.data or {}) | changes)])
+
+
+def test_a_sweep_of_another_version_goes_on(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    change(FIRST.sweep_id, pace="slow")
+    change("running", by="a person")
+    assert sweeps.running() == FIRST
+    assert sweeps.latest() == [FIRST]
+    assert sweeps.begin(SECOND) == FIRST
+    assert sweeps.advance(replace(FIRST, step=1, state="done"))
+    sweeps.finish(FIRST)
+    assert sweeps.begin(SECOND) is None
+
+
+def test_a_sweep_that_cannot_be_read_counts_as_none(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    change(FIRST.sweep_id, parts=["groups", "nickname"])
+    assert sweeps.get(FIRST.sweep_id) is None
+    assert sweeps.running() is None
+    assert sweeps.latest() == []
+    assert sweeps.begin(SECOND) is None
+    assert sweeps.running() == SECOND
+    assert sweeps.latest() == [SECOND]
+
+
+def test_a_running_sweep_that_is_named_in_another_way_holds_nobody_up(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    change("running", sweep_id=["a", "b"])
+    assert sweeps.running() is None
+    assert sweeps.begin(SECOND) is None
+
+
+def test_of_what_a_page_found_as_much_counts_as_can_be_read(sweeps: Sweeps) -> None:
+    found = [Difference("1", "5", 4, give=1), Difference("2", "6", 1), Difference("3", "7", 2)]
+    sweeps.keep_page("s", 3, found, now=NOW)
+    one, two, three = SweepRow.get("900", "s#000003").data["found"]
+    change("s#000003", found=[one | {"why": "x"}, two | {"version": None}, three])
+    assert sweeps.page("s", 3) == [found[0], found[2]]
 
 
 def test_guilds_do_not_see_each_other(sweeps: Sweeps) -> None:

@@ -166,6 +166,7 @@ def test_rolecalls_own_messages_are_understood_on_its_own_queue_only(job: Job) -
         (UpdateUsername(user_id="1"), Parts.USERNAME),
         (UpdateAll(user_id="1"), Parts.ALL),
         (RepairMember(user_id="1", sweep_id="s", parts=Parts.GROUPS.value, version=1), Parts.GROUPS),
+        (RepairMember(user_id="1", sweep_id="s", parts=Parts.NICKNAME.value + 1024, version=1), Parts.NICKNAME),
     ],
 )
 def test_which_parts_a_job_is_about(job: Job, parts: Parts) -> None:
