@@ -16,7 +16,7 @@ from chalicelib.linking.attempts import LIFE, cookie_name
 from chalicelib.linking.tokens import Purpose
 from chalicelib.queues import message_of
 from chalicelib.syncing.jobs import Parts
-from chalicelib.wiring import flush, wired
+from chalicelib.wiring import flush, standstill, wired
 
 app = Chalice(app_name="rolecall", configure_logs=False)
 STAGE = settings.stage()
@@ -147,10 +147,15 @@ def sync_bulk(event: SQSEvent) -> None:
 
 
 def deliver(event: SQSEvent, *, bulk: bool) -> None:
-    """Settle every message of the batch."""
+    """Settle every message of the batch; put them off where nothing can be built to do so."""
     messages = [message_of(record) for record in event.to_dict()["Records"]]
     left = event.context.get_remaining_time_in_millis  # type: ignore[union-attr]  # Chalice types it as a dict
-    wired().delivery.batch(messages, bulk=bulk, seconds_left=lambda: left() / 1000)
+    try:
+        delivery = wired().delivery
+    except Exception as why:  # noqa: BLE001 - whatever it is, the messages must outlast it
+        standstill().put_off(messages, why, bulk=bulk)
+    else:
+        delivery.batch(messages, bulk=bulk, seconds_left=lambda: left() / 1000)
 
 
 # --- tasks and schedules --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import boto3
+from botocore.config import Config
 
 from chalicelib import log, settings
 from chalicelib.clock import SystemClock
@@ -20,6 +21,10 @@ from chalicelib.store import rows
 from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.guild import GuildMemory
 from chalicelib.syncing.delivery import Delivery
+from chalicelib.syncing.standstill import Standstill
+
+# For Parameter Store: where it is away, that must be known well before API Gateway, or Lambda, ends the invocation.
+SOON = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,12 @@ def wired() -> Wired:
     log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
     rows.connect(chosen.stage)
     return assemble(chosen)
+
+
+def standstill() -> Standstill:
+    """What takes messages where `wired` raises."""
+    stage = settings.stage()
+    return Standstill(Queues(boto3.client("sqs"), stage), Metrics(stage), SystemClock().now)
 
 
 def flush() -> None:
@@ -70,5 +81,7 @@ def assemble(chosen: Settings) -> Wired:
 def _secrets_from_ssm(names: list[str]) -> dict[str, str]:
     """The secrets of this stage that Parameter Store holds; those it lacks are missing in the answer."""
     prefix = f"/rolecall/{settings.stage()}/"
-    answer = boto3.client("ssm").get_parameters(Names=[prefix + name for name in names], WithDecryption=True)
+    answer = boto3.client("ssm", config=SOON).get_parameters(
+        Names=[prefix + name for name in names], WithDecryption=True
+    )
     return {found["Name"].removeprefix(prefix): found["Value"] for found in answer["Parameters"]}

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urljoin
 
+import boto3
 import pytest
 from chalice.test import Client
+from moto import mock_aws
 
 import app
 from chalicelib import VERSION
@@ -352,6 +354,24 @@ def test_rolecalls_own_kinds_are_refused_on_the_auth_sites_queue(world: World) -
     with standing(world.http):
         app.sync_jobs({"Records": records}, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
     assert [reason for _, reason in world.dead_letters()] == ["bad message: unknown kind"]
+
+
+@pytest.mark.parametrize(("handler", "queue"), [(app.sync_jobs, "jobs"), (app.sync_bulk, "bulk")])
+def test_messages_of_a_function_without_its_settings_are_put_off(
+    world: World, handler: Any, queue: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.sqs.send_message(QueueUrl=world.queue_url(queue), MessageBody='{"kind":"update_all","user_id":"1"}')
+    records = world.sqs.receive(f"rolecall-test-{queue}")
+    with mock_aws(), logged() as output:  # a Parameter Store without a secret, and an environment without a setting
+        sqs = boto3.client("sqs")
+        url = sqs.create_queue(QueueName=f"rolecall-test-{queue}")["QueueUrl"]
+        handler({"Records": records}, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    assert [found[name] for name in names] == ["0", "1"]
+    assert '"cannot_start"' in output.getvalue()
+    assert "DISCORD_BOT_TOKEN is missing" in output.getvalue()
+    assert ('"ChangeAge"' in capsys.readouterr().out) is (queue == "jobs")
 
 
 # --- tasks and schedules ----------------------------------------------------------------------------------------------
