@@ -145,10 +145,23 @@ class Spending:
                 slot = self.take_slots(key, lane, 1)
             comes = max(budget.due(bucket, slot, now=now), now + SHORTEST_NAP)
             if comes > deadline:
+                if ticket and slot == ticket.slot and self._never_gave(key, slot):
+                    ticket = slot = None
+                    continue
                 raise _turn_later(key, slot, lane, comes - now)
             self._sleep(comes - now)
         entered = self._known[key]
         return Place(key, lane, entered.number, budget.holds_until(entered, now=self._clock.now()))
+
+    def _never_gave(self, key: str, slot: int) -> bool:
+        """Is the slot none of this bucket's? Its row was lost since then and the bucket learnt anew, with low numbers.
+
+        The holder would wait for hours until those come up to it. A slot is given out only once the row says so, hence
+        by a fresh look nobody's valid ticket is forgotten.
+        """
+        if slot >= max(self._known[key].tickets):
+            self._known[key] = self._ledger.get(key)  # others may have given it out since it was read
+        return slot >= max(self._known[key].tickets)
 
     def _after_first_answer(self, route: str, bucket: Bucket, lane: Lane, deadline: float) -> str:
         """Somebody's first request is under way, and its answer tells everything: the key of the bucket after a nap.

@@ -14,7 +14,7 @@ from chalicelib.discord.spending import GLOBAL_BUCKET, INVALID_WINDOW, Noticeboa
 from chalicelib.store.rows import BudgetRow, read_as, written
 
 BOARD = "noticeboard"
-KEPT = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day
+KEPT = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day without use
 USED = (BudgetRow.used_0, BudgetRow.used_1, BudgetRow.used_2)
 TICKETS = (BudgetRow.ticket_0, BudgetRow.ticket_1, BudgetRow.ticket_2)
 NAMING_TRIES = 5  # each failed one means that another route was named; the next answer would name this one again
@@ -81,6 +81,7 @@ class DynamoLedger:
             BudgetRow.opened_at.set(now),
             BudgetRow.closes_at.set(opened.closes_at),
             BudgetRow.reopens_at.set(now + opened.shut_for),
+            BudgetRow.expires_at.set(int(now + opened.shut_for) + KEPT),
             BudgetRow.used.set(1),
             *(column.set(int(other == lane)) for other, column in enumerate(USED)),
         ]

@@ -214,6 +214,38 @@ def test_after_a_429_on_a_bucket_of_unknown_kind_old_appointments_hold_up_nobody
     assert spending.take_slots("bucket", Lane.NORMAL, 1) == ledger.get("bucket").first_slot + 1
 
 
+def put_off(spending: Spending, ticket: Ticket | None) -> TurnLater:
+    """How a request is sent away that cannot be made now."""
+    with pytest.raises(TurnLater) as later:
+        spending.enter(MEMBER_PATCH, Lane.NORMAL, ticket)
+    return later.value
+
+
+def test_a_ticket_of_a_bucket_whose_row_was_lost_since_strands_nobody(world: World) -> None:
+    _, spending = with_a_known_bucket(world, used=(0, 10, 0))  # as it was learnt anew: its windows count from the start
+    later = put_off(spending, Ticket("bucket", 40_000))
+    assert later.ticket.slot == 40
+    assert later.retry_after < 15
+    world.clock.advance(later.retry_after)
+    spending.enter(MEMBER_PATCH, Lane.NORMAL, later.ticket)
+
+
+def test_a_ticket_that_was_given_out_since_the_bucket_was_read_is_kept(world: World) -> None:
+    ledger, spending = with_a_known_bucket(world, used=(0, 10, 0))
+    put_off(spending, None)
+    slot = ledger.take_slots("bucket", Lane.BULK, 1, at_least=60)
+    assert put_off(spending, Ticket("bucket", slot)).ticket.slot == slot
+
+
+def test_whoever_comes_early_with_a_ticket_is_sent_away_without_a_further_look_at_the_bucket(world: World) -> None:
+    ledger, spending = with_a_known_bucket(world, used=(0, 10, 0))
+    ledger.take_slots("bucket", Lane.NORMAL, 1, at_least=60)
+    spending.look([MEMBER_PATCH])
+    before = world.dynamodb.counts["GetItem", "rolecall-test-budgets"]
+    assert put_off(spending, Ticket("bucket", 60)).ticket.slot == 60
+    assert world.dynamodb.counts["GetItem", "rolecall-test-budgets"] == before
+
+
 class Beaten(DynamoLedger):
     """A ledger in which others always get ahead."""
 

@@ -169,6 +169,14 @@ def test_appointments_of_windows_past_hold_nobody_up(ledger: DynamoLedger) -> No
     assert ledger.enter("b", Lane.BULK, now=NOW, ticketed=False)
 
 
+def test_a_bucket_in_use_is_kept_however_little_is_learnt_of_it(ledger: DynamoLedger) -> None:
+    stored(ledger)
+    expires_at = BudgetRow.get("900:b").expires_at
+    assert expires_at
+    assert ledger.open(OPEN, Lane.NORMAL, now=NOW + 80_000, ticketed=False)
+    assert BudgetRow.get("900:b").expires_at == expires_at + 80_000
+
+
 # --- swapping -------------------------------------------------------------------------------------------------
 
 
