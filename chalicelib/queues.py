@@ -13,7 +13,8 @@ from chalicelib.errors import Ticket
 LONGEST_DELAY = 900  # seconds; SQS allows no longer DelaySeconds
 LONGEST_WAIT = 2 * 86_400  # seconds until a job is due; whatever says more makes no sense
 BATCH = 10  # messages; the most that SQS takes at once
-LONGEST_BODY = 64 * 1024  # bytes; a quarter of what SQS takes, and far above any change of one user
+LONGEST_BODY = 64 * 1024  # bytes; far less than SQS takes, and far above any change of one user
+LONGEST_LETTER = 240 * 1024  # bytes of what is set aside; SQS takes 1 MiB, once 256 KiB, with the attributes in it
 LONGEST_REASON = 1000  # characters of a message attribute that says why
 SLOT = re.compile("[0-9]{1,18}")  # a ticket's number; str.isdigit would let "²" pass, and any length
 
@@ -121,11 +122,21 @@ class Queues:
         self._send(message.queue, message.body.encode(), _attributes(progress), delay)
 
     def dead_letter(self, message: Message, reason: str) -> None:
-        """Set a message aside, with the reason, for a person to look at."""
-        progress = message.progress()
-        kept = {"trace": progress.trace, "since": f"{progress.since:.3f}", "tries": str(progress.tries)}
-        attributes = kept | {"reason": reason[:LONGEST_REASON], "queue": message.queue}
-        self._send(self._name("dead-letters"), message.body.encode(), {n: _text(v) for n, v in attributes.items()}, 0.0)
+        """Set a message aside, with the reason, for a person to look at.
+
+        What is too large to be set aside with a reason is cut: it could not be read anyway.
+        """
+        progress, body = message.progress(), message.body.encode()
+        cut = f" (cut: the body had {len(body)} bytes)" if len(body) > LONGEST_LETTER else ""
+        attributes = {
+            "trace": progress.trace[:LONGEST_REASON],
+            "since": f"{progress.since:.3f}",
+            "tries": str(progress.tries),
+            "reason": reason[: LONGEST_REASON - len(cut)] + cut,
+            "queue": message.queue,
+        }
+        shortened = body[:LONGEST_LETTER].decode(errors="ignore").encode()  # without half a character at its end
+        self._send(self._name("dead-letters"), shortened, {n: _text(v) for n, v in attributes.items()}, 0.0)
 
     def notice(self, body: bytes) -> None:
         """Tell the auth site."""

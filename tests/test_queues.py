@@ -5,10 +5,19 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import Ticket
-from chalicelib.queues import BATCH, LONGEST_DELAY, LONGEST_REASON, Message, Progress, Queues, message_of
+from chalicelib.queues import (
+    BATCH,
+    LONGEST_DELAY,
+    LONGEST_LETTER,
+    LONGEST_REASON,
+    Message,
+    Progress,
+    Queues,
+    message_of,
+)
 from local.memory.clock import START as NOW
 from local.memory.clock import VirtualClock
-from local.memory.sqs import MemorySqs, queues_of
+from local.memory.sqs import LARGEST_MESSAGE, MemorySqs, queues_of
 
 BODY = '{"kind":"update_all","user_id":"ü 🚀"}'
 WHOLE = Progress(
@@ -237,6 +246,39 @@ def test_a_dead_letter_says_why_and_where_it_came_from(sqs: MemorySqs, queues: Q
 def test_any_reason_fits(sqs: MemorySqs, queues: Queues, reason: str, kept: str) -> None:
     queues.dead_letter(message_of(record()), reason)
     assert sqs.sent[0].attributes["reason"] == kept
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "🚀"])
+@pytest.mark.parametrize("odd", ["", "y"], ids=["", "not in step"])
+def test_a_body_as_large_as_sqs_takes_is_cut_so_that_the_reason_fits(
+    sqs: MemorySqs, queues: Queues, letter: str, odd: str
+) -> None:
+    body = odd + letter * ((LARGEST_MESSAGE - 1) // len(letter.encode()))
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="rolecall-test-jobs")["QueueUrl"], MessageBody=body)
+    (message,) = received(sqs, "jobs")
+    queues.dead_letter(message, "bad message: over-long")
+    (dead,) = sqs.waiting("dead-letters")
+    assert body.startswith(dead.body)
+    assert LONGEST_LETTER - 4 < len(dead.body.encode()) <= LONGEST_LETTER
+    assert dead.attributes["reason"] == f"bad message: over-long (cut: the body had {len(body.encode())} bytes)"
+
+
+def test_whatever_is_not_larger_than_needs_be_is_set_aside_whole(sqs: MemorySqs, queues: Queues) -> None:
+    queues.dead_letter(message_of(record() | {"body": "ü" * (LONGEST_LETTER // 2)}), "why")
+    assert sqs.sent[0].body == "ü" * (LONGEST_LETTER // 2)
+    assert sqs.sent[0].attributes["reason"] == "why"
+
+
+def test_that_a_body_was_cut_is_said_beside_the_longest_reason(sqs: MemorySqs, queues: Queues) -> None:
+    queues.dead_letter(message_of(record() | {"body": "x" * (LONGEST_LETTER + 1)}), "y" * 5000)
+    reason = sqs.sent[0].attributes["reason"]
+    assert len(reason) == LONGEST_REASON
+    assert reason.endswith(f"yyy (cut: the body had {LONGEST_LETTER + 1} bytes)")
+
+
+def test_a_trace_without_end_leaves_room_for_the_reason(sqs: MemorySqs, queues: Queues) -> None:
+    queues.dead_letter(message_of(record({"trace": text("x" * (LARGEST_MESSAGE - 200))})), "why")
+    assert sqs.sent[0].attributes["trace"] == "x" * LONGEST_REASON
 
 
 def test_a_dead_letter_keeps_only_the_attributes_that_are_known(sqs: MemorySqs, queues: Queues) -> None:
