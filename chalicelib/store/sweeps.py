@@ -143,7 +143,7 @@ class Sweeps:
 
     def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
         """Keep what a page found, until it is repaired."""
-        data = {"found": [asdict(difference) for difference in found]}
+        data = {"found": [_compact(difference) for difference in found]}
         SweepRow(self._guild, f"{sweep_id}#{page:012}", data=data, expires_at=int(now) + KEPT).save()
 
     def page(self, sweep_id: str, page: int) -> list[Difference]:
@@ -209,3 +209,8 @@ def _sweep_id(said: SweepRow | None) -> str | None:
     """The id of the sweep that is said to run."""
     named = read_as(_Running, said.data) if said and said.data else None
     return named.sweep_id if named else None
+
+
+def _compact(difference: Difference) -> dict[str, Any]:
+    """Without what is as it is by default: a thousand of them lie in one item."""
+    return {name: value for name, value in asdict(difference).items() if value or name == "version"}

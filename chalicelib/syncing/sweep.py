@@ -174,8 +174,8 @@ class Sweeper:
         if not may_take:
             losing = "an unknown number" if unseen else sweep.losing
             note = (
-                f"sweeps of this guild may not take roles yet: it gives what is missing and takes nothing. It would take from "
-                f'{losing} of {sweep.linked} members. To let sweeps take roles, run one with {{"force": true}}'
+                "sweeps of this guild may not take roles yet: it gives what is missing and takes nothing. It would "
+                f'take from {losing} of {sweep.linked} members. To let sweeps take, run one with {{"force": true}}'
                 f"{f' ({NO_LIST})' if unseen else ''}"
             )
             return self._held_back(replace(sweep, state="repairing", may_take=False, note=note))

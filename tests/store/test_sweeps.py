@@ -205,8 +205,8 @@ def test_a_running_sweep_that_is_named_in_another_way_holds_nobody_up(sweeps: Sw
 def test_of_what_a_page_found_as_much_counts_as_can_be_read(sweeps: Sweeps) -> None:
     found = [Difference("1", "5", 4, give=1), Difference("2", "6", 1), Difference("3", "7", 2)]
     sweeps.keep_page("s", 3, found, now=NOW)
-    one, two, three = SweepRow.get("900", "s#000003").data["found"]
-    change("s#000003", found=[one | {"why": "x"}, two | {"version": None}, three])
+    one, two, three = SweepRow.get("900", "s#000000000003").data["found"]
+    change("s#000000000003", found=[one | {"why": "x"}, two | {"version": None}, three])
     assert sweeps.page("s", 3) == [found[0], found[2]]
 
 
