@@ -6,12 +6,14 @@ where NO_COLOR is set. Names and texts of others are shown as they are: nothing 
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -20,6 +22,17 @@ from rich.text import Text
 from ops.words import plain
 
 WIDTH = 100  # columns, where output goes to a file
+OPS = r"(?:user \S+|secrets put \w+|dead-letters \w+|sweep(?: \w+(?= --))?|[a-z-]+)(?: --[\w-]+)*"
+COMMAND = "|".join(
+    (
+        rf"python -m ops --stage \S+ {OPS}",
+        r"make [a-z-]+(?: [A-Z_]+=[^\s,;]+)*",
+        r"aws [a-z]+(?: [a-z-]+(?: \S+)?(?: --[\w-]+ (?:'[^']*'|\S+))+| list-profiles)?",
+        r"openssl rand -hex 32",
+        r"timedatectl set-ntp true",
+    )
+)
+UNIT = re.compile(rf"(?:(?:{COMMAND})\S*|\S+)\s*|\s+")  # what a line is broken between
 Advance = Callable[[int], None]
 Cell = str | int | float | Text | None
 
@@ -40,19 +53,26 @@ class Screen:
             flush=True,
         )
 
-    def say(self, text: str = "", style: str = "") -> None:
-        """A sentence for a person."""
+    def say(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
+        """A sentence for a person. What somebody copies from it, a command or an address, stays on one line."""
         if not self.as_json:
-            self.console.print(Text(plain_lines(text), style))
+            _print(self.console, text, style, indent)
 
     def aside(self, text: str, style: str = "") -> None:
         """A sentence beside the result: what goes on, what to do next."""
-        self.side.print(Text(plain_lines(text), style))
+        _print(self.side, text, style)
 
     def show(self, thing: RenderableType) -> None:
-        """A table, or whatever else can be drawn."""
-        if not self.as_json:
+        """A table, or whatever else can be drawn; in a file no line ends with spaces."""
+        if self.as_json:
+            return
+        if self.console.is_terminal:
             self.console.print(thing)
+            return
+        with self.console.capture() as drawn:
+            self.console.print(thing)
+        lines = (line.rstrip(" ") for line in drawn.get().split("\n"))
+        print("\n".join(lines), end="", file=self.console.file, flush=True)
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Advance]:
@@ -118,6 +138,23 @@ def cell(value: Cell) -> Text:
     if isinstance(value, Text):
         return value
     return Text("–" if value is None or value == "" else f"{value:,}" if isinstance(value, int) else plain(value))
+
+
+def _print(console: Console, text: str, style: str, indent: int = 0) -> None:
+    lines = (" " * indent + line for line in filled(plain_lines(text), console.width - indent))
+    console.print(Text("\n".join(lines), style), soft_wrap=True)
+
+
+def filled(text: str, width: int) -> Iterator[str]:
+    """The text in lines that fit, broken between words; commands and addresses stay whole, however long they are."""
+    for line in text.split("\n"):
+        begun = ""
+        for unit in UNIT.findall(line):
+            if begun and cell_len(begun + unit.rstrip()) > width:
+                yield begun.rstrip()
+                begun = ""
+            begun += unit
+        yield begun.rstrip()
 
 
 def plain_lines(text: str) -> str:

@@ -6,7 +6,7 @@ AWS_PROFILE and AWS_REGION work as they do for every AWS program.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -158,13 +158,21 @@ class Stage:
     @cached_property
     def settings(self) -> Settings:
         """Every setting. Raises BadSettings."""
-        chosen = self.load(self.deployed | self.shell)
-        log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
-        return chosen
+        return self.load(self.deployed | self.shell)
 
     def load(self, environment: Mapping[str, str]) -> Settings:
         """The settings of `environment`, with the secrets that it lacks from Parameter Store. Raises BadSettings."""
-        return settings.load(self.secrets, {**environment, settings.STAGE: self.name})
+        chosen = settings.load(self.secrets, {**environment, settings.STAGE: self.name})
+        log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
+        return chosen
+
+    def faults(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What is wrong with the settings of `environment`, by their names."""
+        try:
+            self.load(environment)
+        except BadSettings as error:
+            return {line.split(" ", 1)[0]: line for line in error.faults}
+        return {}
 
     def secrets(self, names: list[str]) -> dict[str, str]:
         """The secrets of this stage that Parameter Store holds."""
@@ -231,6 +239,11 @@ def error_code(error: ClientError) -> str:
     """AWS's word for what went wrong."""
     code: str = error.response.get("Error", {}).get("Code", "")
     return code
+
+
+def without(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """The environment without the variables of these names."""
+    return {name: value for name, value in environment.items() if name not in set(names)}
 
 
 def _moment(text: str) -> float | None:

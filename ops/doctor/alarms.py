@@ -14,7 +14,7 @@ WATCHED = "prod"  # has alarms by itself; other stages only where they were aske
 CONFIRMED = "arn:"  # what a subscription has in the place of its ARN before is a word
 
 
-@checks.check("alarms", "Somebody hears the alarms", needs=("functions",))
+@checks.check("alarms", "Who hears the alarms", needs=("functions",))
 def alarms(ground: Ground) -> Iterator[Finding]:
     topic = f"rolecall-{ground.stage.name}-alarms"
     cure = f"{ground.deploy} EMAIL=you@example.org, and confirm the mail that AWS sends there"

@@ -46,7 +46,7 @@ def functions(ground: Ground) -> Iterator[Finding]:
             )
 
 
-@checks.check("concurrency", "The account may run enough functions at once", needs=("aws",))
+@checks.check("concurrency", "How many functions may run at once", needs=("aws",))
 def concurrency(ground: Ground) -> Iterator[Finding]:
     try:
         limit = ground.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
@@ -86,7 +86,7 @@ def tables(ground: Ground) -> Iterator[Finding]:
             yield fault(f"the table {name} lacks its index {rows.LinkIndex.Meta.index_name}", ground.deploy)
 
 
-@checks.check("expiry", "Tables drop what has expired", needs=("tables",))
+@checks.check("expiry", "Rows that have expired", needs=("tables",))
 def expiry(ground: Ground) -> Iterator[Finding]:
     client = ground.stage.client("dynamodb")
     off = []
@@ -101,7 +101,7 @@ def expiry(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("recovery", "Links can be restored", needs=("tables",))
+@checks.check("recovery", "Backups of links", needs=("tables",))
 def recovery(ground: Ground) -> Iterator[Finding]:
     if ground.stage.name != "prod":
         return

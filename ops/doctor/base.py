@@ -52,7 +52,10 @@ Look = Callable[[Ground], Iterator[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. `needs` are the names of checks without which it makes no sense."""
+    """One check. `needs` are the names of checks without which it makes no sense.
+
+    The title of one that may warn or note names a theme: beside such a mark, "Nothing was set aside" would be a riddle.
+    """
 
     name: str
     title: str

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from rich.padding import Padding
 from rich.text import Text
 
 from ops.doctor import alarms, aws, discord, guild, queues, running, setup
@@ -13,7 +12,7 @@ from ops.doctor.ground import Ground
 from ops.errors import FINE, WRONG
 from ops.screen import Screen
 from ops.stage import Stage
-from ops.words import count, plain
+from ops.words import count
 
 ABOUT = """\
 Check the whole set-up, from settings to Discord's roles, and say how to cure each fault.
@@ -24,6 +23,7 @@ Changes nothing.
 Exit code 1 if there is a fault."""
 # In the order in which they are made: what others need comes before them.
 REGISTRIES = (aws.checks, setup.checks, queues.checks, discord.checks, guild.checks, running.checks, alarms.checks)
+INDENT = 5  # columns, of what was found below its check
 MARKS = {
     Level.OK: ("✓", "green"),
     Level.NOTE: ("i", "blue"),
@@ -78,9 +78,9 @@ def _show(screen: Screen, registry: Registry, result: Result, *, first: bool) ->
 
 def _show_finding(screen: Screen, finding: Finding) -> None:
     style = "dim" if finding.level is Level.SKIPPED else "none"
-    screen.show(Padding(Text(plain(finding.text), style), (0, 0, 0, 5), expand=False))
+    screen.say(finding.text, style, indent=INDENT)
     if finding.cure:
-        screen.show(Padding(Text(f"→ {plain(finding.cure)}", "cyan"), (0, 0, 0, 5), expand=False))
+        screen.say(f"→ {finding.cure}", "cyan", indent=INDENT)
 
 
 def _sum_up(screen: Screen, levels: list[Level]) -> None:

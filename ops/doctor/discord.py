@@ -37,7 +37,7 @@ def app_id(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("app-secret", "Discord knows the application's secret", needs=("settings", "app-id"))
+@checks.check("app-secret", "The application's secret", needs=("settings", "app-id"))
 def app_secret(ground: Ground) -> Iterator[Finding]:
     answer = ground.probe.buy_with_no_code()
     said = answer.body.get("error") if isinstance(answer.body, dict) else None
@@ -51,7 +51,7 @@ def app_secret(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("callback-registered", "The callback URL is registered at Discord", needs=("settings", "bot-token"))
+@checks.check("callback-registered", "The callback URL is registered at Discord", needs=("callback-shape", "bot-token"))
 def callback_registered(ground: Ground) -> Iterator[Finding]:
     wanted = ground.settings.callback_url
     registered: list[str] = ground.application.body.get("redirect_uris") or []

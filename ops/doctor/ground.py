@@ -10,7 +10,7 @@ from chalicelib.store.guild import GuildMemory
 from chalicelib.syncing.roles import wanted_names
 from ops import store
 from ops.discord import Answer, Probe
-from ops.stage import Stage
+from ops.stage import Stage, without
 
 
 @dataclass
@@ -19,10 +19,11 @@ class Ground:
 
     stage: Stage
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
-        """Every setting. Raises BadSettings."""
-        return self.stage.settings
+        """Every setting; where one that is not required makes no sense, its default. Raises BadSettings."""
+        environment = self.stage.deployed | self.stage.shell
+        return self.stage.load(without(environment, self.stage.faults(environment)))
 
     def command(self, words: str) -> str:
         """One of these commands, as it is typed for this stage."""

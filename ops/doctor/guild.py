@@ -41,7 +41,7 @@ def guild(ground: Ground) -> Iterator[Finding]:
         yield fault(f"Discord answers {answer.status}/{answer.code}", "try again in a minute; see discordstatus.com")
 
 
-@checks.check("permissions", "The bot has every permission that it needs", needs=("guild",))
+@checks.check("permissions", "The bot's permissions", needs=("guild",))
 def permissions(ground: Ground) -> Iterator[Finding]:
     held = 0
     for role in ground.bot_roles:
@@ -58,7 +58,7 @@ def permissions(ground: Ground) -> Iterator[Finding]:
             )
 
 
-@checks.check("rank", "The bot's role is above every role that it must give", needs=("guild", "tables"))
+@checks.check("rank", "Where the bot's role stands", needs=("guild", "tables"))
 def rank(ground: Ground) -> Iterator[Finding]:
     above, wanted = _out_of_reach(ground), ground.group_names
     mine = ground.bot_role or "the role of the bot"
@@ -91,7 +91,7 @@ def _out_of_reach(ground: Ground) -> list[str]:
     return [name for name in names if name.casefold() not in reserved]
 
 
-@checks.check("foreign-roles", "No group is named like a role that only Discord gives", needs=("guild", "tables"))
+@checks.check("foreign-roles", "Groups named like roles that only Discord gives", needs=("guild", "tables"))
 def foreign_roles(ground: Ground) -> Iterator[Finding]:
     managed = [role.name for role in ground.ranks.roles if role.managed and role.name.strip() in ground.group_names]
     if managed:
@@ -101,7 +101,7 @@ def foreign_roles(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("duplicates", "No two roles have a group's name", needs=("guild", "tables"))
+@checks.check("duplicates", "Roles of the same name", needs=("guild", "tables"))
 def duplicates(ground: Ground) -> Iterator[Finding]:
     names = [role.name.strip() for role in ground.ranks.roles if role.name != EVERYONE]
     twice = sorted({name for name in names if names.count(name) > 1} & ground.group_names)
@@ -112,7 +112,7 @@ def duplicates(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("room-for-roles", "There is room for more roles", needs=("guild",))
+@checks.check("room-for-roles", "Room for more roles", needs=("guild",))
 def room_for_roles(ground: Ground) -> Iterator[Finding]:
     number = len(ground.ranks.roles)
     if number >= NEARLY:

@@ -31,7 +31,7 @@ def queues(ground: Ground) -> Iterator[Finding]:
             yield fault(f"the queue {ground.stage.queue(short)} is missing", f"{ground.deploy} (it creates it)")
 
 
-@checks.check("redrive", "What fails again and again is set aside", needs=("queues",))
+@checks.check("redrive", "Messages that fail again and again", needs=("queues",))
 def redrive(ground: Ground) -> Iterator[Finding]:
     for short, queue in _found(ground).items():
         if short in READ_BY:
@@ -58,7 +58,7 @@ def visibility(ground: Ground) -> Iterator[Finding]:
             )
 
 
-@checks.check("waiting", "Nothing waits for long", needs=("queues",))
+@checks.check("waiting", "How long messages wait", needs=("queues",))
 def waiting(ground: Ground) -> Iterator[Finding]:
     found = _found(ground)
     for short, longest in (("jobs", OLD_JOB), ("notices", OLD_NOTICE)):
@@ -73,7 +73,7 @@ def waiting(ground: Ground) -> Iterator[Finding]:
         yield warning(f"the oldest message in {found[short].name} has waited for {span(age)}", cure)
 
 
-@checks.check("dead-letters", "Nothing was set aside", needs=("queues",))
+@checks.check("dead-letters", "Dead letters", needs=("queues",))
 def dead_letters(ground: Ground) -> Iterator[Finding]:
     letters = _found(ground).get("dead-letters")
     if letters and letters.total:

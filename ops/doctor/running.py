@@ -20,7 +20,7 @@ MOST_SKEW = 30.0  # seconds; half of what a token's `iat` is allowed
 NO_SWEEP_FOR = 3 * 3600  # seconds; the default schedule is hourly
 
 
-@checks.check("api", "The API answers where the callback URL points", needs=("callback-shape",))
+@checks.check("api", "The API at the callback URL", needs=("callback-shape",))
 def api(ground: Ground) -> Iterator[Finding]:
     url = ground.settings.callback_url.removesuffix(CALLBACK_PATH) + "/health"
     cure = f"compare DISCORD_CALLBACK_URL with the address that {ground.deploy} prints"
@@ -35,7 +35,7 @@ def api(ground: Ground) -> Iterator[Finding]:
         yield warning(f"deployed is version {answer.body.get('version')}, this is {VERSION}", ground.deploy)
 
 
-@checks.check("clock", "This machine's clock, Discord's and AWS's agree", needs=("aws", "bot-token"))
+@checks.check("clock", "This machine's clock, Discord's and AWS's", needs=("aws", "bot-token"))
 def clock(ground: Ground) -> Iterator[Finding]:
     sts = ground.stage.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]
     fresh = ground.probe.get("/users/@me").headers
@@ -51,7 +51,7 @@ def clock(ground: Ground) -> Iterator[Finding]:
             )
 
 
-@checks.check("stopped", "Discord is being talked to", needs=("settings", "tables"))
+@checks.check("stopped", "Calls to Discord", needs=("settings", "tables"))
 def stopped(ground: Ground) -> Iterator[Finding]:
     ground.stage.connect()
     board = DynamoLedger(ground.settings.guild_id).noticeboard()
@@ -70,7 +70,7 @@ def stopped(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("sweeps", "Sweeps run, and do what they find", needs=("settings", "tables"))
+@checks.check("sweeps", "Sweeps", needs=("settings", "tables"))
 def sweeps(ground: Ground) -> Iterator[Finding]:
     ground.stage.connect()
     known = Sweeps(ground.settings.guild_id)
@@ -99,7 +99,7 @@ def sweeps(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("failing", "Everybody could be synced", needs=("settings", "tables"))
+@checks.check("failing", "Users who could not be synced", needs=("settings", "tables"))
 def failing(ground: Ground) -> Iterator[Finding]:
     failed = ground.links.failed
     if not failed:

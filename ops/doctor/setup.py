@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from chalicelib import settings as known
-from chalicelib.errors import BadSettings
 from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.ground import Ground
+from ops.stage import without
 
 checks = Registry("Settings")
 CALLBACK_PATH = "/discord/callback"
@@ -16,24 +16,34 @@ WHERE = {
     "DISCORD_APP_ID": f"{PORTAL} → your application → General Information → Application ID",
     "DISCORD_APP_SECRET": f"{PORTAL} → your application → OAuth2 → Reset Secret",
     "DISCORD_BOT_TOKEN": f"{PORTAL} → your application → Bot → Reset Token",
-    "DISCORD_GUILD_ID": "Discord → User Settings → Advanced → Developer Mode on; right-click the server → Copy ID",
+    "DISCORD_GUILD_ID": "Discord → User Settings → Advanced → Developer Mode on; "
+    "right-click the server → Copy Server ID",
     "DISCORD_CALLBACK_URL": f"the address that `make deploy` prints, followed by {CALLBACK_PATH.lstrip('/')}",
     "AUTH_SITE_SECRET": "make one with: openssl rand -hex 32; the auth site needs the same",
 }
 
 
-@checks.check("settings", "Every setting is there and makes sense", needs=("aws",))
-def every_setting(ground: Ground) -> Iterator[Finding]:
+@checks.check("settings", "Every required setting is there and makes sense", needs=("aws",))
+def required_settings(ground: Ground) -> Iterator[Finding]:
+    yield from _faulty(ground, required=True)
+
+
+@checks.check("optional-settings", "Every other setting makes sense", needs=("aws",))
+def optional_settings(ground: Ground) -> Iterator[Finding]:
+    yield from _faulty(ground, required=False)
+
+
+def _faulty(ground: Ground, *, required: bool) -> Iterator[Finding]:
+    """What is wrong with settings that are required, or with those that are not."""
     seen: set[str] = set()
     deployed, shell = ground.stage.deployed, ground.stage.shell
     for environment in (deployed, deployed | shell) if deployed else (shell,):
-        try:
-            ground.stage.load(environment)
-        except BadSettings as error:
-            for line in error.faults:
-                if line not in seen:
-                    seen.add(line)
-                    yield fault(line, cure_of_setting(line.split(" ", 1)[0], ground))
+        faults = ground.stage.faults(environment)
+        needed = set(ground.stage.faults(without(environment, faults)))  # without a wrong one its default is taken
+        for name, line in faults.items():
+            if line not in seen and (name in needed) is required:
+                seen.add(line)
+                yield fault(line, cure_of_setting(name, ground))
 
 
 def cure_of_setting(name: str, ground: Ground) -> str:
@@ -45,7 +55,7 @@ def cure_of_setting(name: str, ground: Ground) -> str:
     return f"set it in .chalice/config.json, stages → {stage} → environment_variables; then {ground.deploy}{found}"
 
 
-@checks.check("shell", "This shell has no settings that the functions do not have", needs=("aws",))
+@checks.check("shell", "Settings of this shell", needs=("aws",))
 def nothing_in_the_shell(ground: Ground) -> Iterator[Finding]:
     deployed = ground.stage.deployed
     if not deployed:
@@ -75,7 +85,7 @@ def callback_shape(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("auth-site-secret", "The auth site's secret is long and random", needs=("settings",))
+@checks.check("auth-site-secret", "The auth site's secret", needs=("settings",))
 def auth_site_secret(ground: Ground) -> Iterator[Finding]:
     if len(set(ground.settings.auth_site_secret)) < LEAST_VARIETY:
         yield warning(
@@ -84,7 +94,7 @@ def auth_site_secret(ground: Ground) -> Iterator[Finding]:
         )
 
 
-@checks.check("secrets-kept", "Secrets lie encrypted in Parameter Store", needs=("aws",))
+@checks.check("secrets-kept", "Where secrets lie", needs=("aws",))
 def secrets_kept(ground: Ground) -> Iterator[Finding]:
     stage = ground.stage
     for name in known.SECRETS:
@@ -95,6 +105,9 @@ def secrets_kept(ground: Ground) -> Iterator[Finding]:
             )
     names = [stage.parameter(name) for name in known.SECRETS]
     found = stage.client("ssm").get_parameters(Names=names, WithDecryption=False)["Parameters"]
+    stored = {parameter["Name"].rsplit("/", 1)[-1] for parameter in found}
+    if missing := [name for name in known.SECRETS if name not in stored and name not in stage.deployed]:
+        yield note(f"not stored: {', '.join(missing)}")
     for parameter in found:
         if parameter["Type"] != "SecureString":
             name = parameter["Name"].rsplit("/", 1)[-1]
@@ -104,7 +117,7 @@ def secrets_kept(ground: Ground) -> Iterator[Finding]:
             )
 
 
-@checks.check("secrets-read", "The functions have read the newest secrets", needs=("functions",))
+@checks.check("secrets-read", "How new the functions' secrets are", needs=("functions",))
 def secrets_read(ground: Ground) -> Iterator[Finding]:
     unread = ground.stage.unread
     if unread is None:

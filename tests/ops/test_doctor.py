@@ -11,6 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.discord.client import fingerprint
+from chalicelib.linking.oauth import add_bot_url
 from chalicelib.store import users
 from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.sweeps import Sweep, Sweeps
@@ -60,7 +61,7 @@ def no_secret(world: World) -> None:
 SETTINGS = [
     Planted("app id missing", lambda w: w.configure(DISCORD_APP_ID=None), "settings", "DISCORD_APP_ID is missing", "General Information"),
     Planted("guild id no number", lambda w: w.configure(DISCORD_GUILD_ID="our server"), "settings", "DISCORD_GUILD_ID must be", "Developer Mode"),
-    Planted("senseless number", lambda w: w.configure(DISCORD_TASKS_MAX_RETRIES="many"), "settings", "DISCORD_TASKS_MAX_RETRIES", "config.json"),
+    Planted("senseless number", lambda w: w.configure(DISCORD_TASKS_MAX_RETRIES="many"), "optional-settings", "DISCORD_TASKS_MAX_RETRIES", "config.json"),
     Planted("secret missing", no_secret, "settings", "AUTH_SITE_SECRET is missing", "secrets put AUTH_SITE_SECRET"),
     Planted("secret too short", a_secret("AUTH_SITE_SECRET", "short"), "settings", "at least 32 bytes", "openssl rand -hex 32"),
     warned("secret typed by hand", a_secret("AUTH_SITE_SECRET", "ab" * 20), "auth-site-secret", "can be guessed", "openssl rand"),
@@ -200,7 +201,7 @@ DISCORD_FAULTS = [
     Planted("callback not registered", turned(redirect_uris=["https://example.org/x"]), "callback-registered", "“unknown error”", "Add Redirect"),
     Planted("slash too many", lambda w: w.discord.turn(redirect_uris=[w.callback_url + "/"]), "callback-registered", "/discord/callback/", "to the last slash"),
     Planted("member intent off", turned(member_intent=False), "member-intent", "Server Members Intent is off", "Privileged Gateway Intents"),
-    Planted("another guild", lambda w: w.configure(DISCORD_GUILD_ID="1100000000000000009"), "guild", "no server with the id", "Copy ID"),
+    Planted("another guild", lambda w: w.configure(DISCORD_GUILD_ID="1100000000000000009"), "guild", "no server with the id", "Copy Server ID"),
     Planted("bot not in guild", turned(bot_in_guild=False), "guild", "bot", "add-bot-url"),
     Planted("no Manage Roles", turned(bot_permissions=LEAST_PERMISSIONS & ~MANAGE_ROLES), "permissions", "lacks Manage Roles", "Manage Roles on"),
     Planted("no Manage Nicknames", turned(bot_permissions=LEAST_PERMISSIONS & ~(1 << 27)), "permissions", "lacks Manage Nicknames", "Manage Nicknames on"),
@@ -391,6 +392,25 @@ def test_alarms_go_where_the_check_looks() -> None:
     assert f'TopicName: !Sub "{ALARMS.replace(STAGE, "${Stage}")}"' in template.read_text()
 
 
+def test_a_wrong_setting_that_is_not_required_keeps_nothing_from_being_checked(world: World) -> None:
+    world.configure(AUTH_SITE_URL="foo")
+    results = world.examine()
+    assert [name for name, result in results.items() if result.level is Level.FAULT] == ["optional-settings"]
+    assert [name for name, result in results.items() if result.level is Level.SKIPPED] == []
+
+
+def test_a_wrong_callback_url_is_not_said_to_be_what_must_be_registered(world: World) -> None:
+    world.configure(DISCORD_CALLBACK_URL="https://example.org/back")
+    results = world.examine("callback-registered")
+    assert results["callback-registered"].level is Level.SKIPPED
+
+
+def test_a_stage_without_secrets_is_not_said_to_keep_them_well(empty_world: World) -> None:
+    result = empty_world.examine("secrets-kept")["secrets-kept"]
+    assert result.level is Level.NOTE
+    assert "not stored: DISCORD_APP_SECRET, DISCORD_BOT_TOKEN, AUTH_SITE_SECRET" in result.findings[0].text
+
+
 def test_when_secrets_were_stored_may_be_hidden_from_an_operator(world: World) -> None:
     stage = world.stage()
     with Stubber(stage.client("ssm")) as stub:
@@ -454,6 +474,24 @@ def test_doctor_prints_fault_and_cure_and_exits_with_1(world: World, ops: Comman
     assert said.code == 1
     assert "✗ The bot may list members" in said.out
     assert "→ https://discord.com/developers/applications" in said.out
+
+
+def test_a_command_and_an_address_stay_on_one_line_however_narrow_it_is(
+    world: World, ops: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    world.discord.turn(bot_in_guild=False)
+    world.set_aside("{}", reason="x")
+    said = ops("doctor").out
+    assert add_bot_url("https://discord.com/oauth2/authorize", int(DISCORD.app_id), GUILD) in said
+    assert "python -m ops --stage prod dead-letters list, then" in said
+    assert max(len(line) for line in said.splitlines() if "python" not in line and "https" not in line) <= 60
+    assert [line for line in said.splitlines() if line != line.rstrip()] == []
+
+
+def test_the_title_of_a_warning_does_not_say_that_all_is_well(world: World, ops: Command) -> None:
+    world.set_aside("{}", reason="x")
+    assert " ! Dead letters\n" in ops("doctor").out
 
 
 def test_doctor_speaks_json(world: World, ops: Command) -> None:
