@@ -4,6 +4,7 @@ cli            the command line: options (`options`), dispatch, exit codes (`err
 stage          one stage of Rolecall as seen from outside: AWS clients, functions, settings, secrets
 access         getting at AWS: which region, and what to do where it cannot be asked
 installations  which stages there are
+refusals       what to do where Discord refused something as a whole
 screen         how things are shown: tables, progress bars, JSON; `words` for times, sizes and names
 store          reads of the store that go through everything
 queues         SQS queues seen from outside

@@ -7,12 +7,13 @@ from chalicelib.store.sweeps import Sweep, Sweeps
 from chalicelib.syncing.jobs import Parts
 from ops.errors import FINE, WRONG, Complaint
 from ops.queues import look_at
+from ops.refusals import cure_of_failure
 from ops.screen import Screen, facts, table
 from ops.stage import Stage
 from ops.status import ENGLISH
 from ops.stillness import Impatience
 from ops.store import count_links, failed_since
-from ops.words import span
+from ops.words import plain_note, span
 
 LOST = 900  # seconds without any sweep until one that waits for its turn is given up; it tries every four minutes
 ENDED = ("done", "held", "failed")
@@ -123,7 +124,9 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
     )
     if sweep.note:
         screen.say(plain_note(sweep.note), "yellow")
-    if not sweep.may_take:
+    if sweep.state == "failed":
+        screen.say(f"→ {cure_of_failure(sweep.note, stage)}", "cyan")
+    if not sweep.may_take and sweep.state != "failed":
         screen.say(f"→ {go_on(what, stage)}", "cyan")
     if reasons:
         rows = [(ENGLISH.get(why or "", why), number) for why, number in reasons.most_common()]
@@ -134,13 +137,6 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
-
-
-def plain_note(note: str) -> str:
-    """What a sweep noted, without the words for those who invoke functions by hand."""
-    for start in (" To let sweeps take roles", " To let it,"):
-        note = note.split(start)[0]
-    return note
 
 
 def go_on(what: str, stage: Stage) -> str:

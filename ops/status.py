@@ -18,7 +18,7 @@ from ops.options import seconds
 from ops.screen import Screen, facts, table
 from ops.snapshot import BudgetState, Snapshot, Watcher
 from ops.stage import Stage
-from ops.words import ago, count, moment, plain, span
+from ops.words import ago, count, moment, plain, plain_note, span
 
 ABOUT = """\
 Show what goes on right now: linked users, queues, sweeps, Discord's rate limits, who could not be synced and why,
@@ -118,6 +118,9 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
     if snapshot.still:
         text = f"the running sweep has made no step for {span(snapshot.still)}; doctor says what to do"
         yield "still", Text(text, "bold yellow")
+    last = next((sweep for sweep in snapshot.sweeps if not sweep.dry_run), None)
+    if last and last.state in ("failed", "held"):
+        yield "last sweep", Text(f"{last.state}: {plain(plain_note(last.note))}; doctor says what to do", "yellow")
     if snapshot.invalid:
         yield (
             "refusals",

@@ -24,9 +24,8 @@ def still_for(sweep: Sweep | None, now: float) -> float:
 def where_to_look(stage: Stage) -> str:
     """What keeps a sweep from its next step, and what becomes of it."""
     return (
-        f"the function sync_bulk makes the steps: {stage.command('doctor')} looks whether it may, "
-        f"{stage.log_of('sync_bulk')} what it says; once it has stood still for {span(ABANDONED)}, the next sweep "
-        "takes its place"
+        f"the function sync_bulk makes the steps, and its log says what keeps it: {stage.log_of('sync_bulk')} "
+        f"(once a sweep has stood still for {span(ABANDONED)}, the next one takes its place)"
     )
 
 
@@ -44,4 +43,4 @@ class Impatience:
         if now - moved_at > STILL and now - self._told_at > AGAIN:
             self._told_at = now
             self._screen.aside(f"No step for {span(now - moved_at)}.", "yellow")
-            self._screen.aside(f"→ {where_to_look(self._stage)}", "cyan")
+            self._screen.aside(f"→ {self._stage.command('doctor')}; {where_to_look(self._stage)}", "cyan")

@@ -8,11 +8,13 @@ from typing import Any
 from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.syncing.jobs import Parts
+from chalicelib.syncing.survey import NO_LIST
 from ops.errors import FINE, WRONG, Complaint
-from ops.following import follow, go_on, plain_note, wait_for_turn
+from ops.following import follow, go_on, wait_for_turn
+from ops.refusals import PORTAL, cure_of_failure
 from ops.screen import Screen, table
 from ops.stage import Function, Stage
-from ops.words import count, span
+from ops.words import count, plain_note, span
 
 ABOUT = """\
 Start a sweep: compare every linked member with what the auth site wants, and repair what differs.
@@ -96,7 +98,7 @@ def _invoke(short: str, payload: dict[str, bool], stage: Stage) -> dict[str, Any
             _too_long(function)
             if "Task timed out" in why
             else Complaint(  # Lambda's words
-                f"{function.name} failed: {why}", cure=f"its log: {stage.log_of(short)}"
+                f"{function.name} failed: {why}", cure=f"{cure_of_failure(why, stage)}; its log: {stage.log_of(short)}"
             )
         )
     found: dict[str, Any] = said
@@ -122,6 +124,8 @@ def _started(said: dict[str, Any]) -> str:
 
 
 def _show_rehearsal(said: dict[str, Any], what: str, stage: Stage, screen: Screen) -> int:
+    if NO_LIST in said.get("note", ""):
+        return _show_unseen(said, screen)
     held = bool(said.get("note")) and not said.get("may_take", True)
     if screen.as_json:
         screen.data(said)
@@ -141,6 +145,20 @@ def _show_rehearsal(said: dict[str, Any], what: str, stage: Stage, screen: Scree
     if held:
         screen.say(f"→ {go_on(what, stage)}", "cyan")
     return WRONG if held else FINE
+
+
+def _show_unseen(said: dict[str, Any], screen: Screen) -> int:
+    """Nobody was compared, and every linked user was counted as one who differs."""
+    if screen.as_json:
+        screen.data(said | {"compared": False})
+    linked = count(said["linked"], "linked user")
+    screen.say(
+        f"What would change cannot be known: the bot's Server Members Intent is off, so Discord does not list the "
+        f"members, and none was compared. A sweep would look at {linked} one by one.",
+        "yellow",
+    )
+    screen.say(f"→ {PORTAL} → your application → Bot → Server Members Intent on → Save Changes; then again", "cyan")
+    return WRONG
 
 
 def _change_row(change: dict[str, Any]) -> tuple[str, ...]:

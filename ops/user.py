@@ -3,7 +3,9 @@
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rich.text import Text
@@ -21,6 +23,7 @@ from chalicelib.syncing.roles import is_ours, wanted_names
 from ops.errors import FINE, WRONG, Complaint
 from ops.links.table import LONGEST_USER_ID
 from ops.options import seconds
+from ops.refusals import cure_of_failure
 from ops.screen import Screen, facts, table
 from ops.stage import Stage
 from ops.status import ENGLISH
@@ -30,11 +33,13 @@ ABOUT = """\
 Show all that is known of one user: what the auth site wants beside what Discord has, the link, the last sync and its
 error, and the audit trail. ID is the auth site's user id; the Discord id of a linked account does as well.
 
-With --sync a job is posted first, as the auth site would, and its result awaited.
+With --sync a job is posted first, as the auth site would, and its result awaited. With --json all times are epoch
+milliseconds.
 
 Exit code 1 if the user is not as they should be, or not known, or if no result came."""
 PATIENT = Asking(Lane.NORMAL, patience=20.0)
 MOST_ENTRIES = 20
+NOT_KNOWN = "not known: "
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def look(user: User, stage: Stage) -> Seen:
     except UnknownMember:
         return Seen(None, None, None, "not in the server")
     except RolecallError as error:
-        return Seen(None, None, None, f"not known: {error}")
+        return Seen(None, None, None, f"{NOT_KNOWN}{error}")
     desired = Desired(user.wanted, user.nickname)
     change = plan_change(member, desired, guild, rules_of(services), remembered=view.remembered)
     return Seen(member, guild, change)
@@ -152,6 +157,8 @@ def _show(user: User, seen: Seen, trail: list[dict[str, Any]], stage: Stage, scr
             table(("", "the auth site wants", "Discord has"), _beside(user, seen, sync_names=stage.settings.sync_names))
         )
         screen.say(_verdict(user, seen), "green" if not (seen.change or seen.why) else "yellow")
+        if seen.why.startswith(NOT_KNOWN):
+            screen.say(f"→ {cure_of_failure(seen.why, stage)}", "cyan")
         screen.say()
     if trail:
         rows = [(entry["at"][:19].replace("T", " "), told(entry), entry.get("cause")) for entry in trail]
@@ -166,13 +173,18 @@ def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
         account = user.link.account
         known.append(("linked to", f"{account.shown or 'name not known yet'} ({account.id})"))
         known.append(("since", moment(user.link.activated_at)))
-        known.append(("last synced", f"{moment(user.synced_at)} ({ago(user.synced_at, now)})"))
+        when = f"{moment(user.synced_at)} ({ago(user.synced_at, now)})" if user.synced_at else "never"
+        known.append(("last synced", when))
         if user.last_error:
             known.append(("last error", Text(ENGLISH.get(user.last_error, user.last_error), "bold red")))
     else:
         known.append(("linked to", "nobody"))
     if user.deleted_at:
         known.append(("deleted", f"by the auth site, {moment(user.deleted_at)}"))
+    if not user.link and user.groups is not None:
+        known.append(("groups", _listed(user.groups)))
+    if not user.link and user.nickname:
+        known.append(("nickname", user.nickname))
     known.append(("groups stated", moment(user.groups_at / 1000) if user.groups_at else "never"))
     known.append(("nickname stated", moment(user.nickname_at / 1000) if user.nickname_at else "never"))
     known.append(
@@ -181,8 +193,13 @@ def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
     return known
 
 
+def _listed(groups: Iterable[str]) -> str:
+    """The roles that the groups stand for, in the order in which the member's are shown."""
+    return ", ".join(sorted(wanted_names(groups))) or "none"
+
+
 def _beside(user: User, seen: Seen, *, sync_names: bool) -> list[tuple[str, str, str | Text]]:
-    wanted = "never told: left alone" if user.groups is None else ", ".join(wanted_names(user.groups)) or "none"
+    wanted = "never told: left alone" if user.groups is None else _listed(user.groups)
     nickname = nickname_of(user.nickname) or ("none" if user.nickname_at else "never told: left alone")
     if not sync_names:
         nickname += " (DISCORD_SYNC_NAMES is off)"
@@ -252,7 +269,11 @@ def _plain(user: User, seen: Seen, trail: list[dict[str, Any]]) -> dict[str, Any
     link = None
     if user.link:
         account = user.link.account
-        link = {"discord_id": str(account.id), "username": account.shown, "activated_at": user.link.activated_at}
+        link = {
+            "discord_id": str(account.id),
+            "username": account.shown,
+            "activated_at": _milliseconds(user.link.activated_at),
+        }
     return {
         "user_id": user.user_id,
         "link": link,
@@ -267,8 +288,18 @@ def _plain(user: User, seen: Seen, trail: list[dict[str, Any]]) -> dict[str, Any
         "would_change": _changes(seen),
         "version": user.version,
         "synced_version": user.synced_version,
-        "synced_at": user.synced_at,
+        "synced_at": _milliseconds(user.synced_at),
         "last_error": user.last_error,
-        "deleted_at": user.deleted_at,
-        "audit": json.loads(json.dumps(trail, default=str)),
+        "deleted_at": _milliseconds(user.deleted_at),
+        "audit": [_plain_entry(entry) for entry in trail],
     }
+
+
+def _plain_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(entry, default=str))
+    return plain | {"at": _milliseconds(datetime.fromisoformat(plain["at"]).timestamp())}
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    """As the auth site states times, and as the API tells them."""
+    return None if seconds is None else int(seconds * 1000)

@@ -41,3 +41,10 @@ def listed(names: list[str], most: int = 5) -> str:
 def plain(text: object) -> str:
     """A text for a terminal: what is not printable (escape sequences, say) is replaced."""
     return "".join(sign if sign.isprintable() else "�" for sign in str(text))
+
+
+def plain_note(note: str) -> str:
+    """What a sweep noted, without the words for those who invoke functions by hand."""
+    for start in (" To let sweeps take roles", " To let it,"):
+        note = note.split(start)[0]
+    return note

@@ -5,7 +5,8 @@ from http import HTTPStatus
 
 from ops.doctor.base import Finding, Registry, fault, warning
 from ops.doctor.ground import Ground
-from ops.doctor.setup import PORTAL, cure_of_setting
+from ops.doctor.setup import cure_of_setting
+from ops.refusals import PORTAL
 
 checks = Registry("Discord application")
 MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for applications in fewer than 100 guilds

@@ -10,10 +10,9 @@ from ops.doctor.base import Finding, Level, Registry, fault, note, warning
 from ops.doctor.ground import Ground
 from ops.doctor.setup import CALLBACK_PATH
 from ops.errors import Complaint
-from ops.following import plain_note
 from ops.stillness import still_for, where_to_look
 from ops.stops import Refused, refused_token
-from ops.words import count, listed, moment, span
+from ops.words import count, listed, moment, plain_note, span
 
 checks = Registry("Running")
 MOST_SKEW = 30.0  # seconds; half of what a token's `iat` is allowed

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from chalicelib import settings as known
 from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.ground import Ground
+from ops.refusals import PORTAL
 from ops.stage import without
 
 checks = Registry("Settings")
 CALLBACK_PATH = "/discord/callback"
 LEAST_VARIETY = 8  # different characters in a secret; fewer are typed by hand
-PORTAL = "https://discord.com/developers/applications"
 WHERE = {
     "DISCORD_APP_ID": f"{PORTAL} → your application → General Information → Application ID",
     "DISCORD_APP_SECRET": f"{PORTAL} → your application → OAuth2 → Reset Secret",

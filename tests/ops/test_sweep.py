@@ -63,6 +63,26 @@ def test_a_dry_run_that_would_be_held_back_says_how_to_go_on_and_exits_with_1(op
     assert "{" not in said.out  # no word for those who invoke functions by hand
 
 
+def test_a_dry_run_that_compared_nobody_says_so_and_not_that_all_would_change(drifted: World, ops: Command) -> None:
+    drifted.discord.turn(member_intent=False)
+    said = ops("sweep", "--dry-run")
+    assert said.code == 1
+    assert "cannot be known" in said.out
+    assert "would change," not in said.out
+    assert "Server Members Intent on" in said.out
+    assert ops("sweep", "--dry-run", "--json").json["compared"] is False
+
+
+def test_a_sweep_of_a_server_without_the_bot_ends_with_how_to_add_it(drifted: World, ops: Command) -> None:
+    drifted.discord.turn(bot_in_guild=False)
+    with at_work(drifted):
+        said = ops("sweep", "--watch")
+    assert (said.code, fact("repairs sent", said)) == (1, 0)
+    assert "--stage prod add-bot-url" in said.out
+    assert "--stage prod doctor" in said.out
+    assert "last sweep  failed: " in ops("status").out
+
+
 def test_the_first_sweep_takes_nothing_and_says_so(drifted: World, ops: Command) -> None:
     with at_work(drifted):
         said = ops("sweep", "--watch")

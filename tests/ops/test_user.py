@@ -64,6 +64,41 @@ def test_somebody_who_left_is_shown_as_such(empty_world: World, alice: str, ops:
     assert "The member is not in the server." in said.out
 
 
+def test_where_the_bot_is_not_in_the_server_the_cure_is_told(empty_world: World, alice: str, ops: Command) -> None:  # noqa: ARG001
+    empty_world.discord.turn(bot_in_guild=False)
+    assert "--stage prod add-bot-url" in ops("user", "17").out
+
+
+def test_roles_stand_on_both_sides_in_one_order(empty_world: World, ops: Command) -> None:
+    empty_world.build_for_discord()
+    for name in ("Miners", "Fleet"):
+        empty_world.discord.create_role(name)
+    member = empty_world.discord.add_member("bob", roles=["Miners", "Fleet"])
+    linked(empty_world, "5", int(member.id), groups=("Miners", "Fleet"))
+    assert ops("user", "5").out.count("Fleet, Miners") == 2
+
+
+def test_what_the_auth_site_stated_of_a_user_without_a_link_is_shown(empty_world: World, ops: Command) -> None:
+    empty_world.build_for_discord()
+    users.tell_groups("5", ("Miners", "Fleet"), 1_700_000_000_000, now=time.time())
+    users.tell_nickname("5", "Bob", 1_700_000_000_000, now=time.time())
+    said = ops("user", "5")
+    assert "Fleet, Miners" in said.out
+    assert "Bob" in said.out
+
+
+def test_a_user_who_was_never_synced_is_said_so_once(alice: str, ops: Command) -> None:  # noqa: ARG001
+    assert "never (never)" not in ops("user", "17").out
+
+
+def test_all_times_of_a_user_are_of_one_kind(empty_world: World, alice: str, ops: Command) -> None:  # noqa: ARG001
+    with at_work(empty_world):
+        ops("user", "17", "--sync", "--timeout", "20")
+    said = ops("user", "17", "--json").json
+    times = [said["synced_at"], said["link"]["activated_at"], said["desired"]["groups_at"], said["audit"][0]["at"]]
+    assert [abs(time.time() * 1000 - moment) < 600_000 for moment in times] == [True] * 4
+
+
 def test_the_last_error_is_told_in_words(alice: str, ops: Command) -> None:  # noqa: ARG001
     user = users.get("17", now=time.time())
     assert user is not None
