@@ -77,8 +77,11 @@ def read(lines: TextIO) -> File:
     delimiter = max(",\t;", key=header.count)
     names = [_column(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
     missing = [name for name in REQUIRED if name not in names]
+    if not header.strip():
+        raise Unreadable("the file is empty, or its first line is")
     if missing:
-        raise Unreadable(f"the first line must name the columns; {' and '.join(missing)} is missing")
+        verb = "is" if len(missing) == 1 else "are"
+        raise Unreadable(f"the first line must name the columns; {' and '.join(missing)} {verb} missing")
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
         raise Unreadable(f"the first line names {twice[0]} twice")
@@ -88,6 +91,8 @@ def read(lines: TextIO) -> File:
         read = list(_records(reader, names, escaped=unquoted))
     except csv.Error as error:
         raise Unreadable(f"line {reader.line_num + 1}: {error}") from None
+    if not read:
+        raise Unreadable("the file holds no line but the one that names the columns")
     unknown = tuple(name for name in names if name not in COLUMNS)
     return _without_duplicates(read, unknown)
 

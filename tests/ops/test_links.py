@@ -156,6 +156,22 @@ def test_a_file_without_its_columns_is_refused_whole(header: str) -> None:
         read(io.StringIO(header + ALICE))
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "the file is empty"),
+        (HEADER, "the file holds no line"),
+        ("colour\n" + ALICE, "user_id and uid are missing"),
+        ("uid\n" + ALICE, "user_id is missing"),
+    ],
+    ids=["empty", "header only", "no columns", "one column"],
+)
+def test_a_file_without_a_link_is_refused_with_the_reason(move_in: "MoveIn", text: str, why: str) -> None:
+    said = move_in(text)
+    assert (said.code, said.out) == (1, "")
+    assert why in said.err
+
+
 # --- the store --------------------------------------------------------------------------------------------------
 
 
