@@ -1,9 +1,12 @@
 """`dead-letters`: what could not be done; sending it once more, or throwing it away."""
 
 import argparse
+import json
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from math import ceil
 from typing import Any
 
 from chalicelib import log
@@ -12,7 +15,7 @@ from ops.letters import Letter, Letters
 from ops.options import common
 from ops.screen import Screen, facts, table
 from ops.stage import Stage
-from ops.words import ago, count, moment
+from ops.words import DAY, ago, count, moment
 
 ABOUT = """\
 Messages that could not be done lie in the dead letters for 14 days, with the reason.
@@ -31,6 +34,7 @@ SHORT_ID = 8  # characters
 LONGEST_NUMBER = 3  # digits; longer ones are the beginning of an id
 MOST = 10_000
 QUEUES = ("jobs", "bulk")
+WORKERS = {"jobs": "sync_jobs", "bulk": "sync_bulk"}  # who reads which queue
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +86,8 @@ def _list(options: argparse.Namespace, held: list[Letter], _letters: Letters, st
         screen.data([_plain(letter) for _, letter in shown])
     elif not held:
         screen.say("There are no dead letters.", "green")
+    elif not shown:
+        screen.say(f"None: of {count(len(held), 'dead letter')} no reason contains {options.reason!r}.")
     else:
         rows = [_row(number, letter, stage.now()) for number, letter in shown]
         screen.show(table(("N", "id", "since", "from", "kind", "user", "tries", "reason"), rows))
@@ -101,23 +107,32 @@ def _row(number: int, letter: Letter, now: float) -> tuple[str | int, ...]:
     )
 
 
-def _show(options: argparse.Namespace, held: list[Letter], _letters: Letters, _stage: Stage, screen: Screen) -> int:
+def _show(options: argparse.Namespace, held: list[Letter], _letters: Letters, stage: Stage, screen: Screen) -> int:
     (letter,) = _chosen(options, held)
     if screen.as_json:
         screen.data(_plain(letter) | {"body": letter.safe_body})
         return FINE
-    known = [
+    known: list[tuple[str, str | None]] = [
         ("reason", log.redacted(letter.reason)),
         ("came from", letter.queue or "not known"),
         ("first seen", moment(letter.since)),
         ("set aside", moment(letter.sent_at)),
         ("failures", str(letter.tries)),
-        ("trace", letter.attributes.get("trace", "–") + "  (find it in the logs)"),
+        ("trace", letter.attributes.get("trace")),
     ]
     screen.show(facts(known, f"Dead letter {letter.id}"))
+    if trace := letter.attributes.get("trace"):
+        screen.say(f"→ what was logged of it: {_log_of(letter, trace, stage)}", "cyan")
     screen.say()
     screen.say(letter.safe_body)
     return FINE
+
+
+def _log_of(letter: Letter, trace: str, stage: Stage) -> str:
+    """The command that shows what the worker of its queue logged of the letter since it was first seen."""
+    days = ceil((stage.now() - letter.since) / DAY) + 1
+    pattern = shlex.quote(json.dumps(trace))
+    return f"{stage.log_of(WORKERS.get(letter.queue or '', 'sync_jobs'), since=f'{days}d')} --filter-pattern {pattern}"
 
 
 def _redrive(options: argparse.Namespace, held: list[Letter], letters: Letters, _stage: Stage, screen: Screen) -> int:
@@ -168,7 +183,10 @@ def _chosen(options: argparse.Namespace, held: list[Letter]) -> list[Letter]:
     if getattr(options, "everything", False):
         return held
     if getattr(options, "reason", None):
-        return [letter for letter in held if options.reason in letter.reason]
+        found = [letter for letter in held if options.reason in letter.reason]
+        if not found:
+            raise Complaint(f"Of {count(len(held), 'dead letter')} no reason contains {options.reason!r}.")
+        return found
     chosen = [_named(name, held) for name in options.ids]
     return list({letter.id: letter for letter in chosen}.values())
 

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from ops.words import plain
 
+LONGEST_WORD = 24  # columns; longer ones are broken where there is no room
 WIDTH = 100  # columns, where output goes to a file
 OPS = r"(?:user \S+|secrets put \w+|dead-letters \w+|sweep(?: \w+(?= --))?|[a-z-]+)(?: --[\w-]+)*"
 COMMAND = "|".join(
@@ -67,10 +68,10 @@ class Screen:
         if self.as_json:
             return
         if self.console.is_terminal:
-            self.console.print(thing)
+            self.console.print(thing, crop=False)
             return
         with self.console.capture() as drawn:
-            self.console.print(thing)
+            self.console.print(thing, crop=False)
         lines = (line.rstrip(" ") for line in drawn.get().split("\n"))
         print("\n".join(lines), end="", file=self.console.file, flush=True)
 
@@ -101,7 +102,11 @@ class Screen:
     def ask(self, question: str) -> bool:
         """Yes or no, from a terminal; anything but yes is no."""
         self.side.print(Text(f"{question} [y/N] "), end="")
-        return input().strip().lower() in ("y", "yes")
+        try:
+            return input().strip().lower() in ("y", "yes")
+        except EOFError:  # Ctrl-D
+            self.side.print()
+            return False
 
 
 class _Rate(ProgressColumn):
@@ -113,13 +118,21 @@ class _Rate(ProgressColumn):
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], *, right: int = 0) -> Table:
-    """A plain table; the last `right` columns hold numbers."""
-    names = list(columns)
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+    """A plain table; the last `right` columns hold numbers. However narrow it is, no id and no number is broken."""
+    names, cells = list(columns), [tuple(map(cell, row)) for row in rows]
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate(names):
-        drawn.add_column(name, justify="right" if place >= len(names) - right else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*map(cell, row))
+        texts = [name, *(row[place].plain for row in cells)]
+        longest = max((cell_len(word) for text in texts for word in text.split()), default=0)
+        drawn.add_column(
+            name,
+            justify="right" if place >= len(names) - right else "left",
+            overflow="fold",
+            min_width=min(longest, LONGEST_WORD),
+            no_wrap=longest == max(map(cell_len, texts)) <= LONGEST_WORD,
+        )
+    for row in cells:
+        drawn.add_row(*row)
     return drawn
 
 

@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import sys
+from contextlib import suppress
 
 from chalicelib.settings import SECRETS, SHORTEST_SECRET
 from ops.errors import FINE, USAGE, Complaint
@@ -43,7 +44,9 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 def _read(name: str) -> str:
     """From the terminal without echo, or all of standard input; the line's end does not belong to it."""
     if sys.stdin.isatty():
-        return getpass.getpass(f"{name} (is not shown): ")
+        with suppress(EOFError):  # Ctrl-D
+            return getpass.getpass(f"{name} (is not shown): ")
+        return ""
     return sys.stdin.read().rstrip("\r\n")
 
 

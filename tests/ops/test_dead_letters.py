@@ -2,6 +2,8 @@
 
 import io
 import json
+import shlex
+import time
 
 import pytest
 
@@ -53,6 +55,35 @@ def test_one_letter_is_shown_whole_but_for_secrets(letters: World, ops: Command)
         assert '"kind": "fly"' in said.out
         assert "abc" not in said.out
         assert "eyJ" not in said.out
+
+
+@pytest.mark.parametrize(("queue", "function"), [(JOBS, "sync_jobs"), (BULK, "sync_bulk")])
+def test_one_letter_is_shown_with_the_command_that_finds_its_log(
+    letters: World, ops: Command, queue: str, function: str
+) -> None:
+    letters.set_aside(UPDATE, reason=GIVEN_UP, queue=queue, trace="7f3c ab'12", since=str(time.time() - 200_000))
+    log = f"aws logs tail /aws/lambda/rolecall-prod-{function} --since 4d --filter-pattern "
+    assert log + shlex.quote('"7f3c ab\'12"') in ops("dead-letters", "show", "1").out
+
+
+def test_a_reason_that_no_letter_has_is_said_so(letters: World, ops: Command) -> None:
+    letters.set_aside(UPDATE, reason=GIVEN_UP, queue=JOBS)
+    listed = ops("dead-letters", "list", "--reason", "nosuch")
+    assert (listed.code, listed.out) == (0, "None: of 1 dead letter no reason contains 'nosuch'.\n")
+    for action in ("redrive", "discard"):
+        said = ops("dead-letters", action, "--reason", "nosuch")
+        assert (said.code, said.out) == (1, "")
+        assert "no reason contains 'nosuch'" in said.err
+
+
+@pytest.mark.parametrize("columns", ["40", "60"])
+def test_on_a_narrow_terminal_no_id_and_no_number_is_broken(
+    letters: World, ops: Command, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    letter_id = letters.set_aside(UPDATE, reason=GIVEN_UP, queue=JOBS, tries="3")
+    (row,) = [line for line in ops("dead-letters", "list").out.splitlines() if letter_id[:8] in line]
+    assert {"update_all", "17", "3"} <= set(row.split())
 
 
 def test_a_letter_goes_back_where_it_came_from_with_its_body_alone(letters: World, ops: Command) -> None:
@@ -122,7 +153,7 @@ def test_discarding_without_anybody_to_ask_needs_yes(
     assert len(letters.bodies("dead-letters")) == 1
 
 
-@pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 1), ("", 1)])
+@pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
 def test_on_a_terminal_discarding_asks_first(
     letters: World, ops: Command, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
 ) -> None:
@@ -131,7 +162,7 @@ def test_on_a_terminal_discarding_asks_first(
             return True
 
     letters.set_aside(UPDATE, reason="this one")
-    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
     said = ops("dead-letters", "discard", "--all")
     assert "this one" in said.err
     assert len(letters.bodies("dead-letters")) == left
