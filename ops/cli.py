@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
         sys.stderr.close()
         return WRONG
     except KeyboardInterrupt:
-        screen.aside("Stopped. What was started in the cloud goes on.")
+        screen.aside(f"Stopped. {_what_goes_on(options)}")
         return WRONG
 
 
@@ -76,6 +76,15 @@ def _complain(screen: Screen, text: str, cure: str, code: int = WRONG) -> int:
     if cure:
         screen.aside(f"→ {cure}", "cyan")
     return code
+
+
+def _what_goes_on(options: argparse.Namespace) -> str:
+    """What Ctrl-C did not stop."""
+    if options.command == "sweep" or getattr(options, "sync", False):
+        return "What was started in the cloud goes on."
+    if options.command == "import-links":
+        return "What was imported stays; run it again for the rest."
+    return ""
 
 
 def _doctor(stage: str) -> str:

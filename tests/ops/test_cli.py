@@ -56,6 +56,25 @@ def test_stage_is_understood_before_and_behind_the_command(place: str) -> None:
     assert asked == ["prod"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sweep"], "What was started in the cloud goes on."),
+        (["user", "1", "--sync"], "What was started in the cloud goes on."),
+        (["import-links", "links.csv"], "run it again for the rest"),
+        (["secrets", "put", "AUTH_SITE_SECRET"], "Stopped.\n"),
+    ],
+)
+def test_after_an_interruption_only_what_goes_on_is_said_to(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stage_of(_name: str) -> Stage:
+        raise KeyboardInterrupt
+
+    assert main(["--stage", "prod", *arguments], stage_of) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_a_stage_that_nobody_described_is_refused_before_anything_is_stored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
