@@ -33,7 +33,7 @@ COMMAND = "|".join(
         r"timedatectl set-ntp true",
     )
 )
-UNIT = re.compile(rf"(?:(?:{COMMAND})\S*|\S+)\s*|\s+")  # what a line is broken between
+UNIT = re.compile(rf"(?:→ )?(?:(?:{COMMAND})\S*|\S+)\s*|\s+")  # what a line is broken between
 Advance = Callable[[int], None]
 Cell = str | int | float | Text | None
 

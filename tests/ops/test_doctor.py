@@ -484,7 +484,9 @@ def test_a_command_and_an_address_stay_on_one_line_however_narrow_it_is(
     world.set_aside("{}", reason="x")
     said = ops("doctor").out
     assert add_bot_url("https://discord.com/oauth2/authorize", int(DISCORD.app_id), GUILD) in said
-    assert "python -m ops --stage prod dead-letters list, then" in said
+    assert "→ python -m ops --stage prod dead-letters list, then" in said
+    world.discord.turn(bot_token="another")
+    assert "→ python -m ops --stage prod secrets put DISCORD_BOT_TOKEN" in ops("doctor").out
     assert max(len(line) for line in said.splitlines() if "python" not in line and "https" not in line) <= 60
     assert [line for line in said.splitlines() if line != line.rstrip()] == []
 
