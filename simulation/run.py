@@ -84,9 +84,11 @@ def _calm(world: Storm) -> None:
 
 
 def _sweep(world: Storm) -> None:
-    stop = GuildMemory(int(GUILD)).flag("no_new_roles")
-    if stop:  # Discord seemed to let no role be created; it is tried again after an hour
-        world.clock.move_to(stop["until"] + 1)
+    memory = GuildMemory(int(GUILD))
+    limit, refused = memory.flag("no_new_roles") or {}, memory.flag("refused_roles") or {}
+    stops = [limit.get("until", 0.0), *(until for until, _ in refused.values())]
+    if max(stops) > world.clock.now():  # Discord seemed to let a role not be created; it is tried again after an hour
+        world.clock.move_to(max(stops) + 1)
     world.watch.note("story", "the last sweep")
     world.sweep(Parts.ALL, force=True)
     world.run(seconds=LONGEST_DRAIN)
