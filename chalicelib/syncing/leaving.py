@@ -56,8 +56,9 @@ class Leaving:
                     return Outcome.NOTHING
                 continue
             removed = self._expel(user, user.link.account.id, errand)
-            if not removed:
-                # Another worker may be giving roles just now; once the link is gone, nobody does any more.
+            if not removed or user.link.joining_until > now:
+                # Another worker may be giving roles just now, or a callback bring them in: not any more once the link
+                # is gone.
                 later = PartWith(user_id=user.user_id, discord_id=user.link.account.id)
                 self._services.queues.bulk(encode(later), Progress(log.bound(), now), delay=STRIP_AGAIN)
             if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify):

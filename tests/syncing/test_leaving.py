@@ -1,11 +1,16 @@
 """Those who go: what another worker, or the member's own browser, does in the same moment."""
 
+from contextlib import suppress
+
 import pytest
 
 from chalicelib.discord.client import Asking
+from chalicelib.discord.models import User as Account
+from chalicelib.errors import UnknownMember
 from chalicelib.queues import message_of
+from chalicelib.store import users
 from chalicelib.syncing.leaving import STRIP_AGAIN
-from local.simulated import STAGE, Container, WorkerDied, World
+from local.simulated import GUILD, STAGE, Container, WorkerDied, World
 from tests.syncing.support import linked
 
 
@@ -64,3 +69,26 @@ def test_who_links_anew_while_a_worker_finds_that_they_left_stays_linked(kira: W
     assert linked(kira, "101")
     assert kira.roles("kira") == {"Member", "Blue"}
     assert [n["kind"] for n in kira.site.notices()][-1] == "linked", "so that the auth site knows it, too"
+
+
+def test_who_is_deleted_while_their_callback_brings_them_in_does_not_stay(world: World) -> None:
+    """Their join reaches Discord right after the removal, and is on record right before the link goes."""
+    now, worker = world.clock.now(), world.container()
+    person = world.guild.add_person("kira")
+    users.link("101", int(GUILD), Account(int(person.id), "kira"), began_at=now, now=now)
+    remove = worker.services.discord.remove
+
+    def joined_meanwhile(discord_id: int, asking: Asking) -> None:
+        with suppress(UnknownMember):
+            remove(discord_id, asking)
+        world.guild.add_member("kira")
+        user = users.get("101", now=now)
+        assert user
+        assert users.mark_synced(user, now=now)
+
+    worker.services.discord.remove = joined_meanwhile  # type: ignore[method-assign]  # one moment, made certain
+    world.site.delete("101")
+    deliver(world, worker)
+    assert (world.roles("kira"), linked(world, "101")) == (set(), False)
+    world.run()
+    assert world.roles("kira") is None
