@@ -208,7 +208,7 @@ def sweep(parts: Parts, options: Any, context: object) -> dict[str, Any]:
 
 def sweep_options(options: Any) -> dict[str, bool]:
     """The options, or a clear error: a misspelt `dry_run` must not become a real run."""
-    options = options or {}
+    options = {} if options is None else options
     if not isinstance(options, dict) or not all(
         name in ("dry_run", "force") and isinstance(value, bool) for name, value in options.items()
     ):

@@ -387,7 +387,9 @@ def test_a_task_starts_a_sweep(world: World, name: str, options: dict[str, bool]
     assert "state" in answer.payload
 
 
-@pytest.mark.parametrize("options", [{"dryrun": True}, {"dry_run": "yes"}, {"dry_run": 1}, [1], "dry_run", 7])
+@pytest.mark.parametrize(
+    "options", [{"dryrun": True}, {"dry_run": "yes"}, {"dry_run": 1}, [1], "dry_run", 7, [], "", 0, False]
+)
 def test_misspelt_options_never_become_a_real_run(world: World, options: Any) -> None:
     with (
         Client(app.app, project_dir=str(ROOT)) as client,
