@@ -30,6 +30,7 @@ class _Claims(msgspec.Struct):
     iat: int | float
     exp: int | float
     jti: Annotated[str, Meta(min_length=1, max_length=256)]
+    nbf: int | float | UnsetType = UNSET  # not ours, but who sets it means it (RFC 7519, section 4.1.5)
     groups: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=1000)] | UnsetType = UNSET
     nickname: Annotated[str, Meta(max_length=1000)] | UnsetType | None = UNSET
     changed_at: Annotated[int, Meta(ge=0, le=10**14)] | UnsetType = UNSET
@@ -86,6 +87,8 @@ def _check(claims: _Claims, purpose: Purpose, now: float) -> None:
         raise _bad(f"it lives longer than {LONGEST_LIFE} s, or ends before it begins")
     if claims.iat > now + CLOCK_SKEW:
         raise _bad("issued in the future; compare the clocks")
+    if claims.nbf is not UNSET and claims.nbf > now + CLOCK_SKEW:
+        raise _bad("not to be used yet")
     if purpose is Purpose.LINK and UNSET in (claims.groups, claims.nickname, claims.changed_at):
         raise _bad("a link token needs groups, nickname and changed_at")
     if isinstance(claims.changed_at, int) and claims.changed_at > (now + 24 * 3600) * 1000:

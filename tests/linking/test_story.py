@@ -74,6 +74,14 @@ def test_roles_that_the_guild_lacks_are_made_before_the_person_joins(world: Worl
     assert changes == ["POST role", "POST role", "PUT member"]
 
 
+@pytest.mark.parametrize("ahead", [-60, 0, 59])
+def test_a_token_that_says_from_when_it_holds_is_taken_by_the_auth_sites_clock(
+    world: World, browser: Browser, ahead: int
+) -> None:
+    token = world.site.token("101", "link", groups=["Member"], nbf=int(world.clock.now()) + ahead)
+    assert "You are linked" in browser.link_as(token, "kira").body
+
+
 def test_linking_the_same_account_again_changes_nothing(world: World, browser: Browser) -> None:
     world.link("101", "kira", groups=["Member"])
     answer = browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira")

@@ -170,6 +170,9 @@ TOKENS = [
             ("iat", True),
             ("iat", 4_000_000_000),
             ("iat", 10**400),
+            ("nbf", 4_000_000_000),
+            ("nbf", "now"),
+            ("nbf", None),
             ("exp", "soon"),
             ("exp", 10**400),
             ("exp", 1.0),
@@ -192,6 +195,7 @@ TOKENS = [
             ("changed_at", 10**13),
         )
     ),
+    Attack("not to be used for 61 s", with_token(lambda w: signed(claims_of(w, nbf=w.clock.now() + 61))), BAD),
     Attack("lives longer than 15 minutes", with_token(lambda w: signed(claims_of(w, exp=w.clock.now() + 901))), BAD),
     Attack("iat and exp not a number", with_token(lambda w: signed(claims_of(w, iat=float("nan"), exp=1))), BAD),
     Attack("exp infinite", with_token(lambda w: signed(claims_of(w, iat=float("inf"), exp=float("inf")))), BAD),
