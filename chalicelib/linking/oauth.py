@@ -202,14 +202,14 @@ class OAuth:
             self._services.discord.spending.check()
         except Halted as halted:
             if halted.reason not in harmless:
-                raise LinkRefused(Reason.DISCORD_UNAVAILABLE, str(halted)) from None
+                raise stopped(halted) from None
 
     def _heed(self, answer: requests.Response) -> None:
         """These calls come from the bot's address: what counts against it counts here too."""
         try:
             watch_address(self._services.discord.spending, answer)
         except Halted as halted:
-            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, str(halted)) from None
+            raise stopped(halted) from None
 
 
 def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
@@ -223,6 +223,12 @@ def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
             "disable_guild_select": "true",
         }
     )
+
+
+def stopped(halted: Halted) -> LinkRefused:
+    """What a person is told while all calls have stopped. A refused token stays so until an operator mends it."""
+    lasting = halted.reason == "token_refused"
+    return LinkRefused(Reason.MISCONFIGURED if lasting else Reason.DISCORD_UNAVAILABLE, str(halted))
 
 
 def _check_scopes(token: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from chalicelib.errors import (
     DiscordUnavailable,
     Failure,
     GiveUp,
+    Halted,
     LinkRefused,
     NotPermitted,
     Reason,
@@ -22,7 +23,7 @@ from chalicelib.errors import (
     UnknownRole,
 )
 from chalicelib.linking.attempts import Attempt, claim_attempt, open_attempt
-from chalicelib.linking.oauth import Authorisation, OAuth
+from chalicelib.linking.oauth import Authorisation, OAuth, stopped
 from chalicelib.linking.tokens import Purpose, Token, read_token
 from chalicelib.queues import Progress
 from chalicelib.services import Services
@@ -319,6 +320,8 @@ def _why(error: RolecallError) -> LinkRefused:
     """Discord's no, as one of the reasons that a person is told."""
     if isinstance(error, LinkRefused):
         return error
+    if isinstance(error, Halted):
+        return stopped(error)
     if isinstance(error, TryAgain):
         return LinkRefused(Reason.DISCORD_UNAVAILABLE, str(error))
     code = error.code if isinstance(error, Refused) else 0

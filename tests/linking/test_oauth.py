@@ -60,11 +60,11 @@ def test_a_callback_asks_discord_nothing_while_the_bots_token_is_refused(
     world: World, browser: Browser, back: str
 ) -> None:
     world.guild.inject(Fault(kind="answer", method="GET", path="/guilds/", status=401))
-    assert browser.follow(back).reason == "discord_unavailable"
+    assert browser.follow(back).reason == "misconfigured"
     assert stop(world) == "token_refused"
     assert (asked(world)[-1], tokens_alive(world)) == (REVOKE, 0)  # bought before; to give it back needs no bot
     world.guild.clear_received()
-    assert browser.link_as(world.site.token("102", "link"), "liam").reason == "discord_unavailable"
+    assert browser.link_as(world.site.token("102", "link"), "liam").reason == "misconfigured"
     assert [route for route in asked(world) if "authorize" not in route] == []
 
 
