@@ -113,7 +113,7 @@ def user(user_id: str) -> Response:
     log.bind(request_id())
     headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}
     try:
-        found = wired().linking.account(bearer(), unquote(user_id))
+        found = wired().linking.account(bearer(), *readings(user_id))
     except LinkRefused as refused:
         log.warning("refused", reason=refused.reason, detail=refused.detail)
         return Response({"error": str(refused.reason)}, headers | {"WWW-Authenticate": "Bearer"}, 401)
@@ -260,6 +260,15 @@ def bearer() -> str | None:
     """The token of the Authorization header."""
     scheme, _, token = current().headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
+
+
+def readings(parameter: str) -> frozenset[str]:
+    """What a part of the path may mean.
+
+    A REST API of API Gateway gives it as it was sent, still quoted (https://github.com/aws/chalice/issues/511). What
+    stands in for one may have unquoted it: then `a%2Fb` is meant as it is.
+    """
+    return frozenset({parameter, unquote(parameter)})
 
 
 def request_id() -> str:

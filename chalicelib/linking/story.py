@@ -292,12 +292,15 @@ class Linking:
         except GiveUp as error:
             raise _why(error) from error
 
-    def account(self, text: str | None, user_id: str) -> dict[str, Any] | None:
-        """What the auth site's own page shows of a user; None where they have no link. Times are epoch ms."""
+    def account(self, text: str | None, *user_ids: str) -> dict[str, Any] | None:
+        """What the auth site's own page shows of a user; None where they have no link. Times are epoch ms.
+
+        `user_ids`: whom the request may mean. The token decides, and must be for one of them.
+        """
         token = self.token(text, Purpose.READ)
-        if token.user_id != user_id:
+        if token.user_id not in user_ids:
             raise LinkRefused(Reason.BAD_TOKEN, "a token for another user")
-        user = users.get(user_id, now=self._services.now())
+        user = users.get(token.user_id, now=self._services.now())
         if user is None or user.link is None:
             return None
         return {
