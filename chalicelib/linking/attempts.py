@@ -20,13 +20,17 @@ COOKIE = "rolecall_attempt"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt as the callback finds it. Times are epoch seconds, `changed_at` epoch milliseconds."""
+    """An attempt as the callback finds it. Times are epoch seconds, `changed_at` epoch milliseconds.
+
+    `issued_at` is by the auth site's clock, `opened_at` by ours; None for those begun before an upgrade.
+    """
 
     user_id: str
     groups: tuple[str, ...]
     nickname: str | None
     changed_at: int
     issued_at: float
+    opened_at: float | None
 
 
 def open_attempt(token: Token, *, now: float) -> tuple[str, str]:
@@ -38,6 +42,7 @@ def open_attempt(token: Token, *, now: float) -> tuple[str, str]:
         "nickname": token.nickname,
         "changed_at": token.changed_at,
         "issued_at": token.issued_at,
+        "opened_at": now,
         "trace": log.bound(),
         "cookie": _digest(cookie),
         "until": now + LIFE,
@@ -66,7 +71,14 @@ def claim_attempt(state: str | None, cookie: str | None, *, now: float) -> Attem
         raise LinkRefused(Reason.BAD_STATE, "used by somebody faster")
     if now >= found["until"]:
         raise LinkRefused(Reason.EXPIRED, "the attempt's time is over")
-    return Attempt(found["user_id"], tuple(found["groups"]), found["nickname"], found["changed_at"], found["issued_at"])
+    return Attempt(
+        user_id=found["user_id"],
+        groups=tuple(found["groups"]),
+        nickname=found["nickname"],
+        changed_at=found["changed_at"],
+        issued_at=found["issued_at"],
+        opened_at=found.get("opened_at"),
+    )
 
 
 def cookie_name(state: str) -> str:

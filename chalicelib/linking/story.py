@@ -163,6 +163,7 @@ class Linking:
                 self._services.settings.guild_id,
                 account,
                 began_at=attempt.issued_at,
+                opened_at=attempt.opened_at,
                 now=now,
                 activated_at=activated_at,
             )

@@ -176,25 +176,31 @@ def link(
     *,
     began_at: float,
     now: float,
+    opened_at: float | None = None,
     activated_at: int | None = None,
 ) -> User | None:
     """Link the account to the user; gives the user as they were before, None where nothing was kept of them.
 
-    `began_at`: when the auth site issued the token. `activated_at`: since when the account counts as linked, if not
-    since now. Raises AccountTaken where the account is another user's,
-    DeletedMeanwhile where the auth site deleted the user after `began_at`.
+    `began_at`: when the auth site issued the token, in whole seconds. `opened_at`: when we were shown it.
+    `activated_at`: since when the account counts as linked, if not since now. Raises AccountTaken where the account is
+    another user's, DeletedMeanwhile where the auth site deleted the user after either of the first two.
     """
     for _ in range(TRIES):
         before = get(user_id, now=now)
         if before is None:
             _drop_expired(user_id, now)
-        elif before.deleted_at is not None and began_at < int(before.deleted_at):  # tokens tell whole seconds
+        elif before.deleted_at is not None and _is_older(before.deleted_at, began_at, opened_at):
             raise DeletedMeanwhile
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
         if _link(user_id, guild_id, account, before, now, activated_at):
             return before
     raise AccountTaken
+
+
+def _is_older(deleted_at: float, began_at: float, opened_at: float | None) -> bool:
+    """Did the attempt to link begin before the deletion? Our clock tells more finely than the token does."""
+    return began_at < int(deleted_at) or (opened_at is not None and opened_at < deleted_at)
 
 
 def _link(

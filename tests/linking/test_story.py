@@ -10,6 +10,7 @@ from chalicelib.errors import Reason
 from chalicelib.linking.attempts import LIFE
 from chalicelib.linking.story import CHECK_AFTER, PART_AFTER
 from chalicelib.store import audit, users
+from chalicelib.store.rows import AttemptRow
 from local.discord.faults import Fault, Kind
 from local.simulated import World
 from tests.linking.doors import Browser, Doors, callback
@@ -284,6 +285,35 @@ def test_each_refusal_says_why_links_nobody_and_gives_the_token_back(
 
 def test_every_reason_of_the_closed_list_can_be_met() -> None:
     assert {reason for _, _, reason in REFUSALS} == {str(reason) for reason in Reason}
+
+
+def test_a_deletion_counts_in_the_very_second_of_the_click(world: World, browser: Browser) -> None:
+    world.clock.move_to(int(world.clock.now()) + 1.0)
+    second = int(world.clock.now())
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.site.delete("101")
+    world.run(seconds=0.5)
+    assert int(world.clock.now()) == second
+    assert browser.follow(back).reason == "expired"
+    assert (linked_id(world), world.roles("kira")) == (None, None)
+
+
+def test_who_is_deleted_and_comes_back_in_the_same_second_is_linked(world: World, browser: Browser) -> None:
+    world.clock.move_to(int(world.clock.now()) + 1.0)
+    second = int(world.clock.now())
+    world.site.delete("101")
+    world.run(seconds=0.5)
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    assert int(world.clock.now()) == second
+    assert "You are linked" in browser.follow(callback(world, started, "kira")).body
+
+
+def test_an_attempt_that_was_begun_before_an_upgrade_is_finished(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    (row,) = [row for row in AttemptRow.scan() if row.data]
+    del row.data["opened_at"]
+    row.save()
+    assert "You are linked" in browser.follow(back).body
 
 
 def test_a_refused_attempt_can_be_followed_by_one_that_works(world: World, browser: Browser) -> None:

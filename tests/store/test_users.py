@@ -246,6 +246,17 @@ def test_a_token_of_the_second_in_which_somebody_was_deleted_counts_as_newer(beg
             linked("1", ADA, began_at=int(NOW) + began)
 
 
+@pytest.mark.parametrize(("opened", "links"), [(-0.001, False), (0.0, True), (0.001, True)])
+def test_within_a_second_it_counts_when_the_token_was_shown_to_us(opened: float, links: bool) -> None:
+    deleted_at = int(NOW) + 0.5
+    users.mark_deleted("1", now=deleted_at)
+    try:
+        users.link("1", GUILD, ADA, began_at=int(NOW), now=NOW + 1, opened_at=deleted_at + opened)
+    except DeletedMeanwhile:
+        assert not links
+    assert (users.owner_of(ADA.id) == "1") is links
+
+
 def test_who_was_deleted_before_the_attempt_began_is_linked() -> None:
     users.mark_deleted("1", now=NOW)
     assert linked("1", ADA, began_at=NOW + 1).deleted_at is None
