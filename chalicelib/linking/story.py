@@ -204,8 +204,13 @@ class Linking:
         self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), progress, delay=pause)
 
     def _settled(self, user: users.User, change: Change) -> bool:
-        """Record that they are as they should be. False where what should be has changed meanwhile."""
+        """Record that they are as they should be. False where what should be has changed meanwhile.
+
+        A problem is told before it is on record: who dies in between tells it again, not never.
+        """
         self._view.remember(change.stood_for)
+        if change.problem and user.link:
+            self._records.report(user, user.link, change.problem)
         return users.mark_synced(user, now=self._services.now(), error=change.problem)
 
     def _join(self, user: users.User, authorisation: Authorisation, change: Change) -> tuple[bool, bool]:

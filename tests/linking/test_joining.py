@@ -12,7 +12,7 @@ from chalicelib.store import audit, users
 from chalicelib.syncing.errands import Errand
 from chalicelib.syncing.jobs import UpdateAll
 from local.discord.faults import Fault
-from local.simulated import World
+from local.simulated import WorkerDied, World
 
 MEMBER = "/members/[0-9]+$"
 
@@ -29,6 +29,12 @@ def refused(world: World, user_id: str, who: str, **claims: Any) -> Reason:
     return error.value.reason
 
 
+def stored_error(world: World, user_id: str) -> str | None:
+    user = users.get(user_id, now=world.clock.now())
+    assert user is not None
+    return user.last_error
+
+
 def test_a_role_deleted_on_discord_while_it_is_cached_keeps_nobody_out(world: World) -> None:
     world.link("1", "first", groups=["Member"])
     world.guild.delete_role("Member")
@@ -42,9 +48,35 @@ def test_a_bot_that_may_not_set_nicknames_keeps_nobody_out(world: World) -> None
     world.link("1", "first", groups=["Member"], nickname="First")
     assert world.roles("first") == {"Member"}
     assert world.nick("first") is None
-    user = users.get("1", now=world.clock.now())
-    assert user is not None
-    assert user.last_error == "nickname_not_permitted"
+    assert stored_error(world, "1") == "nickname_not_permitted"
+
+
+def test_the_auth_site_is_told_why_a_newcomer_lacks_a_role(world: World) -> None:
+    world.guild.create_role("Boosters", managed=True)
+    world.link("1", "first", groups=["Boosters"])
+    assert stored_error(world, "1") == "role_out_of_reach"
+    told = [(n["kind"], n["user_id"], n["reason"]) for n in world.site.notices()]
+    assert told == [("sync_failed", "1", "role_out_of_reach"), ("linked", "1", None)]
+
+
+def test_the_auth_site_is_told_that_a_newcomers_roles_cannot_be_made(world: World) -> None:
+    world.guild.inject(Fault(kind="answer", method="POST", path="/roles$", status=400, code=30005))
+    world.link("1", "first", groups=["Member"])
+    assert stored_error(world, "1") == "role_limit"
+    assert [n["reason"] for n in world.site.notices() if n["kind"] == "sync_failed"] == ["role_limit"]
+
+
+def test_what_keeps_a_role_from_a_newcomer_is_told_even_if_the_callback_dies_then(world: World) -> None:
+    world.guild.create_role("Boosters", managed=True)
+
+    def dies(operation: str, arguments: Any) -> None:
+        if operation == "UpdateItem" and "synced_at" in json.dumps(arguments):
+            raise WorkerDied
+
+    world.dynamodb.before = dies
+    with pytest.raises(WorkerDied):
+        world.link("1", "first", groups=["Boosters"])
+    assert [n["reason"] for n in world.site.notices()] == ["role_out_of_reach"]
 
 
 # --- on record ---------------------------------------------------------------------------------------------------
