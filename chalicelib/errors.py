@@ -99,11 +99,15 @@ class Failure(TryAgain):
 
 
 class DiscordUnavailable(Failure):
-    """Discord did not answer, or not with an answer. `answered`: it said itself that it could not do it."""
+    """Discord did not answer, or not with an answer.
 
-    def __init__(self, message: str, *, answered: bool = False) -> None:
+    `answered`: it said itself that it could not do it. `undone`: whoever answered, nothing of it was done.
+    """
+
+    def __init__(self, message: str, *, answered: bool = False, undone: bool = False) -> None:
         super().__init__(message)
         self.answered = answered
+        self.undone = undone
 
 
 # --- GiveUp ------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def error_of(status: int, content: bytes) -> RolecallError:
         return DiscordUnavailable(f"Discord answered {status}/{code}", answered=answered)
     if status == 404 and code not in BY_CODE:
         # Alliance Auth behaviour 25: only Discord's own word for it means that somebody left.
-        return DiscordUnavailable(f"Discord answered 404/{code}")
+        return DiscordUnavailable(f"Discord answered 404/{code}", undone=True)
     if body is None:
-        return DiscordUnavailable(f"Discord answered {status} and no JSON")
+        return DiscordUnavailable(f"Discord answered {status} and no JSON", undone=True)
     return BY_CODE.get(code, Refused)(status=status, code=code, message=body.message[:200])

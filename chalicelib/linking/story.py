@@ -177,10 +177,10 @@ class Linking:
         account = authorisation.user
         user = self._linked(user_id, account.id)
         change = self._on_joining(user, authorisation)
-        joined, bare = self._join(user, authorisation, change)
+        joined, whole = self._join(user, authorisation, change)
         writes = self._worker.writes
         try:
-            if not joined or bare or change.create or not self._settled(user, change):
+            if not whole or change.create or not self._settled(user, change):
                 self._worker.make_right(self._linked(user_id, account.id), Parts.ALL, JOINING)
         except TryAgain as later:
             # They are in and linked; the rest can follow without them waiting for it.
@@ -214,20 +214,21 @@ class Linking:
         return users.mark_synced(user, now=self._services.now(), error=change.problem)
 
     def _join(self, user: users.User, authorisation: Authorisation, change: Change) -> tuple[bool, bool]:
-        """Whether they joined now (else they were in), and whether bare: then all of `change` is to follow.
+        """Whether they joined now, or may have (else they were in), and whether they are known to have all of `change`.
 
         Raises MaybeIn where Discord did not say.
         """
         try:
-            return self._let_in(user, authorisation, change), False
+            return self._let_in(user, authorisation, change)
         except (UnknownRole, NotPermitted) as refused:
             # A role that is gone, or a nickname that may not be set, must keep nobody out: they join bare.
             log.warning("joins_bare", discord_id=authorisation.user.id, code=refused.code)
             self._view.refresh(LINKING)
-            return self._let_in(user, authorisation, replace(change, give=frozenset(), nickname=None)), True
+            bare = replace(change, give=frozenset(), nickname=None)
+            return self._let_in(user, authorisation, bare)[0], False
 
-    def _let_in(self, user: users.User, authorisation: Authorisation, change: Change) -> bool:
-        """Let them in with what `change` gives, on record: True. False where they were in: nothing was changed."""
+    def _let_in(self, user: users.User, authorisation: Authorisation, change: Change) -> tuple[bool, bool]:
+        """Let them in with what `change` gives, on record. Where they were in, nothing was changed."""
         account = authorisation.user
         newcomer = Member(account, None, frozenset())
         entry = self._records.entry(user, newcomer, change, JOINING)  # before, while the roles are called so
@@ -236,21 +237,26 @@ class Linking:
                 account.id, authorisation.access_token, change.give, change.nickname, LINKING
             )
         except DiscordUnavailable as error:
-            if error.answered and self._is_out(account.id):
+            is_in = self._is_in(account.id) if error.answered else None
+            if error.undone or is_in is False:
                 raise  # nothing happened, and nothing will
             audit.keep(replace(entry, what=PERHAPS_JOINED))
-            raise MaybeIn(Reason.DISCORD_UNAVAILABLE, str(error)) from error
+            if is_in is None:
+                raise MaybeIn(Reason.DISCORD_UNAVAILABLE, str(error)) from error
+            return True, False
         if joined:
             audit.keep(replace(entry, what=JOINED))
-        return joined
+        return joined, joined
 
-    def _is_out(self, discord_id: int) -> bool:
-        """Does Discord say that they are no member?"""
+    def _is_in(self, discord_id: int) -> bool | None:
+        """Are they a member? None where Discord does not say."""
         try:
             self._services.discord.member(discord_id, LINKING)
-        except RolecallError as error:
-            return isinstance(error, UnknownMember)
-        return False
+        except UnknownMember:
+            return False
+        except RolecallError:
+            return None
+        return True
 
     def _linked(self, user_id: str, discord_id: int) -> users.User:
         """The user as stored now. Raises UnlinkedMeanwhile where they are no longer linked to this account."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.discord.budget import Lane
-from chalicelib.errors import LinkRefused, Reason, Refused
+from chalicelib.errors import DiscordUnavailable, LinkRefused, Reason, Refused
 from chalicelib.linking.story import CHECK_AFTER, PERHAPS_JOINED
 from chalicelib.store import audit, users
 from chalicelib.syncing.errands import Errand
@@ -177,6 +177,62 @@ def test_a_join_that_discord_said_it_could_not_do_leaves_nothing(world: World, s
     assert world.site.notices() == []
     world.link("2", "kira", groups=["Member"])
     assert world.roles("kira") == {"Member"}
+
+
+@pytest.mark.parametrize("body", ["<html>Bad Request</html>", ""], ids=["a page", "nothing"])
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 413])
+def test_a_join_that_was_refused_on_its_way_to_discord_leaves_nothing(world: World, status: int, body: str) -> None:
+    world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=status, body=body))
+    assert refused(world, "1", "kira", groups=["Member"]) is Reason.DISCORD_UNAVAILABLE
+    user = users.get("1", now=world.clock.now())
+    assert user
+    assert user.link is None
+    assert (world.site.notices(), trail(world, "1")) == ([], [])
+
+
+@pytest.mark.parametrize("status", [408, 502, 504])
+def test_a_join_that_a_gateway_gave_up_on_may_still_be_carried_out(world: World, status: int) -> None:
+    world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=status, body="<html>"))
+    assert refused(world, "1", "kira", groups=["Member"]) is Reason.DISCORD_UNAVAILABLE
+    user = users.get("1", now=world.clock.now())
+    assert user
+    assert user.link
+    assert [what for what, _ in trail(world, "1")] == [PERHAPS_JOINED]
+
+
+def with_a_fault_of_discords_after_joining(world: World, user_id: str, who: str) -> None:
+    """Link, where Discord lets the person in and then says that it could not."""
+    discord = world.http.services.discord
+    join = discord.join
+
+    def joins_and_fails(*arguments: Any) -> bool:
+        join(*arguments)
+        raise DiscordUnavailable("Discord answered 500/0", answered=True)
+
+    discord.join = joins_and_fails  # type: ignore[method-assign,assignment]  # one moment, made certain
+    try:
+        world.link(user_id, who, groups=["Member"])
+    finally:
+        discord.join = join  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("was_in", [True, False])
+def test_who_is_in_though_discord_said_that_it_failed_is_linked_and_made_right(world: World, *, was_in: bool) -> None:
+    world.guild.create_role("Member")
+    world.guild.create_role("Stale")
+    if was_in:
+        world.guild.add_member("first", roles=["Stale"])
+    with_a_fault_of_discords_after_joining(world, "1", "first")
+    assert world.roles("first") == {"Member"}
+    assert [n["kind"] for n in world.site.notices()] == ["linked"]
+    assert trail(world, "1")[0] == (PERHAPS_JOINED, ["Member"])
+
+
+def test_who_may_have_been_brought_in_stays_linked_whatever_is_refused_after_that(world: World) -> None:
+    world.guild.inject(Fault(kind="answer", method="GET", path=MEMBER, status=400, code=50035, skip=2))
+    with_a_fault_of_discords_after_joining(world, "1", "first")  # seen: the bot, they; then not a second time
+    world.run()
+    assert world.roles("first") == {"Member"}
 
 
 def test_who_was_brought_in_stays_linked_whatever_is_refused_after_that(world: World) -> None:
