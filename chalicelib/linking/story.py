@@ -125,14 +125,19 @@ class Linking:
             self._bring_in(attempt.user_id, authorisation)
         except MaybeIn:
             # Unlinked, they would be a member with roles whom nobody looks after. CheckLink finds out.
-            self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
+            self._tell(attempt.user_id, account)
             raise
         except RolecallError as error:
             if not self._undo(attempt, account, before):
-                self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
+                self._tell(attempt.user_id, account)
             raise _why(error) from error
-        self._services.notices.linked(attempt.user_id, account.id, account.shown, now=self._services.now())
+        self._tell(attempt.user_id, account)
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
+
+    def _tell(self, user_id: str, account: User) -> None:
+        """Tell the auth site of the link. Whoever dies in between is told of twice: better than never."""
+        self._services.notices.linked(user_id, account.id, account.shown, now=self._services.now())
+        users.mark_told(user_id, account.id)
 
     def _undo(self, attempt: Attempt, account: User, before: users.User | None) -> bool:
         """The account could not be brought in: all is as it was, the account that was linked before included.

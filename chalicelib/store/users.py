@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from pynamodb.attributes import NumberAttribute
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
@@ -22,6 +23,8 @@ from chalicelib.store.rows import AccountRow, UserRow, written
 JOINING = 60  # seconds; longer than API Gateway lets a callback run
 KEPT_WITHOUT_LINK = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
 TRIES = 5  # each failed one means that somebody else changed the same user meanwhile
+# The account of a link that the auth site has not heard of. Beside the row, since no reader of a user needs it.
+LINK_UNTOLD = NumberAttribute(attr_name="link_untold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ def link(
 ) -> User | None:
     """Link the account to the user; gives the user as they were before, None where nothing was kept of them.
 
+    That the auth site is still to hear of it is remembered with the link, until `mark_told`.
     `began_at`: when the auth site issued the token, in whole seconds. `opened_at`: when we were shown it.
     `activated_at`: since when the account counts as linked, if not since now. Raises AccountTaken where the account is
     another user's, DeletedMeanwhile where the auth site deleted the user after either of the first two.
@@ -208,6 +212,7 @@ def _link(
 ) -> bool:
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link.account.id if before and before.link else None
+    untold = _still_to_tell(account, old, restored=activated_at is not None)
     if activated_at is None and before and before.link and old == account.id:
         activated_at = before.link.activated_at
     try:
@@ -231,6 +236,7 @@ def _link(
                     UserRow.last_error.remove(),
                     UserRow.deleted_at.remove(),
                     UserRow.expires_at.remove(),
+                    *untold,
                 ],
                 condition=unchanged,
             )
@@ -243,6 +249,26 @@ def _link(
 def end_joining(user_id: str) -> None:
     """The callback has ended, and the account is in the guild: jobs need not wait for it any more."""
     _updated(user_id, [UserRow.joining_until.remove()], UserRow.discord_id.exists())
+
+
+def _still_to_tell(account: DiscordUser, old: int | None, *, restored: bool) -> list[Action]:
+    """Who is linked to the account already was told of it, or will be; so it is with one that is linked again."""
+    if old == account.id:
+        return []
+    return [LINK_UNTOLD.remove() if restored else LINK_UNTOLD.set(account.id)]
+
+
+def is_untold(user_id: str, discord_id: int) -> bool:
+    """Is the auth site still to hear that this account was linked to the user? Not so once the link is gone."""
+    answer = UserRow._get_connection().get_item(
+        user_id, consistent_read=True, attributes_to_get=[LINK_UNTOLD.attr_name]
+    )
+    return bool(answer.get("Item", {}).get(LINK_UNTOLD.attr_name) == {"N": str(discord_id)})
+
+
+def mark_told(user_id: str, discord_id: int) -> None:
+    """The auth site heard that this account was linked to the user."""
+    _updated(user_id, [LINK_UNTOLD.remove()], LINK_UNTOLD == discord_id)  # noqa: SIM300 - a condition of PynamoDB's
 
 
 def unlink(
@@ -278,6 +304,7 @@ def unlink(
                 UserRow.failed_at,
                 UserRow.looked_at,
                 UserRow.looked_for,
+                LINK_UNTOLD,
             )
         ),
     ]

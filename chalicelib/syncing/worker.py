@@ -11,7 +11,7 @@ from msgspec import UNSET
 from chalicelib.discord.budget import Lane
 from chalicelib.discord.client import MEMBER_PATCH
 from chalicelib.discord.models import Member
-from chalicelib.errors import LinkInTheMaking, NotPermitted, RolecallError, UnknownMember, UnknownRole
+from chalicelib.errors import GiveUp, LinkInTheMaking, NotPermitted, RolecallError, UnknownMember, UnknownRole
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.users import Link, Look, User
@@ -235,11 +235,29 @@ class Worker:
         return self._leaving.part_with(job, errand)
 
     def check_link(self, job: CheckLink, errand: Errand) -> Outcome:
-        """A callback that died half-way left work."""
-        user = users.get(job.user_id, now=self._services.now())
-        if user is None or user.link is None or user.synced_version == user.version:
-            return Outcome.NOTHING
-        return self.make_right(user, Parts.ALL, replace(errand, lane=Lane.NORMAL))
+        """A callback that died half-way left work: a member to be made right, a link to tell the auth site of."""
+        user, outcome = users.get(job.user_id, now=self._services.now()), Outcome.NOTHING
+        if user is None or user.link is None:
+            return outcome
+        try:
+            if user.synced_version != user.version:
+                outcome = self.make_right(user, Parts.ALL, replace(errand, lane=Lane.NORMAL))
+        except GiveUp:
+            self._tell_of_link(job.user_id)  # it stands all the same
+            raise
+        self._tell_of_link(job.user_id)
+        return outcome
+
+    def _tell_of_link(self, user_id: str) -> None:
+        """Tell the auth site, unless the callback did, or another one is at it: that one's own check comes later."""
+        now = self._services.now()
+        user = users.get(user_id, now=now)
+        if user is None or user.link is None or user.link.joining_until > now:
+            return
+        account = user.link.account
+        if users.is_untold(user_id, account.id):
+            self._services.notices.linked(user_id, account.id, account.shown, now=now)
+            users.mark_told(user_id, account.id)
 
 
 def _looked_at_since(user: User, parts: Parts, errand: Errand) -> bool:

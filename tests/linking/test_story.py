@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -358,6 +359,62 @@ def test_a_callback_that_dies_after_joining_is_finished_by_its_check(world: Worl
     assert user
     assert user.settled
     assert world.roles("kira") == {"Member"}
+    assert [one["kind"] for one in world.site.notices()] == ["linked"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "at_last"),
+    [
+        pytest.param([], ["linked"], id="before the notice"),
+        pytest.param(["linked"], ["linked"] * 2, id="just after it"),
+    ],
+)
+def test_a_callback_that_dies_at_its_end_leaves_the_notice_to_its_check(
+    world: World, browser: Browser, heard: list[str], at_last: list[str]
+) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    dies_at_its_notice(browser, after=bool(heard))
+    with pytest.raises(Died):
+        browser.follow(back)
+    sent = [one["kind"] for one in world.site.notices()]
+    assert sent == heard
+    world.run(seconds=CHECK_AFTER + 60)
+    assert sent + [one["kind"] for one in world.site.notices()] == at_last
+    assert not users.is_untold("101", int(id_of(world, "kira")))
+
+
+def test_a_link_that_is_gone_when_its_check_comes_is_not_told_of(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    dies_at_its_notice(browser)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.site.delete("101")
+    world.run(seconds=CHECK_AFTER + 60)
+    assert (linked_id(world), world.site.notices()) == (None, [])
+
+
+def test_a_link_whose_member_cannot_be_made_right_is_told_of_by_its_check(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.dynamodb.before = dies_when(lambda: world.roles("kira") is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.guild.inject(Fault(kind="answer", method="GET", path="/members/[0-9]+$", status=400, code=50035, times=None))
+    world.run(seconds=CHECK_AFTER + 60)
+    assert [one["kind"] for one in world.site.notices()] == ["linked", "sync_failed"]
+
+
+def test_a_check_says_nothing_of_a_link_that_another_callback_is_at(world: World, browser: Browser) -> None:
+    world.guild.add_person("kira", guild_count=200)
+    assert browser.link_as(world.site.token("101", "link"), "kira").reason == "guild_limit"
+    world.clock.advance(CHECK_AFTER - 1)
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.dynamodb.before = dies_when(lambda: linked_id_quietly(world) is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.run(seconds=10)
+    assert (linked_id(world), world.site.notices()) == (id_of(world, "kira"), [])
 
 
 def test_a_callback_that_dies_before_joining_leaves_no_link(world: World, browser: Browser) -> None:
@@ -374,6 +431,19 @@ def test_a_callback_that_dies_before_joining_leaves_no_link(world: World, browse
 
 class Died(BaseException):
     """The function's process was killed."""
+
+
+def dies_at_its_notice(browser: Browser, *, after: bool = False) -> None:
+    """The callback's process is killed before, or just after, it tells the auth site."""
+    notices = browser.doors.container.services.notices
+    tell = notices.linked
+
+    def killed(*arguments: Any, **more: Any) -> None:
+        if after:
+            tell(*arguments, **more)
+        raise Died
+
+    notices.linked = killed  # type: ignore[method-assign]  # one moment, made certain
 
 
 def dies_when(holds: Callable[[], bool]) -> Callable[[str, object], None]:

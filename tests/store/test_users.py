@@ -274,6 +274,42 @@ def test_who_is_linked_is_not_marked_as_deleted() -> None:
     assert known("1").deleted_at is None
 
 
+def test_a_link_is_to_be_told_of_until_it_was() -> None:
+    link("1", ADA)
+    assert users.is_untold("1", ADA.id)
+    users.mark_told("1", BEA.id)
+    assert users.is_untold("1", ADA.id)
+    users.mark_told("1", ADA.id)
+    assert not users.is_untold("1", ADA.id)
+
+
+def test_an_account_that_is_linked_again_is_not_to_be_told_of_again() -> None:
+    link("1", ADA)
+    link("1", ADA)
+    assert users.is_untold("1", ADA.id), "nobody was told of the first time either"
+    users.mark_told("1", ADA.id)
+    link("1", ADA)
+    assert not users.is_untold("1", ADA.id)
+
+
+def test_an_account_that_was_put_back_in_its_place_is_not_to_be_told_of_again() -> None:
+    link("1", ADA)
+    users.mark_told("1", ADA.id)
+    link("1", BEA)
+    assert users.is_untold("1", BEA.id)
+    users.link("1", GUILD, ADA, began_at=NOW, now=NOW, activated_at=int(NOW))
+    assert not users.is_untold("1", ADA.id)
+    assert not users.is_untold("1", BEA.id)
+
+
+def test_a_link_that_is_gone_is_not_to_be_told_of() -> None:
+    link("1", ADA)
+    users.unlink("1", ADA.id, now=NOW)
+    users.mark_told("1", ADA.id)
+    assert not users.is_untold("1", ADA.id)
+    assert not users.is_untold("2", ADA.id)
+
+
 # --- unlinking --------------------------------------------------------------------------------------------
 
 
