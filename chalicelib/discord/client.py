@@ -31,6 +31,7 @@ from chalicelib.errors import (
     Ticket,
     TurnLater,
     UnknownGuild,
+    Wait,
 )
 from chalicelib.settings import Settings
 
@@ -41,7 +42,7 @@ LONGEST_LIMIT = 48 * 3600.0  # seconds; Discord's longest, that on creating role
 MOST_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
 LONGEST_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
 SETTLING = 4.0  # seconds that are kept for what follows a request: two more calls of the store, and one of SQS
-SHORTEST_TIMEOUT = 0.5  # seconds
+SHORTEST_TIMEOUT = 0.5  # seconds, to connect and to wait together
 SHORTEST_WAIT = 0.5  # seconds before a request is made again for a person: 429s count towards Cloudflare's ban
 USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
 
@@ -148,11 +149,22 @@ class Discord:
 
         A function that is killed in the middle of a request can settle nothing any more.
         """
-        before, self._ends_at = self._ends_at, moment - SETTLING
+        before, self._ends_at = self._ends_at, min(self._ends_at, moment - SETTLING)
         try:
             yield
         finally:
             self._ends_at = before
+
+    @property
+    def seconds_left(self) -> float:
+        """In which requests may be made: no end of them outside of `until`."""
+        return self._ends_at - self._clock.now()
+
+    def timeouts(self, connect: float = float("inf"), read: float = float("inf")) -> tuple[float, float]:
+        """Seconds to connect, and to wait for an answer: what the settings say, but no more than these, or are left."""
+        left = max(self.seconds_left, SHORTEST_TIMEOUT)
+        connect = min(connect, self._settings.timeout_connect, left / 8)  # it is done in a moment or not at all
+        return connect, min(read, self._settings.timeout_read, left - connect)
 
     # --- the guild ---
 
@@ -246,9 +258,15 @@ class Discord:
     def _request(
         self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
     ) -> requests.Response:
-        """The answer. Where a person waits, a 429 that ends within their patience is waited out, and asked again."""
-        deadline, left = self._clock.now() + asking.patience, asking.patience
+        """The answer. Where a person waits, a 429 that ends within their patience is waited out, and asked again.
+
+        Of the time that is left, half at most goes into waiting for the turn. Raises Wait where there is none.
+        """
+        left = min(asking.patience, self.seconds_left / 2)
+        deadline = self._clock.now() + left
         while True:
+            if self.seconds_left <= 0:
+                raise Wait(f"no time is left for {route}")
             try:
                 return self._request_once(route, method, path, asking, body, patience=left)
             except RateLimited as limited:
@@ -278,7 +296,7 @@ class Discord:
                 self._settings.api_base_url + path,
                 json=body,
                 headers=headers,
-                timeout=self._timeouts(asking),
+                timeout=self.timeouts(read=asking.patience if asking.patience > PATIENCE else float("inf")),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
@@ -291,15 +309,6 @@ class Discord:
         )
         self._settle(route, place, answer)
         return answer
-
-    def _timeouts(self, asking: Asking) -> tuple[float, float]:
-        """Seconds to connect, and to wait for an answer: fewer where a person waits, or little time is left."""
-        connect, read = self._settings.timeout_connect, self._settings.timeout_read
-        left = max(self._ends_at - self._clock.now(), SHORTEST_TIMEOUT)
-        connect = min(connect, left)
-        if asking.patience > PATIENCE:
-            read = min(read, asking.patience)
-        return connect, max(min(read, left - connect), SHORTEST_TIMEOUT)
 
     def _settle(self, route: str, place: Place, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chalicelib.discord.budget import Lane
-from chalicelib.discord.client import Asking
+from chalicelib.discord.client import SETTLING, Asking
 from chalicelib.discord.models import Role
-from chalicelib.errors import DiscordUnavailable, LinkRefused, RateLimited, Reason
+from chalicelib.errors import DiscordUnavailable, LinkRefused, RateLimited, Reason, TryAgain, Wait
 from chalicelib.linking.story import LINKING
 from chalicelib.syncing.errands import LONG_PATIENCE
 from local.discord.faults import Fault
@@ -110,3 +110,34 @@ def test_a_link_whose_role_is_created_by_a_bare_answer_is_made_right(world: Worl
     answering(world, "POST", "/roles$", {"id": str(role.id), "name": "Member"})
     world.link("101", "kira", groups=["Member"])
     assert world.roles("kira") == {"Member"}
+
+
+# --- as long as there is time -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.0, 3.0, 10.0])
+@pytest.mark.parametrize("trouble", [{"kind": "hang", "seconds": 60.0}, {"kind": "rate_limit", "retry_after": 0.3}])
+def test_no_request_outlasts_the_time_that_is_left(world: World, trouble: dict[str, Any], seconds: float) -> None:
+    discord, began = world.http.services.discord, world.clock.now()
+    world.guild.inject(Fault(path="/guilds/", times=None, **trouble))
+    with discord.until(began + SETTLING + seconds), pytest.raises(TryAgain):
+        discord.guild(LINKING)
+    assert world.clock.now() - began <= seconds
+
+
+def test_where_no_time_is_left_nothing_is_asked(world: World) -> None:
+    discord = world.http.services.discord
+    with discord.until(world.clock.now() + SETTLING), pytest.raises(Wait):
+        discord.guild(LINKING)
+    assert world.asked() == []
+    assert discord.guild(LINKING)
+
+
+def test_a_shorter_time_within_a_longer_one_ends_by_itself(world: World) -> None:
+    discord, now = world.http.services.discord, world.clock.now()
+    with discord.until(now + SETTLING + 20):
+        with discord.until(now + SETTLING + 5):
+            assert discord.seconds_left == pytest.approx(5)
+        with discord.until(now + SETTLING + 30):
+            assert discord.seconds_left == pytest.approx(20)
+        assert discord.seconds_left == pytest.approx(20)
