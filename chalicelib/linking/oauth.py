@@ -34,7 +34,7 @@ BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
 JOINS_LATER = frozenset({"global_limit"})  # a stop that is over in a moment, before the bot lets the person in
 BOTS_OWN = frozenset({"global_limit", "token_refused"})  # stops that are about the bot's token, which is not used here
-LONGEST_WAIT = (3.0, 8.0)  # seconds to connect, to read; API Gateway ends a request after 29 s
+LONGEST_WAIT = (3.0, 8.0)  # seconds to connect, to read, whatever the settings say: a person waits
 
 
 class _Me(msgspec.Struct):
@@ -110,7 +110,7 @@ class OAuth:
         bearer = {"Authorization": f"Bearer {access_token}"}
         answer = self._sent(
             "GET users @me",
-            lambda: session.request("GET", url, headers=bearer, timeout=LONGEST_WAIT, withhold_token=True),
+            lambda: session.request("GET", url, headers=bearer, timeout=self._timeouts(), withhold_token=True),
         )
         if not answer.ok:
             raise _refusal(answer.status_code)
@@ -126,7 +126,7 @@ class OAuth:
                 answer = self._sent(
                     "POST oauth2 revoke",
                     lambda: session.request(
-                        "POST", url, data=body, auth=self._basic(), timeout=LONGEST_WAIT, withhold_token=True
+                        "POST", url, data=body, auth=self._basic(), timeout=self._timeouts(), withhold_token=True
                     ),
                 )
         except LinkRefused as refused:
@@ -154,7 +154,7 @@ class OAuth:
                 code_verifier=verifier_of(state, self._settings.auth_site_secret),
                 auth=self._basic(),
                 include_client_id=False,
-                timeout=LONGEST_WAIT,
+                timeout=self._timeouts(),
             )
         except requests.RequestException as error:
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
@@ -181,6 +181,9 @@ class OAuth:
 
     def _basic(self) -> tuple[str, str]:
         return (str(self._settings.app_id), self._settings.app_secret)
+
+    def _timeouts(self) -> tuple[float, float]:
+        return self._services.discord.timeouts(*LONGEST_WAIT)
 
     def _sent(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
         self._check(BOTS_OWN)

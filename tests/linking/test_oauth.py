@@ -13,7 +13,7 @@ from chalicelib.errors import Halted
 from chalicelib.store.budgets import DynamoLedger
 from local.discord.faults import Fault
 from local.simulated import AT, World
-from tests.linking.doors import Browser, callback
+from tests.linking.doors import Browser, Doors, callback
 from tests.linking.test_story import REVOKE, TOKEN, linked_id, tokens_alive
 
 ME = "GET /users/@me"
@@ -122,6 +122,21 @@ def test_invalid_requests_are_counted_whatever_token_they_bear(
     browser.follow(back)
     assert ledger(world).count_invalid(world.clock.now()) == 1 + counted
     assert stop(world) == ""
+
+
+# --- how long it waits ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["token$", "/users/@me", "revoke$"])
+@pytest.mark.parametrize(("told", "seconds"), [("2", 2.0), ("30", 8.0)])
+def test_shorter_timeouts_of_the_settings_count_here_too(path: str, told: str, seconds: float) -> None:
+    world = World({"DISCORD_API_TIMEOUT_READ": told, "DISCORD_API_TIMEOUT_CONNECT": "1"})
+    browser = Browser(Doors(world))
+    back = callback(world, browser.link(world.site.token("101", "link")), "kira")
+    world.guild.inject(Fault(kind="hang", path=path))
+    began = world.clock.now()
+    browser.follow(back)
+    assert world.clock.now() - began == pytest.approx(seconds, abs=1)
 
 
 # --- scopes ---------------------------------------------------------------------------------------------------------
