@@ -56,6 +56,7 @@ class UserRow(Model):
     discriminator = UnicodeAttribute(null=True)
     activated_at = NumberAttribute(null=True)
     joining_until = NumberAttribute(null=True)  # while a callback brings them into the guild
+    untold_id = NumberAttribute(null=True)  # the account of whose link the auth site is still to hear
     synced_at = NumberAttribute(null=True)
     synced_version = NumberAttribute(null=True)
     last_error = UnicodeAttribute(null=True)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pynamodb.attributes import NumberAttribute
 from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
@@ -24,7 +23,6 @@ JOINING = 60  # seconds; longer than API Gateway lets a callback run
 KEPT_WITHOUT_LINK = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
 TRIES = 5  # each failed one means that somebody else changed the same user meanwhile
 # The account of a link that the auth site has not heard of. Beside the row, since no reader of a user needs it.
-LINK_UNTOLD = NumberAttribute(attr_name="link_untold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +30,13 @@ class Link:
     """The Discord account of an auth user. Times in epoch seconds.
 
     Until `joining_until` a callback may be bringing them into the guild: not to be there yet is not to have left.
+    `untold`: the auth site is still to hear of it.
     """
 
     account: DiscordUser
     activated_at: int
     joining_until: float = 0.0
+    untold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +210,11 @@ def _is_older(deleted_at: float, began_at: float, opened_at: float | None) -> bo
 def _link(
     user_id: str, guild_id: int, account: DiscordUser, before: User | None, now: float, activated_at: int | None
 ) -> bool:
+    told: Action = UserRow.untold_id.remove()
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link.account.id if before and before.link else None
-    untold = _still_to_tell(account, old, restored=activated_at is not None)
-    if activated_at is None and before and before.link and old == account.id:
+    restored = activated_at is not None  # or imported: no callback is at work
+    if not restored and before and before.link and old == account.id:
         activated_at = before.link.activated_at
     try:
         with TransactWrite(connection=_connection()) as write:
@@ -232,11 +233,12 @@ def _link(
                     UserRow.username.set(account.username),
                     UserRow.discriminator.set(account.discriminator),
                     UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
-                    UserRow.joining_until.set(int(now) + JOINING),
+                    UserRow.joining_until.remove() if restored else UserRow.joining_until.set(int(now) + JOINING),
                     UserRow.last_error.remove(),
                     UserRow.deleted_at.remove(),
                     UserRow.expires_at.remove(),
-                    *untold,
+                    # Of an account that was linked already the auth site was told, or will be.
+                    *([] if old == account.id else [told if restored else UserRow.untold_id.set(account.id)]),
                 ],
                 condition=unchanged,
             )
@@ -251,24 +253,9 @@ def end_joining(user_id: str) -> None:
     _updated(user_id, [UserRow.joining_until.remove()], UserRow.discord_id.exists())
 
 
-def _still_to_tell(account: DiscordUser, old: int | None, *, restored: bool) -> list[Action]:
-    """Who is linked to the account already was told of it, or will be; so it is with one that is linked again."""
-    if old == account.id:
-        return []
-    return [LINK_UNTOLD.remove() if restored else LINK_UNTOLD.set(account.id)]
-
-
-def is_untold(user_id: str, discord_id: int) -> bool:
-    """Is the auth site still to hear that this account was linked to the user? Not so once the link is gone."""
-    answer = UserRow._get_connection().get_item(
-        user_id, consistent_read=True, attributes_to_get=[LINK_UNTOLD.attr_name]
-    )
-    return bool(answer.get("Item", {}).get(LINK_UNTOLD.attr_name) == {"N": str(discord_id)})
-
-
 def mark_told(user_id: str, discord_id: int) -> None:
     """The auth site heard that this account was linked to the user."""
-    _updated(user_id, [LINK_UNTOLD.remove()], LINK_UNTOLD == discord_id)  # noqa: SIM300 - a condition of PynamoDB's
+    _updated(user_id, [UserRow.untold_id.remove()], UserRow.untold_id == discord_id)
 
 
 def unlink(
@@ -304,7 +291,7 @@ def unlink(
                 UserRow.failed_at,
                 UserRow.looked_at,
                 UserRow.looked_for,
-                LINK_UNTOLD,
+                UserRow.untold_id,
             )
         ),
     ]
@@ -396,7 +383,8 @@ def _user(row: UserRow) -> User:
     linked = None
     if row.discord_id is not None:
         account = DiscordUser(int(row.discord_id), row.username or "", row.discriminator or "")
-        linked = Link(account, int(row.activated_at or 0), float(row.joining_until or 0))
+        untold = row.untold_id == row.discord_id
+        linked = Link(account, int(row.activated_at or 0), float(row.joining_until or 0), untold)
     user = User(
         user_id=row.user_id,
         version=int(row.version or 0),

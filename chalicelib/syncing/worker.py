@@ -255,7 +255,7 @@ class Worker:
         if user is None or user.link is None or user.link.joining_until > now:
             return
         account = user.link.account
-        if users.is_untold(user_id, account.id):
+        if user.link.untold:
             self._services.notices.linked(user_id, account.id, account.shown, now=now)
             users.mark_told(user_id, account.id)
 

@@ -380,7 +380,10 @@ def test_a_callback_that_dies_at_its_end_leaves_the_notice_to_its_check(
     assert sent == heard
     world.run(seconds=CHECK_AFTER + 60)
     assert sent + [one["kind"] for one in world.site.notices()] == at_last
-    assert not users.is_untold("101", int(id_of(world, "kira")))
+    user = users.get("101", now=world.clock.now())
+    assert user
+    assert user.link
+    assert not user.link.untold
 
 
 def test_a_link_that_is_gone_when_its_check_comes_is_not_told_of(world: World, browser: Browser) -> None:

@@ -274,40 +274,46 @@ def test_who_is_linked_is_not_marked_as_deleted() -> None:
     assert known("1").deleted_at is None
 
 
+def untold(user_id: str, account: Account) -> bool:
+    """Is the auth site still to hear that the account was linked to the user?"""
+    user = users.get(user_id, now=NOW)
+    return user is not None and user.link is not None and user.link.account.id == account.id and user.link.untold
+
+
 def test_a_link_is_to_be_told_of_until_it_was() -> None:
     link("1", ADA)
-    assert users.is_untold("1", ADA.id)
+    assert untold("1", ADA)
     users.mark_told("1", BEA.id)
-    assert users.is_untold("1", ADA.id)
+    assert untold("1", ADA)
     users.mark_told("1", ADA.id)
-    assert not users.is_untold("1", ADA.id)
+    assert not untold("1", ADA)
 
 
 def test_an_account_that_is_linked_again_is_not_to_be_told_of_again() -> None:
     link("1", ADA)
     link("1", ADA)
-    assert users.is_untold("1", ADA.id), "nobody was told of the first time either"
+    assert untold("1", ADA), "nobody was told of the first time either"
     users.mark_told("1", ADA.id)
     link("1", ADA)
-    assert not users.is_untold("1", ADA.id)
+    assert not untold("1", ADA)
 
 
 def test_an_account_that_was_put_back_in_its_place_is_not_to_be_told_of_again() -> None:
     link("1", ADA)
     users.mark_told("1", ADA.id)
     link("1", BEA)
-    assert users.is_untold("1", BEA.id)
+    assert untold("1", BEA)
     users.link("1", GUILD, ADA, began_at=NOW, now=NOW, activated_at=int(NOW))
-    assert not users.is_untold("1", ADA.id)
-    assert not users.is_untold("1", BEA.id)
+    assert not untold("1", ADA)
+    assert not untold("1", BEA)
 
 
 def test_a_link_that_is_gone_is_not_to_be_told_of() -> None:
     link("1", ADA)
     users.unlink("1", ADA.id, now=NOW)
     users.mark_told("1", ADA.id)
-    assert not users.is_untold("1", ADA.id)
-    assert not users.is_untold("2", ADA.id)
+    assert not untold("1", ADA)
+    assert not untold("2", ADA)
 
 
 # --- unlinking --------------------------------------------------------------------------------------------
