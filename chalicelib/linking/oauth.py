@@ -187,6 +187,8 @@ class OAuth:
 
     def _sent(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
         self._check(BOTS_OWN)
+        if self._services.discord.seconds_left <= 0:
+            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, f"no time is left for {route}")
         began = self._services.now()
         status = 0
         try:

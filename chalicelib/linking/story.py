@@ -1,6 +1,7 @@
 """The OAuth story: start, finish, unlink; and what the auth site reads. Who cannot be served, LinkRefused says why."""
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from chalicelib.errors import (
     TryAgain,
     UnknownMember,
     UnknownRole,
+    Wait,
 )
 from chalicelib.linking.attempts import Attempt, claim_attempt, open_attempt
 from chalicelib.linking.oauth import Authorisation, OAuth, stopped
@@ -38,6 +40,8 @@ JOINING = Errand(Lane.URGENT, "link", patience=LONG_PATIENCE)
 LINKING = replace(JOINING.asking(), reason="Rolecall: linked by the member")
 PART_AFTER = 30  # seconds until an account that was replaced is removed: by then the new link stands or never will
 CHECK_AFTER = 90  # seconds until it is looked at whether the callback did it all; none lasts that long
+ANSWERED_WITHIN = 27.0  # seconds; API Gateway and the function end after 29, of which a new process takes some to begin
+LETTING_IN = 8.0  # seconds that must be left to let somebody in: what has no answer in time may happen all the same
 JOINED = "joined"  # in the audit trail
 PERHAPS_JOINED = "perhaps joined"  # Discord was asked to let them in with this, and did not answer
 # What Discord's page says by sending a person back with an error (RFC 6749, section 4.1.2.1).
@@ -99,7 +103,15 @@ class Linking:
         return Started(self._oauth.authorise_url(state), state, cookie)
 
     def finish(self, *, code: str | None, state: str | None, error: str | None, cookie: str | None) -> None:
-        """Finish the attempt: the account is linked, in the guild, with roles and nickname."""
+        """Finish the attempt: the account is linked, in the guild, with roles and nickname, or will have them soon."""
+        with self._in_time():
+            self._finish(code, state, error, cookie)
+
+    def _in_time(self) -> AbstractContextManager[None]:
+        """Discord is asked only as long as the person can still be answered."""
+        return self._services.discord.until(self._services.now() + ANSWERED_WITHIN)
+
+    def _finish(self, code: str | None, state: str | None, error: str | None, cookie: str | None) -> None:
         attempt = claim_attempt(state, cookie, now=self._services.now())
         if error:
             raise LinkRefused(AT_DISCORD.get(error, Reason.MISCONFIGURED), "said by Discord's page")
@@ -234,6 +246,8 @@ class Linking:
 
     def _let_in(self, user: users.User, authorisation: Authorisation, change: Change) -> tuple[bool, bool]:
         """Let them in with what `change` gives, on record. Where they were in, nothing was changed."""
+        if self._services.discord.seconds_left < LETTING_IN:
+            raise Wait("too little time is left to let them in")
         account = authorisation.user
         newcomer = Member(account, None, frozenset())
         entry = self._records.entry(user, newcomer, change, JOINING)  # before, while the roles are called so
@@ -273,7 +287,8 @@ class Linking:
     def _on_joining(self, user: users.User, authorisation: Authorisation) -> Change:
         """What a new member starts with. Roles are created before, so that one request is enough.
 
-        Where they cannot be created just now, because another worker is at it, say, they are left in `create`.
+        Where they cannot be created just now, because another worker is at it, say, or in time, they are left in
+        `create`.
         """
         newcomer = Member(authorisation.user, None, frozenset())
         desired = Desired(user.groups, user.nickname)
@@ -285,8 +300,10 @@ class Linking:
         change = plan()
         if not change.create:
             return change
+        spare = self._services.discord.seconds_left - LETTING_IN
         try:
-            problem = self._view.create_roles(change.create, LINKING)
+            with self._services.discord.until(self._services.now() + spare):
+                problem = self._view.create_roles(change.create, LINKING)
         except TryAgain as later:
             log.info("roles_follow_later", user_id=user.user_id, why=str(later))
             return change
@@ -300,7 +317,8 @@ class Linking:
         token = self.token(text, Purpose.UNLINK)
         job = DeleteUser(user_id=token.user_id, notify=True)
         try:
-            self._worker.change(job, Errand(Lane.URGENT, "unlink", patience=LONG_PATIENCE))
+            with self._in_time():
+                self._worker.change(job, Errand(Lane.URGENT, "unlink", patience=LONG_PATIENCE))
         except TryAgain as later:
             # Asked for is asked for: the queue goes on where this request had to stop.
             log.info("unlink_queued", user_id=token.user_id, why=str(later))
@@ -320,6 +338,8 @@ class Linking:
         user = users.get(token.user_id, now=self._services.now())
         if user is None or user.link is None:
             return None
+        with self._in_time():
+            server_name = self._view.name(LINKING)
         return {
             "user_id": user.user_id,
             "discord_id": str(user.link.account.id),
@@ -327,7 +347,7 @@ class Linking:
             "activated_at": user.link.activated_at * 1000,
             "synced_at": None if user.synced_at is None else user.synced_at * 1000,
             "last_error": user.last_error,
-            "server_name": self._view.name(LINKING),
+            "server_name": server_name,
         }
 
     def add_bot_url(self, text: str | None) -> str:

@@ -10,6 +10,7 @@ from requests.adapters import BaseAdapter
 
 from chalicelib.discord.spending import BAN_PAUSE
 from chalicelib.errors import Halted
+from chalicelib.linking.oauth import OAuth
 from chalicelib.store.budgets import DynamoLedger
 from local.discord.faults import Fault
 from local.simulated import AT, World
@@ -137,6 +138,13 @@ def test_shorter_timeouts_of_the_settings_count_here_too(path: str, told: str, s
     began = world.clock.now()
     browser.follow(back)
     assert world.clock.now() - began == pytest.approx(seconds, abs=1)
+
+
+def test_a_token_is_not_given_back_where_no_time_is_left_for_it(world: World) -> None:
+    services = world.http.services
+    with services.discord.until(world.clock.now()):
+        OAuth(services, world.session).revoke("a-token")
+    assert asked(world) == []
 
 
 # --- scopes ---------------------------------------------------------------------------------------------------------
