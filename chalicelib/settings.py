@@ -52,7 +52,7 @@ class Settings:
 
 def _snowflake(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**63):
-        raise ValueError("a Discord id: digits only (Discord → right click → Copy ID)")
+        raise ValueError("a Discord id: digits only (Discord → right click → Copy Server ID or User ID)")
     return int(text)
 
 

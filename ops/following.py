@@ -10,7 +10,7 @@ from ops.queues import look_at
 from ops.refusals import cure_of_failure
 from ops.screen import Screen, facts, table
 from ops.stage import Stage
-from ops.status import ENGLISH
+from ops.status import in_words
 from ops.stillness import Impatience
 from ops.store import count_links, failed_since
 from ops.words import plain_note, span
@@ -129,7 +129,7 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
     if not sweep.may_take and sweep.state != "failed":
         screen.say(f"→ {go_on(what, stage)}", "cyan")
     if reasons:
-        rows = [(ENGLISH.get(why or "", why), number) for why, number in reasons.most_common()]
+        rows = [(in_words(why or ""), number) for why, number in reasons.most_common()]
         screen.show(table(("Not repaired, because", "users"), rows, right=1))
         text = f"→ {stage.command('status')} names them, {stage.command('doctor')} looks for the cause"
         screen.say(text, "cyan")

@@ -34,6 +34,11 @@ ENGLISH = {
 }
 
 
+def in_words(why: str) -> str:
+    """Why a user could not be synced, for people; of several reasons each."""
+    return "; ".join(ENGLISH.get(one, one) for one in why.split(", ")) if why else ""
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `status`."""
     parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
@@ -152,7 +157,7 @@ def _budget_row(one: BudgetState) -> tuple[str | int, ...]:
 
 def _failures(snapshot: Snapshot, most: int | None) -> RenderableType:
     rows = [
-        (failure.user_id, failure.username, ago(failure.synced_at, snapshot.at), ENGLISH.get(failure.why, failure.why))
+        (failure.user_id, failure.username, ago(failure.synced_at, snapshot.at), in_words(failure.why))
         for failure in snapshot.failures[:most]
     ]
     drawn: RenderableType = table(("User", "Discord", "last synced", "could not be made right"), rows)

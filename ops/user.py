@@ -26,7 +26,7 @@ from ops.options import seconds
 from ops.refusals import cure_of_failure
 from ops.screen import Screen, facts, table
 from ops.stage import Stage
-from ops.status import ENGLISH
+from ops.status import in_words
 from ops.words import ago, moment
 
 ABOUT = """\
@@ -176,7 +176,7 @@ def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
         when = f"{moment(user.synced_at)} ({ago(user.synced_at, now)})" if user.synced_at else "never"
         known.append(("last synced", when))
         if user.last_error:
-            known.append(("last error", Text(ENGLISH.get(user.last_error, user.last_error), "bold red")))
+            known.append(("last error", Text(in_words(user.last_error), "bold red")))
     else:
         known.append(("linked to", "nobody"))
     if user.deleted_at:

@@ -45,6 +45,6 @@ def plain(text: object) -> str:
 
 def plain_note(note: str) -> str:
     """What a sweep noted, without the words for those who invoke functions by hand."""
-    for start in (" To let sweeps take roles", " To let it,"):
+    for start in (" To let sweeps take,", " To let it,"):
         note = note.split(start)[0]
     return note

@@ -25,7 +25,8 @@ def linked(
         users.tell_groups(user_id, groups, int(now * 1000), now=now)
     if nickname is not None:
         users.tell_nickname(user_id, nickname, int(now * 1000), now=now)
-    users.link(user_id, GUILD, Account(discord_id, username or f"user{user_id}"), began_at=now, now=now)
+    account = Account(discord_id, username or f"user{user_id}")
+    users.link(user_id, GUILD, account, began_at=now, now=now, activated_at=int(now))
     user = users.get(user_id, now=now)
     assert user is not None
     return user
