@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from chalicelib import log
 from chalicelib.errors import BadMessage
 from chalicelib.queues import BATCH
-from chalicelib.syncing.jobs import Change, read_job
+from chalicelib.syncing.jobs import UserJob, read_job
 from ops.stage import AwsClient
 
 HIDDEN = 120  # seconds that a letter stays hidden from others while it is read
@@ -169,7 +169,7 @@ def origin_of(body: str) -> str | None:
         job = read_job(body, now=float("inf"), own=True)
     except BadMessage:
         return None
-    return "jobs" if isinstance(job, Change) else "bulk"
+    return "jobs" if isinstance(job, UserJob) else "bulk"
 
 
 def _number(text: str | None) -> float:

@@ -33,7 +33,7 @@ from chalicelib.store import attempts, audit, users
 from chalicelib.syncing.delivery import Delivery
 from chalicelib.syncing.errands import LONG_PATIENCE, Errand, rules_of
 from chalicelib.syncing.jobs import CheckLink, DeleteUser, Parts, PartWith, UpdateAll, encode
-from chalicelib.syncing.plan import Change, Desired, plan_change
+from chalicelib.syncing.plan import Change, Desired, news, plan_change
 from chalicelib.syncing.records import Records
 
 JOINING = Errand(Lane.URGENT, "link", patience=LONG_PATIENCE)
@@ -140,8 +140,7 @@ class Linking:
             self._tell(attempt.user_id, account)
             raise
         except RolecallError as error:
-            if not self._undo(attempt, account, before):
-                self._tell(attempt.user_id, account)
+            self._undo(attempt, account, before)
             raise _why(error) from error
         self._tell(attempt.user_id, account)
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
@@ -151,21 +150,20 @@ class Linking:
         self._services.notices.linked(user_id, account.id, account.shown, now=self._services.now())
         users.mark_told(user_id, account.id)
 
-    def _undo(self, attempt: Attempt, account: User, before: users.User | None) -> bool:
+    def _undo(self, attempt: Attempt, account: User, before: users.User | None) -> None:
         """The account could not be brought in: all is as it was, the account that was linked before included.
 
         Where anything moved since, another callback of the same user may have brought it in: CheckLink decides then.
-        False where a job found the account in the guild meanwhile, and made it right: it stays linked.
+        Jobs gave it nothing: they wait as long as a callback is at work.
         """
         user = users.get(attempt.user_id, now=self._services.now())
         unmoved = user is not None and user.version == (before.version if before else 0) + 1
         if not unmoved or not user or not user.link or user.link.account.id != account.id:
-            return True
+            return
         if before is None or before.link is None:
-            return users.unlink(attempt.user_id, account.id, now=self._services.now(), unless_synced=True)
-        if before.link.account.id != account.id:
+            users.unlink(attempt.user_id, account.id, now=self._services.now(), version=user.version)
+        elif before.link.account.id != account.id:
             self._claim(attempt, before.link.account, activated_at=before.link.activated_at)
-        return True
 
     def _promise(self, job: CheckLink | PartWith, delay: int) -> None:
         """A job that looks at what became of this callback, even if it dies half-way."""
@@ -226,8 +224,9 @@ class Linking:
         A problem is told before it is on record: who dies in between tells it again, not never.
         """
         self._view.remember(change.stood_for)
-        if change.problem and user.link:
-            self._records.report(user, user.link, change.problem)
+        if user.link:
+            for problem in news(change.problem, user.last_error):
+                self._records.report(user, user.link, problem)
         return users.mark_synced(user, now=self._services.now(), error=change.problem)
 
     def _join(self, user: users.User, authorisation: Authorisation, change: Change) -> tuple[bool, bool]:

@@ -12,7 +12,7 @@ DAY = 86_400  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change. `cause` is who asked: `message`, `sweep <id>`, `link`, `unlink`; `trace` its correlation id.
+    """One change. `cause`: who asked, for example `message from the auth site`, `sweep <id>`, `link`; `trace` its id.
 
     Roles are names, as they were called then.
     """
@@ -26,7 +26,7 @@ class Entry:
     taken: tuple[str, ...] = ()
     nickname_from: str | None = None
     nickname_to: str | None = None
-    what: str = "changed"  # or joined, removed, linked, unlinked
+    what: str = "changed"  # or joined, perhaps joined, removed, unlinked: <why>
     keep_days: int = 90
 
 

@@ -265,13 +265,11 @@ def unlink(
     now: float,
     deleted: bool = False,
     version: int | None = None,
-    unless_synced: bool = False,
 ) -> bool:
     """Remove the link to that account; False where the user is not linked to it (any more).
 
     What the auth site said is kept for a while. `deleted`: no attempt that began before may link again. `version`: only
-    if nothing moved since then, for whoever concludes from what they saw, not because they were asked. `unless_synced`:
-    only if nobody has brought that version to Discord.
+    if nothing moved since then, for whoever concludes from what they saw, not because they were asked.
     """
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
@@ -300,8 +298,6 @@ def unlink(
     condition: Condition = UserRow.discord_id == discord_id
     if version is not None:
         condition &= UserRow.version == version
-    if unless_synced:
-        condition &= UserRow.synced_version.does_not_exist() | (UserRow.synced_version < UserRow.version)
     try:
         with TransactWrite(connection=_connection()) as write:
             write.update(UserRow(user_id), actions=actions, condition=condition)

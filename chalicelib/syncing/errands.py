@@ -37,7 +37,7 @@ class Errand:
     held: Place | None = None  # a place for the write that was taken already
 
     def asking(self, *, takes: bool = False) -> Asking:
-        """How requests are made. Taking access goes before everything but bulk work's own order."""
+        """How requests are made. Taking access goes first; among bulk work each keeps its own turn."""
         lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
         return Asking(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.held)
 

@@ -127,9 +127,9 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
     brake: int = 0
 
 
-Change = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
+UserJob = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
 Own = PartWith | CheckLink | StartSweep | Survey | Repair | RepairMember
-Job = Change | Own
+Job = UserJob | Own
 
 
 def read_job(body: str, *, now: float, own: bool) -> Job:
@@ -171,7 +171,7 @@ def _plain(error: msgspec.MsgspecError) -> str:
     return text[:300]
 
 
-_CHANGES = msgspec.json.Decoder(Change)
+_CHANGES = msgspec.json.Decoder(UserJob)
 _ANY = msgspec.json.Decoder(Job)
 
 

@@ -19,9 +19,6 @@ from chalicelib.syncing.brakes import Brake, Brakes
 from chalicelib.syncing.errands import ROUNDS, Errand, Outcome, rules_of
 from chalicelib.syncing.guild import GuildView
 from chalicelib.syncing.jobs import (
-    Change as ChangeMessage,
-)
-from chalicelib.syncing.jobs import (
     CheckLink,
     DeleteUser,
     Parts,
@@ -30,6 +27,7 @@ from chalicelib.syncing.jobs import (
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
+    UserJob,
     parts_of,
 )
 from chalicelib.syncing.leaving import Leaving
@@ -61,7 +59,7 @@ class Worker:
 
     # --- what the auth site asks for ---
 
-    def change(self, job: ChangeMessage, errand: Errand) -> Outcome:
+    def change(self, job: UserJob, errand: Errand) -> Outcome:
         """Store what the message says, then make the member right."""
         if isinstance(job, DeleteUser):
             return self._leaving.delete(job, replace(errand, lane=Lane.URGENT))
@@ -74,7 +72,7 @@ class Worker:
             return Outcome.NOTHING
         return self.make_right(user, _parts_to_look_at(job, user), errand)
 
-    def _told(self, job: ChangeMessage, errand: Errand) -> User | None:
+    def _told(self, job: UserJob, errand: Errand) -> User | None:
         now, user = self._services.now(), None
         if not errand.told_before:
             if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET and job.changed_at is not UNSET:
@@ -87,7 +85,7 @@ class Worker:
                 user = users.tell_nickname(job.user_id, job.nickname, job.changed_at, now=now)
         return user or users.get(job.user_id, now=now)
 
-    def _hurried(self, job: ChangeMessage, errand: Errand) -> Errand:
+    def _hurried(self, job: UserJob, errand: Errand) -> Errand:
         """A change that takes a group away waits behind nothing that gives some. Looked up where many wait, only."""
         if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
             return errand
@@ -270,7 +268,7 @@ def _looked_at_since(user: User, parts: Parts, errand: Errand) -> bool:
     return user.looked.at >= errand.since and parts in Parts(user.looked.parts)
 
 
-def _parts_to_look_at(job: ChangeMessage | RepairMember, user: User) -> Parts:
+def _parts_to_look_at(job: UserJob | RepairMember, user: User) -> Parts:
     """What the job is about, and all else where some other change has not been brought to Discord yet.
 
     For once this job says that the newest version is synced, nobody looks for what was left undone.
