@@ -5,7 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEPLOY = "import sys; from pathlib import Path; from deploy.__main__ import main; sys.exit(main({}, root=Path({})))"
+DEPLOY = """
+import signal, sys
+from pathlib import Path
+from deploy.__main__ import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs in the background was told to ignore it
+sys.exit(main({}, root=Path({})))
+"""
 SLOW_APP = "import time; print('chalice reads app.py', flush=True); time.sleep(60)"
 
 

@@ -209,7 +209,7 @@ NEEDED_FOR: dict[tuple[str, str], Callable[[Stack], None]] = {
     ("sync-jobs", "ReleaseAccounts"): deleting,
     ("sync-jobs", "SendMessages"): refusing("sync_jobs"),
     ("sync-jobs", "TakeMessages"): settling_beside_a_broken_one("sync_jobs"),
-    ("sync-bulk", "ReadSecrets"): checking_a_link,
+    ("sync-bulk", "ReadSecrets"): repairing,
     ("sync-bulk", "KeepUsers"): checking_a_link,
     ("sync-bulk", "ReleaseAccounts"): parting,
     ("sync-bulk", "RememberGuild"): repairing,
