@@ -169,16 +169,16 @@ def _replaced_account_kept() -> Places:
 
 
 MUTANTS = (
-    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, "a", 40),
+    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, "a", 7),
     Mutant("older_wins", "an older changed_at overwrites a newer one", _older_wins, "b", 0),
-    Mutant("no_lock", "roles are created without the lock", _no_lock, "e", 26),
+    Mutant("no_lock", "roles are created without the lock", _no_lock, "e", 22),
     Mutant("no_dead_letters", "what is set aside is dropped", _no_dead_letters, "h", 0),
     Mutant("no_retries", "what should be retried later is dropped", _no_retries, "h", 0),
-    Mutant("broken_is_done", "a message that met a fault of the store counts as done", _broken_is_done, "b", 34),
-    Mutant("no_budget", "requests are made without asking the shared budget", _no_budget, "f", 4),
+    Mutant("broken_is_done", "a message that met a fault of the store counts as done", _broken_is_done, "b", 22),
+    Mutant("no_budget", "requests are made without asking the shared budget", _no_budget, "f", 1),
     Mutant("leaver_kept", "10007 on a member does not unlink", _leaver_kept, "a", 0),
     Mutant(
-        "whole_list_forgets", "a PATCH of all roles leaves out those that are not ours", _whole_list_forgets, "ad", 3
+        "whole_list_forgets", "a PATCH of all roles leaves out those that are not ours", _whole_list_forgets, "ad", 2
     ),
     Mutant(
         "deletion_forgotten",
@@ -190,7 +190,7 @@ MUTANTS = (
     Mutant("reserved_touched", "reserved roles are given and taken", _reserved_touched, "d", 4),
     Mutant("protected_touched", "protected members are changed", _protected_touched, "d", 0),
     Mutant(
-        "replaced_account_kept", "an account that its user replaced stays in the guild", _replaced_account_kept, "c", 16
+        "replaced_account_kept", "an account that its user replaced stays in the guild", _replaced_account_kept, "c", 3
     ),
 )
 
