@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.discord.models import User as DiscordUser
+from chalicelib.queues import message_of
 from chalicelib.store import users
 from chalicelib.store.users import User
 from local.discord.faults import Fault
-from local.simulated import GUILD, STAGE, World
+from local.simulated import GUILD, STAGE, Container, World
 
 
 class Meter:
@@ -92,6 +93,15 @@ def swept(world: World, **options: Any) -> list[dict[str, Any]]:
 def let_sweeps_take(world: World) -> None:
     """The first sweep of a guild takes nothing; this guild is behind that."""
     world.http.services.memory.set_flag("may_take", {"since": 0, "by": "test"})
+
+
+def deliver(world: World, container: Container, queue: str = "jobs") -> None:
+    """What waits in the queue, to that process. It is deleted unless the process dies."""
+    records = world.sqs.receive(f"rolecall-{STAGE}-{queue}")
+    assert records, f"nothing waits in {queue}"
+    messages = [message_of(record) for record in records]
+    container.delivery.batch(messages, bulk=queue == "bulk", seconds_left=lambda: 60.0)
+    world.sqs.delete_all(records)
 
 
 def waiting(world: World, queue: str) -> list[str]:

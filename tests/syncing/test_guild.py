@@ -1,16 +1,7 @@
 """The guild as workers see it: how old the facts may be that a worker believes."""
 
-from chalicelib.queues import message_of
-from local.simulated import STAGE, Container, World
-from tests.syncing.support import crowd
-
-
-def deliver(world: World, queue: str, container: Container) -> None:
-    """What waits in the queue, to that process."""
-    records = world.sqs.receive(f"rolecall-{STAGE}-{queue}")
-    assert records
-    container.delivery.batch([message_of(r) for r in records], bulk=queue == "bulk", seconds_left=lambda: 60.0)
-    world.sqs.delete_all(records)
+from local.simulated import World
+from tests.syncing.support import crowd, deliver
 
 
 def test_who_repairs_sees_what_the_sweep_found_however_lately_they_looked_for_themselves() -> None:
@@ -19,11 +10,11 @@ def test_who_repairs_sees_what_the_sweep_found_however_lately_they_looked_for_th
     (account,) = crowd(world, 1, groups=["Fresh"])
     surveyor, repairer = world.container(), world.container()
     world.site.post({"kind": "update_all", "user_id": account})
-    deliver(world, "jobs", repairer)  # from now on it believes for half a minute that there is no such role
+    deliver(world, repairer)  # from now on it believes for half a minute that there is no such role
     world.guild.create_role("Fresh")
     world.clock.advance(1)
     world.sweep()
-    deliver(world, "bulk", surveyor)  # the survey, which reads the guild anew
-    deliver(world, "bulk", surveyor)  # the repair, which sends the job
-    deliver(world, "bulk", repairer)
+    deliver(world, surveyor, "bulk")  # the survey, which reads the guild anew
+    deliver(world, surveyor, "bulk")  # the repair, which sends the job
+    deliver(world, repairer, "bulk")
     assert world.roles(account.removeprefix("u-")) == {"Fresh"}

@@ -7,11 +7,10 @@ import pytest
 from chalicelib.discord.client import Asking
 from chalicelib.discord.models import User as Account
 from chalicelib.errors import UnknownMember
-from chalicelib.queues import message_of
 from chalicelib.store import users
 from chalicelib.syncing.leaving import STRIP_AGAIN
-from local.simulated import GUILD, STAGE, Container, WorkerDied, World
-from tests.syncing.support import linked
+from local.simulated import GUILD, WorkerDied, World
+from tests.syncing.support import deliver, linked
 
 
 @pytest.fixture
@@ -22,13 +21,6 @@ def kira(world: World) -> World:
     world.run()
     world.site.notices()
     return world
-
-
-def deliver(world: World, container: Container) -> None:
-    """What waits in the jobs queue, to that process. It is deleted unless the process dies."""
-    records = world.sqs.receive(f"rolecall-{STAGE}-jobs")
-    container.delivery.batch([message_of(record) for record in records], bulk=False, seconds_left=lambda: 60.0)
-    world.sqs.delete_all(records)
 
 
 def test_what_a_dying_worker_gave_to_whom_the_bot_may_not_remove_is_taken_once_more(kira: World) -> None:

@@ -12,8 +12,19 @@ from chalicelib.queues import Progress, message_of
 from chalicelib.store import audit, users
 from chalicelib.syncing.errands import Errand, Outcome
 from chalicelib.syncing.jobs import CheckLink, Parts, PartWith, RepairMember, UpdateAll, UpdateNickname, encode
-from local.simulated import GUILD, STAGE, Container, World
-from tests.syncing.support import Meter, crowd, fault, import_link, last_error, linked, role_names, stored, swept
+from local.simulated import GUILD, STAGE, World
+from tests.syncing.support import (
+    Meter,
+    crowd,
+    deliver,
+    fault,
+    import_link,
+    last_error,
+    linked,
+    role_names,
+    stored,
+    swept,
+)
 
 MEMBER = r"/members/[0-9]+$"
 
@@ -27,13 +38,6 @@ def kira(world: World) -> World:
     world.run()
     world.site.notices()
     return world
-
-
-def deliver(world: World, container: Container) -> None:
-    """What waits in the jobs queue, to that process."""
-    records = world.sqs.receive(f"rolecall-{STAGE}-jobs")
-    container.delivery.batch([message_of(record) for record in records], bulk=False, seconds_left=lambda: 60.0)
-    world.sqs.delete_all(records)
 
 
 def meanwhile(world: World, operation: str, act: Any, *, skip: int = 0) -> None:
