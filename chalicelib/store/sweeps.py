@@ -60,6 +60,11 @@ class Sweep:
     note: str = ""
     examples: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def first_page(self) -> int:
+        """The number of the first page on which somebody differs; 0 where nobody does."""
+        return min(self.pages_found, default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class _Running:

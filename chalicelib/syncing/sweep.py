@@ -145,8 +145,8 @@ class Sweeper:
         if following:
             self._send(following)
         elif sweep.state == "repairing":
-            phase, page = 0 if sweep.losing or sweep.gone else 1, min(sweep.pages_found, default=0)
-            self._send(Repair(sweep_id=sweep.sweep_id, step=sweep.step, phase=phase, page=page))
+            phase = 0 if sweep.losing or sweep.gone else 1
+            self._send(Repair(sweep_id=sweep.sweep_id, step=sweep.step, phase=phase, page=sweep.first_page))
         else:
             self._finish(sweep)
 
@@ -257,7 +257,7 @@ class Sweeper:
         if further:
             return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=job.phase, page=further[0])
         if job.phase == 0:
-            return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=1, page=min(sweep.pages_found, default=0))
+            return Repair(sweep_id=job.sweep_id, step=sweep.step, phase=1, page=sweep.first_page)
         return None
 
     # --- the end ---
