@@ -13,6 +13,7 @@ from rich.text import Text
 from chalicelib.discord.spending import SAFE_INVALID
 from chalicelib.store.sweeps import Sweep
 from chalicelib.syncing.jobs import Parts
+from chalicelib.syncing.plan import problems_in
 from ops.errors import FINE, WRONG
 from ops.options import seconds
 from ops.screen import Screen, facts, table
@@ -36,7 +37,7 @@ ENGLISH = {
 
 def in_words(why: str) -> str:
     """Why a user could not be synced, for people; of several reasons each."""
-    return "; ".join(ENGLISH.get(one, one) for one in why.split(", ")) if why else ""
+    return "; ".join(ENGLISH.get(one, one) for one in problems_in(why))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

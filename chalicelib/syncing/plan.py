@@ -99,27 +99,28 @@ def plan_change(
 
 def joined(*problems: str | None) -> str | None:
     """Several problems as one text, each once, in an order of their own; None where there is none."""
-    each = dict.fromkeys(one for problem in problems for one in _each(problem))
+    each = dict.fromkeys(one for problem in problems for one in problems_in(problem))
     known = list(PART_OF)
     return BETWEEN.join(sorted(each, key=lambda one: known.index(one) if one in known else -1)) or None
 
 
 def left_open(error: str | None, parts: Parts) -> str | None:
     """The problems on record, but those that a look at these parts, which found none, has settled."""
-    return joined(*(one for one in _each(error) if PART_OF.get(one, Parts.GROUPS) not in parts))
+    return joined(*(one for one in problems_in(error) if PART_OF.get(one, Parts.GROUPS) not in parts))
 
 
 def news(problem: str | None, known: str | None) -> list[str]:
     """Those of the problems that are not on record."""
-    return [one for one in _each(problem) if one not in _each(known)]
+    return [one for one in problems_in(problem) if one not in problems_in(known)]
 
 
 def lasting(error: str | None) -> str | None:
     """Of the problems on record those that are the guild's, and no failure: they last until a look finds them gone."""
-    return joined(*(one for one in _each(error) if one in PART_OF))
+    return joined(*(one for one in problems_in(error) if one in PART_OF))
 
 
-def _each(problem: str | None) -> list[str]:
+def problems_in(problem: str | None) -> list[str]:
+    """The problems of a text that `joined` made."""
     return problem.split(BETWEEN) if problem else []
 
 
