@@ -14,16 +14,16 @@ from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
 from chalicelib.linking import pages
 from chalicelib.linking.attempts import LIFE, cookie_name
 from chalicelib.linking.tokens import Purpose
+from chalicelib.messages import Parts
 from chalicelib.queues import message_of
-from chalicelib.syncing.jobs import Parts
-from chalicelib.wiring import flush, standstill, wired
+from chalicelib.wiring import deferral, flush, wired
 
 app = Chalice(app_name="rolecall", configure_logs=False)
 STAGE = settings.stage()
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-ANY = "*/*"  # what is none of ours gets our page too, not a bare 415
-LARGEST_FORM = 64 * 1024  # bytes
-MOST_FIELDS = 10  # of a form; ours has one
+ANY_CONTENT_TYPE = "*/*"  # what is none of ours gets our page too, not a bare 415
+MAX_FORM = 64 * 1024  # bytes
+MAX_FIELDS = 10  # of a form; ours has one
 JOBS_AT_ONCE = 5  # functions on the jobs queue; Discord's limits set the pace, not their number
 BULK_AT_ONCE = 5
 Headers = dict[str, str | list[str]]
@@ -92,7 +92,7 @@ def ask_to_unlink() -> Response:
     return page(pages.unlink_page(token or ""), 200, form_target=target)
 
 
-@app.route("/discord/unlink", methods=["POST"], content_types=[ANY])
+@app.route("/discord/unlink", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
 @answers_people
 def unlink() -> Response:
     """Do it."""
@@ -153,7 +153,7 @@ def deliver(event: SQSEvent, *, bulk: bool) -> None:
     try:
         delivery = wired().delivery
     except Exception as why:  # noqa: BLE001 - whatever it is, the messages must outlast it
-        standstill().put_off(messages, why, bulk=bulk)
+        deferral().defer_all(messages, why, bulk=bulk)
     else:
         delivery.batch(messages, bulk=bulk, seconds_left=lambda: left() / 1000)
 
@@ -246,10 +246,10 @@ def fields() -> dict[str, str]:
     kind = current().headers.get("content-type", JSON).partition(";")[0].strip().lower()
     try:
         body = bytes(current().raw_body)  # type: ignore[arg-type]  # bytes, always
-        if len(body) > LARGEST_FORM or kind not in (FORM, JSON):
+        if len(body) > MAX_FORM or kind not in (FORM, JSON):
             return {}
         if kind == FORM:
-            return dict(parse_qsl(body.decode(), max_num_fields=MOST_FIELDS))
+            return dict(parse_qsl(body.decode(), max_num_fields=MAX_FIELDS))
         found = json.loads(body)
     except (ValueError, RecursionError):
         return {}

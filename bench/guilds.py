@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from chalicelib.store.rows import AccountRow, UserRow
-from chalicelib.syncing.sweep import MAY_TAKE
+from chalicelib.sweeps.sweeper import MAY_TAKE
 from local.simulated import GUILD, World
 
 LATENCY, STORE_LATENCY = 0.08, 0.005  # seconds that Discord, and DynamoDB, take to answer

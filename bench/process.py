@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.figures import Figure, at_most
 from bench.guilds import linked_world
-from chalicelib.syncing.jobs import Survey
+from chalicelib.messages import ComparePage
 from local.aws import package
 from local.simulated import ENVIRONMENT, World
 
@@ -75,12 +75,12 @@ def _peak(linked: int, members: int) -> float:
     world, _ = linked_world(linked, guild_members=members)
     sweeper = world.http.delivery.sweeper
     started = world.sweep(force=True)["sweep_id"]
-    sweeper.survey(Survey(sweep_id=started), redelivered=False)
+    sweeper.compare(ComparePage(sweep_id=started), redelivered=False)
     middle = sweeper._sweeps.get(started)
     assert middle is not None
     tracemalloc.start()
     try:
-        sweeper.survey(Survey(sweep_id=started, page=middle.pages, after=middle.cursor), redelivered=False)
+        sweeper.compare(ComparePage(sweep_id=started, page=middle.pages, after=middle.cursor), redelivered=False)
         return float(tracemalloc.get_traced_memory()[1])
     finally:
         tracemalloc.stop()

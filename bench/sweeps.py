@@ -5,8 +5,8 @@ from math import ceil
 
 from bench.figures import Figure, at_least, at_most
 from bench.guilds import Cost, cost_of_sweep, drift_much, drift_one_role, is_right, linked_world
-from chalicelib.syncing import appointments
-from chalicelib.syncing.survey import SWEEPING
+from chalicelib.sweeps import schedule
+from chalicelib.sweeps.compare import SWEEPING
 from local.simulated import World
 
 Drift = Callable[[World, list[str]], None]
@@ -54,7 +54,7 @@ def at_the_limit(drifted: int) -> list[Figure]:
     """Everybody drifted, ten workers at once: each bucket kind alone, then both together."""
     figures = []
     for name, drift, spill in (
-        ("PATCH member (sliding)", drift_much, appointments.SPILL_AFTER),
+        ("PATCH member (sliding)", drift_much, schedule.SPILL_AFTER),
         ("single roles (fixed window)", drift_one_role, float("inf")),
     ):
         cost = _everybody(drifted, drift, spill)
@@ -67,7 +67,7 @@ def at_the_limit(drifted: int) -> list[Figure]:
             Figure("— Lambda-seconds per 1,000 drifted", f"{cost.lambda_seconds * 1000 / drifted:.0f}"),
             at_most("— of which asleep", cost.slept / cost.lambda_seconds, 0.10, shown="{:.1%}"),
         ]
-    both = _everybody(drifted, drift_one_role, appointments.SPILL_AFTER)
+    both = _everybody(drifted, drift_one_role, schedule.SPILL_AFTER)
     figures += [
         at_most(f"429s, {drifted:,} drifted by one role, both buckets", both.limited, 0),
         at_least("— share of one bucket's capacity", drifted / both.virtual_seconds, 1.70, shown="{:.1%}"),
@@ -78,12 +78,12 @@ def at_the_limit(drifted: int) -> list[Figure]:
 
 def _everybody(drifted: int, drift: Drift, spill: float) -> Cost:
     world, ids = linked_world(drifted)
-    kept, appointments.SPILL_AFTER = appointments.SPILL_AFTER, spill
+    kept, schedule.SPILL_AFTER = schedule.SPILL_AFTER, spill
     try:
         drift(world, ids)
         return _right(cost_of_sweep(world), world, ids)
     finally:
-        appointments.SPILL_AFTER = kept
+        schedule.SPILL_AFTER = kept
 
 
 def precedence(drifted: int) -> list[Figure]:

@@ -59,7 +59,7 @@ class Ticket:
     urgent: bool = False
 
 
-class TurnLater(Wait):
+class RateLimitDeferred(Wait):
     """The request's turn comes in `retry_after` seconds; come back with `ticket`."""
 
     def __init__(self, ticket: Ticket, *, retry_after: float) -> None:
@@ -75,15 +75,15 @@ class RateLimited(Wait):
         self.scope = scope
 
 
-class RoleInTheMaking(Wait):
+class RoleCreationInProgress(Wait):
     """Another worker creates this role just now."""
 
 
-class LinkInTheMaking(Wait):
+class LinkInProgress(Wait):
     """A callback is at work on this link, and may yet have to undo it."""
 
 
-class Halted(Wait):
+class CallsHalted(Wait):
     """All calls have stopped. `reason`: `token_refused`, `address_banned`, `too_many_invalid`, `global_limit`.
 
     The first and the last are about the bot's token, the other two about this address, whoever calls.

@@ -16,7 +16,7 @@ _user_id: ContextVar[str | None] = ContextVar("user_id", default=None)
 _secrets: set[str] = set()
 _JWT = re.compile(r"eyJ[\w-]+\.[\w-]*\.[\w-]*")
 _HIDDEN = "[hidden]"
-SHORTEST_HIDDEN = 6  # characters; hiding shorter texts would hide half of every line
+MIN_HIDDEN = 6  # characters; hiding shorter texts would hide half of every line
 _logger = logging.getLogger("rolecall")
 
 
@@ -39,7 +39,7 @@ def about(user_id: str) -> None:
 def hide(*secrets: str) -> None:
     """Never write these texts, as they are or as JSON spells them."""
     for secret in secrets:
-        if len(secret) >= SHORTEST_HIDDEN:
+        if len(secret) >= MIN_HIDDEN:
             _secrets.update((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]))
 
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 NAMESPACE = "Rolecall"
 DIMENSION = "stage"
-MOST_VALUES = 100  # of one metric in one line; CloudWatch takes no more
+MAX_VALUES = 100  # of one metric in one line; CloudWatch takes no more
 
 
 class Metrics:
@@ -40,7 +40,7 @@ class Metrics:
     def seconds(self, name: str, value: float) -> None:
         """Record a duration or an age."""
         values = self._seconds.setdefault(name, [])
-        if len(values) < MOST_VALUES:
+        if len(values) < MAX_VALUES:
             values.append(round(value, 3))
 
     def flush(self, now: float) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 from chalicelib.errors import Ticket
 
-LONGEST_DELAY = 900  # seconds; SQS allows no longer DelaySeconds
-LONGEST_WAIT = 2 * 86_400  # seconds until a job is due; whatever says more makes no sense
+MAX_DELAY = 900  # seconds; SQS allows no longer DelaySeconds
+MAX_WAIT = 2 * 86_400  # seconds until a job is due; whatever says more makes no sense
 BATCH = 10  # messages; the most that SQS takes at once
-LONGEST_BODY = 64 * 1024  # bytes; far less than SQS takes, and far above any change of one user
-LONGEST_LETTER = 240 * 1024  # bytes of what is set aside; SQS takes 1 MiB, once 256 KiB, with the attributes in it
-LONGEST_REASON = 1000  # characters of a message attribute that says why
+MAX_BODY = 64 * 1024  # bytes; far less than SQS takes, and far above any change of one user
+MAX_DEAD_LETTER = 240 * 1024  # bytes of what is set aside; SQS takes 1 MiB, once 256 KiB, with the attributes in it
+MAX_REASON = 1000  # characters of a message attribute that says why
 SLOT = re.compile("[0-9]{1,18}")  # a ticket's number; str.isdigit would let "²" pass, and any length
 
 
@@ -65,7 +65,7 @@ class Message:
             received=int(_number(known.get("received"), 0)) + 1,
             touched=_number(known.get("touched"), 0.0),
             ticket=ticket,
-            due=due if due <= self.sent_at + LONGEST_WAIT else 0.0,
+            due=due if due <= self.sent_at + MAX_WAIT else 0.0,
         )
 
 
@@ -127,15 +127,15 @@ class Queues:
         What is too large to be set aside with a reason is cut: it could not be read anyway.
         """
         progress, body = message.progress(), message.body.encode()
-        cut = f" (cut: the body had {len(body)} bytes)" if len(body) > LONGEST_LETTER else ""
+        cut = f" (cut: the body had {len(body)} bytes)" if len(body) > MAX_DEAD_LETTER else ""
         attributes = {
-            "trace": progress.trace[:LONGEST_REASON],
+            "trace": progress.trace[:MAX_REASON],
             "since": f"{progress.since:.3f}",
             "tries": str(progress.tries),
-            "reason": reason[: LONGEST_REASON - len(cut)] + cut,
+            "reason": reason[: MAX_REASON - len(cut)] + cut,
             "queue": message.queue,
         }
-        shortened = body[:LONGEST_LETTER].decode(errors="ignore").encode()  # without half a character at its end
+        shortened = body[:MAX_DEAD_LETTER].decode(errors="ignore").encode()  # without half a character at its end
         self._send(self._name("dead-letters"), shortened, {n: _text(v) for n, v in attributes.items()}, 0.0)
 
     def notice(self, body: bytes) -> None:
@@ -165,7 +165,7 @@ class Queues:
 
 def _delay(seconds: float) -> int:
     """Whole seconds, rounded up: a job that comes too early comes in vain."""
-    return min(LONGEST_DELAY, max(0, -int(-seconds // 1)))
+    return min(MAX_DELAY, max(0, -int(-seconds // 1)))
 
 
 def _attributes(progress: Progress | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from chalicelib.errors import BadSettings
 
 STAGE = "ROLECALL_STAGE"
 SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
-SHORTEST_SECRET = 32  # bytes; RFC 7518, section 3.2: a key of the hash's size or larger
+MIN_SECRET = 32  # bytes; RFC 7518, section 3.2: a key of the hash's size or larger
 FetchSecrets = Callable[[list[str]], Mapping[str, str]]
 
 
@@ -117,8 +117,8 @@ def _secret(text: str) -> str:
 
 
 def _long_secret(text: str) -> str:
-    if len(text.encode()) < SHORTEST_SECRET:
-        raise ValueError(f"at least {SHORTEST_SECRET} bytes (try: openssl rand -hex 32)")
+    if len(text.encode()) < MIN_SECRET:
+        raise ValueError(f"at least {MIN_SECRET} bytes (try: openssl rand -hex 32)")
     return text
 
 

@@ -8,23 +8,23 @@ from botocore.config import Config
 
 from chalicelib import log, settings
 from chalicelib.clock import SystemClock
+from chalicelib.delivery.deferral import Deferral
+from chalicelib.delivery.delivery import Delivery
 from chalicelib.discord.client import Discord, fingerprint, log_request
-from chalicelib.discord.spending import Spending
+from chalicelib.discord.rate_limiter import RateLimiter
+from chalicelib.linking.flow import LinkFlow
 from chalicelib.linking.oauth import OAuth
-from chalicelib.linking.story import Linking
 from chalicelib.metrics import Metrics
 from chalicelib.notices import Notices
 from chalicelib.queues import Queues
 from chalicelib.services import Services
 from chalicelib.settings import Settings
 from chalicelib.store import rows
-from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.guild import GuildMemory
-from chalicelib.syncing.delivery import Delivery
-from chalicelib.syncing.standstill import Standstill
+from chalicelib.store.rate_limits import DynamoRateLimitStore
 
 # For Parameter Store: where it is away, that must be known well before API Gateway, or Lambda, ends the invocation.
-SOON = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+SSM_TIMEOUTS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Wired:
 
     services: Services
     delivery: Delivery
-    linking: Linking
+    linking: LinkFlow
 
 
 @cache
@@ -46,10 +46,10 @@ def wired() -> Wired:
     return assemble(chosen)
 
 
-def standstill() -> Standstill:
+def deferral() -> Deferral:
     """What takes messages where `wired` raises."""
     stage = settings.stage()
-    return Standstill(Queues(boto3.client("sqs"), stage), Metrics(stage), SystemClock().now)
+    return Deferral(Queues(boto3.client("sqs"), stage), Metrics(stage), SystemClock().now)
 
 
 def flush() -> None:
@@ -63,25 +63,25 @@ def assemble(chosen: Settings) -> Wired:
     """The parts for these settings, on real services."""
     clock = SystemClock()
     metrics = Metrics(chosen.stage)
-    spending = Spending(DynamoLedger(chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+    rate_limiter = RateLimiter(DynamoRateLimitStore(chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
     queues = Queues(boto3.client("sqs"), chosen.stage)
     services = Services(
         settings=chosen,
         clock=clock,
-        discord=Discord(chosen, spending, clock, on_request=log_request),
+        discord=Discord(chosen, rate_limiter, clock, on_request=log_request),
         queues=queues,
         notices=Notices(queues),
         memory=GuildMemory(chosen.guild_id),
         metrics=metrics,
     )
     delivery = Delivery(services)
-    return Wired(services, delivery, Linking(services, OAuth(services), delivery))
+    return Wired(services, delivery, LinkFlow(services, OAuth(services), delivery))
 
 
 def _secrets_from_ssm(names: list[str]) -> dict[str, str]:
     """The secrets of this stage that Parameter Store holds; those it lacks are missing in the answer."""
     prefix = f"/rolecall/{settings.stage()}/"
-    answer = boto3.client("ssm", config=SOON).get_parameters(
+    answer = boto3.client("ssm", config=SSM_TIMEOUTS).get_parameters(
         Names=[prefix + name for name in names], WithDecryption=True
     )
     return {found["Name"].removeprefix(prefix): found["Value"] for found in answer["Parameters"]}

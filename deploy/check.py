@@ -33,7 +33,7 @@ def check(
 
 def no_secrets(names: list[str]) -> dict[str, str]:
     """Stands for the secrets where only the other settings are looked at; long enough for each."""
-    return dict.fromkeys(names, "x" * settings.SHORTEST_SECRET)
+    return dict.fromkeys(names, "x" * settings.MIN_SECRET)
 
 
 def _misplaced(stage: str, environment: Mapping[str, Any]) -> list[str]:

@@ -24,20 +24,20 @@ from greenlet import getcurrent, greenlet
 from requests.adapters import BaseAdapter
 
 from chalicelib import settings as settings_module
+from chalicelib.delivery.delivery import Delivery
 from chalicelib.discord.client import Discord, Request, fingerprint
-from chalicelib.discord.spending import Spending
+from chalicelib.discord.rate_limiter import RateLimiter
+from chalicelib.linking.flow import LinkFlow
 from chalicelib.linking.oauth import OAuth
-from chalicelib.linking.story import Linking
+from chalicelib.messages import Parts
 from chalicelib.metrics import Metrics
 from chalicelib.notices import Notices
 from chalicelib.queues import Queues, message_of
 from chalicelib.services import Services
 from chalicelib.settings import Settings
 from chalicelib.store import rows
-from chalicelib.store.budgets import DynamoLedger
 from chalicelib.store.guild import GuildMemory
-from chalicelib.syncing.delivery import Delivery
-from chalicelib.syncing.jobs import Parts
+from chalicelib.store.rate_limits import DynamoRateLimitStore
 from local.auth_site import AuthSite
 from local.discord.adapter import DiscordAdapter
 from local.discord.config import Config
@@ -119,7 +119,7 @@ class Container:
 
     services: Services
     delivery: Delivery
-    linking: Linking
+    linking: LinkFlow
 
 
 @dataclass
@@ -200,12 +200,16 @@ class World:
         """A fresh process that remembers nothing."""
         chosen = chosen or self.settings
         metrics = Metrics(STAGE, lambda line: self.metrics.append(json.loads(line)))
-        spending = Spending(DynamoLedger(chosen.guild_id), self.clock, token=fingerprint(chosen.bot_token))
+        rate_limiter = RateLimiter(
+            DynamoRateLimitStore(chosen.guild_id), self.clock, token=fingerprint(chosen.bot_token)
+        )
         queues = Queues(self.sqs, STAGE)
-        discord = Discord(chosen, spending, self.clock, session=self.session, on_request=self.counts.requests.append)
+        discord = Discord(
+            chosen, rate_limiter, self.clock, session=self.session, on_request=self.counts.requests.append
+        )
         services = Services(chosen, self.clock, discord, queues, Notices(queues), GuildMemory(chosen.guild_id), metrics)
         delivery = self.delivery(services)
-        return Container(services, delivery, Linking(services, OAuth(services, self.session), delivery))
+        return Container(services, delivery, LinkFlow(services, OAuth(services, self.session), delivery))
 
     def delivery(self, services: Services) -> Delivery:
         """What takes messages in a new process."""
@@ -252,7 +256,7 @@ class World:
         def invoke() -> None:
             began = self.clock.now()
             container = self._idle[name].pop() if self._idle[name] else self.container()
-            slept_before = container.services.discord.spending.slept
+            slept_before = container.services.discord.rate_limiter.slept
             self.counts.invocations += 1
             self.scheduler.ends_at[getcurrent()] = began + INVOCATION
             self.counts.received += len(records)
@@ -274,7 +278,7 @@ class World:
                 del self.scheduler.ends_at[getcurrent()]
                 self._busy[name] -= 1
                 self.counts.seconds += self.clock.now() - began
-                self.counts.slept += container.services.discord.spending.slept - slept_before
+                self.counts.slept += container.services.discord.rate_limiter.slept - slept_before
             self._idle[name].append(container)
 
         return invoke

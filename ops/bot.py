@@ -4,7 +4,7 @@ import argparse
 from http import HTTPStatus
 
 from chalicelib.linking.oauth import add_bot_url
-from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.rate_limits import DynamoRateLimitStore
 from ops.discord import Probe
 from ops.errors import FINE, Complaint
 from ops.screen import Screen
@@ -40,8 +40,8 @@ def show_url(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Lift the stop, if Discord takes the token."""
     stage.connect()
-    settings, ledger = stage.settings, DynamoLedger(stage.guild_id)
-    board = ledger.noticeboard()
+    settings, rate_limit_store = stage.settings, DynamoRateLimitStore(stage.guild_id)
+    board = rate_limit_store.shared_state()
     refused = refused_token(stage, board)
     if refused is Refused.OLDER:
         raise Complaint(f"Stopped: {refused.value}.", cure=f"{stage.deploy}, so that they read the new one")

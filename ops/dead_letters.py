@@ -31,7 +31,7 @@ came or went; the id stays. A letter that is sent again keeps its body and loses
 
 Exit code of list: 1 if there are any."""
 SHORT_ID = 8  # characters
-LONGEST_NUMBER = 3  # digits; longer ones are the beginning of an id
+MAX_NUMBER = 3  # digits; longer ones are the beginning of an id
 MOST = 10_000
 QUEUES = ("jobs", "bulk")
 WORKERS = {"jobs": "sync_jobs", "bulk": "sync_bulk"}  # who reads which queue
@@ -192,7 +192,7 @@ def _chosen(options: argparse.Namespace, held: list[Letter]) -> list[Letter]:
 
 
 def _named(name: str, held: list[Letter]) -> Letter:
-    if name.isascii() and name.isdigit() and len(name) <= LONGEST_NUMBER:
+    if name.isascii() and name.isdigit() and len(name) <= MAX_NUMBER:
         if not 1 <= int(name) <= len(held):
             raise Complaint(f"There is no dead letter number {name}; there are {len(held)}.")
         return held[int(name) - 1]

@@ -3,8 +3,8 @@
 import time
 from collections import Counter
 
+from chalicelib.messages import Parts
 from chalicelib.store.sweeps import Sweep, Sweeps
-from chalicelib.syncing.jobs import Parts
 from ops.errors import FINE, WRONG, Complaint
 from ops.queues import look_at
 from ops.refusals import cure_of_failure

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib import log
 from chalicelib.errors import BadMessage
+from chalicelib.messages import UserJob, read_job
 from chalicelib.queues import BATCH
-from chalicelib.syncing.jobs import UserJob, read_job
 from ops.stage import AwsClient
 
 HIDDEN = 120  # seconds that a letter stays hidden from others while it is read

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from chalicelib.settings import STAGE
 
-LONGEST_PAUSE = 86_400.0  # seconds
+MAX_PAUSE = 86_400.0  # seconds
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def common() -> argparse.ArgumentParser:
 def seconds(text: str) -> float:
     """How long to wait, for argparse: more than nothing, and no more than a day."""
     with suppress(ValueError):
-        if 0 < (value := float(text)) <= LONGEST_PAUSE:
+        if 0 < (value := float(text)) <= MAX_PAUSE:
             return value
     raise argparse.ArgumentTypeError(f"{text} is no number of seconds that can be waited for")
 

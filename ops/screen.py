@@ -21,7 +21,7 @@ from rich.text import Text
 
 from ops.words import plain
 
-LONGEST_WORD = 24  # columns; longer ones are broken where there is no room
+MAX_WORD = 24  # columns; longer ones are broken where there is no room
 WIDTH = 100  # columns, where output goes to a file
 OPS = r"(?:user \S+|secrets put \w+|dead-letters \w+|sweep(?: \w+(?= --))?|[a-z-]+)(?: --[\w-]+)*"
 COMMAND = "|".join(
@@ -128,8 +128,8 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], *, right: int 
             name,
             justify="right" if place >= len(names) - right else "left",
             overflow="fold",
-            min_width=min(longest, LONGEST_WORD),
-            no_wrap=longest == max(map(cell_len, texts)) <= LONGEST_WORD,
+            min_width=min(longest, MAX_WORD),
+            no_wrap=longest == max(map(cell_len, texts)) <= MAX_WORD,
         )
     for row in cells:
         drawn.add_row(*row)

@@ -5,7 +5,7 @@ import getpass
 import sys
 from contextlib import suppress
 
-from chalicelib.settings import SECRETS, SHORTEST_SECRET
+from chalicelib.settings import MIN_SECRET, SECRETS
 from ops.errors import FINE, USAGE, Complaint
 from ops.screen import Screen
 from ops.stage import Stage
@@ -59,9 +59,9 @@ def _check(name: str, value: str) -> None:
     if name != "AUTH_SITE_SECRET" and " " in value:
         begins = " Without the word Bot before it." if value.startswith("Bot ") else ""
         raise Complaint(f"{name} has a space in it; copy it again.{begins}", code=USAGE)
-    if name == "AUTH_SITE_SECRET" and len(value) < SHORTEST_SECRET:
+    if name == "AUTH_SITE_SECRET" and len(value) < MIN_SECRET:
         raise Complaint(
-            f"{name} must have at least {SHORTEST_SECRET} characters; nothing was stored.",
+            f"{name} must have at least {MIN_SECRET} characters; nothing was stored.",
             cure="openssl rand -hex 32 makes a good one",
             code=USAGE,
         )

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from chalicelib.discord import budget
-from chalicelib.discord.budget import Bucket, Lane
-from chalicelib.discord.spending import GLOBAL_BUCKET, INVALID_WINDOW
+from chalicelib.discord import rate_limit
+from chalicelib.discord.rate_limit import Bucket, Lane
+from chalicelib.discord.rate_limiter import GLOBAL_BUCKET, INVALID_WINDOW
 from chalicelib.store import rows
-from chalicelib.store.budgets import MINUTE, DynamoLedger
+from chalicelib.store.rate_limits import MINUTE, DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweep, Sweeps
 from ops.letters import Letters
 from ops.queues import look_at
@@ -19,7 +19,7 @@ QUEUES = ("jobs", "bulk", "notices", "dead-letters")
 READ_LETTERS = 100  # dead letters whose reasons are counted; the others are only counted
 SHORT_LOOK = 15  # seconds that they are hidden meanwhile
 SLOW = 60.0  # seconds between two looks at what costs a read of everything
-MOST_SWEEPS = 5
+MAX_SWEEPS = 5
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Watcher:
             self._links = look_through(stage.guild_id)
             self._letters = self._reasons()
             self._looked_at = now
-        links, ledger = self._links, DynamoLedger(stage.guild_id)
-        stopped, until = _stopped(stage, ledger, now)
+        links, rate_limit_store = self._links, DynamoRateLimitStore(stage.guild_id)
+        stopped, until = _stopped(stage, rate_limit_store, now)
         sweeps = Sweeps(stage.guild_id)
         return Snapshot(
             stage=stage.name,
@@ -116,8 +116,8 @@ class Watcher:
                 for user in links.failed
             ],
             queues=[self._queue(short, now) for short in QUEUES],
-            sweeps=sweeps.latest(MOST_SWEEPS),
-            budgets=_budgets(ledger, now),
+            sweeps=sweeps.latest(MAX_SWEEPS),
+            budgets=_budgets(rate_limit_store, now),
             stopped=stopped,
             stopped_until=until,
             invalid=_invalid(stage.guild_id, now),
@@ -145,19 +145,21 @@ class Watcher:
         return reasons
 
 
-def _stopped(stage: Stage, ledger: DynamoLedger, now: float) -> tuple[str, float]:
+def _stopped(stage: Stage, rate_limit_store: DynamoRateLimitStore, now: float) -> tuple[str, float]:
     """Why no call to Discord is made, and until when (0: until somebody does something); nothing where all is well."""
-    board = ledger.noticeboard()
+    board = rate_limit_store.shared_state()
     if refused := refused_token(stage, board).value:
         return refused, 0.0
     return (board.blocked_why, board.blocked_until) if board.blocked_until > now else ("", 0.0)
 
 
-def _budgets(ledger: DynamoLedger, now: float) -> list[BudgetState]:
+def _budgets(rate_limit_store: DynamoRateLimitStore, now: float) -> list[BudgetState]:
     routes: dict[str, list[str]] = {}
-    for route, key in ledger.noticeboard().buckets.items():
+    for route, key in rate_limit_store.shared_state().buckets.items():
         routes.setdefault(key, []).append(route)
-    found = [_budget(sorted(named), ledger.get(key), now) for key, named in routes.items() if key != GLOBAL_BUCKET]
+    found = [
+        _budget(sorted(named), rate_limit_store.get(key), now) for key, named in routes.items() if key != GLOBAL_BUCKET
+    ]
     return sorted(found, key=lambda one: one.routes)
 
 
@@ -169,11 +171,11 @@ def _budget(routes: list[str], bucket: Bucket, now: float) -> BudgetState:
 
 def _wait(bucket: Bucket, lane: Lane, now: float) -> float:
     """Seconds until a request of that lane, made now, would have its turn."""
-    return 0.0 if budget.admit(bucket, lane, now=now) else round(budget.backlog(bucket, lane, now=now), 1)
+    return 0.0 if rate_limit.admit(bucket, lane, now=now) else round(rate_limit.backlog(bucket, lane, now=now), 1)
 
 
 def _invalid(guild_id: int, now: float) -> int:
     """Answers in the last ten minutes that count towards Cloudflare's ban of the address."""
     minute = int(now // MINUTE)
     keys = [f"{guild_id}:invalid:{minute - back}" for back in range(INVALID_WINDOW // MINUTE)]
-    return sum(int(row.counted or 0) for row in rows.BudgetRow.batch_get(keys))
+    return sum(int(row.counted or 0) for row in rows.RateLimitRow.batch_get(keys))

@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from chalicelib.discord.spending import SAFE_INVALID
+from chalicelib.discord.rate_limiter import SAFE_INVALID
+from chalicelib.members.plan import problems_in
+from chalicelib.messages import Parts
 from chalicelib.store.sweeps import Sweep
-from chalicelib.syncing.jobs import Parts
-from chalicelib.syncing.plan import problems_in
 from ops.errors import FINE, WRONG
 from ops.options import seconds
 from ops.screen import Screen, facts, table
@@ -26,7 +26,7 @@ Show what goes on right now: linked users, queues, sweeps, Discord's rate limits
 dead letters by reason. Users and dead letters are read once a minute, everything else at every look.
 
 Exit code 1 if anything needs looking at. With --watch and --json, a line of JSON for every look."""
-MOST_FAILURES = 20
+MAX_FAILURES = 20
 ENGLISH = {
     "nickname_not_permitted": "the bot may not set the nickname: the owner's, of whom ranks above the bot, or nobody's",
     "role_out_of_reach": "a role of a group's name is above the bot's, or belongs to an integration",
@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `status`."""
     parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
     parser.add_argument("--every", type=seconds, default=5.0, metavar="SECONDS", help="with --watch; default: 5")
-    parser.add_argument("--all", action="store_true", dest="everything", help=f"more than {MOST_FAILURES} users")
+    parser.add_argument("--all", action="store_true", dest="everything", help=f"more than {MAX_FAILURES} users")
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     with screen.waiting("Looking"):
         watcher = Watcher(stage)
         snapshot = watcher.take()
-    most = None if options.everything else MOST_FAILURES
+    most = None if options.everything else MAX_FAILURES
     if options.watch:
         snapshot = _watch(watcher, snapshot, screen, options.every, most)
     elif screen.as_json:

@@ -4,7 +4,7 @@ While it repairs it makes a step every half a minute, and a page of its survey t
 comes again after six minutes; after half an hour another sweep may give this one up, and begin.
 """
 
-from chalicelib.store.sweeps import ABANDONED, UNDER_WAY, Sweep
+from chalicelib.store.sweeps import STALE_AFTER, UNDER_WAY, Sweep
 from ops.screen import Screen
 from ops.stage import Stage
 from ops.words import span
@@ -25,7 +25,7 @@ def where_to_look(stage: Stage) -> str:
     """What keeps a sweep from its next step, and what becomes of it."""
     return (
         f"the function sync_bulk makes the steps, and its log says what keeps it: {stage.log_of('sync_bulk')} "
-        f"(once a sweep has stood still for {span(ABANDONED)}, the next one takes its place)"
+        f"(once a sweep has stood still for {span(STALE_AFTER)}, the next one takes its place)"
     )
 
 

@@ -3,7 +3,7 @@
 from enum import Enum
 
 from chalicelib.discord.client import fingerprint
-from chalicelib.discord.spending import Noticeboard
+from chalicelib.discord.rate_limiter import SharedState
 from ops.stage import TOKEN, Stage
 
 
@@ -15,7 +15,7 @@ class Refused(Enum):
     OLDER = "the functions may still use an older token, which Discord refused"
 
 
-def refused_token(stage: Stage, board: Noticeboard) -> Refused:
+def refused_token(stage: Stage, board: SharedState) -> Refused:
     """Which it was. An older one is past where all functions were deployed after the new one was stored."""
     if not board.halted_token:
         return Refused.NONE

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.store import users
-from chalicelib.store.budgets import BOARD
-from chalicelib.store.rows import BudgetRow, UserRow
+from chalicelib.store.rate_limits import SHARED_STATE
+from chalicelib.store.rows import RateLimitRow, UserRow
 from chalicelib.store.users import User
 
 FIRST_ID, LAST_ID = 0, 2**63 - 1
@@ -56,6 +56,6 @@ def failed_since(guild_id: int, moment: float) -> list[User]:
 
 def lift_stops(guild_id: int) -> None:
     """Forget that all calls were stopped."""
-    BudgetRow(f"{guild_id}:{BOARD}").update(
-        [BudgetRow.halted_token.remove(), BudgetRow.blocked_until.remove(), BudgetRow.blocked_why.remove()]
+    RateLimitRow(f"{guild_id}:{SHARED_STATE}").update(
+        [RateLimitRow.halted_token.remove(), RateLimitRow.blocked_until.remove(), RateLimitRow.blocked_why.remove()]
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.syncing.jobs import Parts
-from chalicelib.syncing.survey import NO_LIST
+from chalicelib.messages import Parts
+from chalicelib.sweeps.compare import NO_LIST
 from ops.errors import FINE, WRONG, Complaint
 from ops.following import follow, go_on, wait_for_turn
 from ops.refusals import PORTAL, cure_of_failure
@@ -29,7 +29,7 @@ The first sweep of a server takes no roles away, and later ones stop where too m
 A sweep that must wait for another is followed, with --watch, when its turn has come.
 
 Exit code 1 if the sweep is held or failed, or, with --watch, if anybody could not be repaired."""
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _show_rehearsal(said: dict[str, Any], what: str, stage: Stage, screen: Scree
         return WRONG if held else FINE
     changes = said.get("would_change", [])
     if changes:
-        rows = [_change_row(change) for change in changes[:MOST_SHOWN]]
+        rows = [_change_row(change) for change in changes[:MAX_SHOWN]]
         screen.show(table(("User", "Discord", "take", "give", "nickname"), rows))
         if said["differing"] > len(rows):
             screen.say(f"and {said['differing'] - len(rows):,} more (--json gives the first {len(changes):,})\n", "dim")

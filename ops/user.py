@@ -10,18 +10,18 @@ from typing import Any
 
 from rich.text import Text
 
-from chalicelib.discord.budget import Lane
-from chalicelib.discord.client import Asking
+from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.models import Guild, Member
+from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import RolecallError, UnknownMember
+from chalicelib.members.context import rules_of
+from chalicelib.members.plan import Change, Desired, nickname_of, plan_change
+from chalicelib.members.roles import is_ours, wanted_names
+from chalicelib.messages import UpdateAll, encode
 from chalicelib.store import audit, users
 from chalicelib.store.users import User
-from chalicelib.syncing.errands import rules_of
-from chalicelib.syncing.jobs import UpdateAll, encode
-from chalicelib.syncing.plan import Change, Desired, nickname_of, plan_change
-from chalicelib.syncing.roles import is_ours, wanted_names
 from ops.errors import FINE, WRONG, Complaint
-from ops.links.table import LONGEST_USER_ID
+from ops.links.table import MAX_USER_ID
 from ops.options import seconds
 from ops.refusals import cure_of_failure
 from ops.screen import Screen, facts, table
@@ -37,8 +37,8 @@ With --sync a job is posted first, as the auth site would, and its result awaite
 milliseconds.
 
 Exit code 1 if the user is not as they should be, or not known, or if no result came."""
-PATIENT = Asking(Lane.NORMAL, patience=20.0)
-MOST_ENTRIES = 20
+PATIENT = RequestOptions(Lane.NORMAL, patience=20.0)
+MAX_ENTRIES = 20
 NOT_KNOWN = "not known: "
 
 
@@ -60,8 +60,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _id(text: str) -> str:
-    if not 0 < len(text) <= LONGEST_USER_ID:
-        raise argparse.ArgumentTypeError(f"an id has 1 to {LONGEST_USER_ID} characters")
+    if not 0 < len(text) <= MAX_USER_ID:
+        raise argparse.ArgumentTypeError(f"an id has 1 to {MAX_USER_ID} characters")
     return text
 
 
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     if options.sync:
         user, answered = _sync(user, stage, screen, options.timeout)
     seen = look(user, stage)
-    trail = audit.of_user(user.user_id, now=stage.now(), most=MOST_ENTRIES)
+    trail = audit.of_user(user.user_id, now=stage.now(), most=MAX_ENTRIES)
     if screen.as_json:
         screen.data(_plain(user, seen, trail))
     else:
@@ -112,7 +112,7 @@ def look(user: User, stage: Stage) -> Seen:
     except RolecallError as error:
         return Seen(None, None, None, f"{NOT_KNOWN}{error}")
     desired = Desired(user.wanted, user.nickname)
-    change = plan_change(member, desired, guild, rules_of(services), remembered=view.remembered)
+    change = plan_change(member, desired, guild, rules_of(services), known_role_ids=view.known_role_ids)
     return Seen(member, guild, change)
 
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from chalicelib.linking.story import Started
-from chalicelib.syncing.jobs import Parts
+from chalicelib.linking.flow import Started
+from chalicelib.messages import Parts
 from local.discord.messages import Request
 from local.memory.dynamodb import Snapshot
 from local.simulated import AT, INVOCATION, STAGE

@@ -17,20 +17,21 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.discord.budget import Lane
+from chalicelib.delivery.delivery import Delivery, End
 from chalicelib.discord.models import Member
-from chalicelib.discord.spending import Place, Spending
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.discord.rate_limiter import RateLimiter, Reservation
+from chalicelib.members import context, reconciler, removal, roles, writer
+from chalicelib.members import plan as planning
+from chalicelib.members.context import Outcome
+from chalicelib.members.plan import Change
+from chalicelib.members.removal import Removal
 from chalicelib.queues import Queues
 from chalicelib.store import users
 from chalicelib.store.guild import GuildMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
-from chalicelib.syncing import errands, leaving, roles, survey, worker, writing
-from chalicelib.syncing import plan as planning
-from chalicelib.syncing.delivery import Delivery, End
-from chalicelib.syncing.errands import Outcome
-from chalicelib.syncing.leaving import Leaving
-from chalicelib.syncing.plan import Change
+from chalicelib.sweeps import compare
 from simulation.run import Result, run
 
 Replacement = Callable[..., Any]
@@ -97,7 +98,7 @@ def _older_wins() -> Places:
         assert found is not None  # noqa: S101 - it was stored in the line before
         return found
 
-    return [(users, "_tell", tell)]
+    return [(users, "_record", tell)]
 
 
 def _no_lock() -> Places:
@@ -117,22 +118,22 @@ def _broken_is_done() -> Places:
 
 
 def _no_budget() -> Places:
-    def enter(self: Spending, route: str, lane: Lane, *_: Any, **__: Any) -> Place:  # noqa: ANN401 - as above
+    def acquire(self: RateLimiter, route: str, lane: Lane, *_: Any, **__: Any) -> Reservation:  # noqa: ANN401 - as above
         self.check()
         key = self.bucket_of(route)
-        self.look([route])  # so that answers are still learnt from
-        return Place(key, lane, 0, float("inf"))
+        self.refresh([route])  # so that answers are still learnt from
+        return Reservation(key, lane, 0, float("inf"))
 
-    return [(Spending, "enter", enter), (Spending, "reserve", lambda *_: None)]
+    return [(RateLimiter, "acquire", acquire), (RateLimiter, "defer_if_far_off", lambda *_: None)]
 
 
 def _leaver_kept() -> Places:
-    return [(Leaving, "left", lambda *_: Outcome.NOTHING)]
+    return [(Removal, "left", lambda *_: Outcome.NOTHING)]
 
 
 def _whole_list_forgets() -> Places:
     def roles_after(self: Change, member: Member) -> frozenset[int]:
-        return (member.roles & frozenset(self.stood_for.values())) | self.give
+        return (member.roles & frozenset(self.role_by_group.values())) | self.give
 
     return [(Change, "roles_after", roles_after)]
 
@@ -152,20 +153,20 @@ def _reserved_touched() -> Places:
     def anything(role: Any, guild: Any, _reserved: Any) -> bool:  # noqa: ANN401 - as above
         return is_ours(role, guild, frozenset())
 
-    return [(module, "is_ours", anything) for module in (roles, planning, worker)]
+    return [(module, "is_ours", anything) for module in (roles, planning, reconciler)]
 
 
 def _protected_touched() -> Places:
-    rules_of = errands.rules_of
+    rules_of = context.rules_of
 
     def lax(services: Any) -> Any:  # noqa: ANN401 - as above
         return replace(rules_of(services), protected=frozenset())
 
-    return [(module, "rules_of", lax) for module in (leaving, survey, worker, writing)]
+    return [(module, "rules_of", lax) for module in (removal, compare, reconciler, writer)]
 
 
 def _replaced_account_kept() -> Places:
-    return [(Leaving, "part_with", lambda *_: Outcome.DONE)]
+    return [(Removal, "remove_replaced_account", lambda *_: Outcome.DONE)]
 
 
 MUTANTS = (

@@ -4,8 +4,8 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 
+from chalicelib.messages import Parts
 from chalicelib.store.guild import GuildMemory
-from chalicelib.syncing.jobs import Parts
 from local.memory.clock import START
 from local.memory.sqs import Chaos
 from local.simulated import GUILD
@@ -15,7 +15,7 @@ from simulation.storm import Storm
 from simulation.verdict import Verdict
 from simulation.watch import Note
 
-LONGEST_DRAIN = 12 * 3600.0  # seconds until the queues must be empty
+MAX_DRAIN = 12 * 3600.0  # seconds until the queues must be empty
 SHOWN = 60  # lines of the trace
 
 
@@ -66,7 +66,7 @@ def _play(world: Storm, cast: Cast) -> None:
     _calm(world)
     if world.plan.redrive:
         world.redrive()
-        world.run(seconds=LONGEST_DRAIN)
+        world.run(seconds=MAX_DRAIN)
     verdict = Verdict(cast)
     verdict.converged()
     _sweep(world)
@@ -80,7 +80,7 @@ def _calm(world: Storm) -> None:
     world.sqs.chaos = Chaos()
     world.guild.clear_faults()
     world.lift_stops()
-    world.run(seconds=LONGEST_DRAIN)
+    world.run(seconds=MAX_DRAIN)
 
 
 def _sweep(world: Storm) -> None:
@@ -91,4 +91,4 @@ def _sweep(world: Storm) -> None:
         world.clock.move_to(max(stops) + 1)
     world.watch.note("story", "the last sweep")
     world.sweep(Parts.ALL, force=True)
-    world.run(seconds=LONGEST_DRAIN)
+    world.run(seconds=MAX_DRAIN)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.syncing.plan import nickname_of
+from chalicelib.members.plan import nickname_of
 from local.auth_site import AuthSite
 
 UNSAID = object()

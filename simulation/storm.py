@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
+from chalicelib.delivery.delivery import Delivery, End
 from chalicelib.errors import LinkRefused
 from chalicelib.queues import Message
 from chalicelib.services import Services
-from chalicelib.store.rows import BudgetRow
-from chalicelib.syncing.delivery import Delivery, End
+from chalicelib.store.rows import RateLimitRow
 from local.discord.adapter import DiscordAdapter
 from local.discord.config import Config
 from local.discord.core import Discord
@@ -176,8 +176,8 @@ class Storm(World):
 
     def lift_stops(self) -> None:
         """An operator lets calls be made again."""
-        BudgetRow(f"{GUILD}:noticeboard").update(
-            [BudgetRow.halted_token.remove(), BudgetRow.blocked_until.remove(), BudgetRow.blocked_why.remove()]
+        RateLimitRow(f"{GUILD}:noticeboard").update(
+            [RateLimitRow.halted_token.remove(), RateLimitRow.blocked_until.remove(), RateLimitRow.blocked_why.remove()]
         )
 
     def redrive(self) -> int:

@@ -4,10 +4,10 @@ import json
 from collections import Counter
 from typing import Any
 
+from chalicelib.members.plan import nickname_of
 from chalicelib.store import users
 from chalicelib.store.sweeps import Sweeps
 from chalicelib.store.users import User
-from chalicelib.syncing.plan import nickname_of
 from local.discord.guild import GuildModel
 from local.simulated import GUILD, STAGE
 from simulation.cast import Cast
@@ -75,7 +75,7 @@ class Verdict:
     def _forgotten(self, user: User | None, stamp: int) -> bool:
         """What was said of somebody without a link is kept for a day."""
         linked = user is not None and user.link is not None
-        return not linked and stamp / 1000 < self._world.clock.now() - users.KEPT_WITHOUT_LINK
+        return not linked and stamp / 1000 < self._world.clock.now() - users.UNLINKED_RETENTION
 
     def _same(self, user_id: str, name: str, stored: Any, said: list[Statement]) -> None:  # noqa: ANN401 - groups or name
         values = [getattr(one, name) for one in said]

@@ -113,14 +113,14 @@ class Watch:
     def by_hand(self, discord_id: int, before: Seen | None) -> None:
         """A person changed this member, or they came or went."""
         self.hand_at[discord_id] = self.world.clock.now()
-        self._follow(discord_id, before, self.see(discord_id), HAND)
+        self._enqueue_next(discord_id, before, self.see(discord_id), HAND)
 
     def see(self, discord_id: int) -> Seen | None:
         """The member as they are; None where they are none."""
         member = self.world.model.guild.members.get(discord_id)
         return Seen(frozenset(member.role_ids), member.nick) if member else None
 
-    def _follow(self, discord_id: int, before: Seen | None, after: Seen | None, by: str) -> None:
+    def _enqueue_next(self, discord_id: int, before: Seen | None, after: Seen | None, by: str) -> None:
         now = self.world.clock.now()
         old, new = before.roles if before else frozenset(), after.roles if after else frozenset()
         for role_id in old - new:
@@ -158,7 +158,7 @@ class Watch:
             self.beyond.add(discord_id)
         if before != after:
             self._judge(request, discord_id, before, after)
-            self._follow(discord_id, before, after, BOT)
+            self._enqueue_next(discord_id, before, after, BOT)
         self.note(
             "bot",
             request.method,

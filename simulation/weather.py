@@ -25,8 +25,8 @@ from simulation.plan import Rates
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 UPLINK = 0.04  # seconds that a request needs to Discord at most
 SLOWEST_UPLINK = 8.0  # seconds that a slow request needs
-LONGEST_DELAY = 25.0  # seconds that a slow answer takes at most
-LONGEST_LIMIT = 20.0  # seconds that an injected 429 holds at most
+MAX_DELAY = 25.0  # seconds that a slow answer takes at most
+MAX_LIMIT = 20.0  # seconds that an injected 429 holds at most
 HTML = "<html><body>Bad gateway</body></html>"
 
 
@@ -189,7 +189,7 @@ class Weather:
         where: dict[str, Any] = {"method": re.escape(method), "path": f"^{re.escape(path)}$"}
         match kind:
             case "user" | "global" | "shared":
-                wait = round(self._chance.uniform(0.3, LONGEST_LIMIT), 1)
+                wait = round(self._chance.uniform(0.3, MAX_LIMIT), 1)
                 return Fault(kind="rate_limit", scope=kind, retry_after=wait, **where)
             case "500" | "503":
                 return Fault(kind="answer", status=int(kind), **where)
@@ -198,7 +198,7 @@ class Weather:
             case "proxy":
                 return Fault(kind="answer", status=502, body=HTML, **where)
             case "delay":
-                return Fault(kind="delay", seconds=self._chance.uniform(1, LONGEST_DELAY), **where)
+                return Fault(kind="delay", seconds=self._chance.uniform(1, MAX_DELAY), **where)
             case "refused":
                 return Fault(kind="answer", status=400, code=50035, message="Invalid Form Body", **where)
             case "401":

@@ -11,18 +11,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PURE = {
-    "chalicelib.discord.budget",
+    "chalicelib.discord.rate_limit",
     "chalicelib.discord.models",
     "chalicelib.linking.pages",
     "chalicelib.linking.tokens",
-    "chalicelib.syncing.jobs",
-    "chalicelib.syncing.plan",
-    "chalicelib.syncing.roles",
+    "chalicelib.messages",
+    "chalicelib.members.plan",
+    "chalicelib.members.roles",
 }
 IMPURE = {"boto3", "datetime", "os", "pynamodb", "random", "requests", "secrets", "time", "uuid"}
 BELOW = {  # what each part may import of the others
-    "linking": {"syncing", "discord", "store"},
-    "syncing": {"discord", "store"},
+    "linking": {"delivery", "members", "discord", "store"},
+    "delivery": {"sweeps", "members", "discord", "store"},
+    "sweeps": {"members", "discord", "store"},
+    "members": {"discord", "store"},
     "store": {"discord"},
     "discord": set(),
 }
@@ -60,7 +62,7 @@ def test_the_store_takes_only_plain_things_from_discord() -> None:
     for name, tree in MODULES.items():
         if name.startswith("chalicelib.store"):
             used = {one for one in imported(tree) if one.startswith("chalicelib.discord.") and one in MODULES}
-            allowed = {"chalicelib.discord.budget", "chalicelib.discord.models", "chalicelib.discord.spending"}
+            allowed = {"chalicelib.discord.rate_limit", "chalicelib.discord.models", "chalicelib.discord.rate_limiter"}
             assert used <= allowed, name
 
 

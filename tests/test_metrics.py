@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from chalicelib.metrics import MOST_VALUES, Metrics
+from chalicelib.metrics import MAX_VALUES, Metrics
 from local.simulated import World
 
 
@@ -42,10 +42,10 @@ def test_nothing_is_written_where_nothing_was_counted_and_nothing_is_written_twi
 def test_a_line_holds_no_more_values_of_a_metric_than_cloudwatch_takes() -> None:
     lines: list[str] = []
     metrics = Metrics("prod", lines.append)
-    for _ in range(MOST_VALUES + 1):
+    for _ in range(MAX_VALUES + 1):
         metrics.seconds("ChangeAge", 1.0)
     (line,) = lines_of(metrics, lines)
-    assert len(line["ChangeAge"]) == MOST_VALUES
+    assert len(line["ChangeAge"]) == MAX_VALUES
 
 
 # --- what the real code counts -----------------------------------------------------------------------------------

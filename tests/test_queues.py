@@ -7,9 +7,9 @@ import pytest
 from chalicelib.errors import Ticket
 from chalicelib.queues import (
     BATCH,
-    LONGEST_DELAY,
-    LONGEST_LETTER,
-    LONGEST_REASON,
+    MAX_DEAD_LETTER,
+    MAX_DELAY,
+    MAX_REASON,
     Message,
     Progress,
     Queues,
@@ -17,7 +17,7 @@ from chalicelib.queues import (
 )
 from local.memory.clock import START as NOW
 from local.memory.clock import VirtualClock
-from local.memory.sqs import LARGEST_MESSAGE, MemorySqs, queues_of
+from local.memory.sqs import MAX_MESSAGE, MemorySqs, queues_of
 
 BODY = '{"kind":"update_all","user_id":"ü 🚀"}'
 WHOLE = Progress(
@@ -163,7 +163,7 @@ def test_a_job_without_progress_carries_nothing(sqs: MemorySqs, queues: Queues) 
 
 @pytest.mark.parametrize(
     ("seconds", "whole"),
-    [(0.0, 0), (-3.5, 0), (0.001, 1), (1.0, 1), (1.2, 2), (899.1, LONGEST_DELAY), (900.0, 900), (5000.0, 900)],
+    [(0.0, 0), (-3.5, 0), (0.001, 1), (1.0, 1), (1.2, 2), (899.1, MAX_DELAY), (900.0, 900), (5000.0, 900)],
     ids=str,
 )
 def test_a_delay_is_rounded_up_to_what_sqs_takes(sqs: MemorySqs, queues: Queues, seconds: float, whole: int) -> None:
@@ -241,7 +241,7 @@ def test_a_dead_letter_says_why_and_where_it_came_from(sqs: MemorySqs, queues: Q
 
 
 @pytest.mark.parametrize(
-    ("reason", "kept"), [("", "-"), ("x" * 5000, "x" * LONGEST_REASON)], ids=["no reason", "a very long one"]
+    ("reason", "kept"), [("", "-"), ("x" * 5000, "x" * MAX_REASON)], ids=["no reason", "a very long one"]
 )
 def test_any_reason_fits(sqs: MemorySqs, queues: Queues, reason: str, kept: str) -> None:
     queues.dead_letter(message_of(record()), reason)
@@ -253,32 +253,32 @@ def test_any_reason_fits(sqs: MemorySqs, queues: Queues, reason: str, kept: str)
 def test_a_body_as_large_as_sqs_takes_is_cut_so_that_the_reason_fits(
     sqs: MemorySqs, queues: Queues, letter: str, odd: str
 ) -> None:
-    body = odd + letter * ((LARGEST_MESSAGE - 1) // len(letter.encode()))
+    body = odd + letter * ((MAX_MESSAGE - 1) // len(letter.encode()))
     sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="rolecall-test-jobs")["QueueUrl"], MessageBody=body)
     (message,) = received(sqs, "jobs")
     queues.dead_letter(message, "bad message: over-long")
     (dead,) = sqs.waiting("dead-letters")
     assert body.startswith(dead.body)
-    assert LONGEST_LETTER - 4 < len(dead.body.encode()) <= LONGEST_LETTER
+    assert MAX_DEAD_LETTER - 4 < len(dead.body.encode()) <= MAX_DEAD_LETTER
     assert dead.attributes["reason"] == f"bad message: over-long (cut: the body had {len(body.encode())} bytes)"
 
 
 def test_whatever_is_not_larger_than_needs_be_is_set_aside_whole(sqs: MemorySqs, queues: Queues) -> None:
-    queues.dead_letter(message_of(record() | {"body": "ü" * (LONGEST_LETTER // 2)}), "why")
-    assert sqs.sent[0].body == "ü" * (LONGEST_LETTER // 2)
+    queues.dead_letter(message_of(record() | {"body": "ü" * (MAX_DEAD_LETTER // 2)}), "why")
+    assert sqs.sent[0].body == "ü" * (MAX_DEAD_LETTER // 2)
     assert sqs.sent[0].attributes["reason"] == "why"
 
 
 def test_that_a_body_was_cut_is_said_beside_the_longest_reason(sqs: MemorySqs, queues: Queues) -> None:
-    queues.dead_letter(message_of(record() | {"body": "x" * (LONGEST_LETTER + 1)}), "y" * 5000)
+    queues.dead_letter(message_of(record() | {"body": "x" * (MAX_DEAD_LETTER + 1)}), "y" * 5000)
     reason = sqs.sent[0].attributes["reason"]
-    assert len(reason) == LONGEST_REASON
-    assert reason.endswith(f"yyy (cut: the body had {LONGEST_LETTER + 1} bytes)")
+    assert len(reason) == MAX_REASON
+    assert reason.endswith(f"yyy (cut: the body had {MAX_DEAD_LETTER + 1} bytes)")
 
 
 def test_a_trace_without_end_leaves_room_for_the_reason(sqs: MemorySqs, queues: Queues) -> None:
-    queues.dead_letter(message_of(record({"trace": text("x" * (LARGEST_MESSAGE - 200))})), "why")
-    assert sqs.sent[0].attributes["trace"] == "x" * LONGEST_REASON
+    queues.dead_letter(message_of(record({"trace": text("x" * (MAX_MESSAGE - 200))})), "why")
+    assert sqs.sent[0].attributes["trace"] == "x" * MAX_REASON
 
 
 def test_a_dead_letter_keeps_only_the_attributes_that_are_known(sqs: MemorySqs, queues: Queues) -> None:

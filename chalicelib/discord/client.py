@@ -1,7 +1,7 @@
 """Discord's API v10 as Rolecall uses it: a method a call, plain dataclasses out, errors of `chalicelib.errors`.
 
-Every request of the bot passes the shared budget first (`spending`), is answered within the time-outs, and teaches the
-budget what its headers say. `on_request` hears of each one.
+Every request of the bot first takes its turn at the shared rate limiter, and teaches it what the answer's headers say.
+`on_request` is called with each request that was made.
 """
 
 import hashlib
@@ -18,32 +18,32 @@ import requests
 
 from chalicelib import VERSION, log
 from chalicelib.clock import Clock
-from chalicelib.discord.budget import Lane, Seen
 from chalicelib.discord.errors import blocks_address, body_of, error_of
-from chalicelib.discord.models import Guild, Member, Role, User
-from chalicelib.discord.spending import BAN_PAUSE, PATIENCE, Place, Spending
+from chalicelib.discord.models import Account, Guild, Member, Role
+from chalicelib.discord.rate_limit import Lane, Seen
+from chalicelib.discord.rate_limiter import BAN_PAUSE, PATIENCE, RateLimiter, Reservation
 from chalicelib.errors import (
+    CallsHalted,
     DiscordUnavailable,
-    Halted,
     IntentMissing,
+    RateLimitDeferred,
     RateLimited,
     RoleLimit,
     Ticket,
-    TurnLater,
     UnknownGuild,
     Wait,
 )
 from chalicelib.settings import Settings
 
 PAGE = 1000  # members; the most that Discord lists at once
-LONGEST_REASON = 512  # characters of X-Audit-Log-Reason
+MAX_REASON = 512  # characters of X-Audit-Log-Reason
 DEFAULT_WAIT = 5.0  # seconds, after a 429 that does not say how long (Alliance Auth behaviour 71)
-LONGEST_LIMIT = 48 * 3600.0  # seconds; Discord's longest, that on creating roles. No 429 of its own says more
-MOST_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
-LONGEST_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
+MAX_LIMIT = 48 * 3600.0  # seconds; Discord's longest, that on creating roles. No 429 of its own says more
+MAX_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
+MAX_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
 SETTLING = 4.0  # seconds that are kept for what follows a request: two more calls of the store, and one of SQS
-SHORTEST_TIMEOUT = 0.5  # seconds, to connect and to wait together
-SHORTEST_WAIT = 0.5  # seconds before a request is made again for a person: 429s count towards Cloudflare's ban
+MIN_TIMEOUT = 0.5  # seconds, to connect and to wait together
+MIN_WAIT = 0.5  # seconds before a request is made again for a person: 429s count towards Cloudflare's ban
 USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
 
 # Routes as the budget knows them. Ids below the guild do not make another bucket.
@@ -53,19 +53,19 @@ ROLE_GIVE, ROLE_TAKE, ME, ROLES = "PUT member role", "DELETE member role", "GET 
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RequestOptions:
     """For whom a request is made: its lane, the ticket it may hold, how long it may sleep for its turn (s).
 
     More `patience` than a worker's means that a person waits: then it is also the longest wait for the answer, and a
     short 429 is waited out.
-    `reason` is what Discord's audit log shows for a change. `held` is a place that was taken for this request already.
+    `reason` is what Discord's audit log shows for a change. `reservation`: one that was made for this request before.
     """
 
     lane: Lane
     ticket: Ticket | None = None
     patience: float = PATIENCE
     reason: str = ""
-    held: Place | None = None
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +129,14 @@ class Discord:
     def __init__(
         self,
         settings: Settings,
-        spending: Spending,
+        rate_limiter: RateLimiter,
         clock: Clock,
         *,
         session: requests.Session | None = None,
         on_request: Callable[[Request], None] = lambda _: None,
     ) -> None:
         self._settings = settings
-        self.spending = spending
+        self.rate_limiter = rate_limiter
         self._clock = clock
         self._session = session or requests.Session()
         self._on_request = on_request
@@ -162,65 +162,69 @@ class Discord:
 
     def timeouts(self, connect: float = float("inf"), read: float = float("inf")) -> tuple[float, float]:
         """Seconds to connect, and to wait for an answer: what the settings say, but no more than these, or are left."""
-        left = max(self.seconds_left, SHORTEST_TIMEOUT)
+        left = max(self.seconds_left, MIN_TIMEOUT)
         connect = min(connect, self._settings.timeout_connect, left / 8)  # it is done in a moment or not at all
         return connect, min(read, self._settings.timeout_read, left - connect)
 
     # --- the guild ---
 
-    def guild(self, asking: Asking) -> Guild:
+    def guild(self, options: RequestOptions) -> Guild:
         """The guild with its roles; `bot_roles` is empty, to be filled from the bot's own member."""
-        found = self._read(_Guild, GUILD, "GET", self._guild, asking)
+        found = self._read(_Guild, GUILD, "GET", self._guild, options)
         listed = found.roles
         if listed is None:
-            listed = self._read(list[_Role], ROLES, "GET", f"{self._guild}/roles", asking)
+            listed = self._read(list[_Role], ROLES, "GET", f"{self._guild}/roles", options)
         if not listed:
             raise DiscordUnavailable("Discord's answer lists no roles, not even @everyone: it is not the whole guild")
         roles = tuple(_role(role) for role in listed)
         return Guild(int(found.id), found.name, int(found.owner_id), roles, frozenset(), self._clock.now())
 
-    def create_role(self, name: str, asking: Asking) -> Role:
+    def create_role(self, name: str, options: RequestOptions) -> Role:
         """A new role of that name, without permissions, at the bottom. Raises RoleLimit."""
         try:
             return _role(
-                self._read(_Role, ROLES_NEW, "POST", f"{self._guild}/roles", asking, {"name": name, "permissions": "0"})
+                self._read(
+                    _Role, ROLES_NEW, "POST", f"{self._guild}/roles", options, {"name": name, "permissions": "0"}
+                )
             )
-        except (RateLimited, TurnLater) as limited:
-            if limited.retry_after < LONGEST_ROLE_WAIT:
+        except (RateLimited, RateLimitDeferred) as limited:
+            if limited.retry_after < MAX_ROLE_WAIT:
                 raise
             message = f"Discord lets no role be created for {limited.retry_after:.0f} s"
             raise RoleLimit(status=HTTPStatus.TOO_MANY_REQUESTS, code=0, message=message) from limited
 
-    def me(self, asking: Asking) -> User:
+    def me(self, options: RequestOptions) -> Account:
         """The bot's own account."""
-        return _user(self._read(_User, ME, "GET", "/users/@me", asking))
+        return _user(self._read(_User, ME, "GET", "/users/@me", options))
 
     # --- members ---
 
-    def member(self, discord_id: int, asking: Asking) -> Member:
+    def member(self, discord_id: int, options: RequestOptions) -> Member:
         """The member. Raises UnknownMember where they are none (any more)."""
-        return _member(self._read(_Member, MEMBER_GET, "GET", f"{self._guild}/members/{discord_id}", asking))
+        return _member(self._read(_Member, MEMBER_GET, "GET", f"{self._guild}/members/{discord_id}", options))
 
-    def members(self, after: int, asking: Asking, *, limit: int = PAGE) -> list[Member]:
+    def members(self, after: int, options: RequestOptions, *, limit: int = PAGE) -> list[Member]:
         """A page of members, ascending by id, all above `after`. Raises IntentMissing."""
         path = f"{self._guild}/members?limit={limit}&after={after}"
         try:
-            return [_member(found) for found in self._read(list[_Member], MEMBERS, "GET", path, asking)]
+            return [_member(found) for found in self._read(list[_Member], MEMBERS, "GET", path, options)]
         except UnknownGuild as refused:
             if refused.status == HTTPStatus.FORBIDDEN:
                 raise IntentMissing(status=refused.status, code=refused.code, message=str(refused)) from refused
             raise
 
-    def join(self, discord_id: int, access_token: str, roles: frozenset[int], nick: str | None, asking: Asking) -> bool:
+    def join(
+        self, discord_id: int, access_token: str, roles: frozenset[int], nick: str | None, options: RequestOptions
+    ) -> bool:
         """Bring a person in with roles and nickname: True. False where they were in already: nothing was applied."""
         body: dict[str, Any] = {"access_token": access_token, "roles": sorted(map(str, roles))}
         if nick is not None:
             body["nick"] = nick
-        answer = self._request(MEMBER_JOIN, "PUT", f"{self._guild}/members/{discord_id}", asking, body)
+        answer = self._request(MEMBER_JOIN, "PUT", f"{self._guild}/members/{discord_id}", options, body)
         return answer.status_code == HTTPStatus.CREATED
 
     def change(
-        self, discord_id: int, asking: Asking, *, roles: frozenset[int] | None = None, nick: str | None = None
+        self, discord_id: int, options: RequestOptions, *, roles: frozenset[int] | None = None, nick: str | None = None
     ) -> None:
         """Set the whole list of roles, the nickname, or both. Refused whole if a part of it is."""
         body: dict[str, Any] = {}
@@ -230,65 +234,78 @@ class Discord:
             body["nick"] = nick
         if not body:
             raise ValueError("nothing to change: give roles, a nickname, or both")
-        self._request(MEMBER_PATCH, "PATCH", f"{self._guild}/members/{discord_id}", asking, body)
+        self._request(MEMBER_PATCH, "PATCH", f"{self._guild}/members/{discord_id}", options, body)
 
-    def give_role(self, discord_id: int, role_id: int, asking: Asking) -> None:
+    def give_role(self, discord_id: int, role_id: int, options: RequestOptions) -> None:
         """Give one role; without effect where the member has it."""
-        self._request(ROLE_GIVE, "PUT", f"{self._guild}/members/{discord_id}/roles/{role_id}", asking)
+        self._request(ROLE_GIVE, "PUT", f"{self._guild}/members/{discord_id}/roles/{role_id}", options)
 
-    def take_role(self, discord_id: int, role_id: int, asking: Asking) -> None:
+    def take_role(self, discord_id: int, role_id: int, options: RequestOptions) -> None:
         """Take one role; without effect where the member does not have it."""
-        self._request(ROLE_TAKE, "DELETE", f"{self._guild}/members/{discord_id}/roles/{role_id}", asking)
+        self._request(ROLE_TAKE, "DELETE", f"{self._guild}/members/{discord_id}/roles/{role_id}", options)
 
-    def remove(self, discord_id: int, asking: Asking) -> None:
+    def remove(self, discord_id: int, options: RequestOptions) -> None:
         """Remove the member from the guild. Raises UnknownMember where they are none."""
-        self._request(MEMBER_REMOVE, "DELETE", f"{self._guild}/members/{discord_id}", asking)
+        self._request(MEMBER_REMOVE, "DELETE", f"{self._guild}/members/{discord_id}", options)
 
     # --- the request itself ---
 
     def _read(
-        self, kind: type[T], route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
+        self,
+        kind: type[T],
+        route: str,
+        method: str,
+        path: str,
+        options: RequestOptions,
+        body: dict[str, Any] | None = None,
     ) -> T:
-        answer = self._request(route, method, path, asking, body)
+        answer = self._request(route, method, path, options, body)
         try:
             return msgspec.json.decode(answer.content, type=kind)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise DiscordUnavailable(f"Discord's answer to {route} cannot be read: {error}") from None
 
     def _request(
-        self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None = None
+        self, route: str, method: str, path: str, options: RequestOptions, body: dict[str, Any] | None = None
     ) -> requests.Response:
         """The answer. Where a person waits, a 429 that ends within their patience is waited out, and asked again.
 
         Of the time that is left, half at most goes into waiting for the turn. Raises Wait where there is none.
         """
-        left = min(asking.patience, self.seconds_left / 2)
+        left = min(options.patience, self.seconds_left / 2)
         deadline = self._clock.now() + left
         while True:
             if self.seconds_left <= 0:
                 raise Wait(f"no time is left for {route}")
             try:
-                return self._request_once(route, method, path, asking, body, patience=left)
+                return self._request_once(route, method, path, options, body, patience=left)
             except RateLimited as limited:
-                wait = max(limited.retry_after, SHORTEST_WAIT)
+                wait = max(limited.retry_after, MIN_WAIT)
                 left = deadline - self._clock.now() - wait
-                if asking.patience <= PATIENCE or left < 0:
+                if options.patience <= PATIENCE or left < 0:
                     raise
                 self._clock.sleep(wait)
 
     def _request_once(
-        self, route: str, method: str, path: str, asking: Asking, body: dict[str, Any] | None, *, patience: float
+        self,
+        route: str,
+        method: str,
+        path: str,
+        options: RequestOptions,
+        body: dict[str, Any] | None,
+        *,
+        patience: float,
     ) -> requests.Response:
-        place = asking.held
-        if place is None or not self.spending.redeem(place, route):
-            place = self.spending.enter(route, asking.lane, asking.ticket, patience=patience)
+        reservation = options.reservation
+        if reservation is None or not self.rate_limiter.use(reservation, route):
+            reservation = self.rate_limiter.acquire(route, options.lane, options.ticket, patience=patience)
         headers = {
             "Authorization": f"Bot {self._settings.bot_token}",
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
         }
-        if asking.reason and method != "GET":
-            headers["X-Audit-Log-Reason"] = quote(asking.reason[:LONGEST_REASON])
+        if options.reason and method != "GET":
+            headers["X-Audit-Log-Reason"] = quote(options.reason[:MAX_REASON])
         began = self._clock.now()
         try:
             answer = self._session.request(
@@ -296,35 +313,35 @@ class Discord:
                 self._settings.api_base_url + path,
                 json=body,
                 headers=headers,
-                timeout=self.timeouts(read=asking.patience if asking.patience > PATIENCE else float("inf")),
+                timeout=self.timeouts(read=options.patience if options.patience > PATIENCE else float("inf")),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
             self._on_request(Request(route, 0, self._clock.now() - began))
             if isinstance(error, requests.ConnectionError):
-                self.spending.unanswered(place)
+                self.rate_limiter.unanswered(reservation)
             raise DiscordUnavailable(f"no answer to {route}: {type(error).__name__}") from None
         self._on_request(
             Request(route, answer.status_code, self._clock.now() - began, answer.headers.get("X-RateLimit-Scope", ""))
         )
-        self._settle(route, place, answer)
+        self._settle(route, reservation, answer)
         return answer
 
-    def _settle(self, route: str, place: Place, answer: requests.Response) -> None:
+    def _settle(self, route: str, reservation: Reservation, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""
         status = answer.status_code
-        watch_address(self.spending, answer)
+        watch_address(self.rate_limiter, answer)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._limited(route, place.key, answer)
+            self._limited(route, reservation.key, answer)
         if status == HTTPStatus.UNAUTHORIZED:
-            self.spending.token_refused()
-            raise Halted("token_refused", retry_after=BAN_PAUSE)
+            self.rate_limiter.token_refused()
+            raise CallsHalted("token_refused", retry_after=BAN_PAUSE)
         name = answer.headers.get("X-RateLimit-Bucket")
         done = status in range(200, 300)  # a redirection, which is not followed, changed nothing
         if done or name:  # a fault on the way to Discord says nothing of its limits
-            self.spending.answered(route, place.key, name, seen_in(answer, self._clock.now()))
+            self.rate_limiter.answered(route, reservation.key, name, seen_in(answer, self._clock.now()))
         else:
-            self.spending.unanswered(place)
+            self.rate_limiter.unanswered(reservation)
         if not done:
             raise error_of(status, answer.content)
 
@@ -332,13 +349,13 @@ class Discord:
         """A 429: obey it, in the name of all workers."""
         scope, wait = answer.headers.get("X-RateLimit-Scope", ""), _wait_of(answer)
         if scope == "global" or answer.headers.get("X-RateLimit-Global"):
-            self.spending.blocked(wait, "global_limit")
+            self.rate_limiter.blocked(wait, "global_limit")
         else:
-            self.spending.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
+            self.rate_limiter.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
         raise RateLimited(retry_after=wait, scope=scope or "user")
 
 
-def watch_address(spending: Spending, answer: requests.Response) -> None:
+def watch_address(rate_limiter: RateLimiter, answer: requests.Response) -> None:
     """Learn from an answer what it says of this address, whatever token the request bore.
 
     Counts it where it counts towards Cloudflare's ban. Raises Halted where that ban is there, and tells all workers.
@@ -347,11 +364,11 @@ def watch_address(spending: Spending, answer: requests.Response) -> None:
     status = answer.status_code
     if blocks_address(status, answer.content):
         pause = max(_wait_of(answer), BAN_PAUSE)  # each further try prolongs it
-        spending.blocked(pause, "address_banned")
-        raise Halted("address_banned", retry_after=pause)
+        rate_limiter.blocked(pause, "address_banned")
+        raise CallsHalted("address_banned", retry_after=pause)
     limited = status == HTTPStatus.TOO_MANY_REQUESTS and answer.headers.get("X-RateLimit-Scope") != "shared"
     if limited or status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        spending.invalid()
+        rate_limiter.invalid()
 
 
 def seen_in(answer: requests.Response, at: float) -> Seen | None:
@@ -361,7 +378,7 @@ def seen_in(answer: requests.Response, at: float) -> Seen | None:
     limit, remaining, reset, reset_after = numbers
     if limit is None or remaining is None or reset_after is None or limit < 1 or reset_after < 0:
         return None
-    if max(limit, remaining, reset_after) > MOST_IN_BUCKET:
+    if max(limit, remaining, reset_after) > MAX_IN_BUCKET:
         return None
     return Seen(int(limit), max(0, int(remaining)), reset or at + reset_after, reset_after, at)
 
@@ -375,7 +392,7 @@ def _wait_of(answer: requests.Response) -> float:
     """Seconds that a 429 asks to wait."""
     body = body_of(answer.content)
     wait = _float(answer.headers.get("Retry-After")) or max(body.retry_after if body else 0.0, 0.0) or DEFAULT_WAIT
-    return min(wait, LONGEST_LIMIT)
+    return min(wait, MAX_LIMIT)
 
 
 def _float(text: str | None) -> float | None:
@@ -393,8 +410,8 @@ def _role(found: _Role) -> Role:
     return Role(int(found.id), found.name, found.position, managed, permissions)
 
 
-def _user(found: _User) -> User:
-    return User(int(found.id), found.username, found.discriminator)
+def _user(found: _User) -> Account:
+    return Account(int(found.id), found.username, found.discriminator)
 
 
 def _member(found: _Member) -> Member:

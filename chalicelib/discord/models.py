@@ -26,7 +26,7 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class Account:
     """A Discord account. `discriminator` is "0" for the new kind of username."""
 
     id: int
@@ -45,7 +45,7 @@ class User:
 class Member:
     """A member of the guild; `roles` leaves out @everyone, as Discord does."""
 
-    user: User
+    user: Account
     nick: str | None
     roles: frozenset[int]
 

@@ -18,8 +18,8 @@ import requests
 
 from chalicelib import log
 from chalicelib.discord.client import USER_AGENT, Request, log_request, watch_address
-from chalicelib.discord.models import User
-from chalicelib.errors import Halted, LinkRefused, Reason
+from chalicelib.discord.models import Account
+from chalicelib.errors import CallsHalted, LinkRefused, Reason
 from chalicelib.services import Services
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
 JOINS_LATER = frozenset({"global_limit"})  # a stop that is over in a moment, before the bot lets the person in
 BOTS_OWN = frozenset({"global_limit", "token_refused"})  # stops that are about the bot's token, which is not used here
-LONGEST_WAIT = (3.0, 8.0)  # seconds to connect, to read, whatever the settings say: a person waits
+MAX_WAIT = (3.0, 8.0)  # seconds to connect, to read, whatever the settings say: a person waits
 
 
 class _Me(msgspec.Struct):
@@ -47,7 +47,7 @@ class _Me(msgspec.Struct):
 class Authorisation:
     """What a person's consent gave: who they are, and a token that is used once and then revoked."""
 
-    user: User
+    user: Account
     access_token: str = field(repr=False)
 
 
@@ -105,7 +105,7 @@ class OAuth:
                 self.revoke(access_token)
                 raise
 
-    def _whose(self, session: "OAuth2Session", access_token: str) -> User:
+    def _whose(self, session: "OAuth2Session", access_token: str) -> Account:
         url = f"{self._settings.api_base_url}/users/@me"
         bearer = {"Authorization": f"Bearer {access_token}"}
         answer = self._sent(
@@ -115,7 +115,7 @@ class OAuth:
         if not answer.ok:
             raise _refusal(answer.status_code)
         me = _decoded(answer, _Me)
-        return User(int(me.id), me.username, me.discriminator)
+        return Account(int(me.id), me.username, me.discriminator)
 
     def revoke(self, access_token: str) -> None:
         """Give the token back. It is stored nowhere; where Discord does not answer, it ends by itself in a week."""
@@ -183,7 +183,7 @@ class OAuth:
         return (str(self._settings.app_id), self._settings.app_secret)
 
     def _timeouts(self) -> tuple[float, float]:
-        return self._services.discord.timeouts(*LONGEST_WAIT)
+        return self._services.discord.timeouts(*MAX_WAIT)
 
     def _sent(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
         self._check(BOTS_OWN)
@@ -204,16 +204,16 @@ class OAuth:
     def _check(self, harmless: frozenset[str]) -> None:
         """Raise LinkRefused where all calls have stopped, for a reason that is not one of these."""
         try:
-            self._services.discord.spending.check()
-        except Halted as halted:
+            self._services.discord.rate_limiter.check()
+        except CallsHalted as halted:
             if halted.reason not in harmless:
                 raise stopped(halted) from None
 
     def _heed(self, answer: requests.Response) -> None:
         """These calls come from the bot's address: what counts against it counts here too."""
         try:
-            watch_address(self._services.discord.spending, answer)
-        except Halted as halted:
+            watch_address(self._services.discord.rate_limiter, answer)
+        except CallsHalted as halted:
             raise stopped(halted) from None
 
 
@@ -230,7 +230,7 @@ def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
     )
 
 
-def stopped(halted: Halted) -> LinkRefused:
+def stopped(halted: CallsHalted) -> LinkRefused:
     """What a person is told while all calls have stopped. A refused token stays so until an operator mends it."""
     lasting = halted.reason == "token_refused"
     return LinkRefused(Reason.MISCONFIGURED if lasting else Reason.DISCORD_UNAVAILABLE, str(halted))

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, UnsetType
 from chalicelib.errors import LinkRefused, Reason
 
 ALGORITHM = "HS256"
-LONGEST_LIFE = 15 * 60  # seconds from `iat` to `exp`
+MAX_LIFETIME = 15 * 60  # seconds from `iat` to `exp`
 CLOCK_SKEW = 60  # seconds that the auth site's clock may run ahead of ours
-LONGEST_TOKEN = 32 * 1024  # characters; a user's groups fit into a fraction of that
+MAX_TOKEN = 32 * 1024  # characters; a user's groups fit into a fraction of that
 
 
 class Purpose(StrEnum):
@@ -55,7 +55,7 @@ def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -
 
     Raises LinkRefused(expired) for one that held once, LinkRefused(bad_token) for anything else.
     """
-    if not text or len(text) > LONGEST_TOKEN:
+    if not text or len(text) > MAX_TOKEN:
         raise _bad("no token, or an over-long one")
     import jwt  # only here: the functions that read no tokens start faster without it
 
@@ -83,8 +83,8 @@ def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -
 def _check(claims: _Claims, purpose: Purpose, now: float) -> None:
     if claims.purpose != purpose:
         raise _bad("a token for another purpose")
-    if not 0 <= claims.exp - claims.iat <= LONGEST_LIFE:
-        raise _bad(f"it lives longer than {LONGEST_LIFE} s, or ends before it begins")
+    if not 0 <= claims.exp - claims.iat <= MAX_LIFETIME:
+        raise _bad(f"it lives longer than {MAX_LIFETIME} s, or ends before it begins")
     if claims.iat > now + CLOCK_SKEW:
         raise _bad("issued in the future; compare the clocks")
     if claims.nbf is not UNSET and claims.nbf > now + CLOCK_SKEW:

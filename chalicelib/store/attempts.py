@@ -6,7 +6,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.store.rows import AttemptRow, written
 
-KEPT_AFTER = 60  # seconds that a row outlives what it is about, for clocks that differ
+RETENTION_AFTER_EXPIRY = 60  # seconds that a row outlives what it is about, for clocks that differ
 
 
 def use_once(key: str, *, expires_at: float) -> bool:
@@ -16,7 +16,7 @@ def use_once(key: str, *, expires_at: float) -> bool:
 
 def put(key: str, data: dict[str, Any], *, expires_at: float) -> bool:
     """Keep `data` under `key`; False where that key is taken. A key is never free again before it expires."""
-    row = AttemptRow(key, data=data, expires_at=int(expires_at) + KEPT_AFTER)
+    row = AttemptRow(key, data=data, expires_at=int(expires_at) + RETENTION_AFTER_EXPIRY)
     return written(lambda: row.save(condition=AttemptRow.key.does_not_exist()))
 
 

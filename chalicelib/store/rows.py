@@ -22,7 +22,7 @@ from pynamodb.models import Model
 
 from chalicelib import log
 
-TRIES = 8  # of a write that meets a transaction; each takes a few milliseconds, and a transaction not many more
+MAX_ATTEMPTS = 8  # of a write that meets a transaction; each takes a few milliseconds, and a transaction not many more
 WRITE_ERRORS = (DeleteError, PutError, UpdateError)
 Plain = TypeVar("Plain")
 
@@ -102,7 +102,7 @@ class GuildRow(Model):
     expires_at = NumberAttribute(null=True)
 
 
-class BudgetRow(Model):
+class RateLimitRow(Model):
     """A rate-limit bucket, the noticeboard, or a count of invalid requests."""
 
     class Meta:
@@ -165,7 +165,7 @@ class AuditRow(Model):
     expires_at = NumberAttribute()
 
 
-ALL: tuple[type[Model], ...] = (UserRow, AccountRow, AttemptRow, GuildRow, BudgetRow, SweepRow, AuditRow)
+ALL: tuple[type[Model], ...] = (UserRow, AccountRow, AttemptRow, GuildRow, RateLimitRow, SweepRow, AuditRow)
 RENEWED = {model: model.Meta.table_name for model in ALL}
 
 
@@ -207,7 +207,7 @@ def written(write: Callable[[], object]) -> bool:
 
     While a transaction is at the same row DynamoDB refuses it, whatever its condition, and botocore does not try again.
     """
-    for _ in range(TRIES - 1):
+    for _ in range(MAX_ATTEMPTS - 1):
         try:
             return _written_now(write)
         except WRITE_ERRORS as error:

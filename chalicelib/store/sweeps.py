@@ -8,10 +8,10 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.store.rows import SweepRow, read_as, written
 
-KEPT = 30 * 86_400  # seconds
+RETENTION = 30 * 86_400  # seconds
 RUNNING = "running"
-TRIES = 3  # each failed one means that another sweep ended meanwhile
-ABANDONED = 1800  # seconds without a step after which another sweep may start
+MAX_ATTEMPTS = 3  # each failed one means that another sweep ended meanwhile
+STALE_AFTER = 1800  # seconds without a step after which another sweep may start
 UNDER_WAY = ("surveying", "repairing")
 OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
 
@@ -85,46 +85,46 @@ class Sweeps:
         One that has been idle for long is given up for dead: it is marked as failed, and ends at its next step.
         """
         self._row(sweep).save()  # first: what is said to run must be there
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             row = SweepRow(self._guild, RUNNING, data=asdict(_Running(sweep.sweep_id)))
             if written(partial(row.save, condition=SweepRow.sweep_id.does_not_exist())):
                 return None
             running = self.running()
             if running and running.sweep_id == sweep.sweep_id:
                 return None
-            if running and running.updated_at >= sweep.started_at - ABANDONED:
+            if running and running.updated_at >= sweep.started_at - STALE_AFTER:
                 self._row(sweep).delete()
                 return running
             if running is None:
-                self._let_go()
+                self._forget_running()
             elif running.state in UNDER_WAY and not self._give_up(running):
                 continue
             else:
                 self.finish(running)
-        raise RuntimeError(f"sweeps came and went {TRIES} times")
+        raise RuntimeError(f"sweeps came and went {MAX_ATTEMPTS} times")
 
     def _give_up(self, sweep: Sweep) -> bool:
         """Mark it as dead; False where it made a step just now."""
         return self.advance(replace(sweep, state="failed", note=OVERTAKEN, step=sweep.step + 1))
 
-    def _let_go(self) -> None:
+    def _forget_running(self) -> None:
         """Forget what is said to run where nothing is kept of it any more, or nothing that can be read."""
-        said = self._get(RUNNING)
-        if said and self._named(said) is None:
-            self._unsay(said)
+        marker = self._get(RUNNING)
+        if marker and self._running_sweep(marker) is None:
+            self._clear_running(marker)
 
-    def _unsay(self, said: SweepRow) -> None:
+    def _clear_running(self, marker: SweepRow) -> None:
         """No sweep runs, unless something else is said by now."""
-        written(lambda: said.delete(condition=SweepRow.data == said.data))
+        written(lambda: marker.delete(condition=SweepRow.data == marker.data))
 
-    def _named(self, said: SweepRow | None) -> Sweep | None:
+    def _running_sweep(self, marker: SweepRow | None) -> Sweep | None:
         """The sweep that is said to run."""
-        sweep_id = _sweep_id(said)
+        sweep_id = _marked_id(marker)
         return self.get(sweep_id) if sweep_id else None
 
     def running(self) -> Sweep | None:
         """The sweep that runs, if one does."""
-        return self._named(self._get(RUNNING))
+        return self._running_sweep(self._get(RUNNING))
 
     def get(self, sweep_id: str) -> Sweep | None:
         """The sweep of that id."""
@@ -142,14 +142,14 @@ class Sweeps:
 
     def finish(self, sweep: Sweep) -> None:
         """Another sweep may start."""
-        said = self._get(RUNNING)
-        if said and _sweep_id(said) == sweep.sweep_id:
-            self._unsay(said)
+        marker = self._get(RUNNING)
+        if marker and _marked_id(marker) == sweep.sweep_id:
+            self._clear_running(marker)
 
     def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
         """Keep what a page found, until it is repaired."""
         data = {"found": [_compact(difference) for difference in found]}
-        SweepRow(self._guild, f"{sweep_id}#{page:012}", data=data, expires_at=int(now) + KEPT).save()
+        SweepRow(self._guild, f"{sweep_id}#{page:012}", data=data, expires_at=int(now) + RETENTION).save()
 
     def page(self, sweep_id: str, page: int) -> list[Difference]:
         """What a page found."""
@@ -161,7 +161,7 @@ class Sweeps:
     def count_losing(self, sweep_id: str, more: int, *, now: float) -> int:
         """Count members from whom the sweep takes roles, where it was not seen beforehand: how many that makes."""
         row = self._losing(sweep_id)
-        row.update([SweepRow.losing.add(more), SweepRow.expires_at.set(int(now) + KEPT)])
+        row.update([SweepRow.losing.add(more), SweepRow.expires_at.set(int(now) + RETENTION)])
         return int(row.losing or 0)
 
     def note_braked(self, sweep_id: str) -> bool:
@@ -179,7 +179,7 @@ class Sweeps:
 
     def latest(self, most: int = 10) -> list[Sweep]:
         """The newest sweeps, newest first; but those that only tried whether they may begin."""
-        running = _sweep_id(self._get(RUNNING))
+        running = _marked_id(self._get(RUNNING))
         rows = SweepRow.query(self._guild, SweepRow.sweep_id.startswith("2"), scan_index_forward=False)
         found: list[Sweep] = []
         for row in rows:
@@ -200,7 +200,7 @@ class Sweeps:
             data=asdict(sweep),
             step=sweep.step,
             updated_at=sweep.updated_at,
-            expires_at=int(sweep.started_at) + KEPT,
+            expires_at=int(sweep.started_at) + RETENTION,
         )
 
     def _get(self, sweep_id: str) -> SweepRow | None:
@@ -210,9 +210,9 @@ class Sweeps:
             return None
 
 
-def _sweep_id(said: SweepRow | None) -> str | None:
+def _marked_id(marker: SweepRow | None) -> str | None:
     """The id of the sweep that is said to run."""
-    named = read_as(_Running, said.data) if said and said.data else None
+    named = read_as(_Running, marker.data) if marker and marker.data else None
     return named.sweep_id if named else None
 
 

@@ -14,14 +14,14 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.discord.models import User as DiscordUser
+from chalicelib.discord.models import Account
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
 from chalicelib.store.rows import AccountRow, UserRow, written
 
-JOINING = 60  # seconds; longer than API Gateway lets a callback run
-KEPT_WITHOUT_LINK = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
-TRIES = 5  # each failed one means that somebody else changed the same user meanwhile
+JOIN_TIMEOUT = 60  # seconds; longer than API Gateway lets a callback run
+UNLINKED_RETENTION = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
+MAX_ATTEMPTS = 5  # each failed one means that somebody else changed the same user meanwhile
 # The account of a link that the auth site has not heard of. Beside the row, since no reader of a user needs it.
 
 
@@ -30,13 +30,13 @@ class Link:
     """The Discord account of an auth user. Times in epoch seconds.
 
     Until `joining_until` a callback may be bringing them into the guild: not to be there yet is not to have left.
-    `untold`: the auth site is still to hear of it.
+    `notify_pending`: the auth site is still to hear of it.
     """
 
-    account: DiscordUser
+    account: Account
     activated_at: int
     joining_until: float = 0.0
-    untold: bool = False
+    notify_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class AccountTaken(Exception):
     """The Discord account belongs to another auth user."""
 
 
-class DeletedMeanwhile(Exception):
+class UserDeletedSince(Exception):
     """The auth site deleted the user after the attempt to link began."""
 
 
@@ -109,17 +109,17 @@ def owner_of(discord_id: int) -> str | None:
 # --- what the auth site says ----------------------------------------------------------------------------------
 
 
-def tell_groups(user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float) -> User:
+def record_groups(user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float) -> User:
     """Store the groups, unless newer ones are known; the user as they are then."""
-    return _tell(user_id, "groups", list(groups), changed_at, now)
+    return _record(user_id, "groups", list(groups), changed_at, now)
 
 
-def tell_nickname(user_id: str, nickname: str | None, changed_at: int, *, now: float) -> User:
+def record_nickname(user_id: str, nickname: str | None, changed_at: int, *, now: float) -> User:
     """Store the nickname (None: there is none), unless a newer one is known; the user as they are then."""
-    return _tell(user_id, "nickname", nickname, changed_at, now)
+    return _record(user_id, "nickname", nickname, changed_at, now)
 
 
-def _tell(user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float) -> User:
+def _record(user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float) -> User:
     column, stamp = getattr(UserRow, name), getattr(UserRow, f"{name}_at")
     newer = stamp.does_not_exist() | (stamp < changed_at)
     actions: list[Action] = [
@@ -127,8 +127,8 @@ def _tell(user_id: str, name: str, value: list[str] | str | None, changed_at: in
         stamp.set(changed_at),
         UserRow.version.set((UserRow.version | 0) + 1),
     ]
-    forgotten = UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK)
-    for _ in range(TRIES):
+    forgotten = UserRow.expires_at.set(int(now) + UNLINKED_RETENTION)
+    for _ in range(MAX_ATTEMPTS):
         row = UserRow(user_id)
         if written(partial(row.update, actions, condition=UserRow.discord_id.exists() & newer)):
             return _user(row)
@@ -142,7 +142,7 @@ def _tell(user_id: str, name: str, value: list[str] | str | None, changed_at: in
         unlinked = UserRow.discord_id.does_not_exist()
         if written(partial(row.update, [*actions, forgotten], condition=unlinked & newer)):
             return _user(row)
-    raise RuntimeError(f"user changed {TRIES} times while being told; SQS will deliver the message again")
+    raise RuntimeError(f"user changed {MAX_ATTEMPTS} times while being told; SQS will deliver the message again")
 
 
 def mark_deleted(user_id: str, *, now: float) -> bool:
@@ -153,7 +153,7 @@ def mark_deleted(user_id: str, *, now: float) -> bool:
     deleted: list[Action] = [
         UserRow.deleted_at.set(now),
         UserRow.version.set((UserRow.version | 0) + 1),
-        UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
+        UserRow.expires_at.set(int(now) + UNLINKED_RETENTION),
     ]
     return _updated(user_id, deleted, UserRow.discord_id.does_not_exist())
 
@@ -175,7 +175,7 @@ def mark_unwanted(user: User, *, now: float) -> bool:
 def link(
     user_id: str,
     guild_id: int,
-    account: DiscordUser,
+    account: Account,
     *,
     began_at: float,
     now: float,
@@ -184,17 +184,17 @@ def link(
 ) -> User | None:
     """Link the account to the user; gives the user as they were before, None where nothing was kept of them.
 
-    That the auth site is still to hear of it is remembered with the link, until `mark_told`.
+    That the auth site is still to hear of it is remembered with the link, until `mark_notified`.
     `began_at`: when the auth site issued the token, in whole seconds. `opened_at`: when we were shown it.
     `activated_at`: since when the account counts as linked, if not since now. Raises AccountTaken where the account is
     another user's, DeletedMeanwhile where the auth site deleted the user after either of the first two.
     """
-    for _ in range(TRIES):
+    for _ in range(MAX_ATTEMPTS):
         before = get(user_id, now=now)
         if before is None:
             _drop_expired(user_id, now)
         elif before.deleted_at is not None and _is_older(before.deleted_at, began_at, opened_at):
-            raise DeletedMeanwhile
+            raise UserDeletedSince
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
         if _link(user_id, guild_id, account, before, now, activated_at):
@@ -208,7 +208,7 @@ def _is_older(deleted_at: float, began_at: float, opened_at: float | None) -> bo
 
 
 def _link(
-    user_id: str, guild_id: int, account: DiscordUser, before: User | None, now: float, activated_at: int | None
+    user_id: str, guild_id: int, account: Account, before: User | None, now: float, activated_at: int | None
 ) -> bool:
     told: Action = UserRow.untold_id.remove()
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
@@ -233,7 +233,7 @@ def _link(
                     UserRow.username.set(account.username),
                     UserRow.discriminator.set(account.discriminator),
                     UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
-                    UserRow.joining_until.remove() if restored else UserRow.joining_until.set(int(now) + JOINING),
+                    UserRow.joining_until.remove() if restored else UserRow.joining_until.set(int(now) + JOIN_TIMEOUT),
                     UserRow.last_error.remove(),
                     UserRow.deleted_at.remove(),
                     UserRow.expires_at.remove(),
@@ -253,7 +253,7 @@ def end_joining(user_id: str) -> None:
     _updated(user_id, [UserRow.joining_until.remove()], UserRow.discord_id.exists())
 
 
-def mark_told(user_id: str, discord_id: int) -> None:
+def mark_notified(user_id: str, discord_id: int) -> None:
     """The auth site heard that this account was linked to the user."""
     _updated(user_id, [UserRow.untold_id.remove()], UserRow.untold_id == discord_id)
 
@@ -273,7 +273,7 @@ def unlink(
     """
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
-        UserRow.expires_at.set(int(now) + KEPT_WITHOUT_LINK),
+        UserRow.expires_at.set(int(now) + UNLINKED_RETENTION),
         *(
             column.remove()
             for column in (
@@ -366,7 +366,7 @@ def mark_failed(user: User, error: str, *, now: float) -> bool:
     return is_news
 
 
-def rename(user: User, account: DiscordUser) -> bool:
+def rename(user: User, account: Account) -> bool:
     """Store the account's new username; False where the user is no longer linked to it."""
     named: list[Action] = [UserRow.username.set(account.username), UserRow.discriminator.set(account.discriminator)]
     return _updated(user.user_id, named, UserRow.discord_id == account.id)
@@ -378,9 +378,9 @@ def rename(user: User, account: DiscordUser) -> bool:
 def _user(row: UserRow) -> User:
     linked = None
     if row.discord_id is not None:
-        account = DiscordUser(int(row.discord_id), row.username or "", row.discriminator or "")
-        untold = row.untold_id == row.discord_id
-        linked = Link(account, int(row.activated_at or 0), float(row.joining_until or 0), untold)
+        account = Account(int(row.discord_id), row.username or "", row.discriminator or "")
+        notify_pending = row.untold_id == row.discord_id
+        linked = Link(account, int(row.activated_at or 0), float(row.joining_until or 0), notify_pending)
     user = User(
         user_id=row.user_id,
         version=int(row.version or 0),

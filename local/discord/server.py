@@ -16,7 +16,7 @@ from typing import Any
 from .core import Discord
 from .messages import Answer, Request
 
-LONGEST_BODY = 10_000_000  # bytes
+MAX_BODY = 10_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        if length > LONGEST_BODY:
+        if length > MAX_BODY:
             self.send_error(413)
             return
         body = self.rfile.read(length) if length else b""

@@ -27,10 +27,10 @@ from local.memory.dynamodb import client_error
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 BATCH = 10  # messages
-LONGEST_DELAY = 900  # seconds
-LARGEST_MESSAGE = 1024 * 1024  # bytes, body and attributes together
-MOST_ATTRIBUTES = 10
-LONGEST_VISIBILITY = 12 * 3600  # seconds
+MAX_DELAY = 900  # seconds
+MAX_MESSAGE = 1024 * 1024  # bytes, body and attributes together
+MAX_ATTRIBUTES = 10
+MAX_VISIBILITY = 12 * 3600  # seconds
 DUPLICATE_WITHIN = 30.0  # seconds after which a second copy of a message comes at the latest
 LATE_BY = 60.0  # seconds that a late message comes late at most
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that SQS refuses
@@ -185,8 +185,8 @@ class MemorySqs:
                 raise _Refused("TooManyEntriesInBatchRequest", f"Maximum number of entries per request are {BATCH}")
             if len({entry["Id"] for entry in Entries}) < len(Entries):
                 raise _Refused("BatchEntryIdsNotDistinct", "Id repeated")
-            if sum(_size(entry) for entry in Entries) > LARGEST_MESSAGE:
-                raise _Refused("BatchRequestTooLong", f"Batch requests cannot be longer than {LARGEST_MESSAGE} bytes")
+            if sum(_size(entry) for entry in Entries) > MAX_MESSAGE:
+                raise _Refused("BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_MESSAGE} bytes")
             answer: Answer = {"Successful": []}
             for entry in Entries:
                 try:
@@ -238,7 +238,7 @@ class MemorySqs:
         def change(held: _Holding) -> Answer:
             for copy in held.copies.values():
                 if copy.handle == ReceiptHandle:
-                    held.show(copy, self.clock.now() + min(VisibilityTimeout, LONGEST_VISIBILITY))
+                    held.show(copy, self.clock.now() + min(VisibilityTimeout, MAX_VISIBILITY))
             return {}
 
         return self._called("ChangeMessageVisibility", QueueUrl, {"ReceiptHandle": ReceiptHandle}, change)
@@ -407,18 +407,18 @@ def _refuse_bad(entry: dict[str, Any]) -> None:
     body, delay = entry.get("MessageBody"), entry.get("DelaySeconds", 0)
     if not isinstance(body, str) or not isinstance(delay, int):
         raise ParamValidationError(report=f"Invalid type in MessageBody {type(body)} or DelaySeconds {type(delay)}")
-    if not 0 <= delay <= LONGEST_DELAY:
+    if not 0 <= delay <= MAX_DELAY:
         reason = f"Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900"
         raise _Refused("InvalidParameterValue", reason)
     if not body:
         raise _Refused("InvalidParameterValue", "The request must contain the parameter MessageBody.")
     if FORBIDDEN.search(body):
         raise _Refused("InvalidMessageContents", "Invalid characters in the message")
-    if _size(entry) > LARGEST_MESSAGE:
-        reason = f"One or more parameters are invalid. Reason: Message must be shorter than {LARGEST_MESSAGE} bytes."
+    if _size(entry) > MAX_MESSAGE:
+        reason = f"One or more parameters are invalid. Reason: Message must be shorter than {MAX_MESSAGE} bytes."
         raise _Refused("InvalidParameterValue", reason)
     attributes = entry.get("MessageAttributes") or {}
-    if len(attributes) > MOST_ATTRIBUTES:
+    if len(attributes) > MAX_ATTRIBUTES:
         raise _Refused("InvalidParameterValue", f"Number of message attributes [{len(attributes)}] exceeds the allowed")
     for name, value in attributes.items():
         _refuse_bad_attribute(name, value)

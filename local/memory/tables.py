@@ -12,7 +12,7 @@ from local.memory.values import ORDERED, Invalid, Item, Value, number, ordered, 
 
 Schema = dict[str, Any]  # the arguments of CreateTable
 Key = tuple[Any, Any]  # comparable: the partition's value, and the range key's (0 in a table without)
-Place = tuple[Any, Any]  # the same, in an index
+Reservation = tuple[Any, Any]  # the same, in an index
 ALONE = 0  # the range value of a table that has no range key
 RANGE_VALUE = itemgetter(0)
 
@@ -70,7 +70,7 @@ class View:
         for partition in self._partitions.values():
             yield from (self.records[key] for _, key in partition)
 
-    def place(self, item: Item) -> Place | None:
+    def place(self, item: Item) -> Reservation | None:
         """Where the item stands; None where it lacks an attribute for it. Raises Invalid for one of a wrong type."""
         found = []
         for name in self.names:
@@ -162,7 +162,7 @@ class Table:
         self.indexes = {
             one["IndexName"]: _view(one["KeySchema"], types) for one in schema.get("GlobalSecondaryIndexes", ())
         }
-        self._late: deque[tuple[float, Key, Record | None]] = deque()
+        self._on_redelivery: deque[tuple[float, Key, Record | None]] = deque()
 
     def key_of(self, item: Item) -> Key:
         """The item's key. Raises Invalid where it has none."""
@@ -194,16 +194,16 @@ class Table:
         self.own.replace(key, record)
         if not self.indexes:
             return
-        if not lag and not self._late:
+        if not lag and not self._on_redelivery:
             self._index(key, record)
             return
-        not_before = self._late[-1][0] if self._late else now  # an index takes changes in their order
-        self._late.append((max(now + lag, not_before), key, record))
+        not_before = self._on_redelivery[-1][0] if self._on_redelivery else now  # an index takes changes in their order
+        self._on_redelivery.append((max(now + lag, not_before), key, record))
 
     def index(self, name: str, *, now: float) -> View:
         """An index as it is by now. Raises Invalid where the table has no such index."""
-        while self._late and self._late[0][0] <= now:
-            _, key, record = self._late.popleft()
+        while self._on_redelivery and self._on_redelivery[0][0] <= now:
+            _, key, record = self._on_redelivery.popleft()
             self._index(key, record)
         try:
             return self.indexes[name]
@@ -212,7 +212,7 @@ class Table:
 
     def replace_all(self, records: list[Record]) -> None:
         """Hold exactly these, as after a restore."""
-        self._late.clear()
+        self._on_redelivery.clear()
         for view in (self.own, *self.indexes.values()):
             view.clear()
             for record in records:

@@ -16,7 +16,7 @@ WITH_TTL = {"users", "attempts", "guild", "budgets", "sweeps", "audit"}
 RECOVERABLE = ("users", "accounts")
 SUBSCRIBED = {"sync_jobs": "jobs", "sync_bulk": "bulk"}
 SCHEDULED = ("update_all_on_schedule", "update_all_usernames_on_schedule")
-LEAST_CONCURRENCY = 20  # functions at once: five for each queue, some for people, some for other things
+MIN_CONCURRENCY = 20  # functions at once: five for each queue, some for people, some for other things
 TEMPLATE = ".chalice/data-stack.yaml"
 
 
@@ -53,7 +53,7 @@ def concurrency(ground: Ground) -> Iterator[Finding]:
     except ClientError as error:
         yield note(f"AWS does not tell: {error_code(error)}")
         return
-    if limit < LEAST_CONCURRENCY:
+    if limit < MIN_CONCURRENCY:
         yield warning(
             f"this account may run {limit} functions at once: while queues are busy, people who link may be refused",
             "AWS console → Service Quotas → AWS Lambda → Concurrent executions → request 1,000 (free)",

@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.discord.models import Guild, Role
+from chalicelib.members.roles import wanted_names
 from chalicelib.settings import Settings
 from chalicelib.store.guild import GuildMemory
-from chalicelib.syncing.roles import wanted_names
 from ops import store
 from ops.discord import Answer, Probe
 from ops.stage import Stage, without

@@ -18,7 +18,7 @@ PERMISSIONS = {  # https://discord.com/developers/docs/topics/permissions#permis
     "Kick Members": (1 << 1, "who is unlinked or deleted stays in the server"),
     "Create Invite": (1 << 0, "nobody can be brought into the server by linking"),
 }
-MOST_ROLES = 250  # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json (30005)
+MAX_ROLES = 250  # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json (30005)
 NEARLY = 240
 ROLES_PAGE = "Discord → Server Settings → Roles"
 GROUPS = "the auth site's groups"
@@ -117,7 +117,7 @@ def room_for_roles(ground: Ground) -> Iterator[Finding]:
     number = len(ground.ranks.roles)
     if number >= NEARLY:
         yield warning(
-            f"the server has {number} of {MOST_ROLES} roles; new groups will soon get none",
+            f"the server has {number} of {MAX_ROLES} roles; new groups will soon get none",
             f"{ROLES_PAGE} → delete some; or fewer groups, or DISCORD_DISABLE_ROLE_CREATION",
         )
 

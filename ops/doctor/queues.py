@@ -12,7 +12,7 @@ checks = Registry("Queues")
 QUEUES = ("jobs", "bulk", "dead-letters", "notices")
 READ_BY = {"jobs": "sync_jobs", "bulk": "sync_bulk"}
 TIMES_TIMEOUT = 6  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-LONGEST_KEPT = 14 * 86_400  # seconds; the most that SQS keeps a message
+MAX_KEPT = 14 * 86_400  # seconds; the most that SQS keeps a message
 OLD_JOB = 15 * 60  # seconds that a single change may wait
 OLD_NOTICE = 24 * 3600  # seconds
 
@@ -38,8 +38,8 @@ def redrive(ground: Ground) -> Iterator[Finding]:
             policy = json.loads(queue.attributes.get("RedrivePolicy", "{}"))
             if not policy.get("deadLetterTargetArn", "").endswith(f":{ground.stage.queue('dead-letters')}"):
                 yield fault(f"{queue.name} does not send what fails to the dead letters", ground.deploy)
-        kept = int(queue.attributes.get("MessageRetentionPeriod", LONGEST_KEPT))
-        if kept < LONGEST_KEPT:
+        kept = int(queue.attributes.get("MessageRetentionPeriod", MAX_KEPT))
+        if kept < MAX_KEPT:
             yield warning(f"{queue.name} forgets messages after {span(kept)}, not 14 days", ground.deploy)
 
 

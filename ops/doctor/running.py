@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from chalicelib import VERSION
-from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweeps
 from ops.doctor.base import Finding, Level, Registry, fault, note, warning
 from ops.doctor.ground import Ground
@@ -15,7 +15,7 @@ from ops.stops import Refused, refused_token
 from ops.words import count, listed, moment, plain_note, span
 
 checks = Registry("Running")
-MOST_SKEW = 30.0  # seconds; half of what a token's `iat` is allowed
+MAX_SKEW = 30.0  # seconds; half of what a token's `iat` is allowed
 NO_SWEEP_FOR = 3 * 3600  # seconds; the default schedule is hourly
 
 
@@ -42,7 +42,7 @@ def clock(ground: Ground) -> Iterator[Finding]:
         if not date:
             continue
         skew = ground.stage.now() - parsedate_to_datetime(date).timestamp()
-        if abs(skew) > MOST_SKEW:
+        if abs(skew) > MAX_SKEW:
             yield warning(
                 f"this machine is {span(abs(skew))} {'ahead of' if skew > 0 else 'behind'} {whose}",
                 "switch on network time (timedatectl set-ntp true); on the auth site too, if it is that machine: "
@@ -53,7 +53,7 @@ def clock(ground: Ground) -> Iterator[Finding]:
 @checks.check("stopped", "Calls to Discord", needs=("settings", "tables"))
 def stopped(ground: Ground) -> Iterator[Finding]:
     ground.stage.connect()
-    board = DynamoLedger(ground.settings.guild_id).noticeboard()
+    board = DynamoRateLimitStore(ground.settings.guild_id).shared_state()
     match refused_token(ground.stage, board):
         case Refused.STORED:
             yield fault(

@@ -11,7 +11,7 @@ from ops.stage import without
 
 checks = Registry("Settings")
 CALLBACK_PATH = "/discord/callback"
-LEAST_VARIETY = 8  # different characters in a secret; fewer are typed by hand
+MIN_VARIETY = 8  # different characters in a secret; fewer are typed by hand
 WHERE = {
     "DISCORD_APP_ID": f"{PORTAL} → your application → General Information → Application ID",
     "DISCORD_APP_SECRET": f"{PORTAL} → your application → OAuth2 → Reset Secret",
@@ -87,9 +87,9 @@ def callback_shape(ground: Ground) -> Iterator[Finding]:
 
 @checks.check("auth-site-secret", "The auth site's secret", needs=("settings",))
 def auth_site_secret(ground: Ground) -> Iterator[Finding]:
-    if len(set(ground.settings.auth_site_secret)) < LEAST_VARIETY:
+    if len(set(ground.settings.auth_site_secret)) < MIN_VARIETY:
         yield warning(
-            f"AUTH_SITE_SECRET consists of fewer than {LEAST_VARIETY} different characters: it can be guessed",
+            f"AUTH_SITE_SECRET consists of fewer than {MIN_VARIETY} different characters: it can be guessed",
             cure_of_setting("AUTH_SITE_SECRET", ground),
         )
 

@@ -21,10 +21,10 @@ from ops.links.table import Record
 from ops.words import moment
 
 AT_ONCE = 50  # links; DynamoDB takes 100 items in a transaction
-TRIES = 6  # each failed one means that somebody else wrote one of the rows, or that DynamoDB was busy
+MAX_ATTEMPTS = 6  # each failed one means that somebody else wrote one of the rows, or that DynamoDB was busy
 BUSY = {"ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 OVERTAKEN = {"ConditionalCheckFailed", "TransactionConflict"}
-LONGEST_NAP = 5.0  # seconds
+MAX_NAP = 5.0  # seconds
 
 
 class Outcome(StrEnum):
@@ -59,14 +59,14 @@ class Importer:
         """Link all of `records`, at most AT_ONCE, that nothing stands against; says of each what became of it."""
         verdicts: list[Verdict] = []
         todo = list(records)
-        for attempt in range(TRIES):
+        for attempt in range(MAX_ATTEMPTS):
             known = self._look(todo)
             judged = [self._judge(record, known) for record in todo]
             verdicts += [verdict for verdict in judged if verdict.outcome is not Outcome.NEW]
             todo = [verdict.record for verdict in judged if verdict.outcome is Outcome.NEW]
             if not todo or dry_run or self._write(todo, known):
                 return verdicts + [Verdict(record, Outcome.NEW) for record in todo]
-            self._sleep(min(LONGEST_NAP, 0.1 * 2**attempt) * (0.5 + random.random()))  # noqa: S311 - a pause
+            self._sleep(min(MAX_NAP, 0.1 * 2**attempt) * (0.5 + random.random()))  # noqa: S311 - a pause
         return verdicts + [
             Verdict(record, Outcome.REFUSED, "was being changed all the time; run it again") for record in todo
         ]

@@ -32,8 +32,8 @@ Run it as often as you like: what is there already is left alone, and a run that
 
 Exit code 1 if any line was not imported."""
 THREADS = 8
-MOST_THREADS = 64
-MOST_SHOWN = 30
+MAX_THREADS = 64
+MAX_SHOWN = 30
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _threads(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_THREADS):
-        raise argparse.ArgumentTypeError(f"{text} is no number from 1 to {MOST_THREADS}")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_THREADS):
+        raise argparse.ArgumentTypeError(f"{text} is no number from 1 to {MAX_THREADS}")
     return int(text)
 
 
@@ -115,7 +115,7 @@ def _chunks(records: tuple[Record, ...]) -> Iterator[tuple[Record, ...]]:
 def _show_bad(bad: list[Bad], screen: Screen) -> None:
     if not bad:
         return
-    rows = [(str(one.line), one.why) for one in bad[:MOST_SHOWN]]
+    rows = [(str(one.line), one.why) for one in bad[:MAX_SHOWN]]
     screen.show(table(("Line", "not imported, because"), rows))
     if len(bad) > len(rows):
         screen.say(f"and {len(bad) - len(rows):,} more lines; --json names them all\n", "dim")

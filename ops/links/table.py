@@ -18,8 +18,8 @@ REQUIRED = ("user_id", "uid")
 NOTHING = ("", "NULL", "\\N")  # how databases write that a field is empty
 NOTHING_BUT_A_NAME = ("null", "none", "\\n")  # in any case; people are called so, and ids or times are not
 ESCAPED = {"t": "\t", "n": "\n", "0": "\0", "\\": "\\"}  # what `mysql --batch` writes after a backslash
-LONGEST_USER_ID = 256  # characters, as in messages
-LONGEST_USERNAME = 32  # characters; https://discord.com/developers/docs/resources/user
+MAX_USER_ID = 256  # characters, as in messages
+MAX_USERNAME = 32  # characters; https://discord.com/developers/docs/resources/user
 LAST_ID = 2**63  # Discord ids are below it
 FIRST_DISCORD = 1_420_070_400  # epoch seconds: Discord's own epoch, 2015-01-01; nobody linked before
 
@@ -88,7 +88,7 @@ def read(lines: TextIO) -> File:
     unquoted = delimiter == "\t" and '"' not in header
     reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL)
     try:
-        read = list(_records(reader, names, escaped=unquoted))
+        read = list(_reporter(reader, names, escaped=unquoted))
     except csv.Error as error:
         raise Unreadable(f"line {reader.line_num + 1}: {error}") from None
     if not read:
@@ -102,7 +102,7 @@ def _column(name: str) -> str:
     return name.strip().strip("\"'`").casefold().rsplit(".", 1)[-1]
 
 
-def _records(reader: "_Reader", names: list[str], *, escaped: bool) -> Iterator[Record | Bad]:
+def _reporter(reader: "_Reader", names: list[str], *, escaped: bool) -> Iterator[Record | Bad]:
     for fields in reader:
         line = reader.line_num + 1  # the first line was read before
         if not any(field.strip() for field in fields):
@@ -138,7 +138,7 @@ def _record(line: int, fields: dict[str, str]) -> Record:
 def _user_id(text: str) -> str:
     if not text:
         raise ValueError("user_id is empty")
-    if len(text) > LONGEST_USER_ID or not text.isprintable():
+    if len(text) > MAX_USER_ID or not text.isprintable():
         raise ValueError("user_id is over-long, or has unprintable characters")
     return text
 
@@ -154,8 +154,8 @@ def _discord_id(text: str) -> int:
 
 
 def _username(text: str) -> str:
-    if len(text) > LONGEST_USERNAME:
-        raise ValueError(f"username is longer than {LONGEST_USERNAME} characters")
+    if len(text) > MAX_USERNAME:
+        raise ValueError(f"username is longer than {MAX_USERNAME} characters")
     return text
 
 

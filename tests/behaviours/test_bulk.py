@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.messages import Parts
 from chalicelib.store.users import mark_deleted, unlink
-from chalicelib.syncing.jobs import Parts
 from local.simulated import STAGE, WorkerDied, World
-from tests.syncing.support import Meter, crowd, fault, import_link, let_sweeps_take, linked, stored, swept, waiting
+from tests.members.support import Meter, crowd, fault, import_link, let_sweeps_take, linked, stored, swept, waiting
 
 MEMBER = r"/members/[0-9]+$"
 EVERY_HOUR = 3600.0  # seconds; the schedule's default

@@ -3,9 +3,9 @@
 import pytest
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.syncing.roles import match_roles
+from chalicelib.members.roles import match_roles
 from local.simulated import World
-from tests.syncing.support import Meter, crowd, fault, last_error, role_names
+from tests.members.support import Meter, crowd, fault, last_error, role_names
 
 POST_ROLE = {"method": "POST", "path": "/roles$"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.errors import LinkRefused
 from local.simulated import World
-from tests.syncing.support import Meter, crowd, fault, linked, swept
+from tests.members.support import Meter, crowd, fault, linked, swept
 
 MEMBER = r"/members/[0-9]+$"
 

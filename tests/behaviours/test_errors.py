@@ -7,7 +7,7 @@ import pytest
 from chalicelib import settings
 from chalicelib.errors import BadSettings, LinkRefused
 from local.simulated import ENVIRONMENT, STAGE, World
-from tests.syncing.support import Meter, crowd, fault, last_error, let_sweeps_take, linked, swept
+from tests.members.support import Meter, crowd, fault, last_error, let_sweeps_take, linked, swept
 
 MEMBER = r"/members/[0-9]+$"
 GUILD = r"/guilds/[0-9]+$"

@@ -3,7 +3,7 @@
 import pytest
 
 from local.simulated import World
-from tests.syncing.support import Meter, fault, last_error, linked, stored
+from tests.members.support import Meter, fault, last_error, linked, stored
 
 MEMBER = r"/members/[0-9]+$"
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from chalicelib.discord.budget import Lane
-from chalicelib.discord.client import Asking
+from chalicelib.discord.client import RequestOptions
+from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import LinkRefused, Reason, UnknownMember
 from local.simulated import World
-from tests.syncing.support import Meter, fault, linked, stored
+from tests.members.support import Meter, fault, linked, stored
 
 MEMBER = r"/members/[0-9]+$"
-NORMAL = Asking(Lane.NORMAL)
+NORMAL = RequestOptions(Lane.NORMAL)
 
 
 @pytest.mark.behaviour(45)

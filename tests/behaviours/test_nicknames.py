@@ -3,7 +3,7 @@
 import pytest
 
 from local.simulated import World
-from tests.syncing.support import Meter, import_link, last_error, let_sweeps_take, linked, stored, swept
+from tests.members.support import Meter, import_link, last_error, let_sweeps_take, linked, stored, swept
 
 
 @pytest.mark.behaviour(29)

@@ -3,7 +3,7 @@
 import pytest
 
 from local.simulated import World
-from tests.syncing.support import Meter, fault, import_link, last_error, role_names, swept
+from tests.members.support import Meter, fault, import_link, last_error, role_names, swept
 
 PATCH_MEMBER = "PATCH /guilds/{guild_id}/members/{user_id}"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from local.simulated import World
-from tests.syncing.support import Meter, crowd, linked
+from tests.members.support import Meter, crowd, linked
 
 
 @pytest.mark.behaviour(51)

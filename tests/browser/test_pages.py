@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("ROLECALL_SCREENSHOTS")  # a folder; every page is photographed there
 SMALLEST_TOUCH = 44  # pixels; https://www.w3.org/WAI/WCAG22/Understanding/target-size-enhanced
-LEAST_CONTRAST = 4.5  # https://www.w3.org/WAI/WCAG22/Understanding/contrast-minimum
+MIN_CONTRAST = 4.5  # https://www.w3.org/WAI/WCAG22/Understanding/contrast-minimum
 
 # The contrast of every text with what is behind it, by WCAG's formula; the least of the page.
 CONTRAST = """() => {
@@ -46,7 +46,7 @@ def look(page: "Page", name: str) -> None:
         night = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         page.screenshot(path=Path(SHOTS) / f"{name}-{'dark' if night else 'light'}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert page.evaluate(CONTRAST) >= LEAST_CONTRAST
+    assert page.evaluate(CONTRAST) >= MIN_CONTRAST
     for button in page.locator("button, a").all():
         box = button.bounding_box()
         assert box

@@ -149,7 +149,7 @@ def test_running_functions_read_a_changed_secret_after_the_next_packaged_deploym
     hand_over_package(project)
     packaged = [*UP, "--packaged", "--bucket", "made-here"]
     assert main(packaged, root=project, pace=QUICK) == 0
-    old, new = env.MADE_UP["AUTH_SITE_SECRET"], "n" * settings.SHORTEST_SECRET
+    old, new = env.MADE_UP["AUTH_SITE_SECRET"], "n" * settings.MIN_SECRET
     assert who_may_read(old, new) == [True, False]
     boto3.client("ssm").put_parameter(Name=f"/rolecall/{STAGE}/AUTH_SITE_SECRET", Value=new, Overwrite=True)
     assert who_may_read(old, new) == [True, False], "functions that run already keep the old one"

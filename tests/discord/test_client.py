@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from chalicelib.discord.budget import Lane
-from chalicelib.discord.client import SETTLING, Asking
+from chalicelib.discord.client import SETTLING, RequestOptions
 from chalicelib.discord.models import Role
+from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import DiscordUnavailable, LinkRefused, RateLimited, Reason, TryAgain, Wait
-from chalicelib.linking.story import LINKING
-from chalicelib.syncing.errands import LONG_PATIENCE
+from chalicelib.linking.flow import JOIN_OPTIONS
+from chalicelib.members.context import PERSON_PATIENCE
 from local.discord.faults import Fault
 from local.simulated import World
 
 MEMBER = "/members/[0-9]+$"
-WORKER = Asking(Lane.URGENT)
+WORKER = RequestOptions(Lane.URGENT)
 
 
 def joins(world: World) -> list[int]:
@@ -50,9 +50,9 @@ def test_429s_without_end_cost_a_person_no_more_than_their_patience_and_discord_
     world.guild.inject(Fault(kind="rate_limit", method="GET", path=MEMBER, retry_after=0.01, times=None))
     began = world.clock.now()
     with pytest.raises(RateLimited):
-        world.http.services.discord.member(1, LINKING)
-    assert LONG_PATIENCE - 1.0 <= world.clock.now() - began <= LONG_PATIENCE + 1.0
-    assert 2 < len(world.guild.received()) <= LONG_PATIENCE * 2 + 1
+        world.http.services.discord.member(1, JOIN_OPTIONS)
+    assert PERSON_PATIENCE - 1.0 <= world.clock.now() - began <= PERSON_PATIENCE + 1.0
+    assert 2 < len(world.guild.received()) <= PERSON_PATIENCE * 2 + 1
 
 
 def test_a_worker_does_not_wait_out_a_429(world: World) -> None:
@@ -121,16 +121,16 @@ def test_no_request_outlasts_the_time_that_is_left(world: World, trouble: dict[s
     discord, began = world.http.services.discord, world.clock.now()
     world.guild.inject(Fault(path="/guilds/", times=None, **trouble))
     with discord.until(began + SETTLING + seconds), pytest.raises(TryAgain):
-        discord.guild(LINKING)
+        discord.guild(JOIN_OPTIONS)
     assert world.clock.now() - began <= seconds
 
 
 def test_where_no_time_is_left_nothing_is_asked(world: World) -> None:
     discord = world.http.services.discord
     with discord.until(world.clock.now() + SETTLING), pytest.raises(Wait):
-        discord.guild(LINKING)
+        discord.guild(JOIN_OPTIONS)
     assert world.asked() == []
-    assert discord.guild(LINKING)
+    assert discord.guild(JOIN_OPTIONS)
 
 
 def test_a_shorter_time_within_a_longer_one_ends_by_itself(world: World) -> None:

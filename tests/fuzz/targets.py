@@ -19,11 +19,11 @@ from hypothesis.strategies import SearchStrategy
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
+from chalicelib.delivery.delivery import End
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.tokens import Purpose, read_token
 from chalicelib.queues import message_of
-from chalicelib.store.budgets import DynamoLedger
-from chalicelib.syncing.delivery import End
+from chalicelib.store.rate_limits import DynamoRateLimitStore
 from local.memory.sqs import FORBIDDEN
 from local.simulated import AT, AUTH_SITE_SECRET, World
 from tests.fuzz import inputs
@@ -32,7 +32,7 @@ from tests.security.attacks import signed
 
 REASONS = {str(reason) for reason in Reason}
 SETTLED = {End.DONE, End.NOTHING, End.REFUSED, End.LATER, End.DEAD}
-LONGEST_WAIT = 60 * 86_400  # seconds until a message that nothing helps must have come to its end
+MAX_WAIT = 60 * 86_400  # seconds until a message that nothing helps must have come to its end
 
 
 class Broken(AssertionError):
@@ -163,7 +163,7 @@ class MessageTarget:
             raise Broken(ends)
         if {end for end, one in zip(ends, bodies, strict=True) if one is not text} - {End.DONE, End.NOTHING}:
             raise Broken(f"a neighbour suffered: {ends}")
-        world.run(seconds=LONGEST_WAIT)
+        world.run(seconds=MAX_WAIT)
         if any(world.sqs.waiting(f"rolecall-test-{queue}") for queue in ("jobs", "bulk")):
             raise Broken("it is tried for ever")
         self._tidy()
@@ -262,8 +262,10 @@ class AnswerTarget:
         world.site.groups(user, ["Member", "Blue"])
         world.run(seconds=300)
         self.adapter.wait, self.adapter.lasting = -1, False
-        world.run(seconds=LONGEST_WAIT)
-        halted = DynamoLedger(world.settings.guild_id).noticeboard().halted_token  # by a 401: until there is another
+        world.run(seconds=MAX_WAIT)
+        halted = (
+            DynamoRateLimitStore(world.settings.guild_id).shared_state().halted_token
+        )  # by a 401: until there is another
         if not halted and any(world.sqs.waiting(f"rolecall-test-{queue}") for queue in ("jobs", "bulk")):
             raise Broken("it is tried for ever")
         if any("internal error" in reason for _, reason in world.dead_letters()):

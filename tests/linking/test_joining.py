@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.discord.budget import Lane
+from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import DiscordUnavailable, LinkRefused, Reason, Refused
-from chalicelib.linking.story import CHECK_AFTER, PERHAPS_JOINED
+from chalicelib.linking.flow import CHECK_AFTER, PERHAPS_JOINED
+from chalicelib.members.context import JobContext
+from chalicelib.messages import UpdateAll
 from chalicelib.store import audit, users
-from chalicelib.syncing.errands import Errand
-from chalicelib.syncing.jobs import UpdateAll
 from local.discord.faults import Fault
 from local.simulated import WorkerDied, World
 
@@ -304,16 +304,16 @@ def test_a_member_whom_the_callback_gave_a_role_stays_linked_whatever_is_refused
     world.guild.create_role("Member")
     world.guild.add_person("liam")
     world.guild.add_member("liam")
-    worker = world.http.delivery.worker
-    make_right = worker.make_right
+    reconciler = world.http.delivery.reconciler
+    reconcile = reconciler.reconcile
 
     def refused_after_that(*arguments: Any) -> None:
-        make_right(*arguments)
+        reconcile(*arguments)
         raise Refused(status=400, code=50035)
 
-    worker.make_right = refused_after_that  # type: ignore[method-assign,assignment]  # one moment, made certain
+    reconciler.reconcile = refused_after_that  # type: ignore[method-assign,assignment]  # one moment, made certain
     world.link("2", "liam", groups=["Member"])
-    worker.make_right = make_right  # type: ignore[method-assign]
+    reconciler.reconcile = reconcile  # type: ignore[method-assign]
     user = users.get("2", now=world.clock.now())
     assert user
     assert user.link
@@ -336,5 +336,5 @@ def test_roles_that_a_job_gave_while_a_callback_gave_up_are_taken_back(world: Wo
 
     discord.give_role = unlinked_meanwhile  # type: ignore[method-assign,assignment]
     world.guild.change_member("first", take=["Member"])
-    container.delivery.worker.change(UpdateAll(user_id="1"), Errand(Lane.NORMAL, "test"))
+    container.delivery.reconciler.change(UpdateAll(user_id="1"), JobContext(Lane.NORMAL, "test"))
     assert world.roles("first") == set()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chalicelib.discord.budget import Lane
-from chalicelib.discord.client import Asking
+from chalicelib.discord.client import RequestOptions
+from chalicelib.discord.rate_limit import Lane
 from local.demo import Meter
 from local.discord.control import Control
 from local.simulated import AT, World
@@ -17,5 +17,5 @@ def test_a_step_says_what_the_bot_asked_since_the_one_before(world: World, asked
     at_discord = world.http.linking.start(world.site.token("103", "link"))
     world.consent(at_discord.url, "kira")  # a browser's requests, which are not counted
     for _ in range(asked):
-        world.http.services.discord.me(Asking(Lane.NORMAL))
+        world.http.services.discord.me(RequestOptions(Lane.NORMAL))
     assert meter.step().endswith(f"s, {said} to Discord")

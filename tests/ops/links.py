@@ -2,7 +2,7 @@
 
 import time
 
-from chalicelib.discord.models import User as Account
+from chalicelib.discord.models import Account
 from chalicelib.store import users
 from chalicelib.store.users import User
 from tests.ops.world import DISCORD, World
@@ -22,9 +22,9 @@ def linked(
     """A linked user, as the store has them."""
     now = time.time()
     if groups is not None:
-        users.tell_groups(user_id, groups, int(now * 1000), now=now)
+        users.record_groups(user_id, groups, int(now * 1000), now=now)
     if nickname is not None:
-        users.tell_nickname(user_id, nickname, int(now * 1000), now=now)
+        users.record_nickname(user_id, nickname, int(now * 1000), now=now)
     account = Account(discord_id, username or f"user{user_id}")
     users.link(user_id, GUILD, account, began_at=now, now=now, activated_at=int(now))
     user = users.get(user_id, now=now)

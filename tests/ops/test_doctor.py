@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from chalicelib.discord.client import fingerprint
 from chalicelib.linking.oauth import add_bot_url
 from chalicelib.store import users
-from chalicelib.store.budgets import DynamoLedger
+from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweep, Sweeps
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.doctor.base import Check, Level, examine
@@ -245,19 +245,19 @@ def a_failure(world: World) -> None:
 
 
 def halted(_world: World) -> None:
-    DynamoLedger(GUILD).halt(fingerprint(DISCORD.bot_token))
+    DynamoRateLimitStore(GUILD).halt(fingerprint(DISCORD.bot_token))
 
 
 def renewed_without_deploying(world: World) -> None:
     world.create_queues()
     world.deploy()
-    DynamoLedger(GUILD).halt(fingerprint(SECRETS["DISCORD_BOT_TOKEN"]))
+    DynamoRateLimitStore(GUILD).halt(fingerprint(SECRETS["DISCORD_BOT_TOKEN"]))
     world.discord.turn(bot_token="renewed")
     world.put_secrets({"DISCORD_BOT_TOKEN": "renewed"})
 
 
 def blocked(_world: World) -> None:
-    DynamoLedger(GUILD).block(time.time() + 600, "address_banned")
+    DynamoRateLimitStore(GUILD).block(time.time() + 600, "address_banned")
 
 
 def fast_clock(world: World) -> None:
@@ -349,7 +349,7 @@ def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(wor
 
 
 def test_a_token_that_was_refused_is_past_once_the_functions_were_deployed_with_the_new_one(world: World) -> None:
-    DynamoLedger(GUILD).halt(fingerprint("an older one"))
+    DynamoRateLimitStore(GUILD).halt(fingerprint("an older one"))
     results = world.examine("stopped") | world.examine("secrets-read")
     assert (results["stopped"].level, results["secrets-read"].level) == (Level.OK, Level.OK)
 
@@ -451,7 +451,7 @@ def test_roles_above_the_bot_are_noted_while_some_users_groups_are_not_known(wor
     assert result.level is Level.NOTE
     assert "of 1 linked user" in result.findings[0].text
     linked(world, "1", 111, groups=())
-    users.tell_groups("1", ("Miners",), int(time.time() * 1000) + 1, now=time.time())
+    users.record_groups("1", ("Miners",), int(time.time() * 1000) + 1, now=time.time())
     assert world.examine("rank")["rank"].level is Level.OK
 
 

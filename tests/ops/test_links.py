@@ -203,7 +203,7 @@ def test_an_import_that_was_cut_off_is_finished_by_the_next(move_in: MoveIn) -> 
 
 
 def test_groups_that_the_auth_site_stated_before_survive_an_import(move_in: MoveIn) -> None:
-    users.tell_groups("1", ("Fleet",), 1_700_000_000_000, now=time.time())
+    users.record_groups("1", ("Fleet",), 1_700_000_000_000, now=time.time())
     move_in(HEADER + ALICE)
     user = users.get("1", now=time.time())
     assert user is not None
@@ -212,7 +212,7 @@ def test_groups_that_the_auth_site_stated_before_survive_an_import(move_in: Move
 
 
 def test_groups_whose_time_was_over_do_not_come_back_with_an_import(move_in: MoveIn) -> None:
-    users.tell_groups("1", ("Fleet",), 1_700_000_000_000, now=time.time() - 30 * 86_400)
+    users.record_groups("1", ("Fleet",), 1_700_000_000_000, now=time.time() - 30 * 86_400)
     move_in(HEADER + ALICE)
     user = users.get("1", now=time.time())
     assert user is not None

@@ -80,8 +80,8 @@ def test_roles_stand_on_both_sides_in_one_order(empty_world: World, ops: Command
 
 def test_what_the_auth_site_stated_of_a_user_without_a_link_is_shown(empty_world: World, ops: Command) -> None:
     empty_world.build_for_discord()
-    users.tell_groups("5", ("Miners", "Fleet"), 1_700_000_000_000, now=time.time())
-    users.tell_nickname("5", "Bob", 1_700_000_000_000, now=time.time())
+    users.record_groups("5", ("Miners", "Fleet"), 1_700_000_000_000, now=time.time())
+    users.record_nickname("5", "Bob", 1_700_000_000_000, now=time.time())
     said = ops("user", "5")
     assert "Fleet, Miners" in said.out
     assert "Bob" in said.out
@@ -108,7 +108,7 @@ def test_the_last_error_is_told_in_words(alice: str, ops: Command) -> None:  # n
 
 def test_a_user_without_a_link_has_nothing_to_sync(empty_world: World, ops: Command) -> None:
     empty_world.build_for_discord()
-    users.tell_groups("5", ("Fleet",), 1_700_000_000_000, now=time.time())
+    users.record_groups("5", ("Fleet",), 1_700_000_000_000, now=time.time())
     assert "nobody" in ops("user", "5").out
     assert ops("user", "5", "--sync").code == 1
 
@@ -122,7 +122,7 @@ def test_an_unknown_user_is_said_to_be_unknown(empty_world: World, ops: Command)
 
 def test_escape_sequences_in_names_do_not_reach_the_terminal(empty_world: World, ops: Command) -> None:
     empty_world.build_for_discord()
-    users.tell_groups("5", ("Fleet",), 1_700_000_000_000, now=time.time())
+    users.record_groups("5", ("Fleet",), 1_700_000_000_000, now=time.time())
     linked(empty_world, "6", 66, groups=("\x1b[31mred [bold]",))
     said = ops("user", "6")
     assert "\x1b" not in said.out

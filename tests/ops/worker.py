@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
 
+from chalicelib.messages import Parts
 from chalicelib.queues import Message
-from chalicelib.syncing.jobs import Parts
 from tests.ops.world import STAGE, World, function
 
 PARTS = {

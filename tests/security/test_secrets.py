@@ -15,15 +15,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from chalicelib.discord.models import User
-from chalicelib.discord.spending import BAN_PAUSE
+from chalicelib.discord.models import Account
+from chalicelib.discord.rate_limiter import BAN_PAUSE
 from chalicelib.errors import LinkRefused
 from chalicelib.linking.oauth import Authorisation, verifier_of
 from local.discord.faults import Fault
 from local.discord.oauth.grants import Grants
 from local.simulated import World
 from tests.linking.doors import Answer, Browser, Doors, callback, logged
-from tests.linking.test_story import REFUSALS
+from tests.linking.test_flow import REFUSALS
 
 SECRETS = {
     "app secret": 'app-secret/"quoted"+more',
@@ -81,11 +81,11 @@ def every_flow() -> tuple[World, Doors, list[str]]:
     doors, tokens = Doors(world), list[str]()
     issue = world.site.token
 
-    def remembered(*arguments: Any, **claims: Any) -> str:
+    def known_role_ids(*arguments: Any, **claims: Any) -> str:
         tokens.append(issue(*arguments, **claims))
         return tokens[-1]
 
-    world.site.token = remembered  # type: ignore[method-assign]  # to know what was issued
+    world.site.token = known_role_ids  # type: ignore[method-assign]  # to know what was issued
     for _, play, _ in REFUSALS:
         play(world, Browser(doors))
         world.guild.clear_faults()
@@ -174,7 +174,7 @@ def test_codes_and_access_tokens_are_written_nowhere_and_all_are_given_back(
 
 def test_reprs_and_tracebacks_of_what_holds_secrets_do_not_show_them() -> None:
     world = World()
-    held = Authorisation(User(1, "kira"), "an-access-token")
+    held = Authorisation(Account(1, "kira"), "an-access-token")
     assert "an-access-token" not in repr(held)
     shown = repr(world.settings)
     for secret in (world.settings.app_secret, world.settings.bot_token, world.settings.auth_site_secret):

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from chalicelib.syncing.jobs import Job, encode
+from chalicelib.messages import Job, encode
 from local.auth_site import AuthSite
 from local.aws import LocalAws
 from local.discord.control import Control, Member

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from chalicelib.syncing.jobs import CheckLink, DeleteUser, Parts, PartWith, RepairMember, Survey, UpdateGroups
+from chalicelib.messages import (
+    ComparePage,
+    DeleteUser,
+    Parts,
+    RemoveReplacedAccount,
+    RepairMember,
+    UpdateGroups,
+    VerifyLink,
+)
 from local.aws.stack import FunctionFailed
 from tests.stack.support import Stack, record, wait_until
 
@@ -158,21 +166,21 @@ def repairing(stack: Stack) -> None:
 
 
 def checking_a_link(stack: Stack) -> None:
-    stack.settle("sync_bulk", CheckLink(user_id="nobody"))
+    stack.settle("sync_bulk", VerifyLink(user_id="nobody"))
 
 
 def parting(stack: Stack) -> None:
-    stack.settle("sync_bulk", PartWith(user_id="nobody", discord_id=42))
+    stack.settle("sync_bulk", RemoveReplacedAccount(user_id="nobody", discord_id=42))
 
 
 def surveying(stack: Stack) -> None:
     linked_user(stack)
     sweep = stack.aws.invoke("update_all")["sweep_id"]
-    stack.settle("sync_bulk", Survey(sweep_id=sweep))
+    stack.settle("sync_bulk", ComparePage(sweep_id=sweep))
 
 
 def looking_up_a_sweep(stack: Stack) -> None:
-    stack.settle("sync_bulk", Survey(sweep_id="none"))
+    stack.settle("sync_bulk", ComparePage(sweep_id="none"))
 
 
 USED: list[str] = []

@@ -1,7 +1,7 @@
 """What may happen once."""
 
 from chalicelib.store import attempts
-from chalicelib.store.attempts import KEPT_AFTER
+from chalicelib.store.attempts import RETENTION_AFTER_EXPIRY
 from chalicelib.store.rows import AttemptRow
 from local.memory.clock import START as NOW
 
@@ -19,7 +19,7 @@ def test_a_key_that_is_over_is_still_taken_until_dynamodb_deletes_it() -> None:
 
 def test_a_row_outlives_what_it_is_about() -> None:
     attempts.use_once("jti", expires_at=NOW + 60.9)
-    assert AttemptRow.get("jti").expires_at == int(NOW) + 60 + KEPT_AFTER
+    assert AttemptRow.get("jti").expires_at == int(NOW) + 60 + RETENTION_AFTER_EXPIRY
 
 
 def test_what_is_kept_is_found_until_it_is_taken() -> None:

@@ -7,8 +7,8 @@ import pytest
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.store import attempts
-from chalicelib.store.rows import TRIES, UserRow, read_as, written
-from chalicelib.store.users import get, tell_groups
+from chalicelib.store.rows import MAX_ATTEMPTS, UserRow, read_as, written
+from chalicelib.store.users import get, record_groups
 from local.memory.clock import START as NOW
 from local.memory.dynamodb import conflict, throttled
 from tests.store.conftest import Database
@@ -32,10 +32,10 @@ def refuse_next(dynamodb: Database, operation: str, times: int) -> None:
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("times", [1, TRIES - 1], ids=["once", "as often as it is tried but for the last time"])
+@pytest.mark.parametrize("times", [1, MAX_ATTEMPTS - 1], ids=["once", "as often as it is tried but for the last time"])
 def test_a_write_that_meets_a_transaction_is_tried_again(dynamodb: Database, times: int) -> None:
     refuse_next(dynamodb, "UpdateItem", times)
-    assert tell_groups("1", ("a",), 1, now=NOW).version == 1
+    assert record_groups("1", ("a",), 1, now=NOW).version == 1
     user = get("1", now=NOW)
     assert user is not None
     assert (user.groups, user.version) == (("a",), 1)
@@ -57,7 +57,7 @@ def test_a_condition_that_fails_once_the_transaction_is_over_is_said_to_fail(dyn
 
 
 def test_transactions_without_end_are_a_fault(dynamodb: Database) -> None:
-    refuse_next(dynamodb, "UpdateItem", TRIES)
+    refuse_next(dynamodb, "UpdateItem", MAX_ATTEMPTS)
     with pytest.raises(PynamoDBException, match="TransactionConflictException"):
         written(lambda: UserRow("1").update([UserRow.version.set(1)]))
     assert get("1", now=NOW) is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.store.rows import SweepRow
-from chalicelib.store.sweeps import ABANDONED, OVERTAKEN, Difference, Sweep, Sweeps
+from chalicelib.store.sweeps import OVERTAKEN, STALE_AFTER, Difference, Sweep, Sweeps
 from local.memory.clock import START as NOW
 from tests.store.conftest import Database
 
@@ -50,7 +50,7 @@ def test_finishing_a_sweep_leaves_another_one_running(sweeps: Sweeps) -> None:
 
 
 @pytest.mark.parametrize(
-    ("idle", "begins"), [(ABANDONED - 1, False), (ABANDONED, False), (ABANDONED + 1, True)], ids=str
+    ("idle", "begins"), [(STALE_AFTER - 1, False), (STALE_AFTER, False), (STALE_AFTER + 1, True)], ids=str
 )
 def test_a_sweep_without_a_step_for_half_an_hour_is_abandoned(sweeps: Sweeps, idle: int, begins: bool) -> None:
     sweeps.begin(FIRST)
@@ -59,14 +59,14 @@ def test_a_sweep_without_a_step_for_half_an_hour_is_abandoned(sweeps: Sweeps, id
 
 def test_each_step_keeps_a_sweep_from_being_abandoned(sweeps: Sweeps) -> None:
     sweeps.begin(FIRST)
-    stepped = replace(FIRST, step=1, updated_at=NOW + ABANDONED)
+    stepped = replace(FIRST, step=1, updated_at=NOW + STALE_AFTER)
     sweeps.advance(stepped)
-    assert sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1)) == stepped
+    assert sweeps.begin(replace(SECOND, started_at=NOW + STALE_AFTER + 1)) == stepped
 
 
 def test_what_was_given_up_for_dead_is_marked_so_and_takes_no_further_step(sweeps: Sweeps) -> None:
     sweeps.begin(FIRST)
-    sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1))
+    sweeps.begin(replace(SECOND, started_at=NOW + STALE_AFTER + 1))
     dead = sweeps.get(FIRST.sweep_id)
     assert dead
     assert (dead.state, dead.note) == ("failed", OVERTAKEN)
@@ -76,7 +76,7 @@ def test_what_was_given_up_for_dead_is_marked_so_and_takes_no_further_step(sweep
 def test_what_ended_but_was_not_let_go_keeps_how_it_ended(sweeps: Sweeps) -> None:
     sweeps.begin(FIRST)
     sweeps.advance(replace(FIRST, step=1, state="done"))
-    assert sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1)) is None
+    assert sweeps.begin(replace(SECOND, started_at=NOW + STALE_AFTER + 1)) is None
     ended = sweeps.get(FIRST.sweep_id)
     assert ended
     assert ended.state == "done"
@@ -84,10 +84,10 @@ def test_what_ended_but_was_not_let_go_keeps_how_it_ended(sweeps: Sweeps) -> Non
 
 def test_of_two_who_overtake_a_dead_sweep_one_runs(sweeps: Sweeps, dynamodb: Database) -> None:
     sweeps.begin(FIRST)
-    third = replace(SECOND, sweep_id="20260105T130000-c", started_at=NOW + ABANDONED + 1)
+    third = replace(SECOND, sweep_id="20260105T130000-c", started_at=NOW + STALE_AFTER + 1)
     others: list[Sweep | None] = []
     dynamodb.meanwhile("DeleteItem", lambda: others.append(sweeps.begin(third)))
-    mine = sweeps.begin(replace(SECOND, started_at=NOW + ABANDONED + 1))
+    mine = sweeps.begin(replace(SECOND, started_at=NOW + STALE_AFTER + 1))
     assert [others[0] is None, mine is None].count(True) == 1
     running = sweeps.running()
     assert running

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.discord.models import User as Account
+from chalicelib.discord.models import Account
 from chalicelib.store import audit, users
 from chalicelib.store.audit import Entry
 from chalicelib.store.rows import UserRow
-from chalicelib.store.users import KEPT_WITHOUT_LINK, AccountTaken, DeletedMeanwhile, User
+from chalicelib.store.users import UNLINKED_RETENTION, AccountTaken, User, UserDeletedSince
 from local.memory.clock import START as NOW
 from tests.store.conftest import Database
 
 GUILD = 900
 ADA = Account(80_351_110_224_678_912, "ada", "0")
 BEA = Account(9_900, "bea", "1234")
-LATER = NOW + KEPT_WITHOUT_LINK + 1  # when a row of a user without a link is over
+LATER = NOW + UNLINKED_RETENTION + 1  # when a row of a user without a link is over
 
 
 def link(user_id: str, account: Account, *, guild: int = GUILD, now: float = NOW, began_at: float = NOW) -> User | None:
@@ -55,80 +55,80 @@ def test_the_newest_groups_win_in_whatever_order_they_arrive(order: tuple[int, .
     if is_linked:
         link("1", ADA)
     for changed_at in order:
-        told = users.tell_groups("1", (f"group {changed_at}",), changed_at, now=NOW)
+        told = users.record_groups("1", (f"group {changed_at}",), changed_at, now=NOW)
         assert told.groups_at == max(order[: order.index(changed_at) + 1])
     assert known("1").groups == ("group 3",)
-    assert known("1") == users.tell_groups("1", ("late",), 2, now=NOW)
+    assert known("1") == users.record_groups("1", ("late",), 2, now=NOW)
 
 
 @pytest.mark.parametrize("is_linked", [True, False], ids=["linked", "not linked"])
 def test_what_is_told_again_changes_nothing(is_linked: bool) -> None:
     if is_linked:
         link("1", ADA)
-    first = users.tell_groups("1", ("a",), 5, now=NOW)
-    assert users.tell_groups("1", ("a",), 5, now=NOW) == first
-    assert users.tell_groups("1", ("b",), 5, now=NOW) == first
+    first = users.record_groups("1", ("a",), 5, now=NOW)
+    assert users.record_groups("1", ("a",), 5, now=NOW) == first
+    assert users.record_groups("1", ("b",), 5, now=NOW) == first
 
 
 def test_every_change_of_what_should_be_raises_the_version() -> None:
     versions = [
-        users.tell_groups("1", ("a",), 1, now=NOW).version,
-        users.tell_nickname("1", "Ada", 1, now=NOW).version,
-        users.tell_groups("1", (), 2, now=NOW).version,
+        users.record_groups("1", ("a",), 1, now=NOW).version,
+        users.record_nickname("1", "Ada", 1, now=NOW).version,
+        users.record_groups("1", (), 2, now=NOW).version,
         linked("1", ADA).version,
-        users.tell_nickname("1", None, 2, now=NOW).version,
+        users.record_nickname("1", None, 2, now=NOW).version,
     ]
     assert versions == [1, 2, 3, 4, 5]
 
 
 def test_groups_and_nickname_are_ordered_each_by_itself() -> None:
-    users.tell_groups("1", ("new",), 9, now=NOW)
-    told = users.tell_nickname("1", "Ada", 3, now=NOW)
+    users.record_groups("1", ("new",), 9, now=NOW)
+    told = users.record_nickname("1", "Ada", 3, now=NOW)
     assert (told.groups, told.groups_at, told.nickname, told.nickname_at) == (("new",), 9, "Ada", 3)
 
 
 def test_never_told_is_not_empty() -> None:
     assert linked("1", ADA).groups is None
-    assert users.tell_groups("1", (), 1, now=NOW).groups == ()
+    assert users.record_groups("1", (), 1, now=NOW).groups == ()
     assert known("1").groups == ()
 
 
 def test_a_nickname_that_is_taken_away_stays_away_from_an_older_one() -> None:
-    users.tell_nickname("1", None, 5, now=NOW)
-    told = users.tell_nickname("1", "old", 4, now=NOW)
+    users.record_nickname("1", None, 5, now=NOW)
+    told = users.record_nickname("1", "old", 4, now=NOW)
     assert (told.nickname, told.nickname_at) == (None, 5)
 
 
 def test_texts_come_back_as_they_went_in() -> None:
     names = ("Ünïcödé", "日本", "🚀 fleet", 'a"b\\c', " ")
-    users.tell_groups("ключ/1", names, 1, now=NOW)
+    users.record_groups("ключ/1", names, 1, now=NOW)
     assert known("ключ/1").groups == names
 
 
 def test_what_is_said_of_a_user_without_a_link_is_kept_for_a_while_only() -> None:
-    users.tell_groups("1", ("a",), 1, now=NOW)
-    assert known("1", now=NOW + KEPT_WITHOUT_LINK - 1).groups == ("a",)
+    users.record_groups("1", ("a",), 1, now=NOW)
+    assert known("1", now=NOW + UNLINKED_RETENTION - 1).groups == ("a",)
     assert users.get("1", now=LATER) is None
 
 
 def test_each_change_of_a_user_without_a_link_keeps_them_longer() -> None:
-    users.tell_groups("1", ("a",), 1, now=NOW)
-    users.tell_groups("1", ("b",), 2, now=NOW + 100)
+    users.record_groups("1", ("a",), 1, now=NOW)
+    users.record_groups("1", ("b",), 2, now=NOW + 100)
     assert known("1", now=LATER).groups == ("b",)
 
 
 def test_what_a_linked_user_should_have_is_kept_for_good() -> None:
-    users.tell_groups("1", ("a",), 1, now=NOW)
+    users.record_groups("1", ("a",), 1, now=NOW)
     link("1", ADA)
-    users.tell_nickname("1", "Ada", 1, now=NOW)
+    users.record_nickname("1", "Ada", 1, now=NOW)
     assert known("1", now=LATER * 2).groups == ("a",)
 
 
 def test_what_is_over_is_not_mixed_with_what_is_told_anew() -> None:
-    users.tell_groups("1", ("old",), 50, now=NOW)
-    told = users.tell_nickname("1", "Ada", 1, now=LATER)
+    users.record_groups("1", ("old",), 50, now=NOW)
+    told = users.record_nickname("1", "Ada", 1, now=LATER)
     assert (told.groups, told.groups_at, told.nickname) == (None, 0, "Ada")
-    assert users.tell_groups("1", ("new",), 2, now=LATER).groups == ("new",)
+    assert users.record_groups("1", ("new",), 2, now=LATER).groups == ("new",)
 
 
 # --- linking ----------------------------------------------------------------------------------------------
@@ -136,13 +136,13 @@ def test_what_is_over_is_not_mixed_with_what_is_told_anew() -> None:
 
 def test_linking_tells_who_the_user_was_before() -> None:
     assert link("1", ADA) is None
-    users.tell_groups("2", ("a",), 1, now=NOW)
+    users.record_groups("2", ("a",), 1, now=NOW)
     before = known("2")
     assert link("2", BEA) == before
 
 
 def test_a_linked_user_has_the_account_and_everything_that_was_said() -> None:
-    users.tell_groups("1", ("a",), 7, now=NOW)
+    users.record_groups("1", ("a",), 7, now=NOW)
     user = linked("1", ADA, now=NOW + 0.7)
     assert user.link is not None
     assert (user.link.account, user.link.activated_at) == (ADA, int(NOW))
@@ -176,7 +176,7 @@ def test_who_claims_two_accounts_at_once_has_one_and_the_other_is_free(dynamodb:
 
 
 def test_a_change_between_reading_and_linking_is_not_lost(dynamodb: Database) -> None:
-    dynamodb.meanwhile("TransactWriteItems", lambda: users.tell_groups("1", ("meanwhile",), 9, now=NOW))
+    dynamodb.meanwhile("TransactWriteItems", lambda: users.record_groups("1", ("meanwhile",), 9, now=NOW))
     before = link("1", ADA)
     assert before is not None
     assert before.groups == ("meanwhile",)
@@ -185,22 +185,22 @@ def test_a_change_between_reading_and_linking_is_not_lost(dynamodb: Database) ->
 
 def test_a_deletion_while_somebody_links_wins(dynamodb: Database) -> None:
     dynamodb.meanwhile("TransactWriteItems", lambda: users.mark_deleted("1", now=NOW + 1))
-    with pytest.raises(DeletedMeanwhile):
+    with pytest.raises(UserDeletedSince):
         link("1", ADA)
     assert users.owner_of(ADA.id) is None
 
 
 def test_what_is_told_while_somebody_links_is_kept_for_good(dynamodb: Database) -> None:
-    users.tell_groups("1", ("old",), 1, now=NOW)
+    users.record_groups("1", ("old",), 1, now=NOW)
     dynamodb.meanwhile("GetItem", lambda: link("1", ADA))  # after the first try, which finds no link
-    assert users.tell_groups("1", ("new",), 2, now=NOW).groups == ("new",)
+    assert users.record_groups("1", ("new",), 2, now=NOW).groups == ("new",)
     assert known("1", now=LATER).groups == ("new",)
 
 
 def test_what_is_told_while_somebody_unlinks_is_not_lost(dynamodb: Database) -> None:
     link("1", ADA)
     dynamodb.meanwhile("UpdateItem", lambda: users.unlink("1", ADA.id, now=NOW))
-    assert users.tell_groups("1", ("new",), 2, now=NOW).groups == ("new",)
+    assert users.record_groups("1", ("new",), 2, now=NOW).groups == ("new",)
     assert known("1").link is None
 
 
@@ -231,7 +231,7 @@ def test_linking_forgets_an_earlier_error() -> None:
 
 def test_who_was_deleted_after_the_attempt_began_is_not_linked() -> None:
     assert users.mark_deleted("1", now=NOW)
-    with pytest.raises(DeletedMeanwhile):
+    with pytest.raises(UserDeletedSince):
         link("1", ADA, began_at=NOW - 1)
     assert users.owner_of(ADA.id) is None
 
@@ -242,7 +242,7 @@ def test_a_token_of_the_second_in_which_somebody_was_deleted_counts_as_newer(beg
     if links:
         assert linked("1", ADA, began_at=int(NOW) + began).deleted_at is None
     else:
-        with pytest.raises(DeletedMeanwhile):
+        with pytest.raises(UserDeletedSince):
             linked("1", ADA, began_at=int(NOW) + began)
 
 
@@ -252,7 +252,7 @@ def test_within_a_second_it_counts_when_the_token_was_shown_to_us(opened: float,
     users.mark_deleted("1", now=deleted_at)
     try:
         users.link("1", GUILD, ADA, began_at=int(NOW), now=NOW + 1, opened_at=deleted_at + opened)
-    except DeletedMeanwhile:
+    except UserDeletedSince:
         assert not links
     assert (users.owner_of(ADA.id) == "1") is links
 
@@ -274,53 +274,55 @@ def test_who_is_linked_is_not_marked_as_deleted() -> None:
     assert known("1").deleted_at is None
 
 
-def untold(user_id: str, account: Account) -> bool:
+def notify_pending(user_id: str, account: Account) -> bool:
     """Is the auth site still to hear that the account was linked to the user?"""
     user = users.get(user_id, now=NOW)
-    return user is not None and user.link is not None and user.link.account.id == account.id and user.link.untold
+    return (
+        user is not None and user.link is not None and user.link.account.id == account.id and user.link.notify_pending
+    )
 
 
 def test_a_link_is_to_be_told_of_until_it_was() -> None:
     link("1", ADA)
-    assert untold("1", ADA)
-    users.mark_told("1", BEA.id)
-    assert untold("1", ADA)
-    users.mark_told("1", ADA.id)
-    assert not untold("1", ADA)
+    assert notify_pending("1", ADA)
+    users.mark_notified("1", BEA.id)
+    assert notify_pending("1", ADA)
+    users.mark_notified("1", ADA.id)
+    assert not notify_pending("1", ADA)
 
 
 def test_an_account_that_is_linked_again_is_not_to_be_told_of_again() -> None:
     link("1", ADA)
     link("1", ADA)
-    assert untold("1", ADA), "nobody was told of the first time either"
-    users.mark_told("1", ADA.id)
+    assert notify_pending("1", ADA), "nobody was told of the first time either"
+    users.mark_notified("1", ADA.id)
     link("1", ADA)
-    assert not untold("1", ADA)
+    assert not notify_pending("1", ADA)
 
 
 def test_an_account_that_was_put_back_in_its_place_is_not_to_be_told_of_again() -> None:
     link("1", ADA)
-    users.mark_told("1", ADA.id)
+    users.mark_notified("1", ADA.id)
     link("1", BEA)
-    assert untold("1", BEA)
+    assert notify_pending("1", BEA)
     users.link("1", GUILD, ADA, began_at=NOW, now=NOW, activated_at=int(NOW))
-    assert not untold("1", ADA)
-    assert not untold("1", BEA)
+    assert not notify_pending("1", ADA)
+    assert not notify_pending("1", BEA)
 
 
 def test_a_link_that_is_gone_is_not_to_be_told_of() -> None:
     link("1", ADA)
     users.unlink("1", ADA.id, now=NOW)
-    users.mark_told("1", ADA.id)
-    assert not untold("1", ADA)
-    assert not untold("2", ADA)
+    users.mark_notified("1", ADA.id)
+    assert not notify_pending("1", ADA)
+    assert not notify_pending("2", ADA)
 
 
 # --- unlinking --------------------------------------------------------------------------------------------
 
 
 def test_unlinking_keeps_what_was_said_for_a_while_and_frees_the_account() -> None:
-    users.tell_groups("1", ("a",), 1, now=NOW)
+    users.record_groups("1", ("a",), 1, now=NOW)
     user = linked("1", ADA)
     users.mark_synced(user, now=NOW)
     assert users.unlink("1", ADA.id, now=NOW)
@@ -350,7 +352,7 @@ def test_unlinking_twice_does_it_once() -> None:
 def test_after_a_deletion_no_earlier_attempt_links_again() -> None:
     link("1", ADA)
     users.unlink("1", ADA.id, now=NOW + 10, deleted=True)
-    with pytest.raises(DeletedMeanwhile):
+    with pytest.raises(UserDeletedSince):
         link("1", ADA, began_at=NOW + 9, now=NOW + 11)
     link("1", ADA, began_at=NOW + 11, now=NOW + 11)
     assert users.owner_of(ADA.id) == "1"
@@ -379,7 +381,7 @@ def test_links_come_in_numeric_order_whatever_their_digits() -> None:
 
 
 def test_links_are_those_of_the_guild_and_whole() -> None:
-    users.tell_groups("1", ("a",), 1, now=NOW)
+    users.record_groups("1", ("a",), 1, now=NOW)
     link("1", ADA)
     link("2", BEA, guild=901)
     assert list(users.links_between(GUILD, 0, 2**63)) == [known("1")]
@@ -408,7 +410,7 @@ def test_what_was_synced_is_settled(noted: Entry | None) -> None:
 @pytest.mark.parametrize("noted", [entry(), None], ids=["with an entry", "without"])
 def test_what_moved_meanwhile_is_not_settled_but_the_change_is_recorded_all_the_same(noted: Entry | None) -> None:
     user = linked("1", ADA)
-    users.tell_groups("1", ("newer",), 1, now=NOW)
+    users.record_groups("1", ("newer",), 1, now=NOW)
     assert not users.mark_synced(user, now=NOW, entry=noted)
     assert not known("1").settled
     assert known("1").synced_at is None
@@ -477,7 +479,7 @@ def test_only_failed_conditions_are_swallowed() -> None:
 
 
 def test_a_row_that_dynamodb_has_not_deleted_yet_counts_as_gone() -> None:
-    users.tell_groups("1", ("a",), 1, now=NOW)
+    users.record_groups("1", ("a",), 1, now=NOW)
     assert users.get("1", now=LATER) is None
     assert UserRow.get("1").groups == ["a"]
     link("1", ADA, now=LATER, began_at=LATER)

@@ -24,7 +24,7 @@ from ..world import Call
 from . import audit
 from .routes import routes
 
-LARGEST_ID = (1 << 63) - 1
+MAX_ID = (1 << 63) - 1
 
 
 @routes.add("GET", "/guilds/{guild_id}/members")
@@ -33,7 +33,7 @@ def list_members(call: Call) -> Answer:
     guild = call.guild
     query = call.request.query
     limit = forms.number("limit", query.get("limit", "1"), low=1, high=1000)
-    after = forms.number("after", query.get("after", "0"), low=0, high=LARGEST_ID)
+    after = forms.number("after", query.get("after", "0"), low=0, high=MAX_ID)
     if not call.world.switches.member_intent:
         raise missing_access()
     return json_answer(200, [member_payload(guild, member) for member in guild.members_after(after, limit)])

@@ -18,7 +18,7 @@ from .grants import BOT_SCOPE, KNOWN_SCOPES
 
 PATH = "/oauth2/authorize"
 COOKIE = "local_discord_person"
-MOST_SHOWN = 500  # people to choose from; a list of 100,000 is no use in a browser
+MAX_SHOWN = 500  # people to choose from; a list of 100,000 is no use in a browser
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -122,7 +122,7 @@ def _has_authorised(world: World, person: str, asked: _Asked) -> bool:
 
 
 def _show(world: World, asked: _Asked, request: Request, person: str) -> Answer:
-    people = [(str(user.id), _called(user.name, user.global_name)) for user in world.guild.people()[:MOST_SHOWN]]
+    people = [(str(user.id), _called(user.name, user.global_name)) for user in world.guild.people()[:MAX_SHOWN]]
     wishes = []
     if asked.adds_bot:
         wishes = [f"{wish} in {world.guild.guild.name}" for wish in _named(asked.permissions)]

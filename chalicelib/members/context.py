@@ -1,0 +1,57 @@
+"""What a job's work is done under: whose it is, what the settings allow; and how it ends when it ends well."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from chalicelib.discord.client import RequestOptions
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.discord.rate_limiter import PATIENCE, Reservation
+from chalicelib.errors import Ticket
+from chalicelib.members.plan import Rules
+from chalicelib.members.removal_limit import Brake
+from chalicelib.services import Services
+
+PERSON_PATIENCE = 8.0  # seconds; for whom a person waits (API Gateway ends after 29), and for what has no second chance
+ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
+
+
+class Outcome(StrEnum):
+    """How a job ended that ended well."""
+
+    DONE = "done"
+    NOTHING = "nothing_to_do"
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """Whose work this is: lane and ticket for Discord's limits, cause for the audit trail."""
+
+    lane: Lane
+    cause: str
+    ticket: Ticket | None = None
+    already_recorded: bool = False  # an earlier delivery stored what the message says
+    since: float | None = None  # a look at the member that began after this answers for the message, too
+    may_take: bool = True
+    brake: Brake | None = None
+    patience: float = PATIENCE
+    reservation: Reservation | None = None  # a place for the write that was taken already
+
+    def options(self, *, takes: bool = False) -> RequestOptions:
+        """How requests are made. Taking access goes first; among bulk work each keeps its own turn."""
+        lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
+        return RequestOptions(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.reservation)
+
+    def spent(self) -> "JobContext":
+        """The same, with ticket and place used up."""
+        return replace(self, ticket=None, reservation=None)
+
+
+def rules_of(services: Services) -> Rules:
+    """What the settings allow."""
+    settings = services.settings
+    return Rules(
+        settings.sync_names,
+        not settings.disable_role_creation,
+        settings.reserved_roles,
+        settings.protected_members,
+    )

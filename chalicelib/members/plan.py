@@ -1,0 +1,139 @@
+"""What must change for a member to be as the auth site wants. Pure: decides, does nothing."""
+
+from dataclasses import dataclass, field
+
+from chalicelib.discord.models import MANAGE_NICKNAMES, Guild, Member
+from chalicelib.members.roles import is_ours, match_roles, wanted_names
+from chalicelib.messages import Parts
+
+MAX_NICKNAME = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
+NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of whom ranks above the bot, or anybody's
+ROLE_OUT_OF_REACH = "role_out_of_reach"  # a role of a group's name is managed, or not below the bot's
+BETWEEN = ", "  # two problems
+PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME, ROLE_OUT_OF_REACH: Parts.GROUPS}  # whose problem it is
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator allows. `reserved` is in lower case (casefold)."""
+
+    sync_names: bool = False
+    create_roles: bool = True
+    reserved: frozenset[str] = frozenset()
+    protected: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the auth site wants. `groups` None: it never said. `nickname` None: none, or never said."""
+
+    groups: tuple[str, ...] | None = None
+    nickname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The difference between a member as they are and as they should be. Falsy where there is none.
+
+    `create` are names of roles that must be created first, to be given as well. `unknown` are ids that the member
+    holds and the guild's list lacks: the list is stale, or the role is gone. `role_by_group`: the role that stands
+    for each group, to be stored. No retry can fix `problem`.
+    """
+
+    give: frozenset[int] = frozenset()
+    take: frozenset[int] = frozenset()
+    nickname: str | None = None
+    create: tuple[str, ...] = ()
+    unknown: frozenset[int] = frozenset()
+    role_by_group: dict[str, int] = field(default_factory=dict)
+    problem: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.give or self.take or self.nickname is not None or self.create)
+
+    @property
+    def only_role(self) -> tuple[int, bool] | None:
+        """The one role that differs, and whether it is given, where nothing else differs: one exact request."""
+        if self.nickname is not None or len(self.give) + len(self.take) != 1:
+            return None
+        return next(((role, True) for role in self.give), None) or next((role, False) for role in self.take)
+
+    def roles_after(self, member: Member) -> frozenset[int]:
+        """All roles of the member once this is done."""
+        return (member.roles - self.unknown - self.take) | self.give
+
+
+def plan_change(
+    member: Member,
+    desired: Desired,
+    guild: Guild,
+    rules: Rules,
+    *,
+    parts: Parts = Parts.ALL,
+    known_role_ids: dict[str, int] | None = None,
+) -> Change:
+    """What must change for `member` to be as `desired`; roles the guild keeps for itself are never touched."""
+    if member.id in rules.protected:
+        return Change()
+    nickname, problem = None, None
+    if Parts.NICKNAME in parts and rules.sync_names:
+        nickname, problem = _plan_nickname(member, desired, guild)
+    unknown = frozenset(role_id for role_id in member.roles if role_id not in guild.by_id)
+    if desired.groups is None or Parts.GROUPS not in parts:
+        return Change(nickname=nickname, unknown=unknown, problem=problem)
+    match = match_roles(wanted_names(desired.groups), guild, rules.reserved, known_role_ids)
+    wanted = frozenset(match.ids.values())
+    held = frozenset(
+        role_id for role_id in member.roles - unknown if is_ours(guild.by_id[role_id], guild, rules.reserved)
+    )
+    return Change(
+        give=wanted - member.roles,
+        take=held - wanted,
+        nickname=nickname,
+        create=match.missing if rules.create_roles else (),
+        unknown=unknown,
+        role_by_group=match.ids,
+        problem=joined(ROLE_OUT_OF_REACH if match.out_of_reach else None, problem),
+    )
+
+
+def joined(*problems: str | None) -> str | None:
+    """Several problems as one text, each once, in an order of their own; None where there is none."""
+    each = dict.fromkeys(one for problem in problems for one in problems_in(problem))
+    known = list(PART_OF)
+    return BETWEEN.join(sorted(each, key=lambda one: known.index(one) if one in known else -1)) or None
+
+
+def left_open(error: str | None, parts: Parts) -> str | None:
+    """The problems on record, but those that a look at these parts, which found none, has settled."""
+    return joined(*(one for one in problems_in(error) if PART_OF.get(one, Parts.GROUPS) not in parts))
+
+
+def news(problem: str | None, known: str | None) -> list[str]:
+    """Those of the problems that are not on record."""
+    return [one for one in problems_in(problem) if one not in problems_in(known)]
+
+
+def lasting(error: str | None) -> str | None:
+    """Of the problems on record those that are the guild's, and no failure: they last until a look finds them gone."""
+    return joined(*(one for one in problems_in(error) if one in PART_OF))
+
+
+def problems_in(problem: str | None) -> list[str]:
+    """The problems of a text that `joined` made."""
+    return problem.split(BETWEEN) if problem else []
+
+
+def nickname_of(name: str | None) -> str | None:
+    """A name as Discord stores it: trimmed, inner white space squeezed, 32 characters; None where nothing is left."""
+    return " ".join((name or "").split())[:MAX_NICKNAME].strip() or None
+
+
+def _plan_nickname(member: Member, desired: Desired, guild: Guild) -> tuple[str | None, str | None]:
+    wanted = nickname_of(desired.nickname)
+    if wanted is None or wanted == nickname_of(member.nick):
+        return None, None
+    above = member.id == guild.owner_id or guild.rank(member.roles) >= guild.bot_rank
+    if above or not guild.bot_may(MANAGE_NICKNAMES):
+        return None, NICKNAME_NOT_PERMITTED
+    return wanted, None

@@ -1,0 +1,123 @@
+"""Those who go: who left the server, who is to be removed from it, and what that leaves behind."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from chalicelib import log
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.errors import GiveUp, NotPermitted, UnknownMember, UnknownRole
+from chalicelib.members.context import PERSON_PATIENCE, ROUNDS, JobContext, Outcome, rules_of
+from chalicelib.members.guild import GuildView
+from chalicelib.members.plan import Change
+from chalicelib.members.reporter import Reporter
+from chalicelib.members.writer import MemberWriter
+from chalicelib.messages import DeleteUser, Parts, RemoveReplacedAccount, encode
+from chalicelib.notices import Unlinked
+from chalicelib.queues import Progress
+from chalicelib.services import Services
+from chalicelib.store import audit, users
+from chalicelib.store.users import Link, User
+
+ACCOUNT_DELETED = 10013  # Discord's "unknown user"
+STRIP_AGAIN = 30  # seconds until roles are taken once more from whom the bot may not remove; no write takes so long
+CANNOT_REMOVE = "cannot_remove"  # the owner, or a member ranked above the bot
+
+
+class Removal:
+    """Ends links, and takes members out of the guild."""
+
+    def __init__(self, services: Services, view: GuildView, writer: MemberWriter, records: Reporter) -> None:
+        self._services = services
+        self._view = view
+        self._writer = writer
+        self._reporter = records
+        self._rules = rules_of(services)
+
+    def left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
+        """They left, or deleted their account: the link goes, the auth site is told. None where something moved.
+
+        A callback may have linked and brought them in anew since they were looked for.
+        """
+        now = self._services.now()
+        if link.joining_until > now:
+            return Outcome.NOTHING  # a callback is bringing them in just now, and checks afterwards by itself
+        reason = Unlinked.ACCOUNT_DELETED if gone.code == ACCOUNT_DELETED else Unlinked.LEFT_SERVER
+        if self._unlink(user, link, reason, tell=True, version=user.version):
+            return Outcome.DONE
+        return None
+
+    def delete(self, job: DeleteUser, context: JobContext) -> Outcome:
+        """Remove the member from the guild and delete the link. Raises what Discord refuses it with."""
+        for _ in range(ROUNDS):
+            now = self._services.now()
+            user = users.get(job.user_id, now=now)
+            if user is None or user.link is None:
+                if users.mark_deleted(job.user_id, now=now):
+                    return Outcome.NOTHING
+                continue
+            removed = self._kick(user, user.link.account.id, context)
+            if not removed or user.link.joining_until > now:
+                # Another worker may be giving roles just now, or a callback bring them in: not any more once the link
+                # is gone.
+                later = RemoveReplacedAccount(user_id=user.user_id, discord_id=user.link.account.id)
+                self._services.queues.bulk(encode(later), Progress(log.bound(), now), delay=STRIP_AGAIN)
+            if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify):
+                if not removed:
+                    self._reporter.report(user, user.link, CANNOT_REMOVE)
+                return Outcome.DONE
+        raise RuntimeError(f"the link moved {ROUNDS} times; SQS will deliver the message again")
+
+    def revoke_given(self, discord_id: int, done: Change, context: JobContext) -> None:
+        """They were unlinked while they got roles, by a callback that gave up: nobody would look after those."""
+        if not done.give or users.owner_of(discord_id) is not None:
+            return
+        options = replace(context.options(takes=True), patience=PERSON_PATIENCE)
+        for role_id in sorted(done.give):
+            with suppress(UnknownMember, UnknownRole), self._writer.counted():
+                self._services.discord.take_role(discord_id, role_id, options)
+
+    def _unlink(self, user: User, link: Link, reason: Unlinked, *, tell: bool, version: int | None = None) -> bool:
+        """Delete the link and say so; told first, since a notice twice is better than none."""
+        now, account = self._services.now(), link.account
+        if tell:
+            self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
+        if not users.unlink(user.user_id, account.id, now=now, deleted=reason is Unlinked.ASKED, version=version):
+            return False
+        self._reporter.keep(user, account.id, f"unlinked: {reason}", reason)
+        log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
+        return True
+
+    def _kick(self, user: User, discord_id: int, context: JobContext) -> bool:
+        """Remove the account from the guild. False where the bot may not: then it took what roles it can."""
+        if discord_id in self._rules.protected:
+            log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
+            return True
+        try:
+            with self._writer.counted():
+                self._services.discord.remove(discord_id, context.options())
+        except UnknownMember:
+            return True
+        except NotPermitted:
+            self._revoke_roles(user, discord_id, context)
+            return False
+        self._reporter.keep(user, discord_id, "removed", context.cause)
+        return True
+
+    def _revoke_roles(self, user: User, discord_id: int, context: JobContext) -> None:
+        """Take what roles the bot can take; that it was refused once shows that its facts may be old."""
+        options = replace(context.options(takes=True), ticket=None)
+        guild = self._view.refresh(options)
+        member = self._services.discord.member(discord_id, options)
+        nobody = replace(user, groups=(), nickname=None)
+        change = self._writer.plan(nobody, member, Parts.GROUPS, context, guild)
+        if change.take:
+            self._writer.send(member, change, context)
+            audit.keep(self._reporter.entry(user, member, change, context))
+
+    def remove_replaced_account(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
+        """Remove an account that its user replaced by another, unless it is linked to somebody again."""
+        if users.owner_of(job.discord_id) is not None:
+            return Outcome.NOTHING
+        if not self._kick(User(job.user_id), job.discord_id, replace(context, lane=Lane.URGENT)):
+            raise GiveUp(CANNOT_REMOVE)
+        return Outcome.DONE

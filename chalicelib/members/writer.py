@@ -1,0 +1,145 @@
+"""Bringing a planned change of a member to Discord: in the cheapest exact way, and what is harmful first.
+
+What Discord refuses is looked at once more with fresh facts of the guild; what remains refused is raised, or left as a
+problem by name.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from chalicelib import log
+from chalicelib.discord.errors import TWO_FACTOR
+from chalicelib.discord.models import Guild, Member
+from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
+from chalicelib.members.context import JobContext, rules_of
+from chalicelib.members.guild import GuildView
+from chalicelib.members.plan import NICKNAME_NOT_PERMITTED, Change, Desired, joined, plan_change
+from chalicelib.members.reporter import Reporter
+from chalicelib.messages import Parts
+from chalicelib.services import Services
+from chalicelib.store import audit
+from chalicelib.store.users import User
+
+
+class MemberWriter:
+    """Plans and writes changes of members. `writes` counts those that reached Discord, or may have."""
+
+    def __init__(self, services: Services, view: GuildView, records: Reporter) -> None:
+        self._services = services
+        self._view = view
+        self._reporter = records
+        self._rules = rules_of(services)
+        self.writes = 0
+
+    def plan(self, user: User, member: Member, parts: Parts, context: JobContext, guild: Guild | None = None) -> Change:
+        """What must change for the member to be as the user should; by fresher facts where theirs are not enough."""
+        options = context.options()
+        guild = guild or self._view.facts(options)
+        desired = Desired(user.wanted, user.nickname)
+
+        def plan(guild: Guild) -> Change:
+            return plan_change(
+                member, desired, guild, self._rules, parts=parts, known_role_ids=self._view.known_role_ids
+            )
+
+        change = plan(guild)
+        if change.unknown and Parts.GROUPS in parts:
+            change = plan(self._view.refresh(options))  # the list is stale, or the role is gone (behaviours 9, 10)
+            if change.unknown:
+                log.warning("unknown_roles", user_id=user.user_id, roles=sorted(change.unknown))
+        return change if context.may_take else replace(change, take=frozenset())
+
+    def apply(
+        self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
+    ) -> tuple[Change, str | None]:
+        """Do the change: what was done, and the problem that is left."""
+        if not change.create:
+            return self._write(user, member, change, parts, context)
+        if not change.take and change.nickname is None:
+            done, problem = self._give_new(user, member, change, parts, context)
+            return done, joined(problem, change.problem)
+        # Taking never waits for giving: what can be done without the new roles is done first.
+        done, problem = self._write(user, member, replace(change, create=()), parts, context)
+        changed = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
+        try:
+            more, left = self._give_new(user, changed, change, parts, context.spent())
+        except RolecallError:
+            audit.keep(self._reporter.entry(user, member, done, context))
+            raise
+        done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
+        return done, joined(left, problem, change.problem)
+
+    def _give_new(
+        self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
+    ) -> tuple[Change, str | None]:
+        """Create the roles that the change needs, and give them with whatever is left to do."""
+        limit, trouble = None, None
+        try:
+            limit = self._view.create_roles(change.create, context.options())
+        except RolecallError as error:
+            trouble = error  # a role that cannot be created must not hold up those that are there
+        done, problem = replace(self.plan(user, member, parts & Parts.GROUPS, context), create=()), None
+        if done:
+            done, problem = self._write(user, member, done, parts, context)
+        if trouble:
+            if done:
+                audit.keep(self._reporter.entry(user, member, done, context))
+            raise trouble
+        return done, joined(limit, problem)
+
+    def _write(
+        self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
+    ) -> tuple[Change, str | None]:
+        """Send the change in the cheapest exact way; once more, differently, where Discord's no shows how."""
+        try:
+            self.send(member, change, context)
+        except UnknownRole:
+            self._view.refresh(context.options())
+            return self._once_more(user, member, parts, context)
+        except NotPermitted as refused:
+            self._view.refresh(context.options())
+            again = self.plan(user, member, parts, context)
+            if replace(again, create=()) == replace(change, create=()):
+                # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
+                if change.nickname is None or refused.code == TWO_FACTOR:
+                    raise
+                without = replace(change, nickname=None, problem=joined(change.problem, NICKNAME_NOT_PERMITTED))
+                if without:
+                    self.send(member, without, context)
+                return without, without.problem
+            log.warning("not_permitted", user_id=user.user_id, code=refused.code)
+            return self._once_more(user, member, parts, context)
+        self._view.remember(change.role_by_group)
+        return change, change.problem
+
+    def _once_more(self, user: User, member: Member, parts: Parts, context: JobContext) -> tuple[Change, str | None]:
+        again = self.plan(user, member, parts, context)
+        if again.create and self._rules.create_roles:
+            self._view.create_roles(again.create, context.options())
+            again = self.plan(user, member, parts, context)
+        again = replace(again, create=())
+        if again:
+            self.send(member, again, context.spent())
+        return again, again.problem
+
+    def send(self, member: Member, change: Change, context: JobContext) -> None:
+        """One request: of a single role where that is all, and no place is held for another; else a PATCH."""
+        discord, options = self._services.discord, context.options(takes=bool(change.take))
+        with self.counted():
+            if change.only_role and context.reservation is None:
+                role_id, give = change.only_role
+                (discord.give_role if give else discord.take_role)(member.id, role_id, options)
+            else:
+                roles = change.roles_after(member) if change.give or change.take else None
+                discord.change(member.id, options, roles=roles, nick=change.nickname)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a change of a member. A Wait says that it was not sent, Refused that Discord did not do it."""
+        self.writes += 1
+        try:
+            yield
+        except (Wait, Refused):
+            self.writes -= 1
+            raise

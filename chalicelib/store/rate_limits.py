@@ -1,0 +1,176 @@
+"""The rate-limit budgets that all workers share. Implements `chalicelib.discord.rate_limiter.RateLimitStore`."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.discord import rate_limit
+from chalicelib.discord.rate_limit import Bucket, Kind, Lane, Seen
+from chalicelib.discord.rate_limiter import GLOBAL_BUCKET, INVALID_WINDOW, SharedState
+from chalicelib.store.rows import RateLimitRow, read_as, written
+
+SHARED_STATE = "noticeboard"
+RETENTION = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day without use
+USED = (RateLimitRow.used_0, RateLimitRow.used_1, RateLimitRow.used_2)
+TICKETS = (RateLimitRow.ticket_0, RateLimitRow.ticket_1, RateLimitRow.ticket_2)
+MAX_NAMING_ATTEMPTS = 5  # each failed one means that another route was named; the next answer would name this one again
+MINUTE = 60  # seconds; invalid requests are counted by the minute
+
+
+class DynamoRateLimitStore:
+    """The ledger in DynamoDB. `guild_id` is the major parameter of every bucket used here."""
+
+    def __init__(self, guild_id: int) -> None:
+        self._prefix = f"{guild_id}:"
+
+    # --- the noticeboard ---
+
+    def shared_state(self) -> SharedState:
+        row = self._row(SHARED_STATE)
+        if row is None:
+            return SharedState()
+        return SharedState(
+            dict(row.buckets or {}), row.halted_token or "", float(row.blocked_until or 0), row.blocked_why or ""
+        )
+
+    def name_bucket(self, route: str, key: str) -> None:
+        for _ in range(MAX_NAMING_ATTEMPTS):  # others name their routes in the same map
+            row = self._row(SHARED_STATE)
+            named = row.buckets if row else None
+            as_read = RateLimitRow.buckets.does_not_exist() if named is None else RateLimitRow.buckets == named
+            if self._update(SHARED_STATE, [RateLimitRow.buckets.set((named or {}) | {route: key})], as_read):
+                return
+
+    def halt(self, token: str) -> None:
+        RateLimitRow(self._key(SHARED_STATE)).update([RateLimitRow.halted_token.set(token)])
+
+    def block(self, until: float, why: str) -> None:
+        later = RateLimitRow.blocked_until.does_not_exist() | (RateLimitRow.blocked_until < until)
+        self._update(SHARED_STATE, [RateLimitRow.blocked_until.set(until), RateLimitRow.blocked_why.set(why)], later)
+
+    def count_invalid(self, now: float) -> int:
+        minute = int(now // MINUTE)
+        row = RateLimitRow(self._key(f"invalid:{minute}"))
+        row.update([RateLimitRow.counted.add(1), RateLimitRow.expires_at.set(int(now) + 2 * INVALID_WINDOW)])
+        earlier = [self._key(f"invalid:{minute - back}") for back in range(1, INVALID_WINDOW // MINUTE)]
+        return int(row.counted or 0) + sum(int(other.counted or 0) for other in RateLimitRow.batch_get(earlier))
+
+    # --- buckets ---
+
+    def get(self, key: str) -> Bucket:
+        row = self._row(key)
+        return self._new(key) if row is None or row.limit is None else _bucket(key, row)
+
+    def acquire(self, key: str, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
+        room = (RateLimitRow.closes_at > now) & (RateLimitRow.used < RateLimitRow.limit)
+        condition = _nobody_ahead(room, lane, ticketed, RateLimitRow.first_slot)
+        row = self._update(key, [RateLimitRow.used.add(1), USED[lane].add(1)], condition)
+        return _bucket(key, row) if row else None
+
+    def open(self, known: Bucket, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
+        # Sums are made here: what DynamoDB adds up is not the same float again when it is compared.
+        opened = replace(known, opened_at=now)
+        actions: list[Action] = [
+            RateLimitRow.number.set(RateLimitRow.number + 1),
+            RateLimitRow.first_slot.set(RateLimitRow.next_slot),
+            RateLimitRow.next_slot.set(RateLimitRow.next_slot + known.limit),
+            RateLimitRow.opened_at.set(now),
+            RateLimitRow.closes_at.set(opened.closes_at),
+            RateLimitRow.reopens_at.set(now + opened.reopens_after),
+            RateLimitRow.expires_at.set(int(now + opened.reopens_after) + RETENTION),
+            RateLimitRow.used.set(1),
+            *(column.set(int(other == lane)) for other, column in enumerate(USED)),
+        ]
+        same_size = (RateLimitRow.window == known.window) & (RateLimitRow.limit == known.limit)
+        condition = _nobody_ahead(same_size & (RateLimitRow.reopens_at <= now), lane, ticketed, RateLimitRow.next_slot)
+        row = self._update(known.key, actions, condition)
+        return _bucket(known.key, row) if row else None
+
+    def swap(self, old: Bucket, new: Bucket, *, alone: bool) -> bool:
+        before, after = _columns(old), _columns(new)
+        actions: list[Action] = [
+            getattr(RateLimitRow, name).remove() if value is None else getattr(RateLimitRow, name).set(value)
+            for name, value in after.items()
+            if value != before[name] or old.opened_at == 0
+        ]
+        if old.opened_at == 0:  # nobody stored this one yet
+            condition: Condition = RateLimitRow.limit.does_not_exist()
+        else:
+            guarded = ("number", "kind", "limit", "window", "reopens_at", *(("used",) if alone else ()))
+            condition = RateLimitRow.key.exists()
+            for name in guarded:
+                condition &= getattr(RateLimitRow, name) == before[name]
+        actions.append(RateLimitRow.expires_at.set(int(new.reopens_at) + RETENTION))
+        return self._update(new.key, actions, condition) is not None
+
+    def take_slots(self, key: str, lane: Lane, count: int, *, at_least: int) -> int:
+        tickets = TICKETS[lane]
+        while True:
+            row = self._update(key, [tickets.set(tickets + count)], tickets >= at_least)
+            row = row or self._update(
+                key, [tickets.set(at_least + count)], tickets.does_not_exist() | (tickets < at_least)
+            )
+            if row:
+                return int(getattr(row, f"ticket_{int(lane)}")) - count
+
+    # --- rows ---
+
+    def _new(self, key: str) -> Bucket:
+        return rate_limit.global_bucket(key) if key == GLOBAL_BUCKET else Bucket(key)
+
+    def _key(self, key: str) -> str:
+        return self._prefix + key
+
+    def _row(self, key: str) -> RateLimitRow | None:
+        try:
+            return RateLimitRow.get(self._key(key), consistent_read=True)
+        except DoesNotExist:
+            return None
+
+    def _update(self, key: str, actions: list[Action], condition: Condition) -> RateLimitRow | None:
+        row = RateLimitRow(self._key(key))
+        return row if written(lambda: row.update(actions, condition=condition)) else None
+
+
+def _nobody_ahead(condition: Condition, lane: Lane, ticketed: bool, slot: NumberAttribute) -> Condition:
+    """Nobody who goes first holds a ticket for `slot` or a later one. Where somebody does, arithmetic must decide."""
+    for tickets in TICKETS[: lane if ticketed else lane + 1]:
+        condition &= tickets <= slot
+    return condition
+
+
+def _columns(bucket: Bucket) -> dict[str, Any]:
+    return {
+        "limit": bucket.limit,
+        "window": bucket.window,
+        "kind": bucket.kind.value,
+        "last": asdict(bucket.last) if bucket.last else None,
+        "number": bucket.number,
+        "first_slot": bucket.first_slot,
+        "next_slot": bucket.first_slot + bucket.limit,
+        "opened_at": bucket.opened_at,
+        "closes_at": bucket.closes_at,
+        "reopens_at": bucket.reopens_at,
+        "used": sum(bucket.used),
+        **{f"used_{lane}": used for lane, used in enumerate(bucket.used)},
+        **{f"ticket_{lane}": slot for lane, slot in enumerate(bucket.tickets)},
+    }
+
+
+def _bucket(key: str, row: RateLimitRow) -> Bucket:
+    return Bucket(
+        key=key,
+        limit=int(row.limit or 1),
+        window=float(row.window or 0),
+        kind=Kind(row.kind or Kind.UNSEEN),
+        last=read_as(Seen, row.last) if row.last else None,
+        number=int(row.number or 0),
+        opened_at=float(row.opened_at or 0),
+        reopens_at=float(row.reopens_at or 0),
+        used=(int(row.used_0 or 0), int(row.used_1 or 0), int(row.used_2 or 0)),
+        tickets=(int(row.ticket_0 or 0), int(row.ticket_1 or 0), int(row.ticket_2 or 0)),
+    )

@@ -1,0 +1,236 @@
+"""The survey of a sweep: one page of members beside the links of the same ids, and who differs.
+
+Members as Discord lists them and links as the store holds them are both in ascending Discord id. A merge join of the
+two holds one page of each, can be taken up again at any id, and renews usernames on the way.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from chalicelib import log
+from chalicelib.discord.client import PAGE, RequestOptions
+from chalicelib.discord.models import Account, Guild, Member
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.errors import IntentMissing, Ticket
+from chalicelib.members.context import rules_of
+from chalicelib.members.guild import GuildView
+from chalicelib.members.plan import Change, Desired, joined, left_open, news, plan_change
+from chalicelib.members.reporter import Reporter
+from chalicelib.members.roles import match_roles, merge_role_ids, wanted_names
+from chalicelib.members.usernames import renew_username
+from chalicelib.messages import ComparePage, Parts
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.store.sweeps import Difference, Sweep
+from chalicelib.store.users import User
+
+MAX_EXAMPLES = 200
+MAX_RENAMED = 100  # of them may be taken up by new usernames alone, so that there is room for what matters more
+EXAMPLES_ROOM = 100_000  # bytes; an item of DynamoDB holds 400 KB
+LAST_ID = 2**63 - 1
+NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
+SWEEPING = RequestOptions(Lane.BULK, reason="Rolecall: sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A linked user and their member; None where the guild has no such member."""
+
+    user: User
+    member: Member | None
+
+
+def merge(members: list[Member], links: Iterator[User]) -> Iterator[Pair]:
+    """Join members and links, both ascending by Discord id. Members without a link are nobody's business here."""
+    listed = iter(members)
+    member = next(listed, None)
+    for user in links:
+        if user.link is None:
+            continue
+        while member and member.id < user.link.account.id:
+            member = next(listed, None)
+        yield Pair(user, member if member and member.id == user.link.account.id else None)
+
+
+class GuildComparer:
+    """Looks at the guild, page by page."""
+
+    def __init__(self, services: Services, view: GuildView) -> None:
+        self._services = services
+        self._view = view
+        self._rules = rules_of(services)
+        self._reporter = Reporter(services, view)
+        self._guild_id = services.settings.guild_id
+
+    def compare_page(
+        self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None
+    ) -> tuple[Sweep, list[Difference], ComparePage | None]:
+        """Compare one page. Gives the sweep with what was counted, who differs, and the next page if there is one."""
+        after = job.after
+        if job.page == 0:
+            first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
+            if first is None or first.link is None:
+                return replace(sweep, pages=1), [], None
+            after = first.link.account.id - 1
+        try:
+            members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
+        except IntentMissing:
+            return self._look_without_list(sweep, job, after)
+        last = members[-1].id if len(members) == PAGE else LAST_ID
+        links = list(users.links_between(self._guild_id, after, last, most=PAGE))
+        if len(links) == PAGE and links[-1].link:  # of many who left, a page holds no more than of members
+            last = min(last, links[-1].link.account.id)
+        guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
+        found: list[Difference] = []
+        pairs = list(merge(members, iter(links)))
+        known_role_ids = self._which_roles(pairs, guild, sweep)
+        for pair in pairs:
+            difference, example = self._compare(pair, guild, known_role_ids, sweep)
+            if difference:
+                found.append(difference)
+            if example and self._has_room(sweep, example, most=MAX_EXAMPLES if difference else MAX_RENAMED):
+                sweep.examples.append(example)
+        members = [member for member in members if member.id <= last]
+        more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
+        sweep = _counted(sweep, members, len(pairs), found)
+        following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
+        return replace(sweep, cursor=last), found, following
+
+    def _has_room(self, sweep: Sweep, example: dict[str, Any], *, most: int) -> bool:
+        """Is there room for one example more? All of them lie in one item of the store."""
+        if len(sweep.examples) >= most:
+            return False
+        return sum(map(_size, sweep.examples)) + _size(example) <= EXAMPLES_ROOM
+
+    def _look_without_list(
+        self, sweep: Sweep, job: ComparePage, after: int
+    ) -> tuple[Sweep, list[Difference], ComparePage | None]:
+        """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
+        if job.page == 0:
+            self._view.refresh(SWEEPING)  # raises where the bot is not in the guild, which is refused alike
+        log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
+        links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
+        found = [Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link]
+        sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
+        if len(links) < PAGE:
+            return sweep, found, None
+        last = int(found[-1].discord_id)
+        return replace(sweep, cursor=last), found, ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
+
+    def _guild(self, job: ComparePage, members: list[Member], options: RequestOptions) -> Guild:
+        """The guild's facts: fresh for the first page, with the bot's own roles from the list where it is on it."""
+        if job.page > 0:
+            return self._view.facts(options)
+        app_id = self._services.settings.app_id
+        bot_roles = next((member.roles for member in members if member.id == app_id), None)
+        return self._view.refresh(options, bot_roles=bot_roles)
+
+    def _which_roles(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> dict[str, int]:
+        """Which role stands for which group, for everybody of this page alike.
+
+        A role that was renamed to another group's name stands for that group from then on. One member's groups alone
+        may not show it; a page's do. What only a later page shows is known when the next sweep begins.
+        """
+        if Parts.GROUPS not in Parts(sweep.parts):
+            return self._view.known_role_ids
+        groups = chain.from_iterable(pair.user.wanted or () for pair in pairs)
+        match = match_roles(wanted_names(groups), guild, self._rules.reserved, self._view.known_role_ids)
+        if sweep.dry_run:
+            return merge_role_ids(self._view.known_role_ids, match.ids)
+        self._view.remember(match.ids)
+        return self._view.known_role_ids
+
+    def _compare(
+        self, pair: Pair, guild: Guild, known_role_ids: dict[str, int], sweep: Sweep
+    ) -> tuple[Difference | None, dict[str, Any] | None]:
+        user, member = pair.user, pair.member
+        if user.link is None or (member is None and user.link.joining_until > self._services.now()):
+            return None, None
+        discord_id = str(user.link.account.id)
+        if member is None:
+            shown = {"user_id": user.user_id, "discord_id": discord_id, "left": True}
+            return Difference(user.user_id, discord_id, user.version, gone=True), shown
+        parts = Parts(sweep.parts)
+        before = ""
+        if Parts.USERNAME in parts and sweep.dry_run:
+            before = _renamed_from(user.link.account, member.user)
+        elif Parts.USERNAME in parts:
+            renew_username(self._services, user, member.user)
+        change = plan_change(
+            member,
+            Desired(user.wanted, user.nickname),
+            guild,
+            self._rules,
+            parts=parts,
+            known_role_ids=known_role_ids,
+        )
+        if not sweep.dry_run:
+            self._note_problem(user, change, parts)
+        if not change:  # perhaps a new username, but that is renewed on the way: nothing to repair
+            return None, _example(user, member, change, guild, before) if before else None
+        one = None if change.create else change.only_role
+        difference = Difference(
+            user_id=user.user_id,
+            discord_id=discord_id,
+            version=user.version,
+            give=len(change.give) + len(change.create),
+            take=len(change.take),
+            nickname=change.nickname is not None,
+            role=str(one[0]) if one else None,
+        )
+        return difference, _example(user, member, change, guild, before)
+
+    def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
+        """Report what no sweep can cure, once; and that it is cured."""
+        error = joined(change.problem, left_open(user.last_error, parts))
+        if user.link is None or error == user.last_error:
+            return
+        now = self._services.now()
+        if change.problem and error:
+            for new in news(error, user.last_error):  # told first: a notice twice is better than none
+                self._reporter.report(user, user.link, new)
+            users.mark_failed(user, error, now=now)
+        elif not change and (parts == Parts.ALL or user.synced_version == user.version):
+            users.mark_synced(user, now=now, error=error)
+
+
+def _size(example: dict[str, Any]) -> int:
+    return len(json.dumps(example))  # as it is stored
+
+
+def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:
+    return replace(
+        sweep,
+        pages=sweep.pages + 1,
+        members=sweep.members + len(members),
+        linked=sweep.linked + linked,
+        differing=sweep.differing + len(found),
+        losing=sweep.losing + sum(one.take > 0 for one in found),
+        gone=sweep.gone + sum(one.gone for one in found),
+        singles=sweep.singles + sum(one.role is not None for one in found),
+    )
+
+
+def _renamed_from(stored: Account, account: Account) -> str:
+    """The old username as shown; empty where it is the same, or where a part of it was never known."""
+    return stored.shown if stored.shown != account.shown else ""
+
+
+def _example(user: User, member: Member, change: Change, guild: Guild, before: str) -> dict[str, Any]:
+    """`before`: what the username was, where that is another."""
+
+    def names(role_ids: frozenset[int]) -> list[str]:
+        return sorted(guild.by_id[role_id].name for role_id in role_ids)
+
+    return {
+        "user_id": user.user_id,
+        "discord_id": str(member.id),
+        "username": member.user.shown,
+        **({"renamed_from": before} if before else {}),
+        "give": [*names(change.give), *change.create],
+        "take": names(change.take),
+        **({"nickname": {"from": member.nick, "to": change.nickname}} if change.nickname is not None else {}),
+    }

@@ -1,0 +1,248 @@
+"""What must change for a member: decided without doing anything."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from chalicelib.discord.models import ADMINISTRATOR, MANAGE_NICKNAMES, Account, Guild, Member, Role
+from chalicelib.members.plan import (
+    NICKNAME_NOT_PERMITTED,
+    ROLE_OUT_OF_REACH,
+    Change,
+    Desired,
+    Rules,
+    joined,
+    lasting,
+    left_open,
+    news,
+    nickname_of,
+    plan_change,
+)
+from chalicelib.members.roles import is_ours
+from chalicelib.messages import Parts
+
+EVERYONE, BOT = Role(1, "@everyone", 0), Role(90, "Bot", 50, managed=True)
+MEMBER, BLUE, NITRO = Role(10, "Member", 5), Role(11, "Blue", 6), Role(12, "Nitro", 7, managed=True)
+STAFF, DIRECTOR = Role(13, "Staff", 8), Role(14, "Director", 60)
+OWNER = 2
+GUILD = Guild(1, "Guild", OWNER, (EVERYONE, BOT, MEMBER, BLUE, NITRO, STAFF, DIRECTOR), frozenset({90}))
+RULES = Rules(sync_names=True, reserved=frozenset({"staff"}), protected=frozenset({777}))
+
+
+def a_member(*roles: Role, nick: str | None = None, number: int = 100) -> Member:
+    return Member(Account(number, "kira"), nick, frozenset(role.id for role in roles))
+
+
+@pytest.mark.parametrize(
+    ("everyone", "own", "renames"),
+    [
+        pytest.param(0, MANAGE_NICKNAMES, True, id="by its role"),
+        pytest.param(MANAGE_NICKNAMES, 0, True, id="by @everyone"),
+        pytest.param(0, ADMINISTRATOR, True, id="administrator"),
+        pytest.param(0, 1 << 28, False, id="not at all"),
+        pytest.param(0, None, True, id="nobody knows"),
+        pytest.param(0, 0, True, id="nothing at all is said"),
+    ],
+)
+def test_nobody_is_renamed_by_a_bot_that_may_not(everyone: int, own: int | None, renames: bool) -> None:
+    roles = (Role(1, "@everyone", 0, permissions=everyone), Role(2, "Bot", 9, permissions=own))
+    guild = Guild(1, "Guild", 7, roles, frozenset({2}))
+    change = plan_change(a_member(), Desired(None, "Kira"), guild, Rules(sync_names=True))
+    assert change.nickname == ("Kira" if renames else None)
+    assert change.problem == (None if renames else NICKNAME_NOT_PERMITTED)
+
+
+@pytest.mark.parametrize(
+    ("member", "desired", "give", "take", "nickname"),
+    [
+        pytest.param(a_member(), Desired(("Member",)), {10}, set(), None, id="give"),
+        pytest.param(a_member(MEMBER, BLUE), Desired(("Member",)), set(), {11}, None, id="take"),
+        pytest.param(a_member(BLUE), Desired(("Member",)), {10}, {11}, None, id="swap"),
+        pytest.param(a_member(MEMBER), Desired(("Member",)), set(), set(), None, id="nothing"),
+        pytest.param(a_member(MEMBER, NITRO, STAFF, DIRECTOR), Desired(()), set(), {10}, None, id="not ours stay"),
+        pytest.param(a_member(MEMBER, BLUE), Desired(None), set(), set(), None, id="never told"),
+        pytest.param(a_member(), Desired((), "Kira"), set(), set(), "Kira", id="nickname"),
+        pytest.param(a_member(nick="Kira"), Desired((), " Kira "), set(), set(), None, id="nickname as it is stored"),
+        pytest.param(a_member(nick="Kira"), Desired((), None), set(), set(), None, id="no nickname known"),
+        pytest.param(a_member(number=777), Desired(("Member",), "Kira"), set(), set(), None, id="protected"),
+    ],
+)
+def test_the_difference(member: Member, desired: Desired, give: set[int], take: set[int], nickname: str | None) -> None:
+    change = plan_change(member, desired, GUILD, RULES)
+    assert (set(change.give), set(change.take), change.nickname, change.create) == (give, take, nickname, ())
+    assert change.problem is None
+    assert bool(change) == bool(give or take or nickname)
+
+
+@pytest.mark.parametrize(
+    ("parts", "give", "nickname"),
+    [(Parts.GROUPS, {10}, None), (Parts.NICKNAME, set(), "Kira"), (Parts.USERNAME, set(), None)],
+    ids=str,
+)
+def test_only_the_parts_that_were_asked_for(parts: Parts, give: set[int], nickname: str | None) -> None:
+    change = plan_change(a_member(), Desired(("Member",), "Kira"), GUILD, RULES, parts=parts)
+    assert (set(change.give), change.nickname) == (give, nickname)
+
+
+@pytest.mark.parametrize(
+    ("member", "desired", "problem"),
+    [
+        pytest.param(a_member(number=OWNER), Desired((), "Boss"), NICKNAME_NOT_PERMITTED, id="the owner"),
+        pytest.param(a_member(DIRECTOR), Desired((), "Boss"), NICKNAME_NOT_PERMITTED, id="ranked above the bot"),
+        pytest.param(a_member(BOT), Desired((), "Boss"), NICKNAME_NOT_PERMITTED, id="ranked as the bot"),
+        pytest.param(a_member(DIRECTOR, nick="Boss"), Desired((), "Boss"), None, id="but named as wanted"),
+        pytest.param(a_member(), Desired(("Director",)), ROLE_OUT_OF_REACH, id="a role above the bot"),
+        pytest.param(a_member(), Desired(("Nitro",)), ROLE_OUT_OF_REACH, id="a managed role"),
+        pytest.param(a_member(), Desired(("Staff",)), None, id="a reserved name is no problem"),
+    ],
+)
+def test_problems_that_no_retry_cures(member: Member, desired: Desired, problem: str | None) -> None:
+    assert plan_change(member, desired, GUILD, RULES).problem == problem
+
+
+def test_missing_roles_are_to_be_created_unless_that_is_off() -> None:
+    desired = Desired(("Member", "Fresh"))
+    assert plan_change(a_member(), desired, GUILD, RULES).create == ("Fresh",)
+    assert plan_change(a_member(), desired, GUILD, replace(RULES, create_roles=False)).create == ()
+
+
+def test_roles_that_the_list_lacks_are_told_and_not_kept() -> None:
+    member = replace(a_member(BLUE), roles=frozenset({11, 999}))
+    change = plan_change(member, Desired(("Member",)), GUILD, RULES)
+    assert change.unknown == {999}
+    assert change.roles_after(member) == {10}
+
+
+@pytest.mark.parametrize(
+    ("change", "only"),
+    [
+        (Change(give=frozenset({5})), (5, True)),
+        (Change(take=frozenset({5})), (5, False)),
+        (Change(give=frozenset({5}), take=frozenset({6})), None),
+        (Change(give=frozenset({5, 6})), None),
+        (Change(give=frozenset({5}), nickname="x"), None),
+        (Change(), None),
+    ],
+)
+def test_one_role_alone_is_told_apart(change: Change, only: tuple[int, bool] | None) -> None:
+    assert change.only_role == only
+
+
+@pytest.mark.parametrize(
+    ("error", "parts", "left"),
+    [
+        (None, Parts.USERNAME, None),
+        (NICKNAME_NOT_PERMITTED, Parts.GROUPS, NICKNAME_NOT_PERMITTED),
+        (NICKNAME_NOT_PERMITTED, Parts.ALL, None),
+        (ROLE_OUT_OF_REACH, Parts.NICKNAME, ROLE_OUT_OF_REACH),
+        (ROLE_OUT_OF_REACH, Parts.GROUPS, None),
+        ("given up", Parts.USERNAME, "given up"),
+        ("given up", Parts.GROUPS, None),
+    ],
+)
+def test_a_look_settles_only_the_problems_of_what_it_looked_at(
+    error: str | None, parts: Parts, left: str | None
+) -> None:
+    assert left_open(error, parts) == left
+
+
+@pytest.mark.parametrize(
+    ("name", "nick"),
+    [
+        (None, None),
+        ("", None),
+        (" \t ", None),
+        ("Kira", "Kira"),
+        (" Kira \n Vex ", "Kira Vex"),
+        ("x" * 33, "x" * 32),
+        ("x" * 31 + "  y", "x" * 31),
+    ],
+)
+def test_nicknames_as_discord_stores_them(name: str | None, nick: str | None) -> None:
+    assert nickname_of(name) == nick
+
+
+@given(st.text(max_size=80))
+def test_a_nickname_read_back_is_the_same_again(name: str) -> None:
+    once = nickname_of(name)
+    assert nickname_of(once) == once
+    assert once is None or 0 < len(once) <= 32
+
+
+NAMES = st.sampled_from(["Member", "Blue", "Old", "Staff", "Nitro", "Other"])
+ROLES = st.lists(
+    st.builds(Role, st.integers(3, 89), NAMES, st.integers(1, 70), st.booleans()), max_size=8, unique_by=lambda r: r.id
+)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[Member, Desired, Guild, Rules, dict[str, int]]:
+    """Any member, any wishes, any guild."""
+    roles = (EVERYONE, BOT, *draw(ROLES))
+    guild = Guild(1, "Guild", OWNER, roles, frozenset({90}))
+    ids = [role.id for role in roles if role.id != 1]
+    held = draw(st.frozensets(st.sampled_from([*ids, 999])))
+    member = Member(
+        Account(draw(st.sampled_from([OWNER, 100])), "kira"), draw(st.sampled_from([None, "Kira", "X"])), held
+    )
+    desired = Desired(
+        draw(st.none() | st.lists(NAMES, max_size=5).map(tuple)), draw(st.sampled_from([None, "Kira", " Vex "]))
+    )
+    rules = Rules(draw(st.booleans()), draw(st.booleans()), draw(st.sampled_from([frozenset(), frozenset({"staff"})])))
+    return member, desired, guild, rules, draw(st.dictionaries(NAMES, st.integers(3, 89), max_size=3))
+
+
+@given(situations())
+def test_once_done_nothing_is_left_to_do(situation: tuple[Member, Desired, Guild, Rules, dict[str, int]]) -> None:
+    member, desired, guild, rules, known_role_ids = situation
+    change = plan_change(member, desired, guild, rules, known_role_ids=known_role_ids)
+    assume(not change.create)
+    after = replace(member, roles=change.roles_after(member), nick=change.nickname or member.nick)
+    again = plan_change(after, desired, guild, rules, known_role_ids=known_role_ids | change.role_by_group)
+    assert not again
+    assert again.problem == change.problem
+
+
+@given(situations())
+def test_roles_that_are_not_the_auth_sites_are_neither_given_nor_taken(
+    situation: tuple[Member, Desired, Guild, Rules, dict[str, int]],
+) -> None:
+    member, desired, guild, rules, known_role_ids = situation
+    change = plan_change(member, desired, guild, rules, known_role_ids=known_role_ids)
+    touched = change.give | change.take
+    assert all(is_ours(guild.by_id[role_id], guild, rules.reserved) for role_id in touched)
+    assert not change.give & member.roles
+    assert change.take <= member.roles
+
+
+BOTH = "nickname_not_permitted, role_out_of_reach"
+
+
+def test_two_problems_of_one_member_are_both_told() -> None:
+    above = a_member(DIRECTOR)
+    change = plan_change(above, Desired(("Nitro",), "Kira"), GUILD, RULES)
+    assert change.problem == BOTH
+
+
+@pytest.mark.parametrize(
+    ("parts", "left"),
+    [
+        pytest.param(Parts.GROUPS, NICKNAME_NOT_PERMITTED, id="groups"),
+        pytest.param(Parts.NICKNAME, f"an old fault, {ROLE_OUT_OF_REACH}", id="nickname"),
+        pytest.param(Parts.USERNAME, f"an old fault, {BOTH}", id="username"),
+        pytest.param(Parts.ALL, None, id="all"),
+    ],
+)
+def test_a_look_that_finds_nothing_settles_the_problems_of_what_it_looked_at(parts: Parts, left: str | None) -> None:
+    assert left_open(f"an old fault, {BOTH}", parts) == left
+
+
+def test_problems_are_known_one_by_one() -> None:
+    assert joined(ROLE_OUT_OF_REACH, None, NICKNAME_NOT_PERMITTED, ROLE_OUT_OF_REACH) == BOTH
+    assert joined(None) is None
+    assert news(BOTH, NICKNAME_NOT_PERMITTED) == [ROLE_OUT_OF_REACH]
+    assert news(None, BOTH) == []
+    assert lasting(f"an old fault, {BOTH}") == BOTH
+    assert lasting("an old fault") is None
