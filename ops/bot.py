@@ -5,13 +5,13 @@ from http import HTTPStatus
 
 from chalicelib.linking.oauth import add_bot_url
 from chalicelib.store.rate_limits import DynamoRateLimitStore
+from ops.console import Screen
 from ops.discord import Probe
-from ops.errors import FINE, Complaint
-from ops.screen import Screen
+from ops.discord_refusals import Refused, refused_token
+from ops.errors import FINE, CommandError
+from ops.formatting import moment
 from ops.stage import Stage
-from ops.stops import Refused, refused_token
 from ops.store import lift_stops
-from ops.words import moment
 
 ABOUT_URL = """\
 Print the address of Discord's page that adds the bot to your server, with the four permissions that it needs:
@@ -44,18 +44,18 @@ def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     board = rate_limit_store.shared_state()
     refused = refused_token(stage, board)
     if refused is Refused.OLDER:
-        raise Complaint(f"Stopped: {refused.value}.", cure=f"{stage.deploy}, so that they read the new one")
+        raise CommandError(f"Stopped: {refused.value}.", fix=f"{stage.deploy}, so that they read the new one")
     halted = refused is Refused.STORED
     if not halted and board.blocked_until <= stage.now():
         return _told(screen, "Nothing is stopped.", resumed=False)
     answer = Probe(settings).get("/users/@me")
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        raise Complaint(
+        raise CommandError(
             "Discord still refuses the token.",
-            cure=f"renew it: {stage.command('secrets put DISCORD_BOT_TOKEN')}; then {stage.deploy}",
+            fix=f"renew it: {stage.command('secrets put DISCORD_BOT_TOKEN')}; then {stage.deploy}",
         )
     if not answer.ok:
-        raise Complaint(f"Discord answers {answer.status}: not the time to go on.", cure="wait, and try again")
+        raise CommandError(f"Discord answers {answer.status}: not the time to go on.", fix="wait, and try again")
     lift_stops(stage.guild_id)
     why = "the token had been refused" if halted else f"{board.blocked_why}, until {moment(board.blocked_until)}"
     return _told(

@@ -10,34 +10,34 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
-from ops import access, bot, dead_letters, secrets, status, sweep, user
+from ops import aws_access, bot, dead_letters, secrets, status, sweep, user
+from ops.console import Screen
 from ops.doctor import command as doctor
-from ops.errors import WRONG, Complaint
-from ops.installations import refuse_unknown
+from ops.errors import WRONG, CommandError
 from ops.links import export, load
 from ops.options import add_common, common
-from ops.screen import Screen
 from ops.stage import Stage, error_code
+from ops.stages import refuse_unknown
 
 DESCRIPTION = """\
-Watch over Rolecall and mend it.
+Operate Rolecall: check it, look into it, repair it.
 
-  doctor          is everything set up right? what is wrong, and how to cure it
-  status          what goes on right now
-  user ID         all that is known of one user
+  doctor          check the whole installation and say how to fix each fault
+  status          what is going on right now
+  user ID         everything known about one user
   sweep           compare the whole server with the auth site, and repair it
-  dead-letters    messages that could not be done
-  resume          go on after all calls were stopped
+  dead-letters    messages that could not be processed
+  resume          resume calls to Discord after they were halted
   secrets put     store a secret where the functions read it
-  add-bot-url     the page on which the server's owner adds the bot
-  import-links    move in from Alliance Auth
-  export-links    move out"""
+  add-bot-url     print the page on which the server's owner adds the bot
+  import-links    migrate from Alliance Auth
+  export-links    migrate back to Alliance Auth"""
 EPILOG = """\
-Settings come from the deployed functions, secrets from Parameter Store; what this shell's environment says wins.
+Settings are read from the deployed functions, secrets from Parameter Store; this shell's environment overrides both.
 AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL work as for every AWS program.
 
-Exit codes: 0 fine; 1 something is wrong, or was found to be; 2 the command was typed wrongly.
-`python -m ops COMMAND --help` says more about each."""
+Exit codes: 0 success; 1 a fault was found, or the command failed; 2 usage error.
+`python -m ops COMMAND --help` describes each command."""
 Run = Callable[[argparse.Namespace, Stage, Screen], int]
 
 
@@ -46,23 +46,23 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
     options = _parser().parse_args(arguments)
     screen = Screen(as_json=options.as_json)
     _keep_quiet()
-    access.honour_region()
+    aws_access.honour_region()
     try:
         refuse_unknown(options.stage)
         run: Run = options.run
         return run(options, stage_of(options.stage), screen)
-    except Complaint as complaint:
-        return _complain(screen, str(complaint), complaint.cure, complaint.code)
+    except CommandError as error:
+        return _report(screen, str(error), error.fix, error.code)
     except BadSettings as error:
-        return _complain(screen, str(error), _command(options.stage, "doctor") + " says how to set them")
+        return _report(screen, str(error), _command(options.stage, "doctor") + " says how to set them")
     except ClientError as error:
-        return _complain(screen, f"AWS refused: {error_code(error)} ({error.operation_name})", _doctor(options.stage))
+        return _report(screen, f"AWS refused: {error_code(error)} ({error.operation_name})", _doctor(options.stage))
     except PynamoDBException as error:
-        return _complain(screen, f"DynamoDB refused: {error.msg}", _doctor(options.stage))
+        return _report(screen, f"DynamoDB refused: {error.msg}", _doctor(options.stage))
     except BotoCoreError as error:
-        return _complain(screen, str(error), access.cure_of(error))
+        return _report(screen, str(error), aws_access.fix_for(error))
     except RolecallError as error:
-        return _complain(screen, str(error), _doctor(options.stage))
+        return _report(screen, str(error), _doctor(options.stage))
     except BrokenPipeError:
         sys.stderr.close()
         return WRONG
@@ -71,10 +71,10 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
         return WRONG
 
 
-def _complain(screen: Screen, text: str, cure: str, code: int = WRONG) -> int:
+def _report(screen: Screen, text: str, fix: str, code: int = WRONG) -> int:
     screen.aside(log.redacted(text), "bold red")
-    if cure:
-        screen.aside(f"→ {cure}", "cyan")
+    if fix:
+        screen.aside(f"→ {fix}", "cyan")
     return code
 
 

@@ -10,12 +10,12 @@ from math import ceil
 from typing import Any
 
 from chalicelib import log
-from ops.errors import FINE, USAGE, WRONG, Complaint
-from ops.letters import Letter, Letters
+from ops.console import Screen, facts, table
+from ops.dead_letter_queue import DeadLetter, DeadLetterQueue
+from ops.errors import FINE, USAGE, WRONG, CommandError
+from ops.formatting import DAY, ago, count, moment
 from ops.options import common
-from ops.screen import Screen, facts, table
 from ops.stage import Stage
-from ops.words import DAY, ago, count, moment
 
 ABOUT = """\
 Messages that could not be done lie in the dead letters for 14 days, with the reason.
@@ -60,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Read the letters, and do with them what was asked."""
-    act: Callable[[argparse.Namespace, list[Letter], Letters, Stage, Screen], int] = {
+    act: Callable[[argparse.Namespace, list[DeadLetter], DeadLetterQueue, Stage, Screen], int] = {
         "list": _list,
         "show": _show,
         "redrive": _redrive,
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     }[options.action]
     if options.action in ("redrive", "discard"):
         _one_way_of_choosing(options)
-    letters = Letters(stage.client("sqs"), stage.name, wait=stage.pause)
+    letters = DeadLetterQueue(stage.client("sqs"), stage.name, wait=stage.pause)
     with ExitStack() as until_done:
         with screen.progress("Reading dead letters", letters.number()) as advance:
             held = until_done.enter_context(letters.held(most=MOST, seen=advance))
@@ -77,10 +77,12 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 
 def _one_way_of_choosing(options: argparse.Namespace) -> None:
     if sum(map(bool, (options.ids, options.reason, options.everything))) != 1:
-        raise Complaint("Say which: some numbers or ids, or --reason TEXT, or --all.", code=USAGE)
+        raise CommandError("Say which: some numbers or ids, or --reason TEXT, or --all.", code=USAGE)
 
 
-def _list(options: argparse.Namespace, held: list[Letter], _letters: Letters, stage: Stage, screen: Screen) -> int:
+def _list(
+    options: argparse.Namespace, held: list[DeadLetter], _letters: DeadLetterQueue, stage: Stage, screen: Screen
+) -> int:
     shown = [(n, one) for n, one in enumerate(held, 1) if not options.reason or options.reason in one.reason]
     if screen.as_json:
         screen.data([_plain(letter) for _, letter in shown])
@@ -94,7 +96,7 @@ def _list(options: argparse.Namespace, held: list[Letter], _letters: Letters, st
     return WRONG if shown else FINE
 
 
-def _row(number: int, letter: Letter, now: float) -> tuple[str | int, ...]:
+def _row(number: int, letter: DeadLetter, now: float) -> tuple[str | int, ...]:
     return (
         number,
         letter.id[:SHORT_ID],
@@ -107,7 +109,9 @@ def _row(number: int, letter: Letter, now: float) -> tuple[str | int, ...]:
     )
 
 
-def _show(options: argparse.Namespace, held: list[Letter], _letters: Letters, stage: Stage, screen: Screen) -> int:
+def _show(
+    options: argparse.Namespace, held: list[DeadLetter], _letters: DeadLetterQueue, stage: Stage, screen: Screen
+) -> int:
     (letter,) = _chosen(options, held)
     if screen.as_json:
         screen.data(_plain(letter) | {"body": letter.safe_body})
@@ -128,14 +132,16 @@ def _show(options: argparse.Namespace, held: list[Letter], _letters: Letters, st
     return FINE
 
 
-def _log_of(letter: Letter, trace: str, stage: Stage) -> str:
+def _log_of(letter: DeadLetter, trace: str, stage: Stage) -> str:
     """The command that shows what the worker of its queue logged of the letter since it was first seen."""
     days = ceil((stage.now() - letter.since) / DAY) + 1
     pattern = shlex.quote(json.dumps(trace))
     return f"{stage.log_of(WORKERS.get(letter.queue or '', 'sync_jobs'), since=f'{days}d')} --filter-pattern {pattern}"
 
 
-def _redrive(options: argparse.Namespace, held: list[Letter], letters: Letters, _stage: Stage, screen: Screen) -> int:
+def _redrive(
+    options: argparse.Namespace, held: list[DeadLetter], letters: DeadLetterQueue, _stage: Stage, screen: Screen
+) -> int:
     chosen = _chosen(options, held)
     homeless = [letter for letter in chosen if (options.to or letter.queue) not in QUEUES]
     sent = [letter for letter in chosen if letter not in homeless]
@@ -155,14 +161,16 @@ def _redrive(options: argparse.Namespace, held: list[Letter], letters: Letters, 
     return WRONG if homeless else FINE
 
 
-def _discard(options: argparse.Namespace, held: list[Letter], letters: Letters, stage: Stage, screen: Screen) -> int:
+def _discard(
+    options: argparse.Namespace, held: list[DeadLetter], letters: DeadLetterQueue, stage: Stage, screen: Screen
+) -> int:
     chosen = _chosen(options, held)
     if not chosen:
         screen.say("There are none.")
         return FINE
     if not options.yes:
         if not sys.stdin.isatty():
-            raise Complaint("Discarding asks first, and nobody is here to answer: add --yes.", code=USAGE)
+            raise CommandError("Discarding asks first, and nobody is here to answer: add --yes.", code=USAGE)
         rows = [_row(held.index(letter) + 1, letter, stage.now()) for letter in chosen]
         screen.side.print(table(("N", "id", "since", "from", "kind", "user", "tries", "reason"), rows))
         if not screen.ask(f"Throw {count(len(chosen), 'message')} away for good?"):
@@ -178,31 +186,31 @@ def _discard(options: argparse.Namespace, held: list[Letter], letters: Letters, 
     return FINE
 
 
-def _chosen(options: argparse.Namespace, held: list[Letter]) -> list[Letter]:
+def _chosen(options: argparse.Namespace, held: list[DeadLetter]) -> list[DeadLetter]:
     """The letters that are meant. Raises Complaint for a name that means none, or several."""
     if getattr(options, "everything", False):
         return held
     if getattr(options, "reason", None):
         found = [letter for letter in held if options.reason in letter.reason]
         if not found:
-            raise Complaint(f"Of {count(len(held), 'dead letter')} no reason contains {options.reason!r}.")
+            raise CommandError(f"Of {count(len(held), 'dead letter')} no reason contains {options.reason!r}.")
         return found
     chosen = [_named(name, held) for name in options.ids]
     return list({letter.id: letter for letter in chosen}.values())
 
 
-def _named(name: str, held: list[Letter]) -> Letter:
+def _named(name: str, held: list[DeadLetter]) -> DeadLetter:
     if name.isascii() and name.isdigit() and len(name) <= MAX_NUMBER:
         if not 1 <= int(name) <= len(held):
-            raise Complaint(f"There is no dead letter number {name}; there are {len(held)}.")
+            raise CommandError(f"There is no dead letter number {name}; there are {len(held)}.")
         return held[int(name) - 1]
     found = [letter for letter in held if letter.id.startswith(name)]
     if len(found) != 1:
-        raise Complaint(f"{count(len(found), 'dead letter')} with an id that begins with {name}.")
+        raise CommandError(f"{count(len(found), 'dead letter')} with an id that begins with {name}.")
     return found[0]
 
 
-def _plain(letter: Letter) -> dict[str, Any]:
+def _plain(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "reason": log.redacted(letter.reason),

@@ -14,7 +14,7 @@ import requests
 
 from chalicelib.discord.client import USER_AGENT
 from chalicelib.settings import Settings
-from ops.errors import Complaint
+from ops.errors import CommandError
 
 NO_CODE = "rolecall-doctor"  # an OAuth2 code that nobody was given
 
@@ -70,7 +70,7 @@ class Probe:
             answer = self._session.request(method, url, timeout=self._timeout, allow_redirects=False, **more)
         except requests.RequestException as error:
             host = urlsplit(url).hostname
-            raise Complaint(f"no answer from {host} ({type(error).__name__})") from None
+            raise CommandError(f"no answer from {host} ({type(error).__name__})") from None
         try:
             body = answer.json()
         except ValueError:

@@ -1,14 +1,14 @@
-"""What an operator is told when a command cannot go on."""
+"""How a command ends: its exit codes, and the error that ends it early."""
 
 FINE = 0
 WRONG = 1
 USAGE = 2
 
 
-class Complaint(Exception):
-    """The command ends here; the text says what is wrong, `cure` what to do. `code` is the exit code."""
+class CommandError(Exception):
+    """The command cannot go on. The text says what is wrong, `fix` what to do, `code` is the exit code."""
 
-    def __init__(self, text: str, *, cure: str = "", code: int = WRONG) -> None:
+    def __init__(self, text: str, *, fix: str = "", code: int = WRONG) -> None:
         super().__init__(text)
-        self.cure = cure
+        self.fix = fix
         self.code = code

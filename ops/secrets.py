@@ -6,8 +6,8 @@ import sys
 from contextlib import suppress
 
 from chalicelib.settings import MIN_SECRET, SECRETS
-from ops.errors import FINE, USAGE, Complaint
-from ops.screen import Screen
+from ops.console import Screen
+from ops.errors import FINE, USAGE, CommandError
 from ops.stage import Stage
 
 ABOUT = f"""\
@@ -53,15 +53,15 @@ def _read(name: str) -> str:
 def _check(name: str, value: str) -> None:
     """Refuse what the functions would refuse, without showing it."""
     if not value:
-        raise Complaint(f"{name} is empty; nothing was stored.", code=USAGE)
+        raise CommandError(f"{name} is empty; nothing was stored.", code=USAGE)
     if value != value.strip() or not value.isascii() or not value.isprintable():
-        raise Complaint(f"{name} has white space or unusual characters around or in it; copy it again.", code=USAGE)
+        raise CommandError(f"{name} has white space or unusual characters around or in it; copy it again.", code=USAGE)
     if name != "AUTH_SITE_SECRET" and " " in value:
         begins = " Without the word Bot before it." if value.startswith("Bot ") else ""
-        raise Complaint(f"{name} has a space in it; copy it again.{begins}", code=USAGE)
+        raise CommandError(f"{name} has a space in it; copy it again.{begins}", code=USAGE)
     if name == "AUTH_SITE_SECRET" and len(value) < MIN_SECRET:
-        raise Complaint(
+        raise CommandError(
             f"{name} must have at least {MIN_SECRET} characters; nothing was stored.",
-            cure="openssl rand -hex 32 makes a good one",
+            fix="openssl rand -hex 32 makes a good one",
             code=USAGE,
         )

@@ -8,11 +8,11 @@ from chalicelib.discord.rate_limiter import GLOBAL_BUCKET, INVALID_WINDOW
 from chalicelib.store import rows
 from chalicelib.store.rate_limits import MINUTE, DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweep, Sweeps
-from ops.letters import Letters
+from ops.dead_letter_queue import DeadLetterQueue
+from ops.discord_refusals import refused_token
 from ops.queues import look_at
 from ops.stage import Stage
-from ops.stillness import still_for
-from ops.stops import refused_token
+from ops.stalled_sweeps import stalled_for
 from ops.store import Links, look_through
 
 QUEUES = ("jobs", "bulk", "notices", "dead-letters")
@@ -121,7 +121,7 @@ class Watcher:
             stopped=stopped,
             stopped_until=until,
             invalid=_invalid(stage.guild_id, now),
-            still=still_for(sweeps.running(), now),
+            still=stalled_for(sweeps.running(), now),
             letters=self._letters,
         )
 
@@ -133,7 +133,7 @@ class Watcher:
         return QueueState(short, queue.waiting, queue.delayed, queue.in_flight, oldest)
 
     def _reasons(self) -> dict[str, int]:
-        letters = Letters(self._stage.client("sqs"), self._stage.name, wait=self._stage.pause)
+        letters = DeadLetterQueue(self._stage.client("sqs"), self._stage.name, wait=self._stage.pause)
         number = letters.number()
         reasons: dict[str, int] = {}
         if number:

@@ -22,8 +22,8 @@ from chalicelib.errors import BadSettings
 from chalicelib.settings import Settings
 from chalicelib.store import rows
 from chalicelib.wiring import Wired, assemble
-from ops.access import cure_of
-from ops.errors import Complaint
+from ops.aws_access import fix_for
+from ops.errors import CommandError
 
 AwsClient = Any  # boto3 makes a client's methods at run time: no type describes them
 PATIENT = Config(connect_timeout=5, read_timeout=75, retries={"mode": "standard", "total_max_attempts": 4})
@@ -86,7 +86,7 @@ class Stage:
             try:
                 self._clients[service] = self._session.client(service, config=PATIENT)  # type: ignore[call-overload]  # the stubs want a literal
             except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
-                raise Complaint(f"AWS cannot be asked: {str(error).rstrip('.')}.", cure=cure_of(error)) from None
+                raise CommandError(f"AWS cannot be asked: {str(error).rstrip('.')}.", fix=fix_for(error)) from None
         return self._clients[service]
 
     @cached_property

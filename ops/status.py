@@ -14,12 +14,12 @@ from chalicelib.discord.rate_limiter import SAFE_INVALID
 from chalicelib.members.plan import problems_in
 from chalicelib.messages import Parts
 from chalicelib.store.sweeps import Sweep
+from ops.console import Screen, facts, table
 from ops.errors import FINE, WRONG
+from ops.formatting import ago, count, moment, plain, plain_note, span
 from ops.options import seconds
-from ops.screen import Screen, facts, table
 from ops.snapshot import BudgetState, Snapshot, Watcher
 from ops.stage import Stage
-from ops.words import ago, count, moment, plain, plain_note, span
 
 ABOUT = """\
 Show what goes on right now: linked users, queues, sweeps, Discord's rate limits, who could not be synced and why,

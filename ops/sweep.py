@@ -9,12 +9,12 @@ from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.messages import Parts
 from chalicelib.sweeps.compare import NO_LIST
-from ops.errors import FINE, WRONG, Complaint
-from ops.following import follow, go_on, wait_for_turn
-from ops.refusals import PORTAL, cure_of_failure
-from ops.screen import Screen, table
+from ops.console import Screen, table
+from ops.discord_refusals import PORTAL, fix_for_failure
+from ops.errors import FINE, WRONG, CommandError
+from ops.formatting import count, plain_note, span
 from ops.stage import Function, Stage
-from ops.words import count, plain_note, span
+from ops.watch import follow, force_command, wait_for_turn
 
 ABOUT = """\
 Start a sweep: compare every linked member with what the auth site wants, and repair what differs.
@@ -82,14 +82,14 @@ def _payload(options: argparse.Namespace) -> dict[str, bool]:
 def _invoke(short: str, payload: dict[str, bool], stage: Stage) -> dict[str, Any]:
     function = stage.function(short)
     if function is None:
-        raise Complaint(f"The function {short} of the stage {stage.name} is not deployed.", cure=stage.deploy)
+        raise CommandError(f"The function {short} of the stage {stage.name} is not deployed.", fix=stage.deploy)
     try:
         answer = stage.caller(function).invoke(FunctionName=function.name, Payload=json.dumps(payload))
     except ReadTimeoutError:
-        raise Complaint(
+        raise CommandError(
             f"{function.name} may run for {span(function.timeout)} and has not answered for longer; it is not known "
             "how it ends.",
-            cure=f"{stage.command('status')} lists every sweep and dry run that has begun or ended",
+            fix=f"{stage.command('status')} lists every sweep and dry run that has begun or ended",
         ) from None
     said = json.loads(answer["Payload"].read() or "null")
     if "FunctionError" in answer:
@@ -97,18 +97,18 @@ def _invoke(short: str, payload: dict[str, bool], stage: Stage) -> dict[str, Any
         raise (
             _too_long(function)
             if "Task timed out" in why
-            else Complaint(  # Lambda's words
-                f"{function.name} failed: {why}", cure=f"{cure_of_failure(why, stage)}; its log: {stage.log_of(short)}"
+            else CommandError(  # Lambda's words
+                f"{function.name} failed: {why}", fix=f"{fix_for_failure(why, stage)}; its log: {stage.log_of(short)}"
             )
         )
     found: dict[str, Any] = said
     return found
 
 
-def _too_long(function: Function) -> Complaint:
-    return Complaint(
+def _too_long(function: Function) -> CommandError:
+    return CommandError(
         f"AWS stopped {function.name}: it took longer than the {span(function.timeout)} that it may run.",
-        cure="raise lambda_timeout in .chalice/config.json (900 at most), and deploy; or do without a dry run: a sweep "
+        fix="raise lambda_timeout in .chalice/config.json (900 at most), and deploy; or do without a dry run: a sweep "
         "goes in steps, however long it takes, and without --force it stops before it takes roles from many",
     )
 
@@ -143,7 +143,7 @@ def _show_rehearsal(said: dict[str, Any], what: str, stage: Stage, screen: Scree
     if said.get("note"):
         screen.say(plain_note(said["note"]), "yellow")
     if held:
-        screen.say(f"→ {go_on(what, stage)}", "cyan")
+        screen.say(f"→ {force_command(what, stage)}", "cyan")
     return WRONG if held else FINE
 
 

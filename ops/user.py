@@ -20,14 +20,14 @@ from chalicelib.members.roles import is_ours, wanted_names
 from chalicelib.messages import UpdateAll, encode
 from chalicelib.store import audit, users
 from chalicelib.store.users import User
-from ops.errors import FINE, WRONG, Complaint
+from ops.console import Screen, facts, table
+from ops.discord_refusals import fix_for_failure
+from ops.errors import FINE, WRONG, CommandError
+from ops.formatting import ago, moment
 from ops.links.table import MAX_USER_ID
 from ops.options import seconds
-from ops.refusals import cure_of_failure
-from ops.screen import Screen, facts, table
 from ops.stage import Stage
 from ops.status import in_words
-from ops.words import ago, moment
 
 ABOUT = """\
 Show all that is known of one user: what the auth site wants beside what Discord has, the link, the last sync and its
@@ -89,9 +89,9 @@ def find(wanted: str, stage: Stage) -> User:
         owner = users.owner_of(int(wanted))
         user = users.get(owner, now=stage.now()) if owner else None
     if user is None:
-        raise Complaint(
+        raise CommandError(
             f"Nothing is known of a user {wanted}.",
-            cure="they have never linked, and the auth site has not spoken of them lately",
+            fix="they have never linked, and the auth site has not spoken of them lately",
         )
     return user
 
@@ -122,7 +122,7 @@ def look(user: User, stage: Stage) -> Seen:
 def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> tuple[User, bool]:
     """Post a job for the user, and wait until it shows; the user as they are then, and whether it did."""
     if user.link is None:
-        raise Complaint(f"User {user.user_id} is not linked: there is nothing to sync.")
+        raise CommandError(f"User {user.user_id} is not linked: there is nothing to sync.")
     posted = int(stage.now())
     stage.wired.services.queues.jobs(encode(UpdateAll(user_id=user.user_id)))
     end = time.monotonic() + timeout
@@ -130,7 +130,7 @@ def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> tuple[Use
         while time.monotonic() < end:
             now = users.get(user.user_id, now=stage.now())
             if now is None or now.link is None:
-                raise Complaint(f"User {user.user_id} is not linked any more: they left the server.")
+                raise CommandError(f"User {user.user_id} is not linked any more: they left the server.")
             if _synced(user, now, posted):
                 screen.aside(f"Synced at {moment(now.synced_at)}.", "green")
                 return now, True
@@ -158,7 +158,7 @@ def _show(user: User, seen: Seen, trail: list[dict[str, Any]], stage: Stage, scr
         )
         screen.say(_verdict(user, seen), "green" if not (seen.change or seen.why) else "yellow")
         if seen.why.startswith(NOT_KNOWN):
-            screen.say(f"→ {cure_of_failure(seen.why, stage)}", "cyan")
+            screen.say(f"→ {fix_for_failure(seen.why, stage)}", "cyan")
         screen.say()
     if trail:
         rows = [(entry["at"][:19].replace("T", " "), told(entry), entry.get("cause")) for entry in trail]

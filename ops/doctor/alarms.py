@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from ops.doctor.base import Finding, Registry, note, warning
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from ops.stage import FUNCTIONS, error_code
 
 checks = Registry("Alarms")
@@ -15,20 +15,20 @@ CONFIRMED = "arn:"  # what a subscription has in the place of its ARN before is 
 
 
 @checks.check("alarms", "Who hears the alarms", needs=("functions",))
-def alarms(ground: Ground) -> Iterator[Finding]:
-    topic = f"rolecall-{ground.stage.name}-alarms"
-    cure = f"{ground.deploy} EMAIL=you@example.org, and confirm the mail that AWS sends there"
+def alarms(context: DoctorContext) -> Iterator[Finding]:
+    topic = f"rolecall-{context.stage.name}-alarms"
+    fix = f"{context.deploy} EMAIL=you@example.org, and confirm the mail that AWS sends there"
     try:
-        subscribed = _subscriptions(ground, topic)
+        subscribed = _subscriptions(context, topic)
     except ClientError as error:
         yield note(f"AWS does not let you see whether anybody hears the alarms: {error_code(error)}")
         return
-    if subscribed is None and ground.stage.name != WATCHED:
-        yield note(f"{ground.stage.name} has no alarms; if it should have some: {cure}")
+    if subscribed is None and context.stage.name != WATCHED:
+        yield note(f"{context.stage.name} has no alarms; if it should have some: {fix}")
     elif subscribed is None:
-        yield warning(f"there are no alarms: the stack rolecall-{ground.stage.name}-watch is missing", cure)
+        yield warning(f"there are no alarms: the stack rolecall-{context.stage.name}-watch is missing", fix)
     elif not subscribed:
-        yield warning("nobody hears the alarms: no address is subscribed to them", cure)
+        yield warning("nobody hears the alarms: no address is subscribed to them", fix)
     elif not any(arn.startswith(CONFIRMED) for arn in subscribed.values()):
         yield warning(
             f"nobody hears the alarms: {', '.join(subscribed)} has not confirmed that it wants them",
@@ -37,11 +37,11 @@ def alarms(ground: Ground) -> Iterator[Finding]:
         )
 
 
-def _subscriptions(ground: Ground, topic: str) -> dict[str, str] | None:
+def _subscriptions(context: DoctorContext, topic: str) -> dict[str, str] | None:
     """Who is subscribed to the alarms, and as what; None where there is no topic for them."""
-    function = next(one for one in map(ground.stage.function, FUNCTIONS) if one)
+    function = next(one for one in map(context.stage.function, FUNCTIONS) if one)
     _, partition, _, region, account, *_ = function.arn.split(":")
-    client = ground.stage.client("sns")
+    client = context.stage.client("sns")
     try:
         found = client.list_subscriptions_by_topic(TopicArn=f"arn:{partition}:sns:{region}:{account}:{topic}")
     except ClientError as error:

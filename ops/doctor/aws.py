@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.store import rows
-from ops.access import SIGN_IN, cure_of
+from ops.aws_access import SIGN_IN, fix_for
 from ops.doctor.base import Finding, Registry, fault, note, warning
-from ops.doctor.ground import Ground
-from ops.errors import Complaint
+from ops.doctor.context import DoctorContext
+from ops.errors import CommandError
 from ops.stage import FUNCTIONS, error_code
 
 checks = Registry("AWS")
@@ -21,35 +21,35 @@ TEMPLATE = ".chalice/data-stack.yaml"
 
 
 @checks.check("aws", "AWS lets you in")
-def access(ground: Ground) -> Iterator[Finding]:
+def aws_access(context: DoctorContext) -> Iterator[Finding]:
     try:
-        ground.stage.client("lambda")  # needs a region, which sts does without
-        ground.stage.client("sts").get_caller_identity()
+        context.stage.client("lambda")  # needs a region, which sts does without
+        context.stage.client("sts").get_caller_identity()
     except ClientError as error:
         yield fault(f"AWS does not accept you: {error_code(error)}", SIGN_IN)
     except BotoCoreError as error:
-        yield fault(f"AWS cannot be asked: {error}", cure_of(error))
-    except Complaint as complaint:
-        yield fault(str(complaint), complaint.cure)
+        yield fault(f"AWS cannot be asked: {error}", fix_for(error))
+    except CommandError as error:
+        yield fault(str(error), error.fix)
 
 
 @checks.check("functions", "Every function is deployed and ready", needs=("aws",))
-def functions(ground: Ground) -> Iterator[Finding]:
-    found = {short: ground.stage.function(short) for short in FUNCTIONS}
+def functions(context: DoctorContext) -> Iterator[Finding]:
+    found = {short: context.stage.function(short) for short in FUNCTIONS}
     missing = [short for short, function in found.items() if function is None]
     if missing:
-        yield fault(f"not deployed: {', '.join(missing)}", ground.deploy)
+        yield fault(f"not deployed: {', '.join(missing)}", context.deploy)
     for short, function in found.items():
         if function and function.state not in ("Active", "Inactive"):
             yield fault(
-                f"the function {short} is {function.state}", f"look at it in the Lambda console; {ground.deploy}"
+                f"the function {short} is {function.state}", f"look at it in the Lambda console; {context.deploy}"
             )
 
 
 @checks.check("concurrency", "How many functions may run at once", needs=("aws",))
-def concurrency(ground: Ground) -> Iterator[Finding]:
+def concurrency(context: DoctorContext) -> Iterator[Finding]:
     try:
-        limit = ground.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        limit = context.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     except ClientError as error:
         yield note(f"AWS does not tell: {error_code(error)}")
         return
@@ -61,14 +61,14 @@ def concurrency(ground: Ground) -> Iterator[Finding]:
 
 
 @checks.check("tables", "Every table is there, with its keys", needs=("aws",))
-def tables(ground: Ground) -> Iterator[Finding]:
-    client = ground.stage.client("dynamodb")
+def tables(context: DoctorContext) -> Iterator[Finding]:
+    client = context.stage.client("dynamodb")
     for model, short in rows.RENEWED.items():
-        name = f"rolecall-{ground.stage.name}-{short}"
+        name = f"rolecall-{context.stage.name}-{short}"
         try:
             described = client.describe_table(TableName=name)["Table"]
         except client.exceptions.ResourceNotFoundException:
-            yield fault(f"the table {name} is missing", f"{ground.deploy} (it creates the stack of {TEMPLATE})")
+            yield fault(f"the table {name} is missing", f"{context.deploy} (it creates the stack of {TEMPLATE})")
             continue
         keys = {key["AttributeName"] for key in described["KeySchema"]}
         wanted = {
@@ -79,69 +79,69 @@ def tables(ground: Ground) -> Iterator[Finding]:
         if keys != wanted:
             yield fault(
                 f"the table {name} has the keys {', '.join(sorted(keys))} and not {', '.join(sorted(wanted))}",
-                f"it was made by something else: rename the stage, or delete the table and {ground.deploy}",
+                f"it was made by something else: rename the stage, or delete the table and {context.deploy}",
             )
         indexes = {index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])}
         if short == "users" and rows.LinkIndex.Meta.index_name not in indexes:
-            yield fault(f"the table {name} lacks its index {rows.LinkIndex.Meta.index_name}", ground.deploy)
+            yield fault(f"the table {name} lacks its index {rows.LinkIndex.Meta.index_name}", context.deploy)
 
 
 @checks.check("expiry", "Rows that have expired", needs=("tables",))
-def expiry(ground: Ground) -> Iterator[Finding]:
-    client = ground.stage.client("dynamodb")
+def expiry(context: DoctorContext) -> Iterator[Finding]:
+    client = context.stage.client("dynamodb")
     off = []
     for short in sorted(WITH_TTL):
-        said = client.describe_time_to_live(TableName=f"rolecall-{ground.stage.name}-{short}")
+        said = client.describe_time_to_live(TableName=f"rolecall-{context.stage.name}-{short}")
         if said["TimeToLiveDescription"]["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
             off.append(short)
     if off:
         yield warning(
             f"time to live is off for: {', '.join(off)}; old rows stay and cost a little",
-            f"{ground.deploy}; or DynamoDB console → table → Additional settings → Time to Live on expires_at",
+            f"{context.deploy}; or DynamoDB console → table → Additional settings → Time to Live on expires_at",
         )
 
 
 @checks.check("recovery", "Backups of links", needs=("tables",))
-def recovery(ground: Ground) -> Iterator[Finding]:
-    if ground.stage.name != "prod":
+def recovery(context: DoctorContext) -> Iterator[Finding]:
+    if context.stage.name != "prod":
         return
-    client = ground.stage.client("dynamodb")
+    client = context.stage.client("dynamodb")
     for short in RECOVERABLE:
-        said = client.describe_continuous_backups(TableName=f"rolecall-{ground.stage.name}-{short}")
+        said = client.describe_continuous_backups(TableName=f"rolecall-{context.stage.name}-{short}")
         point = said["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
         if point.get("PointInTimeRecoveryStatus") != "ENABLED":
-            yield warning(f"the table {short} cannot be restored to an earlier second", ground.deploy)
+            yield warning(f"the table {short} cannot be restored to an earlier second", context.deploy)
 
 
 @checks.check("subscriptions", "The functions hear of their queues' messages", needs=("functions",))
-def subscriptions(ground: Ground) -> Iterator[Finding]:
-    client = ground.stage.client("lambda")
+def subscriptions(context: DoctorContext) -> Iterator[Finding]:
+    client = context.stage.client("lambda")
     for short, queue in SUBSCRIBED.items():
-        function = ground.stage.function(short)
+        function = context.stage.function(short)
         if function is None:
             continue
         mappings = client.list_event_source_mappings(FunctionName=function.name)["EventSourceMappings"]
-        of_queue = [one for one in mappings if one["EventSourceArn"].endswith(f":{ground.stage.queue(queue)}")]
+        of_queue = [one for one in mappings if one["EventSourceArn"].endswith(f":{context.stage.queue(queue)}")]
         if not of_queue:
-            yield fault(f"{function.name} does not read {ground.stage.queue(queue)}", ground.deploy)
+            yield fault(f"{function.name} does not read {context.stage.queue(queue)}", context.deploy)
         for mapping in of_queue:
             if mapping["State"] not in ("Enabled", "Enabling", "Updating", "Creating"):
                 yield fault(
-                    f"{function.name} has stopped reading {ground.stage.queue(queue)} ({mapping['State']})",
+                    f"{function.name} has stopped reading {context.stage.queue(queue)} ({mapping['State']})",
                     f"Lambda console → {function.name} → Configuration → Triggers → SQS → Activate",
                 )
 
 
 @checks.check("schedules", "Sweeps start by themselves", needs=("functions",))
-def schedules(ground: Ground) -> Iterator[Finding]:
-    client = ground.stage.client("events")
+def schedules(context: DoctorContext) -> Iterator[Finding]:
+    client = context.stage.client("events")
     for short in SCHEDULED:
-        function = ground.stage.function(short)
+        function = context.stage.function(short)
         if function is None:
             continue
         names = client.list_rule_names_by_target(TargetArn=function.arn)["RuleNames"]
         if not names:
-            yield fault(f"no schedule calls {function.name}", ground.deploy)
+            yield fault(f"no schedule calls {function.name}", context.deploy)
         for name in names:
             if client.describe_rule(Name=name)["State"] != "ENABLED":
                 yield fault(

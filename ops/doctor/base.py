@@ -7,9 +7,9 @@ from enum import StrEnum
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import RolecallError
-from ops.access import cure_of
-from ops.doctor.ground import Ground
-from ops.errors import Complaint
+from ops.aws_access import fix_for
+from ops.doctor.context import DoctorContext
+from ops.errors import CommandError
 from ops.stage import error_code
 
 
@@ -25,11 +25,11 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a check found. `cure` names the click or the command."""
+    """Something that a check found. `fix` names the click or the command."""
 
     level: Level
     text: str
-    cure: str = ""
+    fix: str = ""
 
 
 def note(text: str) -> Finding:
@@ -37,17 +37,17 @@ def note(text: str) -> Finding:
     return Finding(Level.NOTE, text)
 
 
-def warning(text: str, cure: str) -> Finding:
+def warning(text: str, fix: str) -> Finding:
     """It works, but not for long, or not for everybody."""
-    return Finding(Level.WARNING, text, cure)
+    return Finding(Level.WARNING, text, fix)
 
 
-def fault(text: str, cure: str) -> Finding:
+def fault(text: str, fix: str) -> Finding:
     """It does not work."""
-    return Finding(Level.FAULT, text, cure)
+    return Finding(Level.FAULT, text, fix)
 
 
-Look = Callable[[Ground], Iterator[Finding]]
+CheckFunction = Callable[[DoctorContext], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Check:
 
     name: str
     title: str
-    look: Look
+    look: CheckFunction
     needs: tuple[str, ...] = ()
 
 
@@ -89,29 +89,29 @@ class Registry:
         self.theme = theme
         self.checks: list[Check] = []
 
-    def check(self, name: str, title: str, *, needs: tuple[str, ...] = ()) -> Callable[[Look], Look]:
+    def check(self, name: str, title: str, *, needs: tuple[str, ...] = ()) -> Callable[[CheckFunction], CheckFunction]:
         """Register a function that yields what it finds, and nothing where all is well."""
 
-        def register(look: Look) -> Look:
+        def register(look: CheckFunction) -> CheckFunction:
             self.checks.append(Check(name, title, look, needs))
             return look
 
         return register
 
 
-def examine(check: Check, ground: Ground, earlier: dict[str, Result]) -> Result:
+def examine(check: Check, context: DoctorContext, earlier: dict[str, Result]) -> Result:
     """Make one check. What it could not find out is a fault of its own, with AWS's or Discord's word for it."""
     missing = [name for name in check.needs if name in earlier and earlier[name].failed]
     if missing:
         return Result(check, (_skipped(earlier[missing[0]]),))
     try:
-        return Result(check, tuple(check.look(ground)))
-    except Complaint as complaint:
-        return Result(check, (fault(f"could not be checked: {complaint}", complaint.cure or TRY_LATER),))
+        return Result(check, tuple(check.look(context)))
+    except CommandError as error:
+        return Result(check, (fault(f"could not be checked: {error}", error.fix or TRY_LATER),))
     except ClientError as error:
-        return Result(check, (fault(f"could not be checked: AWS says {error_code(error)}", _cure_of_refusal(error)),))
+        return Result(check, (fault(f"could not be checked: AWS says {error_code(error)}", _fix_for_refusal(error)),))
     except BotoCoreError as error:
-        return Result(check, (fault(f"could not be checked: {error}", cure_of(error)),))
+        return Result(check, (fault(f"could not be checked: {error}", fix_for(error)),))
     except RolecallError as error:
         return Result(check, (fault(f"could not be checked: {error}", TRY_LATER),))
 
@@ -126,7 +126,7 @@ def _skipped(cause: Result) -> Finding:
 TRY_LATER = "try again; if it stays so, check this machine's connection and discordstatus.com"
 
 
-def _cure_of_refusal(error: ClientError) -> str:
+def _fix_for_refusal(error: ClientError) -> str:
     if "AccessDenied" in error_code(error) or "Unauthorized" in error_code(error):
         return f"allow your AWS user the action of {error.operation_name}, or use the profile of an administrator"
     return "look at the AWS console, and try again"

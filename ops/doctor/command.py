@@ -6,16 +6,16 @@ from dataclasses import asdict
 
 from rich.text import Text
 
+from ops.console import Screen
 from ops.doctor import alarms, aws, discord, guild, queues, running, setup
 from ops.doctor.base import Finding, Level, Registry, Result, examine
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from ops.errors import FINE, WRONG
-from ops.screen import Screen
+from ops.formatting import count
 from ops.stage import Stage
-from ops.words import count
 
 ABOUT = """\
-Check the whole set-up, from settings to Discord's roles, and say how to cure each fault.
+Check the whole installation, from settings to Discord's roles, and say how to fix each fault.
 Changes nothing.
 
   ✓ fine   i worth knowing   ! warning   ✗ fault   – not checked, because of a fault above
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Check the set-up; 1 if there is a fault."""
     results: list[tuple[Registry, Result]] = []
     theme = ""
-    for registry, result in examine_all(Ground(stage), screen):
+    for registry, result in examine_all(DoctorContext(stage), screen):
         if not screen.as_json and not (options.problems and result.level is Level.OK):
             _show(screen, registry, result, first=theme != registry.theme)
             theme = registry.theme
@@ -51,17 +51,17 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     if screen.as_json:
         screen.data([_plain(registry, result) for registry, result in results])
     else:
-        _sum_up(screen, levels)
+        _summarise(screen, levels)
     return WRONG if Level.FAULT in levels else FINE
 
 
-def examine_all(ground: Ground, screen: Screen) -> Iterator[tuple[Registry, Result]]:
+def examine_all(context: DoctorContext, screen: Screen) -> Iterator[tuple[Registry, Result]]:
     """Every check, one after the other."""
     earlier: dict[str, Result] = {}
     for registry in REGISTRIES:
         for check in registry.checks:
             with screen.waiting(check.title):
-                result = earlier[check.name] = examine(check, ground, earlier)
+                result = earlier[check.name] = examine(check, context, earlier)
             yield registry, result
 
 
@@ -79,11 +79,11 @@ def _show(screen: Screen, registry: Registry, result: Result, *, first: bool) ->
 def _show_finding(screen: Screen, finding: Finding) -> None:
     style = "dim" if finding.level is Level.SKIPPED else "none"
     screen.say(finding.text, style, indent=INDENT)
-    if finding.cure:
-        screen.say(f"→ {finding.cure}", "cyan", indent=INDENT)
+    if finding.fix:
+        screen.say(f"→ {finding.fix}", "cyan", indent=INDENT)
 
 
-def _sum_up(screen: Screen, levels: list[Level]) -> None:
+def _summarise(screen: Screen, levels: list[Level]) -> None:
     faults, warnings, skipped = (levels.count(level) for level in (Level.FAULT, Level.WARNING, Level.SKIPPED))
     fine = len(levels) - faults - warnings - skipped
     parts = [count(faults, "fault"), count(warnings, "warning"), f"{fine} fine"]
@@ -99,5 +99,6 @@ def _plain(registry: Registry, result: Result) -> dict[str, object]:
         "check": result.check.name,
         "title": result.check.title,
         "level": result.level,
-        "findings": [asdict(finding) for finding in result.findings],
+        # `cure` is what `fix` was called before 0.2: programs may still read it.
+        "findings": [asdict(finding) | {"cure": finding.fix} for finding in result.findings],
     }

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from ops.discord_refusals import PORTAL
 from ops.doctor.base import Finding, Registry, fault, warning
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from ops.doctor.setup import cure_of_setting
-from ops.refusals import PORTAL
 
 checks = Registry("Discord application")
 MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for applications in fewer than 100 guilds
 
 
 @checks.check("bot-token", "Discord knows the bot's token", needs=("settings",))
-def bot_token(ground: Ground) -> Iterator[Finding]:
-    answer = ground.application
+def bot_token(context: DoctorContext) -> Iterator[Finding]:
+    answer = context.application
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        yield fault("Discord refuses DISCORD_BOT_TOKEN", _renew("DISCORD_BOT_TOKEN", ground))
+        yield fault("Discord refuses DISCORD_BOT_TOKEN", _renew("DISCORD_BOT_TOKEN", context))
     elif not answer.ok:
         yield fault(
             f"Discord answers {answer.status}/{answer.code} to the bot",
@@ -24,26 +24,26 @@ def bot_token(ground: Ground) -> Iterator[Finding]:
         )
 
 
-def _renew(name: str, ground: Ground) -> str:
-    return f"{cure_of_setting(name, ground)}; then {ground.deploy}, so that the functions read it anew"
+def _renew(name: str, context: DoctorContext) -> str:
+    return f"{cure_of_setting(name, context)}; then {context.deploy}, so that the functions read it anew"
 
 
 @checks.check("app-id", "The application id is the bot's", needs=("bot-token",))
-def app_id(ground: Ground) -> Iterator[Finding]:
-    found = ground.application.body["id"]
-    if found != str(ground.settings.app_id):
+def app_id(context: DoctorContext) -> Iterator[Finding]:
+    found = context.application.body["id"]
+    if found != str(context.settings.app_id):
         yield fault(
-            f"DISCORD_APP_ID is {ground.settings.app_id}, but the bot's token belongs to the application {found}",
-            cure_of_setting("DISCORD_APP_ID", ground),
+            f"DISCORD_APP_ID is {context.settings.app_id}, but the bot's token belongs to the application {found}",
+            cure_of_setting("DISCORD_APP_ID", context),
         )
 
 
 @checks.check("app-secret", "The application's secret", needs=("settings", "app-id"))
-def app_secret(ground: Ground) -> Iterator[Finding]:
-    answer = ground.probe.buy_with_no_code()
+def app_secret(context: DoctorContext) -> Iterator[Finding]:
+    answer = context.probe.buy_with_no_code()
     said = answer.body.get("error") if isinstance(answer.body, dict) else None
     if answer.status == HTTPStatus.UNAUTHORIZED or said == "invalid_client":
-        yield fault("Discord refuses DISCORD_APP_SECRET: nobody can link", _renew("DISCORD_APP_SECRET", ground))
+        yield fault("Discord refuses DISCORD_APP_SECRET: nobody can link", _renew("DISCORD_APP_SECRET", context))
     elif said != "invalid_grant":  # the secret was right, the made-up code was not
         yield warning(
             f"Discord answered {answer.status} {said or ''}".rstrip()
@@ -53,9 +53,9 @@ def app_secret(ground: Ground) -> Iterator[Finding]:
 
 
 @checks.check("callback-registered", "The callback URL is registered at Discord", needs=("callback-shape", "bot-token"))
-def callback_registered(ground: Ground) -> Iterator[Finding]:
-    wanted = ground.settings.callback_url
-    registered: list[str] = ground.application.body.get("redirect_uris") or []
+def callback_registered(context: DoctorContext) -> Iterator[Finding]:
+    wanted = context.settings.callback_url
+    registered: list[str] = context.application.body.get("redirect_uris") or []
     if wanted in registered:
         return
     near = [url for url in registered if _bare(url) == _bare(wanted)]
@@ -73,8 +73,8 @@ def _bare(url: str) -> str:
 
 
 @checks.check("member-intent", "The bot may list members", needs=("bot-token",))
-def member_intent(ground: Ground) -> Iterator[Finding]:
-    if not int(ground.application.body.get("flags") or 0) & MEMBER_INTENT:
+def member_intent(context: DoctorContext) -> Iterator[Finding]:
+    if not int(context.application.body.get("flags") or 0) & MEMBER_INTENT:
         yield fault(
             "the Server Members Intent is off: sweeps must ask for every member singly, a thousand times the requests",
             f"{PORTAL} → your application → Bot → Privileged Gateway Intents → Server Members Intent on → Save Changes",

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from chalicelib.discord.models import EVERYONE
 from chalicelib.linking.oauth import add_bot_url
 from ops.doctor.base import Finding, Registry, fault, note, warning
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from ops.doctor.setup import cure_of_setting
-from ops.words import count, listed
+from ops.formatting import count, listed
 
 checks = Registry("Discord server")
 ADMINISTRATOR = 1 << 3
@@ -25,26 +25,26 @@ GROUPS = "the auth site's groups"
 
 
 @checks.check("guild", "The Discord server is there, and the bot in it", needs=("bot-token", "app-id"))
-def guild(ground: Ground) -> Iterator[Finding]:
-    settings, answer = ground.settings, ground.guild
+def guild(context: DoctorContext) -> Iterator[Finding]:
+    settings, answer = context.settings, context.guild
     url = add_bot_url(settings.oauth_base_url, settings.app_id, settings.guild_id)
-    if answer.ok and ground.bot.ok:
+    if answer.ok and context.bot.ok:
         return
     if answer.status == HTTPStatus.NOT_FOUND:
         yield fault(
             f"the bot knows no server with the id {settings.guild_id}: it is another one's, or the bot is not in it",
-            f"{cure_of_setting('DISCORD_GUILD_ID', ground)}; if the id is right, add the bot: {url}",
+            f"{cure_of_setting('DISCORD_GUILD_ID', context)}; if the id is right, add the bot: {url}",
         )
-    elif answer.status == HTTPStatus.FORBIDDEN or ground.bot.status == HTTPStatus.NOT_FOUND:
-        yield fault("the bot is not in the server", f"open {url} as its owner ({ground.command('add-bot-url')})")
+    elif answer.status == HTTPStatus.FORBIDDEN or context.bot.status == HTTPStatus.NOT_FOUND:
+        yield fault("the bot is not in the server", f"open {url} as its owner ({context.command('add-bot-url')})")
     else:
         yield fault(f"Discord answers {answer.status}/{answer.code}", "try again in a minute; see discordstatus.com")
 
 
 @checks.check("permissions", "The bot's permissions", needs=("guild",))
-def permissions(ground: Ground) -> Iterator[Finding]:
+def permissions(context: DoctorContext) -> Iterator[Finding]:
     held = 0
-    for role in ground.bot_roles:
+    for role in context.bot_roles:
         held |= int(role["permissions"])
     if held & ADMINISTRATOR:
         yield note("the bot is an administrator; the four permissions of the add-bot page would be enough")
@@ -53,15 +53,15 @@ def permissions(ground: Ground) -> Iterator[Finding]:
         if not held & bit:
             yield fault(
                 f"the bot lacks {name}: {consequence}",
-                f"{ROLES_PAGE} → {ground.bot_role or 'the role of the bot'} → Permissions → {name} on; or open "
-                f"the page of {ground.command('add-bot-url')} again",
+                f"{ROLES_PAGE} → {context.bot_role or 'the role of the bot'} → Permissions → {name} on; or open "
+                f"the page of {context.command('add-bot-url')} again",
             )
 
 
 @checks.check("rank", "Where the bot's role stands", needs=("guild", "tables"))
-def rank(ground: Ground) -> Iterator[Finding]:
-    above, wanted = _out_of_reach(ground), ground.group_names
-    mine = ground.bot_role or "the role of the bot"
+def rank(context: DoctorContext) -> Iterator[Finding]:
+    above, wanted = _out_of_reach(context), context.group_names
+    mine = context.bot_role or "the role of the bot"
     faulty = [name for name in above if name in wanted]
     if faulty:
         yield fault(
@@ -75,16 +75,16 @@ def rank(ground: Ground) -> Iterator[Finding]:
             f"{ROLES_PAGE} → drag {mine} above those that are named like {GROUPS} → Save Changes; the others are right "
             "where they are",
         )
-    elif above and ground.links.never_told:
+    elif above and context.links.never_told:
         yield note(
-            f"of {count(ground.links.never_told, 'linked user')} the auth site has stated no groups yet; of roles "
+            f"of {count(context.links.never_told, 'linked user')} the auth site has stated no groups yet; of roles "
             f"above the bot's it could neither give nor take any: {', '.join(above)}"
         )
 
 
-def _out_of_reach(ground: Ground) -> list[str]:
+def _out_of_reach(context: DoctorContext) -> list[str]:
     """The roles at or above the bot's highest that people give by hand, from the top; reserved names are left alone."""
-    ranks, reserved = ground.ranks, ground.settings.reserved_roles
+    ranks, reserved = context.ranks, context.settings.reserved_roles
     bot_rank = ranks.rank(ranks.bot_roles)
     above = [role for role in ranks.roles if role.rank >= bot_rank and not role.managed and role.id != ranks.id]
     names = [role.name.strip() for role in sorted(above, key=lambda role: role.rank, reverse=True)]
@@ -92,8 +92,8 @@ def _out_of_reach(ground: Ground) -> list[str]:
 
 
 @checks.check("foreign-roles", "Groups named like roles that only Discord gives", needs=("guild", "tables"))
-def foreign_roles(ground: Ground) -> Iterator[Finding]:
-    managed = [role.name for role in ground.ranks.roles if role.managed and role.name.strip() in ground.group_names]
+def foreign_roles(context: DoctorContext) -> Iterator[Finding]:
+    managed = [role.name for role in context.ranks.roles if role.managed and role.name.strip() in context.group_names]
     if managed:
         yield warning(
             f"belong to an integration or a bot, and nobody can give them by hand: {listed(managed)}",
@@ -102,9 +102,9 @@ def foreign_roles(ground: Ground) -> Iterator[Finding]:
 
 
 @checks.check("duplicates", "Roles of the same name", needs=("guild", "tables"))
-def duplicates(ground: Ground) -> Iterator[Finding]:
-    names = [role.name.strip() for role in ground.ranks.roles if role.name != EVERYONE]
-    twice = sorted({name for name in names if names.count(name) > 1} & ground.group_names)
+def duplicates(context: DoctorContext) -> Iterator[Finding]:
+    names = [role.name.strip() for role in context.ranks.roles if role.name != EVERYONE]
+    twice = sorted({name for name in names if names.count(name) > 1} & context.group_names)
     if twice:
         yield warning(
             f"several roles are called: {listed(twice)}; Rolecall uses the oldest of each and takes the others away",
@@ -113,8 +113,8 @@ def duplicates(ground: Ground) -> Iterator[Finding]:
 
 
 @checks.check("room-for-roles", "Room for more roles", needs=("guild",))
-def room_for_roles(ground: Ground) -> Iterator[Finding]:
-    number = len(ground.ranks.roles)
+def room_for_roles(context: DoctorContext) -> Iterator[Finding]:
+    number = len(context.ranks.roles)
     if number >= NEARLY:
         yield warning(
             f"the server has {number} of {MAX_ROLES} roles; new groups will soon get none",
@@ -123,17 +123,17 @@ def room_for_roles(ground: Ground) -> Iterator[Finding]:
 
 
 @checks.check("owner", "The server's owner", needs=("guild",))
-def owner(ground: Ground) -> Iterator[Finding]:
-    if ground.settings.sync_names:
+def owner(context: DoctorContext) -> Iterator[Finding]:
+    if context.settings.sync_names:
         yield note(
-            f"the owner ({ground.ranks.owner_id}) keeps their nickname: Discord lets no bot rename an owner. "
+            f"the owner ({context.ranks.owner_id}) keeps their nickname: Discord lets no bot rename an owner. "
             "Their roles are synced like everybody's"
         )
 
 
 @checks.check("two-factor", "Two-factor authentication", needs=("guild",))
-def two_factor(ground: Ground) -> Iterator[Finding]:
-    if ground.guild.body.get("mfa_level"):
+def two_factor(context: DoctorContext) -> Iterator[Finding]:
+    if context.guild.body.get("mfa_level"):
         yield warning(
             "the server demands two-factor authentication (2FA) of its moderators: the bot can do nothing unless the "
             "account that owns the application has it, which cannot be seen from here",

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 
 from ops.doctor.base import Finding, Registry, fault, warning
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
+from ops.formatting import count, span
 from ops.queues import Queue, look_at
-from ops.words import count, span
 
 checks = Registry("Queues")
 QUEUES = ("jobs", "bulk", "dead-letters", "notices")
@@ -17,36 +17,36 @@ OLD_JOB = 15 * 60  # seconds that a single change may wait
 OLD_NOTICE = 24 * 3600  # seconds
 
 
-def _found(ground: Ground) -> dict[str, Queue]:
-    sqs = ground.stage.client("sqs")
-    found = {short: look_at(sqs, ground.stage.queue(short)) for short in QUEUES}
+def _found(context: DoctorContext) -> dict[str, Queue]:
+    sqs = context.stage.client("sqs")
+    found = {short: look_at(sqs, context.stage.queue(short)) for short in QUEUES}
     return {short: queue for short, queue in found.items() if queue}
 
 
 @checks.check("queues", "Every queue is there", needs=("aws",))
-def queues(ground: Ground) -> Iterator[Finding]:
-    found = _found(ground)
+def queues(context: DoctorContext) -> Iterator[Finding]:
+    found = _found(context)
     for short in QUEUES:
         if short not in found:
-            yield fault(f"the queue {ground.stage.queue(short)} is missing", f"{ground.deploy} (it creates it)")
+            yield fault(f"the queue {context.stage.queue(short)} is missing", f"{context.deploy} (it creates it)")
 
 
 @checks.check("redrive", "Messages that fail again and again", needs=("queues",))
-def redrive(ground: Ground) -> Iterator[Finding]:
-    for short, queue in _found(ground).items():
+def redrive(context: DoctorContext) -> Iterator[Finding]:
+    for short, queue in _found(context).items():
         if short in READ_BY:
             policy = json.loads(queue.attributes.get("RedrivePolicy", "{}"))
-            if not policy.get("deadLetterTargetArn", "").endswith(f":{ground.stage.queue('dead-letters')}"):
-                yield fault(f"{queue.name} does not send what fails to the dead letters", ground.deploy)
+            if not policy.get("deadLetterTargetArn", "").endswith(f":{context.stage.queue('dead-letters')}"):
+                yield fault(f"{queue.name} does not send what fails to the dead letters", context.deploy)
         kept = int(queue.attributes.get("MessageRetentionPeriod", MAX_KEPT))
         if kept < MAX_KEPT:
-            yield warning(f"{queue.name} forgets messages after {span(kept)}, not 14 days", ground.deploy)
+            yield warning(f"{queue.name} forgets messages after {span(kept)}, not 14 days", context.deploy)
 
 
 @checks.check("visibility", "Nobody gets a message while another works on it", needs=("queues", "functions"))
-def visibility(ground: Ground) -> Iterator[Finding]:
-    for short, queue in _found(ground).items():
-        function = ground.stage.function(READ_BY[short]) if short in READ_BY else None
+def visibility(context: DoctorContext) -> Iterator[Finding]:
+    for short, queue in _found(context).items():
+        function = context.stage.function(READ_BY[short]) if short in READ_BY else None
         if function is None:
             continue
         seconds, wanted = int(queue.attributes["VisibilityTimeout"]), TIMES_TIMEOUT * function.timeout
@@ -54,32 +54,32 @@ def visibility(ground: Ground) -> Iterator[Finding]:
             yield fault(
                 f"{queue.name} delivers a message again after {seconds} s; {function.name} may take "
                 f"{function.timeout} s, so it should be {wanted} s",
-                f"{ground.deploy}, with VisibilityTimeout={wanted} for the stack of tables and queues",
+                f"{context.deploy}, with VisibilityTimeout={wanted} for the stack of tables and queues",
             )
 
 
 @checks.check("waiting", "How long messages wait", needs=("queues",))
-def waiting(ground: Ground) -> Iterator[Finding]:
-    found = _found(ground)
+def waiting(context: DoctorContext) -> Iterator[Finding]:
+    found = _found(context)
     for short, longest in (("jobs", OLD_JOB), ("notices", OLD_NOTICE)):
         if short not in found or not found[short].waiting:
             continue
-        age = found[short].oldest(ground.stage.client("cloudwatch"), ground.stage.now())
+        age = found[short].oldest(context.stage.client("cloudwatch"), context.stage.now())
         if age is None or age <= longest:
             continue
-        cure = f"{ground.command('status')} shows what holds it up"
+        fix = f"{context.command('status')} shows what holds it up"
         if short == "notices":
-            cure = "the auth site does not read its notices: is its task running, and may it read the queue?"
-        yield warning(f"the oldest message in {found[short].name} has waited for {span(age)}", cure)
+            fix = "the auth site does not read its notices: is its task running, and may it read the queue?"
+        yield warning(f"the oldest message in {found[short].name} has waited for {span(age)}", fix)
 
 
 @checks.check("dead-letters", "Dead letters", needs=("queues",))
-def dead_letters(ground: Ground) -> Iterator[Finding]:
-    letters = _found(ground).get("dead-letters")
+def dead_letters(context: DoctorContext) -> Iterator[Finding]:
+    letters = _found(context).get("dead-letters")
     if letters and letters.total:
         yield warning(
             f"{count(letters.total, 'message')} could not be done and was set aside"
             if letters.total == 1
             else f"{count(letters.total, 'message')} could not be done and were set aside",
-            f"{ground.command('dead-letters list')}, then redrive or discard them",
+            f"{context.command('dead-letters list')}, then redrive or discard them",
         )

@@ -6,13 +6,13 @@ from email.utils import parsedate_to_datetime
 from chalicelib import VERSION
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweeps
+from ops.discord_refusals import Refused, refused_token
 from ops.doctor.base import Finding, Level, Registry, fault, note, warning
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from ops.doctor.setup import CALLBACK_PATH
-from ops.errors import Complaint
-from ops.stillness import still_for, where_to_look
-from ops.stops import Refused, refused_token
-from ops.words import count, listed, moment, plain_note, span
+from ops.errors import CommandError
+from ops.formatting import count, listed, moment, plain_note, span
+from ops.stalled_sweeps import stalled_for, where_to_look
 
 checks = Registry("Running")
 MAX_SKEW = 30.0  # seconds; half of what a token's `iat` is allowed
@@ -20,28 +20,28 @@ NO_SWEEP_FOR = 3 * 3600  # seconds; the default schedule is hourly
 
 
 @checks.check("api", "The API at the callback URL", needs=("callback-shape",))
-def api(ground: Ground) -> Iterator[Finding]:
-    url = ground.settings.callback_url.removesuffix(CALLBACK_PATH) + "/health"
-    cure = f"compare DISCORD_CALLBACK_URL with the address that {ground.deploy} prints"
+def api(context: DoctorContext) -> Iterator[Finding]:
+    url = context.settings.callback_url.removesuffix(CALLBACK_PATH) + "/health"
+    fix = f"compare DISCORD_CALLBACK_URL with the address that {context.deploy} prints"
     try:
-        answer = ground.probe.page(url)
-    except Complaint as complaint:
-        yield fault(f"{url}: {complaint}", cure)
+        answer = context.probe.page(url)
+    except CommandError as complaint:
+        yield fault(f"{url}: {complaint}", fix)
         return
     if not isinstance(answer.body, dict) or answer.body.get("status") != "ok":
-        yield fault(f"{url} answers {answer.status}, and not as Rolecall does", cure)
+        yield fault(f"{url} answers {answer.status}, and not as Rolecall does", fix)
     elif answer.body.get("version") != VERSION:
-        yield warning(f"deployed is version {answer.body.get('version')}, this is {VERSION}", ground.deploy)
+        yield warning(f"deployed is version {answer.body.get('version')}, this is {VERSION}", context.deploy)
 
 
 @checks.check("clock", "This machine's clock, Discord's and AWS's", needs=("aws", "bot-token"))
-def clock(ground: Ground) -> Iterator[Finding]:
-    sts = ground.stage.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]
-    fresh = ground.probe.get("/users/@me").headers
+def clock(context: DoctorContext) -> Iterator[Finding]:
+    sts = context.stage.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]
+    fresh = context.probe.get("/users/@me").headers
     for whose, date in (("AWS", sts.get("date")), ("Discord", fresh.get("Date"))):
         if not date:
             continue
-        skew = ground.stage.now() - parsedate_to_datetime(date).timestamp()
+        skew = context.stage.now() - parsedate_to_datetime(date).timestamp()
         if abs(skew) > MAX_SKEW:
             yield warning(
                 f"this machine is {span(abs(skew))} {'ahead of' if skew > 0 else 'behind'} {whose}",
@@ -51,18 +51,18 @@ def clock(ground: Ground) -> Iterator[Finding]:
 
 
 @checks.check("stopped", "Calls to Discord", needs=("settings", "tables"))
-def stopped(ground: Ground) -> Iterator[Finding]:
-    ground.stage.connect()
-    board = DynamoRateLimitStore(ground.settings.guild_id).shared_state()
-    match refused_token(ground.stage, board):
+def stopped(context: DoctorContext) -> Iterator[Finding]:
+    context.stage.connect()
+    board = DynamoRateLimitStore(context.settings.guild_id).shared_state()
+    match refused_token(context.stage, board):
         case Refused.STORED:
             yield fault(
                 "all calls have stopped, because Discord refused the bot's token",
-                f"if the token is wrong (see above), renew it; if it is right again: {ground.command('resume')}",
+                f"if the token is wrong (see above), renew it; if it is right again: {context.command('resume')}",
             )
         case Refused.OLDER:
-            yield warning(f"{Refused.OLDER.value}: they make no calls", ground.deploy)
-    if board.blocked_until > ground.stage.now():
+            yield warning(f"{Refused.OLDER.value}: they make no calls", context.deploy)
+    if board.blocked_until > context.stage.now():
         yield warning(
             f"all calls wait until {moment(board.blocked_until)}: {board.blocked_why}",
             "wait; if it is address_banned again and again, give the functions an address of their own (NAT gateway)",
@@ -70,41 +70,41 @@ def stopped(ground: Ground) -> Iterator[Finding]:
 
 
 @checks.check("sweeps", "Sweeps", needs=("settings", "tables"))
-def sweeps(ground: Ground) -> Iterator[Finding]:
-    ground.stage.connect()
-    known = Sweeps(ground.settings.guild_id)
-    if idle := still_for(known.running(), ground.stage.now()):
-        yield warning(f"the running sweep has made no step for {span(idle)}", where_to_look(ground.stage))
+def sweeps(context: DoctorContext) -> Iterator[Finding]:
+    context.stage.connect()
+    known = Sweeps(context.settings.guild_id)
+    if idle := stalled_for(known.running(), context.stage.now()):
+        yield warning(f"the running sweep has made no step for {span(idle)}", where_to_look(context.stage))
     real = [sweep for sweep in known.latest() if not sweep.dry_run]
     if not real:
         yield note("no sweep has run yet")
         return
     last = real[0]
-    again = ground.command("sweep all --dry-run")
+    again = context.command("sweep all --dry-run")
     if last.state == "failed":
-        yield warning(f"the last sweep failed: {last.note}", f"cure that, then {ground.command('sweep all --watch')}")
+        yield warning(f"the last sweep failed: {last.note}", f"fix that, then {context.command('sweep all --watch')}")
     elif last.state == "held":
         yield warning(
             f"the last sweep was held: {plain_note(last.note)}",
-            f"look: {again}; go on: {ground.command('sweep --force')}",
+            f"look: {again}; go on: {context.command('sweep --force')}",
         )
     elif not last.may_take:
         text = f"the last sweep took nothing away: {plain_note(last.note)}"
-        yield Finding(Level.NOTE, text, f"look: {again}; let sweeps take roles: {ground.command('sweep --force')}")
-    if ground.stage.now() - last.started_at > NO_SWEEP_FOR:
+        yield Finding(Level.NOTE, text, f"look: {again}; let sweeps take roles: {context.command('sweep --force')}")
+    if context.stage.now() - last.started_at > NO_SWEEP_FOR:
         yield warning(
-            f"the last sweep began {span(ground.stage.now() - last.started_at)} ago",
+            f"the last sweep began {span(context.stage.now() - last.started_at)} ago",
             "look at the schedules above, and at the log of update_all_on_schedule",
         )
 
 
 @checks.check("failing", "Users who could not be synced", needs=("settings", "tables"))
-def failing(ground: Ground) -> Iterator[Finding]:
-    failed = ground.links.failed
+def failing(context: DoctorContext) -> Iterator[Finding]:
+    failed = context.links.failed
     if not failed:
         return
     reasons = sorted({user.last_error or "" for user in failed})
     yield warning(
         f"{count(len(failed), 'user')} could not be made right: {listed(reasons, 3)}",
-        f"{ground.command('status')} names them; {ground.command('user ID')} tells why",
+        f"{context.command('status')} names them; {context.command('user ID')} tells why",
     )

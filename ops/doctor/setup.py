@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from chalicelib import settings as known
+from ops.discord_refusals import PORTAL
 from ops.doctor.base import Finding, Registry, fault, note, warning
-from ops.doctor.ground import Ground
-from ops.refusals import PORTAL
+from ops.doctor.context import DoctorContext
 from ops.stage import without
 
 checks = Registry("Settings")
@@ -24,84 +24,84 @@ WHERE = {
 
 
 @checks.check("settings", "Every required setting is there and makes sense", needs=("aws",))
-def required_settings(ground: Ground) -> Iterator[Finding]:
-    yield from _faulty(ground, required=True)
+def required_settings(context: DoctorContext) -> Iterator[Finding]:
+    yield from _faulty(context, required=True)
 
 
 @checks.check("optional-settings", "Every other setting makes sense", needs=("aws",))
-def optional_settings(ground: Ground) -> Iterator[Finding]:
-    yield from _faulty(ground, required=False)
+def optional_settings(context: DoctorContext) -> Iterator[Finding]:
+    yield from _faulty(context, required=False)
 
 
-def _faulty(ground: Ground, *, required: bool) -> Iterator[Finding]:
+def _faulty(context: DoctorContext, *, required: bool) -> Iterator[Finding]:
     """What is wrong with settings that are required, or with those that are not."""
     seen: set[str] = set()
-    deployed, shell = ground.stage.deployed, ground.stage.shell
+    deployed, shell = context.stage.deployed, context.stage.shell
     for environment in (deployed, deployed | shell) if deployed else (shell,):
-        faults = ground.stage.faults(environment)
-        needed = set(ground.stage.faults(without(environment, faults)))  # without a wrong one its default is taken
+        faults = context.stage.faults(environment)
+        needed = set(context.stage.faults(without(environment, faults)))  # without a wrong one its default is taken
         for name, line in faults.items():
             if line not in seen and (name in needed) is required:
                 seen.add(line)
-                yield fault(line, cure_of_setting(name, ground))
+                yield fault(line, cure_of_setting(name, context))
 
 
-def cure_of_setting(name: str, ground: Ground) -> str:
+def cure_of_setting(name: str, context: DoctorContext) -> str:
     """How a setting gets a value, and where to find it."""
     found = f" ({WHERE[name]})" if name in WHERE else ""
     if name in known.SECRETS:
-        return f"{ground.command(f'secrets put {name}')}{found}"
-    stage = ground.stage.name
-    return f"set it in .chalice/config.json, stages → {stage} → environment_variables; then {ground.deploy}{found}"
+        return f"{context.command(f'secrets put {name}')}{found}"
+    stage = context.stage.name
+    return f"set it in .chalice/config.json, stages → {stage} → environment_variables; then {context.deploy}{found}"
 
 
 @checks.check("shell", "Settings of this shell", needs=("aws",))
-def nothing_in_the_shell(ground: Ground) -> Iterator[Finding]:
-    deployed = ground.stage.deployed
+def nothing_in_the_shell(context: DoctorContext) -> Iterator[Finding]:
+    deployed = context.stage.deployed
     if not deployed:
         return
-    for name, value in ground.stage.shell.items():
+    for name, value in context.stage.shell.items():
         if name not in known.SECRETS and deployed.get(name) != value:
             yield warning(
                 f"{name} is set in this shell and wins here; the deployed functions have "
                 + ("another value" if name in deployed else "none"),
-                f"unset {name}; or set the same in .chalice/config.json, then {ground.deploy}",
+                f"unset {name}; or set the same in .chalice/config.json, then {context.deploy}",
             )
 
 
 @checks.check("callback-shape", "The callback URL leads to Rolecall", needs=("settings",))
-def callback_shape(ground: Ground) -> Iterator[Finding]:
-    url = ground.settings.callback_url
+def callback_shape(context: DoctorContext) -> Iterator[Finding]:
+    url = context.settings.callback_url
     parts = urlsplit(url)
     if not parts.path.endswith(CALLBACK_PATH) or parts.query or parts.fragment:
         yield fault(
             f"DISCORD_CALLBACK_URL is {url}, which does not end in {CALLBACK_PATH}",
-            cure_of_setting("DISCORD_CALLBACK_URL", ground),
+            cure_of_setting("DISCORD_CALLBACK_URL", context),
         )
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         yield fault(
             "DISCORD_CALLBACK_URL does not begin with https: codes and cookies would travel in the clear",
-            cure_of_setting("DISCORD_CALLBACK_URL", ground),
+            cure_of_setting("DISCORD_CALLBACK_URL", context),
         )
 
 
 @checks.check("auth-site-secret", "The auth site's secret", needs=("settings",))
-def auth_site_secret(ground: Ground) -> Iterator[Finding]:
-    if len(set(ground.settings.auth_site_secret)) < MIN_VARIETY:
+def auth_site_secret(context: DoctorContext) -> Iterator[Finding]:
+    if len(set(context.settings.auth_site_secret)) < MIN_VARIETY:
         yield warning(
             f"AUTH_SITE_SECRET consists of fewer than {MIN_VARIETY} different characters: it can be guessed",
-            cure_of_setting("AUTH_SITE_SECRET", ground),
+            cure_of_setting("AUTH_SITE_SECRET", context),
         )
 
 
 @checks.check("secrets-kept", "Where secrets lie", needs=("aws",))
-def secrets_kept(ground: Ground) -> Iterator[Finding]:
-    stage = ground.stage
+def secrets_kept(context: DoctorContext) -> Iterator[Finding]:
+    stage = context.stage
     for name in known.SECRETS:
         if name in stage.deployed:
             yield warning(
                 f"{name} stands in the functions' environment, where everybody who may look at them can read it",
-                f"{ground.command(f'secrets put {name}')}; take it out of .chalice/config.json; then {ground.deploy}",
+                f"{context.command(f'secrets put {name}')}; take it out of .chalice/config.json; then {context.deploy}",
             )
     names = [stage.parameter(name) for name in known.SECRETS]
     found = stage.client("ssm").get_parameters(Names=names, WithDecryption=False)["Parameters"]
@@ -113,15 +113,15 @@ def secrets_kept(ground: Ground) -> Iterator[Finding]:
             name = parameter["Name"].rsplit("/", 1)[-1]
             yield warning(
                 f"{parameter['Name']} is stored as {parameter['Type']}, not encrypted",
-                ground.command(f"secrets put {name}"),
+                context.command(f"secrets put {name}"),
             )
 
 
 @checks.check("secrets-read", "How new the functions' secrets are", needs=("functions",))
-def secrets_read(ground: Ground) -> Iterator[Finding]:
-    unread = ground.stage.unread
+def secrets_read(context: DoctorContext) -> Iterator[Finding]:
+    unread = context.stage.unread
     if unread is None:
         yield note("AWS does not tell when functions were deployed and secrets stored")
         return
     for name in sorted(unread):
-        yield warning(f"{name} is newer than the functions: those that run keep the old one", ground.deploy)
+        yield warning(f"{name} is newer than the functions: those that run keep the old one", context.deploy)

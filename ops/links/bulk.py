@@ -17,8 +17,8 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.store.rows import AccountRow, UserRow
+from ops.formatting import moment
 from ops.links.table import Record
-from ops.words import moment
 
 AT_ONCE = 50  # links; DynamoDB takes 100 items in a transaction
 MAX_ATTEMPTS = 6  # each failed one means that somebody else wrote one of the rows, or that DynamoDB was busy

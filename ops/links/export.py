@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from ops.errors import FINE, Complaint
+from ops.console import Advance, Screen
+from ops.errors import FINE, CommandError
+from ops.formatting import count
 from ops.links.table import COLUMNS, Record, write
-from ops.screen import Advance, Screen
 from ops.stage import Stage
 from ops.store import all_links, count_links
-from ops.words import count
 
 ABOUT = f"""\
 Write all links as CSV, ascending by Discord id: {", ".join(COLUMNS)}. FILE is written anew; - is standard output.
@@ -47,7 +47,7 @@ def _write(name: str, guild_id: int, advance: Advance) -> int:
             written = _write_to(out, guild_id, advance)
         unfinished.replace(name)
     except OSError as error:
-        raise Complaint(f"{name} cannot be written: {error.strerror}") from None
+        raise CommandError(f"{name} cannot be written: {error.strerror}") from None
     return written
 
 

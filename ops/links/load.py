@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from ops.errors import FINE, WRONG, Complaint
+from ops.console import Screen, table
+from ops.errors import FINE, WRONG, CommandError
+from ops.formatting import count, listed, span
 from ops.links.bulk import AT_ONCE, Importer, Outcome, Verdict
 from ops.links.table import Bad, File, Record, Unreadable, read
-from ops.screen import Screen, table
 from ops.stage import Stage
-from ops.words import count, listed, span
 
 ABOUT = """\
 Link the users of Alliance Auth without asking any of them. FILE is its table of Discord accounts as CSV, with a first
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
         screen.aside(f"Columns that mean nothing here: {listed(list(file.unknown), 10)}", "yellow")
     if options.strict and (file.unknown or file.bad):
         _show_bad(list(file.bad), screen)
-        raise Complaint("Nothing was imported, because of --strict.")
+        raise CommandError("Nothing was imported, because of --strict.")
     began = time.monotonic()
     verdicts = _put_all(file.records, options, stage, screen)
     refused = [Bad(one.record.line, one.why) for one in verdicts if one.outcome is Outcome.REFUSED]
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
         screen.data(_plain(file, verdicts, bad, dry_run=options.dry_run))
     else:
         _show_bad(bad, screen)
-        _sum_up(file, verdicts, bad, screen, seconds=time.monotonic() - began, dry_run=options.dry_run)
+        _summarise(file, verdicts, bad, screen, seconds=time.monotonic() - began, dry_run=options.dry_run)
     return WRONG if bad else FINE
 
 
@@ -79,11 +79,11 @@ def _read(name: str, stage: Stage) -> File:
         with Path(name).open(encoding="utf-8-sig", newline="") as lines:
             return read(lines)
     except OSError as error:
-        raise Complaint(f"{name} cannot be read: {error.strerror}") from None
+        raise CommandError(f"{name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Complaint(f"{name} is not UTF-8.", cure="export it with --default-character-set=utf8mb4") from None
+        raise CommandError(f"{name} is not UTF-8.", fix="export it with --default-character-set=utf8mb4") from None
     except Unreadable as error:
-        raise Complaint(f"{name}: {error}", cure=f"see: {stage.command('import-links --help')}") from None
+        raise CommandError(f"{name}: {error}", fix=f"see: {stage.command('import-links --help')}") from None
 
 
 def _put_all(records: tuple[Record, ...], options: argparse.Namespace, stage: Stage, screen: Screen) -> list[Verdict]:
@@ -121,7 +121,7 @@ def _show_bad(bad: list[Bad], screen: Screen) -> None:
         screen.say(f"and {len(bad) - len(rows):,} more lines; --json names them all\n", "dim")
 
 
-def _sum_up(
+def _summarise(
     file: File, verdicts: list[Verdict], bad: list[Bad], screen: Screen, *, seconds: float, dry_run: bool
 ) -> None:
     new, same = (sum(one.outcome is outcome for one in verdicts) for outcome in (Outcome.NEW, Outcome.SAME))

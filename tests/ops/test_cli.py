@@ -7,10 +7,10 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from ops import words
-from ops.access import cure_of
+from ops import formatting
+from ops.aws_access import fix_for
 from ops.cli import main
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from ops.stage import Stage
 from tests.ops.world import DISCORD, SECRETS, STAGE, Command, World
 
@@ -118,7 +118,7 @@ def test_ids_and_numbers_that_can_mean_nothing_are_refused(arguments: list[str],
 
 
 def test_a_cure_names_the_stage_even_where_it_is_the_default() -> None:
-    assert Ground(Stage("dev", {})).command("doctor") == "python -m ops --stage dev doctor"
+    assert DoctorContext(Stage("dev", {})).command("doctor") == "python -m ops --stage dev doctor"
 
 
 def test_the_region_that_aws_programs_are_given_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_the_region_that_aws_programs_are_given_is_honoured(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said", "cure"),
+    ("name", "value", "said", "fix"),
     [
         ("AWS_DEFAULT_REGION", None, "You must specify a region", "set AWS_REGION"),
         ("AWS_PROFILE", "nobodys", "profile (nobodys) could not be found", "aws configure list-profiles"),
@@ -151,7 +151,7 @@ def test_where_aws_cannot_be_asked_the_cure_is_told_and_once(
     name: str,
     value: str | None,
     said: str,
-    cure: str,
+    fix: str,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
@@ -161,16 +161,16 @@ def test_where_aws_cannot_be_asked_the_cure_is_told_and_once(
     stage = Stage("dev", {})
     assert main(["doctor"], lambda _: stage) == 1
     doctors = capsys.readouterr().out
-    assert doctors.count(said) == doctors.count(cure) == 1
+    assert doctors.count(said) == doctors.count(fix) == 1
     assert "1 fault," in doctors
     assert main(["status"], lambda _: stage) == 1
     error = capsys.readouterr().err
     assert said in error
-    assert cure in error
+    assert fix in error
 
 
 def test_an_endpoint_where_nobody_answers_is_told_with_a_cure() -> None:
-    assert "unset AWS_ENDPOINT_URL" in cure_of(EndpointConnectionError(endpoint_url="http://127.0.0.1:9"))
+    assert "unset AWS_ENDPOINT_URL" in fix_for(EndpointConnectionError(endpoint_url="http://127.0.0.1:9"))
 
 
 def test_missing_settings_are_all_named_at_once(empty_world: World, ops: Command) -> None:
@@ -251,4 +251,4 @@ def test_a_secret_is_no_argument(ops: Command) -> None:
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (172_800, "2 days"), (-5, "0 s")],
 )
 def test_durations_are_said_in_the_unit_that_fits(seconds: float, said: str) -> None:
-    assert words.span(seconds) == said
+    assert formatting.span(seconds) == said

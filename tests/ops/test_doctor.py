@@ -18,7 +18,7 @@ from chalicelib.store.sweeps import Sweep, Sweeps
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.doctor.base import Check, Level, examine
 from ops.doctor.command import REGISTRIES
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from tests.ops.links import linked
 from tests.ops.world import ALARMS, DISCORD, SECRETS, STAGE, Command, World, function
 
@@ -28,18 +28,18 @@ Plant = Callable[[World], object]
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault: how to make it, which check finds it, what is said of it, a word of the cure."""
+    """A fault: how to make it, which check finds it, what is said of it, a word of the fix."""
 
     id: str
     plant: Plant
     check: str
     said: str
-    cure: str
+    fix: str
     level: Level = Level.FAULT
 
 
-def warned(plant_id: str, plant: Plant, check: str, said: str, cure: str) -> Planted:
-    return Planted(plant_id, plant, check, said, cure, Level.WARNING)
+def warned(plant_id: str, plant: Plant, check: str, said: str, fix: str) -> Planted:
+    return Planted(plant_id, plant, check, said, fix, Level.WARNING)
 
 
 # --- settings and secrets ---------------------------------------------------------------------------------------
@@ -293,12 +293,12 @@ def test_a_planted_fault_is_found_and_its_cure_named(empty_world: World, planted
     result = empty_world.examine(planted.check)[planted.check]
     found = [finding for finding in result.findings if finding.level is planted.level]
     assert found, result
-    assert any(planted.said in finding.text and planted.cure in finding.cure for finding in found), found
+    assert any(planted.said in finding.text and planted.fix in finding.fix for finding in found), found
 
 
 def test_a_healthy_set_up_has_nothing_to_be_cured(world: World) -> None:
     results = world.examine()
-    assert [finding for result in results.values() for finding in result.findings if finding.cure] == []
+    assert [finding for result in results.values() for finding in result.findings if finding.fix] == []
 
 
 def test_every_check_that_can_fail_has_a_planted_fault() -> None:
@@ -322,7 +322,7 @@ def test_without_credentials_only_the_access_is_at_fault(empty_world: World) -> 
         environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
         environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
         results = empty_world.examine("tables")
-    assert "aws configure" in results["aws"].findings[0].cure
+    assert "aws configure" in results["aws"].findings[0].fix
     assert results["tables"].level is Level.SKIPPED
 
 
@@ -335,17 +335,17 @@ def test_a_small_account_is_warned_that_people_may_be_refused(world: World) -> N
     client = stage.client("lambda")
     with Stubber(client) as stub:
         stub.add_response("get_account_settings", {"AccountLimit": {"ConcurrentExecutions": 10}})
-        result = examine(named("concurrency"), Ground(stage), {})
+        result = examine(named("concurrency"), DoctorContext(stage), {})
     assert "10 functions at once" in result.findings[0].text
-    assert "Service Quotas" in result.findings[0].cure
+    assert "Service Quotas" in result.findings[0].fix
 
 
 def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(world: World) -> None:
     stage = world.stage()
     with Stubber(stage.client("dynamodb")) as stub:
         stub.add_client_error("describe_time_to_live", "AccessDeniedException")
-        result = examine(named("expiry"), Ground(stage), {})
-    assert "DescribeTimeToLive" in result.findings[0].cure
+        result = examine(named("expiry"), DoctorContext(stage), {})
+    assert "DescribeTimeToLive" in result.findings[0].fix
 
 
 def test_a_token_that_was_refused_is_past_once_the_functions_were_deployed_with_the_new_one(world: World) -> None:
@@ -365,8 +365,8 @@ def test_an_address_that_has_not_confirmed_hears_no_alarms(world: World) -> None
     with Stubber(stage.client("sns")) as stub:
         pending = {"SubscriptionArn": "PendingConfirmation", "Protocol": "email", "Endpoint": endpoint}
         stub.add_response("list_subscriptions_by_topic", {"Subscriptions": [pending]})
-        result = examine(named("alarms"), Ground(stage), {})
-    assert (result.level, result.findings[0].cure.count("Request confirmation")) == (Level.WARNING, 1)
+        result = examine(named("alarms"), DoctorContext(stage), {})
+    assert (result.level, result.findings[0].fix.count("Request confirmation")) == (Level.WARNING, 1)
     assert endpoint in result.findings[0].text
 
 
@@ -374,7 +374,7 @@ def test_who_hears_the_alarms_may_be_hidden_from_an_operator(world: World) -> No
     stage = world.stage()
     with Stubber(stage.client("sns")) as stub:
         stub.add_client_error("list_subscriptions_by_topic", "AuthorizationError")
-        result = examine(named("alarms"), Ground(stage), {})
+        result = examine(named("alarms"), DoctorContext(stage), {})
     assert result.level is Level.NOTE
     assert "AuthorizationError" in result.findings[0].text
 
@@ -384,7 +384,7 @@ def test_a_stage_that_is_only_for_trying_out_needs_no_alarms(world: World) -> No
     stage = world.stage()
     stage.function("sync_jobs")  # known from here on by its name
     stage.name = "dev"
-    assert examine(named("alarms"), Ground(stage), {}).level is Level.NOTE
+    assert examine(named("alarms"), DoctorContext(stage), {}).level is Level.NOTE
 
 
 def test_alarms_go_where_the_check_looks() -> None:
@@ -415,7 +415,7 @@ def test_when_secrets_were_stored_may_be_hidden_from_an_operator(world: World) -
     stage = world.stage()
     with Stubber(stage.client("ssm")) as stub:
         stub.add_client_error("get_parameters", "AccessDeniedException")
-        result = examine(named("secrets-read"), Ground(stage), {})
+        result = examine(named("secrets-read"), DoctorContext(stage), {})
     assert result.level is Level.NOTE
 
 

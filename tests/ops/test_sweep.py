@@ -10,8 +10,8 @@ import pytest
 from chalicelib.store import users
 from chalicelib.store.sweeps import Sweeps
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
-from ops.following import follow
-from ops.screen import Screen
+from ops.console import Screen
+from ops.watch import follow
 from tests.ops.links import GUILD, linked
 from tests.ops.worker import Lambda, WithLambda, at_work
 from tests.ops.world import DISCORD, Command, Said, World

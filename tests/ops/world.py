@@ -15,7 +15,7 @@ from local.discord.config import Config
 from local.discord.server import Running
 from ops.doctor.base import Result, examine
 from ops.doctor.command import REGISTRIES
-from ops.doctor.ground import Ground
+from ops.doctor.context import DoctorContext
 from ops.stage import FUNCTIONS, Stage
 
 STAGE = "prod"
@@ -78,10 +78,10 @@ class World:
         """Make all checks, or the named one and those that it needs."""
         every = {check.name: check for registry in REGISTRIES for check in registry.checks}
         wanted = set(every) if name is None else _closure(name, {n: check.needs for n, check in every.items()})
-        ground, results = Ground(self.stage()), dict[str, Result]()
+        context, results = DoctorContext(self.stage()), dict[str, Result]()
         for check_name, check in every.items():
             if check_name in wanted:
-                results[check_name] = examine(check, ground, results)
+                results[check_name] = examine(check, context, results)
         return results
 
     # --- building ---

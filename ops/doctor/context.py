@@ -14,7 +14,7 @@ from ops.stage import Stage, without
 
 
 @dataclass
-class Ground:
+class DoctorContext:
     """The stage under examination."""
 
     stage: Stage

@@ -5,9 +5,9 @@ from collections.abc import MutableMapping
 
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
 
-READ, GIVEN = "AWS_DEFAULT_REGION", "AWS_REGION"
+BOTO_REGION, CLI_REGION = "AWS_DEFAULT_REGION", "AWS_REGION"
 SIGN_IN = "aws configure (or set AWS_PROFILE and AWS_REGION)"
-CURES: dict[type[Exception], str] = {
+FIXES: dict[type[Exception], str] = {
     NoRegionError: "set AWS_REGION to the region where Rolecall is, or run: aws configure",
     NoCredentialsError: SIGN_IN,
     ProfileNotFound: "set AWS_PROFILE to one of those that this lists: aws configure list-profiles; or unset it",
@@ -18,11 +18,11 @@ CURES: dict[type[Exception], str] = {
 
 def honour_region(environ: MutableMapping[str, str] = os.environ) -> None:
     """Let AWS_REGION say which region it is, as for AWS's own command line: boto3 reads AWS_DEFAULT_REGION alone."""
-    if environ.get(GIVEN) and not environ.get(READ):
-        environ[READ] = environ[GIVEN]
+    if environ.get(CLI_REGION) and not environ.get(BOTO_REGION):
+        environ[BOTO_REGION] = environ[CLI_REGION]
 
 
-def cure_of(error: Exception) -> str:
+def fix_for(error: Exception) -> str:
     """What to do where AWS was never reached, or boto3 would not even try."""
-    found = (cure for kind, cure in CURES.items() if isinstance(error, kind))
+    found = (fix for kind, fix in FIXES.items() if isinstance(error, kind))
     return next(found, "check this machine's connection, and try again")

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ops.errors import USAGE, Complaint
+from ops.errors import USAGE, CommandError
 
 CONFIG = Path(__file__).resolve().parents[1] / ".chalice" / "config.json"
 ELSEWHERE = "AWS_ENDPOINT_URL"  # also with a service's name behind it
@@ -20,8 +20,8 @@ def refuse_unknown(stage: str, environ: Mapping[str, str] = os.environ, config: 
         return
     stages = json.loads(config.read_text())["stages"]
     if stage not in stages:
-        raise Complaint(
+        raise CommandError(
             f"There is no stage {stage!r}: .chalice/config.json knows {', '.join(stages)}.",
-            cure="--stage, or ROLECALL_STAGE, must name one of them; a new one is written there first",
+            fix="--stage, or ROLECALL_STAGE, must name one of them; a new one is written there first",
             code=USAGE,
         )

@@ -5,17 +5,19 @@ from collections import Counter
 
 from chalicelib.messages import Parts
 from chalicelib.store.sweeps import Sweep, Sweeps
-from ops.errors import FINE, WRONG, Complaint
+from ops.console import Screen, facts, table
+from ops.discord_refusals import fix_for_failure
+from ops.errors import FINE, WRONG, CommandError
+from ops.formatting import plain_note, span
 from ops.queues import look_at
-from ops.refusals import cure_of_failure
-from ops.screen import Screen, facts, table
 from ops.stage import Stage
+from ops.stalled_sweeps import StallWarning
 from ops.status import in_words
-from ops.stillness import Impatience
 from ops.store import count_links, failed_since
-from ops.words import plain_note, span
 
-LOST = 900  # seconds without any sweep until one that waits for its turn is given up; it tries every four minutes
+NO_SWEEP_TIMEOUT = (
+    900  # seconds without any sweep until one that waits for its turn is given up; it tries every four minutes
+)
 ENDED = ("done", "held", "failed")
 
 
@@ -33,10 +35,10 @@ def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, 
                 screen.aside(f"Sweep {mine.sweep_id} has started.")
                 return mine.sweep_id
             heard = stage.now() if running else heard
-            if stage.now() - heard > LOST:
-                raise Complaint(
-                    f"No sweep has run for {span(LOST)}, and yours has not begun.",
-                    cure=f"start it again; {stage.command('doctor')} looks for the cause",
+            if stage.now() - heard > NO_SWEEP_TIMEOUT:
+                raise CommandError(
+                    f"No sweep has run for {span(NO_SWEEP_TIMEOUT)}, and yours has not begun.",
+                    fix=f"start it again; {stage.command('doctor')} looks for the cause",
                 )
             time.sleep(stage.pause)
 
@@ -61,21 +63,21 @@ def follow(sweep_id: str, what: str, stage: Stage, screen: Screen) -> int:
 
 
 def _watch_survey(sweep_id: str, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
-    impatience = Impatience(stage, screen)
+    stall_warning = StallWarning(stage, screen)
     with screen.progress("Comparing members", count_links(stage.guild_id)) as advance:
         while True:
             sweep = _get(sweep_id, sweeps)
             advance(sweep.linked)
             if sweep.state != "surveying":
                 return sweep
-            impatience.look(sweep.updated_at)
+            stall_warning.look(sweep.updated_at)
             time.sleep(stage.pause)
 
 
 def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
     """Until every job was sent, and none waits any more."""
     quiet, left, moved_at = 0, -1, 0.0
-    impatience = Impatience(stage, screen)
+    stall_warning = StallWarning(stage, screen)
     total = sweep.differing if sweep.may_take else sweep.differing - sweep.losing  # at least
     with screen.progress("Repairing members", total) as advance:
         while True:
@@ -89,14 +91,14 @@ def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) ->
                 return sweep
             if waiting != left:
                 left, moved_at = waiting, stage.now()
-            impatience.look(max(moved_at, sweep.updated_at))
+            stall_warning.look(max(moved_at, sweep.updated_at))
             time.sleep(stage.pause)
 
 
 def _get(sweep_id: str, sweeps: Sweeps) -> Sweep:
     sweep = sweeps.get(sweep_id)
     if sweep is None:
-        raise Complaint(f"Nothing is known of a sweep {sweep_id}.")
+        raise CommandError(f"Nothing is known of a sweep {sweep_id}.")
     return sweep
 
 
@@ -125,9 +127,9 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
     if sweep.note:
         screen.say(plain_note(sweep.note), "yellow")
     if sweep.state == "failed":
-        screen.say(f"→ {cure_of_failure(sweep.note, stage)}", "cyan")
+        screen.say(f"→ {fix_for_failure(sweep.note, stage)}", "cyan")
     if not sweep.may_take and sweep.state != "failed":
-        screen.say(f"→ {go_on(what, stage)}", "cyan")
+        screen.say(f"→ {force_command(what, stage)}", "cyan")
     if reasons:
         rows = [(in_words(why or ""), number) for why, number in reasons.most_common()]
         screen.show(table(("Not repaired, because", "users"), rows, right=1))
@@ -139,6 +141,6 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
 # --- words ----------------------------------------------------------------------------------------------------------
 
 
-def go_on(what: str, stage: Stage) -> str:
+def force_command(what: str, stage: Stage) -> str:
     """The command that does it even so."""
     return f"if that is right: {stage.command(f'sweep {what} --force --watch')}"

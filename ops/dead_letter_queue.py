@@ -1,7 +1,7 @@
-"""Dead letters: reading them, sending them back, throwing them away.
+"""The dead-letter queue of a stage: read it, redrive messages, discard them.
 
-SQS cannot list. Letters are received, which hides them for `HIDDEN` seconds, and given back at once when the reader is
-done; a reader that dies gives them back by dying.
+SQS cannot list messages. Dead letters are received, which hides them for `VISIBILITY_TIMEOUT` seconds, and made
+visible again as soon as the reader is done; if the reader dies, they become visible by themselves.
 """
 
 import json
@@ -18,14 +18,14 @@ from chalicelib.messages import UserJob, read_job
 from chalicelib.queues import BATCH
 from ops.stage import AwsClient
 
-HIDDEN = 120  # seconds that a letter stays hidden from others while it is read
-BY_SQS = "delivered too often, and never settled"  # SQS moved it by itself and gave no reason
+VISIBILITY_TIMEOUT = 120  # seconds that a letter stays hidden from others while it is read
+REASON_BY_SQS = "delivered too often, and never settled"  # SQS moved it by itself and gave no reason
 SECRET_WORDS = ("token", "secret", "password", "authorization", "code")
 Done = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """A message that was set aside. `queue` is the short name of where it came from, `since` when it was first seen."""
 
     id: str
@@ -79,7 +79,7 @@ def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
-class Letters:
+class DeadLetterQueue:
     """The dead letters of a stage."""
 
     def __init__(self, sqs: AwsClient, stage: str, *, wait: float) -> None:
@@ -89,30 +89,32 @@ class Letters:
         self._url = self._url_of("dead-letters")
 
     @contextmanager
-    def held(self, *, most: int, hidden: int = HIDDEN, seen: Done = lambda _: None) -> Iterator[list[Letter]]:
+    def held(
+        self, *, most: int, hidden: int = VISIBILITY_TIMEOUT, seen: Done = lambda _: None
+    ) -> Iterator[list[DeadLetter]]:
         """Up to `most` letters, oldest first, hidden from others until the block ends."""
-        letters: dict[str, Letter] = {}
+        letters: dict[str, DeadLetter] = {}
         try:
             self._receive(letters, most, hidden, seen)
             yield sorted(letters.values(), key=lambda letter: (letter.sent_at, letter.id))
         finally:
-            self._give_back(list(letters.values()))
+            self._return(list(letters.values()))
 
     def number(self) -> int:
         """About how many there are."""
         said = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
         return int(said["Attributes"]["ApproximateNumberOfMessages"])
 
-    def redrive(self, letter: Letter, queue: str) -> None:
+    def redrive(self, letter: DeadLetter, queue: str) -> None:
         """Send it once more to the queue it came from: the body unchanged, what was noted about it forgotten."""
         self._sqs.send_message(QueueUrl=self._url_of(queue), MessageBody=letter.body)
         self.discard(letter)
 
-    def discard(self, letter: Letter) -> None:
+    def discard(self, letter: DeadLetter) -> None:
         """Throw it away."""
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.handle)
 
-    def _receive(self, letters: dict[str, Letter], most: int, hidden: int, seen: Done) -> None:
+    def _receive(self, letters: dict[str, DeadLetter], most: int, hidden: int, seen: Done) -> None:
         while len(letters) < most:
             answer = self._sqs.receive_message(
                 QueueUrl=self._url,
@@ -129,7 +131,7 @@ class Letters:
             if not fresh:
                 return
 
-    def _give_back(self, letters: list[Letter]) -> None:
+    def _return(self, letters: list[DeadLetter]) -> None:
         for start in range(0, len(letters), BATCH):
             entries = [
                 {"Id": str(place), "ReceiptHandle": letter.handle, "VisibilityTimeout": 0}
@@ -138,7 +140,7 @@ class Letters:
             with suppress(ClientError):  # those that were deleted meanwhile
                 self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
-    def _letter(self, message: dict[str, Any]) -> Letter:
+    def _letter(self, message: dict[str, Any]) -> DeadLetter:
         system = message.get("Attributes", {})
         attributes = {
             name: value["StringValue"]
@@ -147,13 +149,13 @@ class Letters:
         }
         sent_at = float(system.get("SentTimestamp", 0)) / 1000
         origin = attributes.get("queue") or system.get("DeadLetterQueueSourceArn", "").rsplit(":", 1)[-1]
-        return Letter(
+        return DeadLetter(
             id=message["MessageId"],
             body=message["Body"],
             handle=message["ReceiptHandle"],
             sent_at=sent_at,
             since=_number(attributes.get("since")) or sent_at,
-            reason=attributes.get("reason") or BY_SQS,
+            reason=attributes.get("reason") or REASON_BY_SQS,
             queue=origin.removeprefix(self._prefix) or origin_of(message["Body"]),
             attributes=attributes,
         )

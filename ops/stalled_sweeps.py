@@ -5,20 +5,20 @@ comes again after six minutes; after half an hour another sweep may give this on
 """
 
 from chalicelib.store.sweeps import STALE_AFTER, UNDER_WAY, Sweep
-from ops.screen import Screen
+from ops.console import Screen
+from ops.formatting import span
 from ops.stage import Stage
-from ops.words import span
 
-STILL = 600  # seconds without a step that are too many
-AGAIN = 300  # seconds after which whoever follows a sweep is told once more
+STALLED_AFTER = 600  # seconds without a step that are too many
+REMIND_AFTER = 300  # seconds after which whoever follows a sweep is told once more
 
 
-def still_for(sweep: Sweep | None, now: float) -> float:
+def stalled_for(sweep: Sweep | None, now: float) -> float:
     """The seconds for which a sweep that runs has made no step, once they are too many; else 0."""
     if sweep is None or sweep.state not in UNDER_WAY:
         return 0.0
     idle = now - sweep.updated_at
-    return idle if idle > STILL else 0.0
+    return idle if idle > STALLED_AFTER else 0.0
 
 
 def where_to_look(stage: Stage) -> str:
@@ -29,7 +29,7 @@ def where_to_look(stage: Stage) -> str:
     )
 
 
-class Impatience:
+class StallWarning:
     """Tells whoever follows a sweep, now and then, that nothing moves."""
 
     def __init__(self, stage: Stage, screen: Screen) -> None:
@@ -40,7 +40,7 @@ class Impatience:
     def look(self, moved_at: float) -> None:
         """It moved last at `moved_at` (epoch seconds)."""
         now = self._stage.now()
-        if now - moved_at > STILL and now - self._told_at > AGAIN:
+        if now - moved_at > STALLED_AFTER and now - self._told_at > REMIND_AFTER:
             self._told_at = now
             self._screen.aside(f"No step for {span(now - moved_at)}.", "yellow")
             self._screen.aside(f"→ {self._stage.command('doctor')}; {where_to_look(self._stage)}", "cyan")

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from ops.words import plain
+from ops.formatting import plain
 
 MAX_WORD = 24  # columns; longer ones are broken where there is no room
 WIDTH = 100  # columns, where output goes to a file
