@@ -75,7 +75,7 @@ def assemble(chosen: Settings) -> Wired:
         metrics=metrics,
     )
     delivery = Delivery(services)
-    return Wired(services, delivery, LinkFlow(services, OAuth(services), delivery))
+    return Wired(services, delivery, LinkFlow(services, OAuth(services), delivery.reconciler, delivery.view))
 
 
 def _secrets_from_ssm(names: list[str]) -> dict[str, str]:

@@ -209,7 +209,8 @@ class World:
         )
         services = Services(chosen, self.clock, discord, queues, Notices(queues), GuildMemory(chosen.guild_id), metrics)
         delivery = self.delivery(services)
-        return Container(services, delivery, LinkFlow(services, OAuth(services, self.session), delivery))
+        oauth = OAuth(services, self.session)
+        return Container(services, delivery, LinkFlow(services, oauth, delivery.reconciler, delivery.view))
 
     def delivery(self, services: Services) -> Delivery:
         """What takes messages in a new process."""

@@ -21,7 +21,7 @@ PURE = {
 }
 IMPURE = {"boto3", "datetime", "os", "pynamodb", "random", "requests", "secrets", "time", "uuid"}
 BELOW = {  # what each part may import of the others
-    "linking": {"delivery", "members", "discord", "store"},
+    "linking": {"members", "discord", "store"},
     "delivery": {"sweeps", "members", "discord", "store"},
     "sweeps": {"members", "discord", "store"},
     "members": {"discord", "store"},

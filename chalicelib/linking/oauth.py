@@ -1,4 +1,4 @@
-"""Discord's OAuth2 with requests-oauthlib: where to send a person, what their code buys, giving it back.
+"""Discord's OAuth2 with requests-oauthlib: the authorise page, exchanging the code, revoking the token.
 
 https://discord.com/developers/docs/topics/oauth2
 """
@@ -45,7 +45,7 @@ class _Me(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Authorisation:
-    """What a person's consent gave: who they are, and a token that is used once and then revoked."""
+    """What a person granted: who they are, and a token that is used once and then revoked."""
 
     user: Account
     access_token: str = field(repr=False)
@@ -57,10 +57,6 @@ def verifier_of(state: str, secret: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _challenge(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-
-
 class OAuth:
     """The conversation with Discord's OAuth2 endpoints."""
 
@@ -70,8 +66,11 @@ class OAuth:
         self._transport = transport  # whose adapters are used; the seam for tests
 
     def authorise_url(self, state: str) -> str:
-        """Where a person says yes or no. `prompt=none`: Discord does not ask again what was granted before."""
+        """Discord's page on which a person agrees. `prompt=none`: it does not ask again what was granted before."""
+        from oauthlib.oauth2 import WebApplicationClient
+
         verifier = verifier_of(state, self._settings.auth_site_secret)
+        client = WebApplicationClient(str(self._settings.app_id))
         return f"{self._settings.oauth_base_url}?" + urlencode(
             {
                 "response_type": "code",
@@ -79,33 +78,33 @@ class OAuth:
                 "scope": " ".join(SCOPES),
                 "redirect_uri": self._settings.callback_url,
                 "state": state,
-                "code_challenge": _challenge(verifier),
+                "code_challenge": client.create_code_challenge(verifier, "S256"),
                 "code_challenge_method": "S256",
                 "prompt": "none",
             }
         )
 
     def add_bot_url(self) -> str:
-        """Where the guild's administrator adds the bot, with the least permissions."""
+        """Discord's page on which the guild's administrator adds the bot, with the least permissions."""
         return add_bot_url(self._settings.oauth_base_url, self._settings.app_id, self._settings.guild_id)
 
     def exchange(self, code: str, state: str) -> Authorisation:
-        """Buy the token with the code, and read whose it is. Raises LinkRefused; the token is given back then.
+        """Exchange the code for a token and read whose it is. Raises LinkRefused; the token is revoked then.
 
-        Discord is not asked where all calls have stopped: the bot could let nobody in with what was bought.
+        Discord is not asked while all calls are halted: the bot could not use the token to let anybody in.
         """
         self._check(JOINS_LATER)
         with self._session() as session:
-            token = self._bought(session, code, state)
+            token = self._token(session, code, state)
             access_token: str = token["access_token"]
             try:
                 _check_scopes(token)
-                return Authorisation(self._whose(session, access_token), access_token)
+                return Authorisation(self._account_of(session, access_token), access_token)
             except Exception:
                 self.revoke(access_token)
                 raise
 
-    def _whose(self, session: "OAuth2Session", access_token: str) -> Account:
+    def _account_of(self, session: "OAuth2Session", access_token: str) -> Account:
         url = f"{self._settings.api_base_url}/users/@me"
         bearer = {"Authorization": f"Bearer {access_token}"}
         answer = self._sent(
@@ -118,7 +117,7 @@ class OAuth:
         return Account(int(me.id), me.username, me.discriminator)
 
     def revoke(self, access_token: str) -> None:
-        """Give the token back. It is stored nowhere; where Discord does not answer, it ends by itself in a week."""
+        """Revoke the token. It is stored nowhere; if Discord does not answer, it expires in a week."""
         url = f"{self._settings.oauth_token_url}/revoke"
         body = {"token": access_token, "token_type_hint": "access_token"}
         try:
@@ -135,7 +134,7 @@ class OAuth:
             if not answer.ok:
                 log.warning("revoke_failed", why=str(answer.status_code))
 
-    def _bought(self, session: "OAuth2Session", code: str, state: str) -> dict[str, Any]:
+    def _token(self, session: "OAuth2Session", code: str, state: str) -> dict[str, Any]:
         from oauthlib.oauth2 import OAuth2Error
 
         answers: list[requests.Response] = []

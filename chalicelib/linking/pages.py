@@ -1,4 +1,4 @@
-"""What a person sees: small self-contained pages in plain words, and where they are sent back to. Pure.
+"""The small self-contained pages that people see, and the address to which they are sent back. Pure.
 
 No scripts, no outside assets; every text is escaped. The style is allowed by its hash, nothing else is.
 """
@@ -34,7 +34,7 @@ small{display:block;margin-top:1.4rem;color:var(--soft)}
 """.strip()
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
-# What happened, and what to do next: for each reason of the closed list.
+# For each reason of the closed list: what happened, and what to do next.
 WORDS: dict[Reason, tuple[str, str]] = {
     Reason.BAD_TOKEN: (
         "This link does not work",
@@ -95,14 +95,14 @@ DONE = {
         "Your Discord account is no longer linked, and was taken off the server. You can close this page.",
     ),
 }
-SAME_ADDRESS = "?"  # that of the page itself, without its query, whatever stands before the path
+SAME_ADDRESS = "?"  # the address of the page itself, without its query, whatever precedes the path
 NEUTRAL = frozenset({Reason.DENIED})  # a person's own choice is no fault
 
 
 def security_headers(form_target: str = "") -> dict[str, str | list[str]]:
-    """Headers of every page: nothing loads, nothing frames it, nothing is kept, no address leaks.
+    """Headers of every page: it loads nothing, is framed by nothing, is not cached, and leaks no address.
 
-    `form_target` is where the answer to a form may lead besides here: browsers apply form-action to redirects too.
+    `form_target` is the address to which a submitted form may redirect: browsers apply form-action to redirects too.
     """
     origin = _origin(form_target)
     return {
@@ -120,20 +120,20 @@ def security_headers(form_target: str = "") -> dict[str, str | list[str]]:
 
 
 def done_page(outcome: str) -> str:
-    """What a person reads when it worked. `outcome`: linked, unlinked."""
+    """The page for a success. `outcome` is linked or unlinked."""
     title, text = DONE[outcome]
     return _page(title, f"<p>{escape(text)}</p>", mark="✓", kind="good")
 
 
 def refusal_page(reason: Reason) -> str:
-    """Why not, and what to do next."""
+    """The page for a refusal: why, and what to do next."""
     title, todo = WORDS[reason]
     kind = "" if reason in NEUTRAL else "bad"
     return _page(title, f"<p>{escape(todo)}</p><small>Code: {escape(reason)}</small>", mark="!", kind=kind)
 
 
 def unlink_page(token: str) -> str:
-    """Asks before anything is done. The answer goes to the page's own address by POST."""
+    """The page that asks before unlinking. Its form is posted to the page's own address."""
     body = (
         "<p>You will be taken off the Discord server and lose your roles there. You can link again at any time.</p>"
         f'<form method="post" action="{SAME_ADDRESS}"><input type="hidden" name="token" value="{escape(token)}">'
@@ -144,7 +144,7 @@ def unlink_page(token: str) -> str:
 
 
 def way_back(auth_site_url: str, outcome: str, reason: Reason | None = None) -> str:
-    """The auth site's address with what happened added to its query."""
+    """The auth site's address with the outcome added to its query."""
     parts = urlsplit(auth_site_url)
     kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
     added = [("discord", outcome), *([("reason", str(reason))] if reason else [])]

@@ -30,7 +30,7 @@ class _Claims(msgspec.Struct):
     iat: int | float
     exp: int | float
     jti: Annotated[str, Meta(min_length=1, max_length=256)]
-    nbf: int | float | UnsetType = UNSET  # not ours, but who sets it means it (RFC 7519, section 4.1.5)
+    nbf: int | float | UnsetType = UNSET  # not in our contract, but a sender may add it (RFC 7519, section 4.1.5)
     groups: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=1000)] | UnsetType = UNSET
     nickname: Annotated[str, Meta(max_length=1000)] | UnsetType | None = UNSET
     changed_at: Annotated[int, Meta(ge=0, le=10**14)] | UnsetType = UNSET
@@ -38,7 +38,7 @@ class _Claims(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that holds. `groups`, `nickname` and `changed_at` (epoch ms) are those of the purpose `link`."""
+    """A valid token. `groups`, `nickname` and `changed_at` (epoch ms) are set for the purpose `link`."""
 
     user_id: str
     purpose: Purpose
@@ -51,16 +51,16 @@ class Token:
 
 
 def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -> Token:
-    """The token in `text`, if it holds for `purpose` now.
+    """Check the token in `text` for `purpose` at `now`, and return it.
 
-    Raises LinkRefused(expired) for one that held once, LinkRefused(bad_token) for anything else.
+    Raises LinkRefused(expired) if it was valid once, LinkRefused(bad_token) for every other fault.
     """
     if not text or len(text) > MAX_TOKEN:
         raise _bad("no token, or an over-long one")
-    import jwt  # only here: the functions that read no tokens start faster without it
+    import jwt  # here, so that functions that read no tokens start faster
 
     try:
-        # The signature is PyJWT's to check; the claims, and when they hold, are ours: in strict JSON, by our clock.
+        # PyJWT checks the signature. The claims are checked here, as strict JSON and by our clock.
         payload: bytes = jwt.PyJWS().decode(text, secret, algorithms=[ALGORITHM])
         claims = msgspec.json.decode(payload, type=_Claims)
     except jwt.InvalidTokenError as error:

@@ -1,33 +1,67 @@
 """What may happen once: an attempt to link (by its state), the use of a token (by its `jti`)."""
 
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 
-from chalicelib.store.rows import AttemptRow, written
+from chalicelib.store.rows import AttemptRow, read_as, written
 
 RETENTION_AFTER_EXPIRY = 60  # seconds that a row outlives what it is about, for clocks that differ
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An attempt to link. Times are epoch seconds, `changed_at` is epoch milliseconds.
+
+    `issued_at` is by the auth site's clock, `opened_at` by ours. `groups`, `nickname` and `changed_at` are what the
+    auth site's token stated. `opened_at` and `trace` are None for attempts begun by an older version.
+    """
+
+    user_id: str
+    groups: tuple[str, ...]
+    nickname: str | None
+    changed_at: int
+    issued_at: float
+    opened_at: float | None = None
+    trace: str | None = None  # id of the request that opened it
+    cookie: str = field(repr=False)  # digest of the cookie that binds it to a browser
+    until: float
+
+
 def use_once(key: str, *, expires_at: float) -> bool:
-    """Claim `key`, for good until it expires; False where it was claimed before."""
-    return put(key, {}, expires_at=expires_at)
+    """Claim `key`, for good until it expires; return False if it was claimed before."""
+    return _create(key, {}, expires_at=expires_at)
 
 
-def put(key: str, data: dict[str, Any], *, expires_at: float) -> bool:
-    """Keep `data` under `key`; False where that key is taken. A key is never free again before it expires."""
-    row = AttemptRow(key, data=data, expires_at=int(expires_at) + RETENTION_AFTER_EXPIRY)
-    return written(lambda: row.save(condition=AttemptRow.key.does_not_exist()))
+def is_used(key: str) -> bool:
+    """Whether `key` was claimed."""
+    return _row(key) is not None
 
 
-def find(key: str) -> dict[str, Any] | None:
-    """What is kept under `key`, used or not; None where nothing is."""
-    try:
-        return dict(AttemptRow.get(key, consistent_read=True).data or {})
-    except DoesNotExist:
-        return None
+def put(key: str, attempt: Attempt) -> bool:
+    """Store the attempt; return False if `key` is taken. A key is never free again before it expires."""
+    return _create(key, asdict(attempt), expires_at=attempt.until)
+
+
+def find(key: str) -> Attempt | None:
+    """The attempt stored under `key`; None if there is none, or if it was taken."""
+    row = _row(key)
+    return read_as(Attempt, row.data) if row and row.data else None
 
 
 def take(key: str) -> bool:
     """Use up `key`: True for exactly one caller, however many ask at once."""
     return written(lambda: AttemptRow(key).delete(condition=AttemptRow.key.exists()))
+
+
+def _create(key: str, data: dict[str, Any], *, expires_at: float) -> bool:
+    row = AttemptRow(key, data=data, expires_at=int(expires_at) + RETENTION_AFTER_EXPIRY)
+    return written(lambda: row.save(condition=AttemptRow.key.does_not_exist()))
+
+
+def _row(key: str) -> AttemptRow | None:
+    try:
+        return AttemptRow.get(key, consistent_read=True)
+    except DoesNotExist:
+        return None

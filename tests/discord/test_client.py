@@ -8,7 +8,7 @@ from chalicelib.discord.client import SETTLING, RequestOptions
 from chalicelib.discord.models import Role
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import DiscordUnavailable, LinkRefused, RateLimited, Reason, TryAgain, Wait
-from chalicelib.linking.flow import JOIN_OPTIONS
+from chalicelib.linking.context import JOIN_OPTIONS
 from chalicelib.members.context import PERSON_PATIENCE
 from local.discord.faults import Fault
 from local.simulated import World

@@ -7,7 +7,8 @@ import pytest
 
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import DiscordUnavailable, LinkRefused, Reason, Refused
-from chalicelib.linking.flow import CHECK_AFTER, PERHAPS_JOINED
+from chalicelib.linking.follow_ups import VERIFY_AFTER
+from chalicelib.linking.join_request import PERHAPS_JOINED
 from chalicelib.members.context import JobContext
 from chalicelib.messages import UpdateAll
 from chalicelib.store import audit, users
@@ -110,7 +111,7 @@ def test_a_join_whose_answer_was_lost_is_on_record_with_what_it_may_have_given(w
     world.guild.create_role("Member")
     world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER))
     assert refused(world, "1", "first", groups=["Member"]) == Reason.DISCORD_UNAVAILABLE
-    world.run(seconds=CHECK_AFTER + 60)
+    world.run(seconds=VERIFY_AFTER + 60)
     assert world.roles("first") == {"Member"}
     assert trail(world, "1") == [(PERHAPS_JOINED, ["Member"])]
 
@@ -120,7 +121,7 @@ def test_a_bare_join_whose_answer_was_lost_is_on_record_too(world: World) -> Non
     world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=403, code=50013))
     world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER))
     assert refused(world, "1", "first", groups=["Member"]) == Reason.DISCORD_UNAVAILABLE
-    world.run(seconds=CHECK_AFTER + 60)
+    world.run(seconds=VERIFY_AFTER + 60)
     assert world.roles("first") == {"Member"}
     assert trail(world, "1") == [(PERHAPS_JOINED, []), ("changed", ["Member"])]
 
@@ -266,19 +267,19 @@ def a_callback_that_gives_up(world: World, meanwhile: Any) -> Reason:
     """Liam is in the guild already; his callback can neither look at him nor write, while something else happens."""
     world.guild.add_person("liam")
     world.guild.add_member("liam")
-    linking = world.http.linking
-    bring_in = linking._bring_in
+    admission = world.http.linking.callback.admission
+    bring_in = admission.bring_in
 
     def failing(*arguments: Any) -> None:
         meanwhile()
         world.guild.inject(Fault(kind="answer", method="GET", path=MEMBER, status=400, code=50035, times=None))
         bring_in(*arguments)
 
-    linking._bring_in = failing  # type: ignore[method-assign,assignment]  # one moment, made certain
+    admission.bring_in = failing  # type: ignore[method-assign,assignment]  # one moment, made certain
     try:
         return refused(world, "2", "liam", groups=["Member"])
     finally:
-        linking._bring_in = bring_in  # type: ignore[method-assign]
+        admission.bring_in = bring_in  # type: ignore[method-assign]
         world.guild.clear_faults()
 
 

@@ -15,7 +15,7 @@ from chalicelib.store.rate_limits import DynamoRateLimitStore
 from local.discord.faults import Fault
 from local.simulated import AT, World
 from tests.linking.doors import Browser, Doors, callback
-from tests.linking.test_flow import REVOKE, TOKEN, linked_id, tokens_alive
+from tests.linking.state import REVOKE, TOKEN, linked_id, tokens_alive
 
 ME = "GET /users/@me"
 JOIN = "PUT /guilds/{guild_id}/members/{user_id}"

@@ -23,7 +23,7 @@ from local.discord.faults import Fault
 from local.discord.oauth.grants import Grants
 from local.simulated import World
 from tests.linking.doors import Answer, Browser, Doors, callback, logged
-from tests.linking.test_flow import REFUSALS
+from tests.linking.refusals import REFUSALS
 
 SECRETS = {
     "app secret": 'app-secret/"quoted"+more',

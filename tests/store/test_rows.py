@@ -43,17 +43,17 @@ def test_a_write_that_meets_a_transaction_is_tried_again(dynamodb: Database, tim
 
 def test_every_kind_of_write_is_tried_again(dynamodb: Database) -> None:
     refuse_next(dynamodb, "PutItem", 2)
-    assert attempts.put("key", {"a": 1}, expires_at=NOW + 60)
+    assert attempts.use_once("key", expires_at=NOW + 60)
     refuse_next(dynamodb, "DeleteItem", 2)
     assert attempts.take("key")
-    assert attempts.find("key") is None
+    assert not attempts.is_used("key")
 
 
 def test_a_condition_that_fails_once_the_transaction_is_over_is_said_to_fail(dynamodb: Database) -> None:
-    attempts.put("key", {"a": 1}, expires_at=NOW + 60)
+    attempts.use_once("key", expires_at=NOW + 60)
     refuse_next(dynamodb, "PutItem", 1)
-    assert not attempts.put("key", {"a": 2}, expires_at=NOW + 60)
-    assert attempts.find("key") == {"a": 1}
+    assert not attempts.use_once("key", expires_at=NOW + 90)
+    assert attempts.is_used("key")
 
 
 def test_transactions_without_end_are_a_fault(dynamodb: Database) -> None:

@@ -1,0 +1,112 @@
+"""Bringing a linked person into the guild, with roles and nickname in one request where possible."""
+
+from dataclasses import replace
+
+from chalicelib import log
+from chalicelib.discord.models import Account, Member
+from chalicelib.errors import Failure, GiveUp, Reason, TryAgain
+from chalicelib.linking.context import JOIN_OPTIONS, LINK_CONTEXT
+from chalicelib.linking.follow_ups import FollowUps
+from chalicelib.linking.join_request import MIN_JOIN_TIME, JoinOutcome, JoinRequest
+from chalicelib.linking.oauth import Authorisation
+from chalicelib.linking.refusals import UnlinkedSince
+from chalicelib.members.context import rules_of
+from chalicelib.members.guild import GuildView
+from chalicelib.members.plan import Change, Desired, news, plan_change
+from chalicelib.members.reconciler import Reconciler
+from chalicelib.members.reporter import Reporter
+from chalicelib.messages import Parts
+from chalicelib.services import Services
+from chalicelib.store import users
+
+
+class Admission:
+    """Joins people to the guild and reconciles those who are members already."""
+
+    def __init__(self, services: Services, reconciler: Reconciler, view: GuildView) -> None:
+        self._services = services
+        self._reconciler = reconciler
+        self._view = view
+        self._rules = rules_of(services)
+        self._reporter = Reporter(services, view)
+        self._request = JoinRequest(services, view)
+        self._follow_ups = FollowUps(services)
+
+    def bring_in(self, user_id: str, authorisation: Authorisation) -> None:
+        """Make the account a member with roles and nickname; what cannot be done at once is queued.
+
+        A newcomer gets all in one request (201); somebody who is a member already is reconciled (204).
+        Raises UnlinkedSince, JoinUnknown, and the error that kept them out.
+        """
+        account = authorisation.user
+        user = self._linked_user(user_id, account)
+        change = self._initial_change(user, account)
+        outcome = self._request.send(user, authorisation, change)
+        writes = self._reconciler.writes
+        try:
+            self._reconcile_unless_settled(user, account, change, outcome)
+        except TryAgain as later:
+            # They are linked members; nobody has to wait for the rest.
+            log.info("link_completed_later", user_id=user_id, why=str(later))
+            pause = self._services.settings.retry_pause if isinstance(later, Failure) else 0
+            self._follow_ups.complete(user_id, delay=pause)
+        except UnlinkedSince:
+            self._follow_ups.remove_replaced(user_id, account.id, delay=0)
+            raise
+        except GiveUp as error:
+            if not outcome.may_have_joined and self._reconciler.writes == writes:
+                raise
+            # Whoever was let in or given something stays linked, or they would keep it forever.
+            log.warning("link_incomplete", user_id=user_id, why=str(error))
+            self._follow_ups.complete(user_id, delay=0)
+
+    def _linked_user(self, user_id: str, account: Account) -> users.User:
+        """The user as stored now. Raises UnlinkedSince if they are no longer linked to this account."""
+        user = users.get(user_id, now=self._services.now())
+        if user is None or user.link is None or user.link.account.id != account.id:
+            raise UnlinkedSince(Reason.EXPIRED, "unlinked while linking")
+        return user
+
+    def _initial_change(self, user: users.User, account: Account) -> Change:
+        """What a new member starts with. Missing roles are created first, so that one request is enough.
+
+        Roles that cannot be created in time, for example because another worker is creating them, stay in `create`.
+        """
+        change = self._plan(user, account)
+        if not change.create:
+            return change
+        spare = self._services.discord.seconds_left - MIN_JOIN_TIME
+        try:
+            with self._services.discord.until(self._services.now() + spare):
+                problem = self._view.create_roles(change.create, JOIN_OPTIONS)
+        except TryAgain as later:
+            log.info("roles_follow_later", user_id=user.user_id, why=str(later))
+            return change
+        change = self._plan(user, account)
+        return replace(change, create=(), problem=problem or change.problem)
+
+    def _plan(self, user: users.User, account: Account) -> Change:
+        """The change that makes somebody without roles and nickname as the user should be."""
+        newcomer = Member(account, None, frozenset())
+        desired = Desired(user.groups, user.nickname)
+        guild = self._view.facts(JOIN_OPTIONS)
+        return plan_change(newcomer, desired, guild, self._rules, known_role_ids=self._view.known_role_ids)
+
+    def _reconcile_unless_settled(
+        self, user: users.User, account: Account, change: Change, outcome: JoinOutcome
+    ) -> None:
+        if outcome is JoinOutcome.JOINED and not change.create and self._settled(user, change):
+            return
+        self._reconciler.reconcile(self._linked_user(user.user_id, account), Parts.ALL, LINK_CONTEXT)
+
+    def _settled(self, user: users.User, change: Change) -> bool:
+        """Record that the member is as they should be; return False if the desired state has changed meanwhile.
+
+        Problems are reported before they are recorded: if the process dies in between, a notice is sent twice, not
+        never.
+        """
+        self._view.remember(change.role_by_group)
+        if user.link:
+            for problem in news(change.problem, user.last_error):
+                self._reporter.report(user, user.link, problem)
+        return users.mark_synced(user, now=self._services.now(), error=change.problem)

@@ -1,0 +1,38 @@
+"""The jobs that a callback leaves behind: they finish its work, or clean up after it, even if its process dies."""
+
+from chalicelib import log
+from chalicelib.messages import RemoveReplacedAccount, UpdateAll, VerifyLink, encode
+from chalicelib.queues import Progress
+from chalicelib.services import Services
+from chalicelib.store import users
+
+REMOVE_REPLACED_AFTER = 30  # seconds; by then the link that replaces the account is stored, or never will be
+VERIFY_AFTER = 90  # seconds; no callback lasts that long
+
+
+class FollowUps:
+    """Queues the jobs that follow a callback."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def verify(self, user_id: str) -> None:
+        """Check later whether the callback finished its work."""
+        self._bulk(VerifyLink(user_id=user_id), VERIFY_AFTER)
+
+    def remove_replaced(self, user_id: str, discord_id: int, *, delay: int = REMOVE_REPLACED_AFTER) -> None:
+        """Remove an account from the guild, unless it is linked by then. `delay` is in seconds."""
+        self._bulk(RemoveReplacedAccount(user_id=user_id, discord_id=discord_id), delay)
+
+    def complete(self, user_id: str, *, delay: float) -> None:
+        """Reconcile the member after `delay` seconds.
+
+        The job reads the member itself: a request of the callback that got no answer may still take effect.
+        """
+        now = self._services.now()
+        users.end_joining(user_id)
+        progress = Progress(log.bound(), now, touched=now, due=now + delay)
+        self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), progress, delay=delay)
+
+    def _bulk(self, job: VerifyLink | RemoveReplacedAccount, delay: int) -> None:
+        self._services.queues.bulk(encode(job), Progress(log.bound(), self._services.now()), delay=delay)

@@ -1,0 +1,182 @@
+"""The callback where something comes in between: a deletion, an upgrade, a lost answer, the death of its process."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.linking.follow_ups import VERIFY_AFTER
+from chalicelib.store import users
+from chalicelib.store.rows import AttemptRow
+from local.discord.faults import Fault
+from local.simulated import World
+from tests.linking.doors import Browser, callback
+from tests.linking.state import id_of, linked_id
+
+
+def test_a_deletion_counts_in_the_very_second_of_the_click(world: World, browser: Browser) -> None:
+    world.clock.move_to(int(world.clock.now()) + 1.0)
+    second = int(world.clock.now())
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.site.delete("101")
+    world.run(seconds=0.5)
+    assert int(world.clock.now()) == second
+    assert browser.follow(back).reason == "expired"
+    assert (linked_id(world), world.roles("kira")) == (None, None)
+
+
+def test_who_is_deleted_and_comes_back_in_the_same_second_is_linked(world: World, browser: Browser) -> None:
+    world.clock.move_to(int(world.clock.now()) + 1.0)
+    second = int(world.clock.now())
+    world.site.delete("101")
+    world.run(seconds=0.5)
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    assert int(world.clock.now()) == second
+    assert "You are linked" in browser.follow(callback(world, started, "kira")).body
+
+
+def test_an_attempt_that_was_begun_before_an_upgrade_is_finished(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    (row,) = [row for row in AttemptRow.scan() if row.data]
+    del row.data["opened_at"]
+    row.save()
+    assert "You are linked" in browser.follow(back).body
+
+
+# --- what goes wrong half-way --------------------------------------------------------------------------------------
+
+
+def test_a_join_whose_answer_was_lost_leaves_no_member_unknown_to_us(world: World, browser: Browser) -> None:
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path="/members/"))
+    answer = browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira")
+    assert answer.reason == "discord_unavailable"
+    world.run(seconds=VERIFY_AFTER + 60)
+    assert world.roles("kira") == {"Member"}
+    assert linked_id(world) == id_of(world, "kira")
+    world.site.groups("101", [])
+    world.run(seconds=60)
+    assert world.roles("kira") == set()
+
+
+def test_an_account_that_cannot_join_does_not_cost_the_one_that_is_linked(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.guild.add_person("kira.second", guild_count=200)
+    assert browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira.second").reason == "guild_limit"
+    world.run()
+    assert linked_id(world) == id_of(world, "kira")
+    assert world.roles("kira") == {"Member"}
+
+
+def test_a_callback_that_dies_after_joining_is_finished_by_its_check(world: World, browser: Browser) -> None:
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    back = callback(world, started, "kira")
+    world.dynamodb.before = dies_when(lambda: world.roles("kira") is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.run(seconds=VERIFY_AFTER + 60)
+    user = users.get("101", now=world.clock.now())
+    assert user
+    assert user.settled
+    assert world.roles("kira") == {"Member"}
+    assert [one["kind"] for one in world.site.notices()] == ["linked"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "at_last"),
+    [
+        pytest.param([], ["linked"], id="before the notice"),
+        pytest.param(["linked"], ["linked"] * 2, id="just after it"),
+    ],
+)
+def test_a_callback_that_dies_at_its_end_leaves_the_notice_to_its_check(
+    world: World, browser: Browser, heard: list[str], at_last: list[str]
+) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    dies_at_its_notice(browser, after=bool(heard))
+    with pytest.raises(Died):
+        browser.follow(back)
+    sent = [one["kind"] for one in world.site.notices()]
+    assert sent == heard
+    world.run(seconds=VERIFY_AFTER + 60)
+    assert sent + [one["kind"] for one in world.site.notices()] == at_last
+    user = users.get("101", now=world.clock.now())
+    assert user
+    assert user.link
+    assert not user.link.notify_pending
+
+
+def test_a_link_that_is_gone_when_its_check_comes_is_not_told_of(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    dies_at_its_notice(browser)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.site.delete("101")
+    world.run(seconds=VERIFY_AFTER + 60)
+    assert (linked_id(world), world.site.notices()) == (None, [])
+
+
+def test_a_link_whose_member_cannot_be_made_right_is_told_of_by_its_check(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.dynamodb.before = dies_when(lambda: world.roles("kira") is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.guild.inject(Fault(kind="answer", method="GET", path="/members/[0-9]+$", status=400, code=50035, times=None))
+    world.run(seconds=VERIFY_AFTER + 60)
+    assert [one["kind"] for one in world.site.notices()] == ["linked", "sync_failed"]
+
+
+def test_a_check_says_nothing_of_a_link_that_another_callback_is_at(world: World, browser: Browser) -> None:
+    world.guild.add_person("kira", guild_count=200)
+    assert browser.link_as(world.site.token("101", "link"), "kira").reason == "guild_limit"
+    world.clock.advance(VERIFY_AFTER - 1)
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.dynamodb.before = dies_when(lambda: linked_id_quietly(world) is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.run(seconds=10)
+    assert (linked_id(world), world.site.notices()) == (id_of(world, "kira"), [])
+
+
+def test_a_callback_that_dies_before_joining_leaves_no_link(world: World, browser: Browser) -> None:
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    back = callback(world, started, "kira")
+    world.dynamodb.before = dies_when(lambda: linked_id_quietly(world) is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.run(seconds=VERIFY_AFTER + 60)
+    assert (linked_id(world), world.roles("kira")) == (None, None)
+    assert [one["reason"] for one in world.site.notices()] == ["left_server"]
+
+
+class Died(BaseException):
+    """The function's process was killed."""
+
+
+def dies_at_its_notice(browser: Browser, *, after: bool = False) -> None:
+    """The callback's process is killed before, or just after, it tells the auth site."""
+    notices = browser.doors.container.services.notices
+    tell = notices.linked
+
+    def killed(*arguments: Any, **more: Any) -> None:
+        if after:
+            tell(*arguments, **more)
+        raise Died
+
+    notices.linked = killed  # type: ignore[method-assign]  # one moment, made certain
+
+
+def dies_when(holds: Callable[[], bool]) -> Callable[[str, object], None]:
+    def check(_operation: str, _arguments: object) -> None:
+        if holds():
+            raise Died
+
+    return check
+
+
+def linked_id_quietly(world: World) -> object:
+    """Whether the table of accounts holds any, without a call that could die."""
+    return next((rows for name, rows in world.dynamodb.snapshot().items() if name.endswith("accounts") and rows), None)
