@@ -14,9 +14,9 @@ from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.models import Guild, Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import RolecallError, UnknownMember
-from chalicelib.members.context import rules_of
+from chalicelib.members.guild import role_policy
 from chalicelib.members.plan import Change, Desired, nickname_of, plan_change
-from chalicelib.members.roles import is_ours, wanted_names
+from chalicelib.members.roles import RolePolicy, RoleRules
 from chalicelib.messages import UpdateAll, encode
 from chalicelib.store import audit, users
 from chalicelib.store.users import User
@@ -47,9 +47,14 @@ class Seen:
     """The member as Discord has them, and what differs. `why` says why one of them is not known."""
 
     member: Member | None
-    guild: Guild | None
+    rules: RoleRules | None
     change: Change | None
     why: str = ""
+
+    @property
+    def guild(self) -> Guild | None:
+        """The guild as it was read for this."""
+        return self.rules.guild if self.rules else None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -112,8 +117,8 @@ def look(user: User, stage: Stage) -> Seen:
     except RolecallError as error:
         return Seen(None, None, None, f"{NOT_KNOWN}{error}")
     desired = Desired(user.wanted, user.nickname)
-    change = plan_change(member, desired, guild, rules_of(services), known_role_ids=view.known_role_ids)
-    return Seen(member, guild, change)
+    rules = view.rules(guild)
+    return Seen(member, rules.roles, plan_change(member, desired, rules))
 
 
 # --- syncing ------------------------------------------------------------------------------------------------------
@@ -150,12 +155,12 @@ def _synced(before: User, now: User, posted: int) -> bool:
 
 
 def _show(user: User, seen: Seen, trail: list[dict[str, Any]], stage: Stage, screen: Screen) -> None:
-    screen.show(facts(_about(user, stage.now()), f"User {user.user_id}"))
+    policy = role_policy(stage.settings)
+    screen.show(facts(_about(user, policy, stage.now()), f"User {user.user_id}"))
     screen.say()
     if user.link:
-        screen.show(
-            table(("", "the auth site wants", "Discord has"), _beside(user, seen, sync_names=stage.settings.sync_names))
-        )
+        beside = _beside(user, seen, policy, sync_names=stage.settings.sync_names)
+        screen.show(table(("", "the auth site wants", "Discord has"), beside))
         screen.say(_verdict(user, seen), "green" if not (seen.change or seen.why) else "yellow")
         if seen.why.startswith(NOT_KNOWN):
             screen.say(f"→ {fix_for_failure(seen.why, stage)}", "cyan")
@@ -167,7 +172,7 @@ def _show(user: User, seen: Seen, trail: list[dict[str, Any]], stage: Stage, scr
         screen.say("No change was recorded.", "dim")
 
 
-def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
+def _about(user: User, policy: RolePolicy, now: float) -> list[tuple[str, str | Text]]:
     known: list[tuple[str, str | Text]] = []
     if user.link:
         account = user.link.account
@@ -182,7 +187,7 @@ def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
     if user.deleted_at:
         known.append(("deleted", f"by the auth site, {moment(user.deleted_at)}"))
     if not user.link and user.groups is not None:
-        known.append(("groups", _listed(user.groups)))
+        known.append(("groups", _listed(user.groups, policy)))
     if not user.link and user.nickname:
         known.append(("nickname", user.nickname))
     known.append(("groups stated", moment(user.groups_at / 1000) if user.groups_at else "never"))
@@ -193,22 +198,23 @@ def _about(user: User, now: float) -> list[tuple[str, str | Text]]:
     return known
 
 
-def _listed(groups: Iterable[str]) -> str:
+def _listed(groups: Iterable[str], policy: RolePolicy) -> str:
     """The roles that the groups stand for, in the order in which the member's are shown."""
-    return ", ".join(sorted(wanted_names(groups))) or "none"
+    return ", ".join(sorted(policy.names_of(groups))) or "none"
 
 
-def _beside(user: User, seen: Seen, *, sync_names: bool) -> list[tuple[str, str, str | Text]]:
-    wanted = "never told: left alone" if user.groups is None else _listed(user.groups)
+def _beside(user: User, seen: Seen, policy: RolePolicy, *, sync_names: bool) -> list[tuple[str, str, str | Text]]:
+    wanted = "never told: left alone" if user.groups is None else _listed(user.groups, policy)
     nickname = nickname_of(user.nickname) or ("none" if user.nickname_at else "never told: left alone")
     if not sync_names:
         nickname += " (DISCORD_SYNC_NAMES is off)"
-    if seen.member is None or seen.guild is None:
+    if seen.member is None or seen.rules is None:
         why: str | Text = Text(seen.why or "–", "yellow")
         return [("roles", wanted, why), ("nickname", nickname, why)]
-    roles = [seen.guild.by_id[role_id] for role_id in seen.member.roles if role_id in seen.guild.by_id]
-    ours = sorted(role.name for role in roles if is_ours(role, seen.guild, frozenset()))
-    others = sorted(role.name for role in roles if not is_ours(role, seen.guild, frozenset()))
+    by_id = seen.rules.guild.by_id
+    roles = [by_id[role_id] for role_id in seen.member.roles if role_id in by_id]
+    ours = sorted(role.name for role in roles if seen.rules.owns(role))
+    others = sorted(role.name for role in roles if not seen.rules.owns(role))
     return [
         ("roles", wanted, ", ".join(ours) or "none"),
         ("not ours to touch", "", ", ".join(others) or "none"),

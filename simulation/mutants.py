@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pynamodb.expressions.update import Action
@@ -21,17 +21,15 @@ from chalicelib.delivery.delivery import Delivery, End
 from chalicelib.discord.models import Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import RateLimiter, Reservation
-from chalicelib.members import context, reconciler, removal, roles, writer
-from chalicelib.members import plan as planning
 from chalicelib.members.context import Outcome
 from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
+from chalicelib.members.roles import RolePolicy
 from chalicelib.queues import Queues
 from chalicelib.store import users
 from chalicelib.store.guild import GuildMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
-from chalicelib.sweeps import compare
 from simulation.run import Result, run
 
 Replacement = Callable[..., Any]
@@ -148,21 +146,11 @@ def _deletion_forgotten() -> Places:
 
 
 def _reserved_touched() -> Places:
-    is_ours = roles.is_ours
-
-    def anything(role: Any, guild: Any, _reserved: Any) -> bool:  # noqa: ANN401 - as above
-        return is_ours(role, guild, frozenset())
-
-    return [(module, "is_ours", anything) for module in (roles, planning, reconciler)]
+    return [(RolePolicy, "reserves", lambda *_: False)]
 
 
 def _protected_touched() -> Places:
-    rules_of = context.rules_of
-
-    def lax(services: Any) -> Any:  # noqa: ANN401 - as above
-        return replace(rules_of(services), protected=frozenset())
-
-    return [(module, "rules_of", lax) for module in (removal, compare, reconciler, writer)]
+    return [(RolePolicy, "protects", lambda *_: False)]
 
 
 def _replaced_account_kept() -> Places:

@@ -10,7 +10,6 @@ from chalicelib.linking.follow_ups import FollowUps
 from chalicelib.linking.join_request import MIN_JOIN_TIME, JoinOutcome, JoinRequest
 from chalicelib.linking.oauth import Authorisation
 from chalicelib.linking.refusals import UnlinkedSince
-from chalicelib.members.context import rules_of
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, news, plan_change
 from chalicelib.members.reconciler import Reconciler
@@ -27,7 +26,6 @@ class Admission:
         self._services = services
         self._reconciler = reconciler
         self._view = view
-        self._rules = rules_of(services)
         self._reporter = Reporter(services, view)
         self._request = JoinRequest(services, view)
         self._follow_ups = FollowUps(services)
@@ -90,7 +88,7 @@ class Admission:
         newcomer = Member(account, None, frozenset())
         desired = Desired(user.groups, user.nickname)
         guild = self._view.facts(JOIN_OPTIONS)
-        return plan_change(newcomer, desired, guild, self._rules, known_role_ids=self._view.known_role_ids)
+        return plan_change(newcomer, desired, self._view.rules(guild))
 
     def _reconcile_unless_settled(
         self, user: users.User, account: Account, change: Change, outcome: JoinOutcome

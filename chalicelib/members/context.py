@@ -7,9 +7,7 @@ from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import PATIENCE, Reservation
 from chalicelib.errors import Ticket
-from chalicelib.members.plan import Rules
 from chalicelib.members.removal_limit import Brake
-from chalicelib.services import Services
 
 PERSON_PATIENCE = 8.0  # seconds; for whom a person waits (API Gateway ends after 29), and for what has no second chance
 ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
@@ -44,14 +42,3 @@ class JobContext:
     def spent(self) -> "JobContext":
         """The same, with ticket and place used up."""
         return replace(self, ticket=None, reservation=None)
-
-
-def rules_of(services: Services) -> Rules:
-    """What the settings allow."""
-    settings = services.settings
-    return Rules(
-        settings.sync_names,
-        not settings.disable_role_creation,
-        settings.reserved_roles,
-        settings.protected_members,
-    )

@@ -21,8 +21,10 @@ from chalicelib.errors import (
     UnknownGuild,
     UnknownMember,
 )
-from chalicelib.members.roles import match_roles, merge_role_ids
+from chalicelib.members.plan import Rules
+from chalicelib.members.roles import RolePolicy, merge_role_ids
 from chalicelib.services import Services
+from chalicelib.settings import Settings
 
 CACHE_TTL = 30.0  # seconds
 MAX_ATTEMPTS = 5  # at remembering a role while others do so too; what is missed is remembered at its next match
@@ -34,11 +36,17 @@ NO_NEW_ROLES = 3600  # seconds without trying, after Discord said that no more r
 ROLE_LIMIT = "role_limit"  # Discord allows no more roles
 
 
+def role_policy(settings: Settings) -> RolePolicy:
+    """What the settings say about roles and members."""
+    return RolePolicy(settings.reserved_roles, settings.protected_members)
+
+
 class GuildView:
     """Facts of the guild, and which role stands for which group."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.role_policy = role_policy(services.settings)
         self._guild: Guild | None = None
         self._remembered: dict[str, int] = {}
         self._looked_at = float("-inf")
@@ -102,6 +110,16 @@ class GuildView:
         self._services.memory.keep_facts(guild)
         self._guild = guild
         return guild
+
+    def rules(self, guild: Guild, known_role_ids: dict[str, int] | None = None) -> Rules:
+        """The rules for changes of members in `guild`; `known_role_ids` where others than those of this view count."""
+        known = self._remembered if known_role_ids is None else known_role_ids
+        settings = self._services.settings
+        return Rules(
+            self.role_policy.within(guild, known),
+            sync_names=settings.sync_names,
+            create_roles=not settings.disable_role_creation,
+        )
 
     @property
     def known(self) -> Guild | None:
@@ -175,8 +193,7 @@ class GuildView:
     def _create_if_missing(self, name: str, options: RequestOptions) -> None:
         bot_roles = self._guild.bot_roles if self._guild else None
         guild = self.refresh(options, bot_roles=bot_roles)
-        match = match_roles([name], guild, self._services.settings.reserved_roles)
-        if not match.missing:
+        if not self.role_policy.within(guild).match([name]).missing:
             return
         role: Role = self._services.discord.create_role(name, options)
         log.info("role_created", role_id=role.id, name=name)

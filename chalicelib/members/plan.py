@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from chalicelib.discord.models import MANAGE_NICKNAMES, Guild, Member
-from chalicelib.members.roles import is_ours, match_roles, wanted_names
+from chalicelib.members.roles import RoleRules
 from chalicelib.messages import Parts
 
 MAX_NICKNAME = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
@@ -15,12 +15,11 @@ PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME, ROLE_OUT_OF_REACH: Parts.GROU
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator allows. `reserved` is in lower case (casefold)."""
+    """What a change may contain: whose roles are whose, and what else the operator allows."""
 
+    roles: RoleRules
     sync_names: bool = False
     create_roles: bool = True
-    reserved: frozenset[str] = frozenset()
-    protected: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,10 @@ class Change:
         return (member.roles - self.unknown - self.take) | self.give
 
 
-def plan_change(
-    member: Member,
-    desired: Desired,
-    guild: Guild,
-    rules: Rules,
-    *,
-    parts: Parts = Parts.ALL,
-    known_role_ids: dict[str, int] | None = None,
-) -> Change:
+def plan_change(member: Member, desired: Desired, rules: Rules, *, parts: Parts = Parts.ALL) -> Change:
     """What must change for `member` to be as `desired`; roles the guild keeps for itself are never touched."""
-    if member.id in rules.protected:
+    guild = rules.roles.guild
+    if rules.roles.protects(member.id):
         return Change()
     nickname, problem = None, None
     if Parts.NICKNAME in parts and rules.sync_names:
@@ -81,11 +73,9 @@ def plan_change(
     unknown = frozenset(role_id for role_id in member.roles if role_id not in guild.by_id)
     if desired.groups is None or Parts.GROUPS not in parts:
         return Change(nickname=nickname, unknown=unknown, problem=problem)
-    match = match_roles(wanted_names(desired.groups), guild, rules.reserved, known_role_ids)
+    match = rules.roles.match(desired.groups)
     wanted = frozenset(match.ids.values())
-    held = frozenset(
-        role_id for role_id in member.roles - unknown if is_ours(guild.by_id[role_id], guild, rules.reserved)
-    )
+    held = frozenset(role_id for role_id in member.roles - unknown if rules.roles.owns(guild.by_id[role_id]))
     return Change(
         give=wanted - member.roles,
         take=held - wanted,

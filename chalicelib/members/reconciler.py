@@ -12,13 +12,12 @@ from chalicelib.discord.client import MEMBER_PATCH
 from chalicelib.discord.models import Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp, LinkInProgress, NotPermitted, RolecallError, UnknownMember, UnknownRole
-from chalicelib.members.context import ROUNDS, JobContext, Outcome, rules_of
+from chalicelib.members.context import ROUNDS, JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, joined, lasting, left_open, news
 from chalicelib.members.removal import Removal
 from chalicelib.members.removal_limit import Brake, Brakes
 from chalicelib.members.reporter import Reporter
-from chalicelib.members.roles import is_ours, match_roles, wanted_names
 from chalicelib.members.usernames import renew_username
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import (
@@ -46,7 +45,6 @@ class Reconciler:
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
         self._view = view
-        self._rules = rules_of(services)
         self._brakes = Brakes(services)
         self._reporter = Reporter(services, view)
         self._writer = MemberWriter(services, view, self._reporter)
@@ -225,10 +223,10 @@ class Reconciler:
         """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""
         guild = self._view.facts(context.options())
         role = guild.by_id.get(job.role or 0)
-        if user.wanted is None or role is None or not is_ours(role, guild, self._rules.reserved):
+        rules = self._view.rules(guild).roles
+        if user.wanted is None or role is None or not rules.owns(role):
             return False
-        match = match_roles(wanted_names(user.wanted), guild, self._rules.reserved, self._view.known_role_ids)
-        return (role.id in match.ids.values()) == job.give
+        return (role.id in rules.match(user.wanted).ids.values()) == job.give
 
     # --- what a callback left ---
 

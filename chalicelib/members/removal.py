@@ -6,7 +6,7 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp, NotPermitted, UnknownMember, UnknownRole
-from chalicelib.members.context import PERSON_PATIENCE, ROUNDS, JobContext, Outcome, rules_of
+from chalicelib.members.context import PERSON_PATIENCE, ROUNDS, JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
 from chalicelib.members.reporter import Reporter
@@ -31,7 +31,6 @@ class Removal:
         self._view = view
         self._writer = writer
         self._reporter = records
-        self._rules = rules_of(services)
 
     def left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
         """They left, or deleted their account: the link goes, the auth site is told. None where something moved.
@@ -89,7 +88,7 @@ class Removal:
 
     def _kick(self, user: User, discord_id: int, context: JobContext) -> bool:
         """Remove the account from the guild. False where the bot may not: then it took what roles it can."""
-        if discord_id in self._rules.protected:
+        if self._view.role_policy.protects(discord_id):
             log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
             return True
         try:

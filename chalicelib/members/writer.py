@@ -12,7 +12,7 @@ from chalicelib import log
 from chalicelib.discord.errors import TWO_FACTOR
 from chalicelib.discord.models import Guild, Member
 from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
-from chalicelib.members.context import JobContext, rules_of
+from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import NICKNAME_NOT_PERMITTED, Change, Desired, joined, plan_change
 from chalicelib.members.reporter import Reporter
@@ -29,7 +29,6 @@ class MemberWriter:
         self._services = services
         self._view = view
         self._reporter = records
-        self._rules = rules_of(services)
         self.writes = 0
 
     def plan(self, user: User, member: Member, parts: Parts, context: JobContext, guild: Guild | None = None) -> Change:
@@ -39,9 +38,7 @@ class MemberWriter:
         desired = Desired(user.wanted, user.nickname)
 
         def plan(guild: Guild) -> Change:
-            return plan_change(
-                member, desired, guild, self._rules, parts=parts, known_role_ids=self._view.known_role_ids
-            )
+            return plan_change(member, desired, self._view.rules(guild), parts=parts)
 
         change = plan(guild)
         if change.unknown and Parts.GROUPS in parts:
@@ -115,7 +112,7 @@ class MemberWriter:
 
     def _once_more(self, user: User, member: Member, parts: Parts, context: JobContext) -> tuple[Change, str | None]:
         again = self.plan(user, member, parts, context)
-        if again.create and self._rules.create_roles:
+        if again.create:
             self._view.create_roles(again.create, context.options())
             again = self.plan(user, member, parts, context)
         again = replace(again, create=())

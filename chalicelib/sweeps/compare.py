@@ -15,11 +15,10 @@ from chalicelib.discord.client import PAGE, RequestOptions
 from chalicelib.discord.models import Account, Guild, Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import IntentMissing, Ticket
-from chalicelib.members.context import rules_of
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import Change, Desired, joined, left_open, news, plan_change
+from chalicelib.members.plan import Change, Desired, Rules, joined, left_open, news, plan_change
 from chalicelib.members.reporter import Reporter
-from chalicelib.members.roles import match_roles, merge_role_ids, wanted_names
+from chalicelib.members.roles import merge_role_ids
 from chalicelib.members.usernames import renew_username
 from chalicelib.messages import ComparePage, Parts
 from chalicelib.services import Services
@@ -61,7 +60,6 @@ class GuildComparer:
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
         self._view = view
-        self._rules = rules_of(services)
         self._reporter = Reporter(services, view)
         self._guild_id = services.settings.guild_id
 
@@ -86,9 +84,9 @@ class GuildComparer:
         guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
         found: list[Difference] = []
         pairs = list(merge(members, iter(links)))
-        known_role_ids = self._which_roles(pairs, guild, sweep)
+        rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
         for pair in pairs:
-            difference, example = self._compare(pair, guild, known_role_ids, sweep)
+            difference, example = self._compare(pair, rules, sweep)
             if difference:
                 found.append(difference)
             if example and self._has_room(sweep, example, most=MAX_EXAMPLES if difference else MAX_RENAMED):
@@ -137,15 +135,13 @@ class GuildComparer:
         if Parts.GROUPS not in Parts(sweep.parts):
             return self._view.known_role_ids
         groups = chain.from_iterable(pair.user.wanted or () for pair in pairs)
-        match = match_roles(wanted_names(groups), guild, self._rules.reserved, self._view.known_role_ids)
+        match = self._view.rules(guild).roles.match(groups)
         if sweep.dry_run:
             return merge_role_ids(self._view.known_role_ids, match.ids)
         self._view.remember(match.ids)
         return self._view.known_role_ids
 
-    def _compare(
-        self, pair: Pair, guild: Guild, known_role_ids: dict[str, int], sweep: Sweep
-    ) -> tuple[Difference | None, dict[str, Any] | None]:
+    def _compare(self, pair: Pair, rules: Rules, sweep: Sweep) -> tuple[Difference | None, dict[str, Any] | None]:
         user, member = pair.user, pair.member
         if user.link is None or (member is None and user.link.joining_until > self._services.now()):
             return None, None
@@ -159,14 +155,7 @@ class GuildComparer:
             before = _renamed_from(user.link.account, member.user)
         elif Parts.USERNAME in parts:
             renew_username(self._services, user, member.user)
-        change = plan_change(
-            member,
-            Desired(user.wanted, user.nickname),
-            guild,
-            self._rules,
-            parts=parts,
-            known_role_ids=known_role_ids,
-        )
+        change, guild = plan_change(member, Desired(user.wanted, user.nickname), rules, parts=parts), rules.roles.guild
         if not sweep.dry_run:
             self._note_problem(user, change, parts)
         if not change:  # perhaps a new username, but that is renewed on the way: nothing to repair

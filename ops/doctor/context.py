@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.members.roles import wanted_names
+from chalicelib.members.guild import role_policy
+from chalicelib.members.roles import RolePolicy
 from chalicelib.settings import Settings
 from chalicelib.store.guild import GuildMemory
 from ops import store
@@ -33,6 +34,11 @@ class DoctorContext:
     def deploy(self) -> str:
         """The command that brings settings and code to the functions."""
         return self.stage.deploy
+
+    @cached_property
+    def role_policy(self) -> RolePolicy:
+        """What the settings say about roles and members."""
+        return role_policy(self.settings)
 
     # --- Discord ---
 
@@ -96,5 +102,5 @@ class DoctorContext:
     @cached_property
     def group_names(self) -> frozenset[str]:
         """The names of all roles that the auth site's groups stand for, as far as they are known; no reserved ones."""
-        names = wanted_names([*self.links.groups, *self.memory.role_ids()])
-        return frozenset(name for name in names if name.casefold() not in self.settings.reserved_roles)
+        names = self.role_policy.names_of([*self.links.groups, *self.memory.role_ids()])
+        return frozenset(name for name in names if not self.role_policy.reserves(name))

@@ -84,11 +84,11 @@ def rank(context: DoctorContext) -> Iterator[Finding]:
 
 def _out_of_reach(context: DoctorContext) -> list[str]:
     """The roles at or above the bot's highest that people give by hand, from the top; reserved names are left alone."""
-    ranks, reserved = context.ranks, context.settings.reserved_roles
+    ranks = context.ranks
     bot_rank = ranks.rank(ranks.bot_roles)
     above = [role for role in ranks.roles if role.rank >= bot_rank and not role.managed and role.id != ranks.id]
     names = [role.name.strip() for role in sorted(above, key=lambda role: role.rank, reverse=True)]
-    return [name for name in names if name.casefold() not in reserved]
+    return [name for name in names if not context.role_policy.reserves(name)]
 
 
 @checks.check("foreign-roles", "Groups named like roles that only Discord gives", needs=("guild", "tables"))

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.members.roles import match_roles
+from chalicelib.members.roles import RoleRules
 from local.simulated import World
 from tests.members.support import Meter, crowd, fault, last_error, role_names
 
@@ -142,7 +142,7 @@ def test_a_group_whose_name_is_no_text_is_refused_before_anything_is_asked(world
 def test_looking_up_a_groups_role_finds_it_by_name_or_not_at_all() -> None:
     roles = (Role(1, "@everyone", 0), Role(9, "Bot", 5, managed=True), Role(3, "Member", 1))
     guild = Guild(1, "x", 2, roles, frozenset({9}))
-    match = match_roles(["Member", "Logistics"], guild, frozenset())
+    match = RoleRules(guild).match(["Member", "Logistics"])
     assert (match.ids, match.missing) == ({"Member": 3}, ("Logistics",))
 
 

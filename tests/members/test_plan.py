@@ -20,7 +20,7 @@ from chalicelib.members.plan import (
     nickname_of,
     plan_change,
 )
-from chalicelib.members.roles import is_ours
+from chalicelib.members.roles import RolePolicy
 from chalicelib.messages import Parts
 
 EVERYONE, BOT = Role(1, "@everyone", 0), Role(90, "Bot", 50, managed=True)
@@ -28,7 +28,8 @@ MEMBER, BLUE, NITRO = Role(10, "Member", 5), Role(11, "Blue", 6), Role(12, "Nitr
 STAFF, DIRECTOR = Role(13, "Staff", 8), Role(14, "Director", 60)
 OWNER = 2
 GUILD = Guild(1, "Guild", OWNER, (EVERYONE, BOT, MEMBER, BLUE, NITRO, STAFF, DIRECTOR), frozenset({90}))
-RULES = Rules(sync_names=True, reserved=frozenset({"staff"}), protected=frozenset({777}))
+POLICY = RolePolicy(frozenset({"staff"}), frozenset({777}))
+RULES = Rules(POLICY.within(GUILD), sync_names=True)
 
 
 def a_member(*roles: Role, nick: str | None = None, number: int = 100) -> Member:
@@ -49,7 +50,7 @@ def a_member(*roles: Role, nick: str | None = None, number: int = 100) -> Member
 def test_nobody_is_renamed_by_a_bot_that_may_not(everyone: int, own: int | None, renames: bool) -> None:
     roles = (Role(1, "@everyone", 0, permissions=everyone), Role(2, "Bot", 9, permissions=own))
     guild = Guild(1, "Guild", 7, roles, frozenset({2}))
-    change = plan_change(a_member(), Desired(None, "Kira"), guild, Rules(sync_names=True))
+    change = plan_change(a_member(), Desired(None, "Kira"), Rules(POLICY.within(guild), sync_names=True))
     assert change.nickname == ("Kira" if renames else None)
     assert change.problem == (None if renames else NICKNAME_NOT_PERMITTED)
 
@@ -70,7 +71,7 @@ def test_nobody_is_renamed_by_a_bot_that_may_not(everyone: int, own: int | None,
     ],
 )
 def test_the_difference(member: Member, desired: Desired, give: set[int], take: set[int], nickname: str | None) -> None:
-    change = plan_change(member, desired, GUILD, RULES)
+    change = plan_change(member, desired, RULES)
     assert (set(change.give), set(change.take), change.nickname, change.create) == (give, take, nickname, ())
     assert change.problem is None
     assert bool(change) == bool(give or take or nickname)
@@ -82,7 +83,7 @@ def test_the_difference(member: Member, desired: Desired, give: set[int], take: 
     ids=str,
 )
 def test_only_the_parts_that_were_asked_for(parts: Parts, give: set[int], nickname: str | None) -> None:
-    change = plan_change(a_member(), Desired(("Member",), "Kira"), GUILD, RULES, parts=parts)
+    change = plan_change(a_member(), Desired(("Member",), "Kira"), RULES, parts=parts)
     assert (set(change.give), change.nickname) == (give, nickname)
 
 
@@ -99,18 +100,18 @@ def test_only_the_parts_that_were_asked_for(parts: Parts, give: set[int], nickna
     ],
 )
 def test_problems_that_no_retry_cures(member: Member, desired: Desired, problem: str | None) -> None:
-    assert plan_change(member, desired, GUILD, RULES).problem == problem
+    assert plan_change(member, desired, RULES).problem == problem
 
 
 def test_missing_roles_are_to_be_created_unless_that_is_off() -> None:
     desired = Desired(("Member", "Fresh"))
-    assert plan_change(a_member(), desired, GUILD, RULES).create == ("Fresh",)
-    assert plan_change(a_member(), desired, GUILD, replace(RULES, create_roles=False)).create == ()
+    assert plan_change(a_member(), desired, RULES).create == ("Fresh",)
+    assert plan_change(a_member(), desired, replace(RULES, create_roles=False)).create == ()
 
 
 def test_roles_that_the_list_lacks_are_told_and_not_kept() -> None:
     member = replace(a_member(BLUE), roles=frozenset({11, 999}))
-    change = plan_change(member, Desired(("Member",)), GUILD, RULES)
+    change = plan_change(member, Desired(("Member",)), RULES)
     assert change.unknown == {999}
     assert change.roles_after(member) == {10}
 
@@ -178,7 +179,7 @@ ROLES = st.lists(
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[Member, Desired, Guild, Rules, dict[str, int]]:
+def situations(draw: st.DrawFn) -> tuple[Member, Desired, Rules]:
     """Any member, any wishes, any guild."""
     roles = (EVERYONE, BOT, *draw(ROLES))
     guild = Guild(1, "Guild", OWNER, roles, frozenset({90}))
@@ -190,29 +191,32 @@ def situations(draw: st.DrawFn) -> tuple[Member, Desired, Guild, Rules, dict[str
     desired = Desired(
         draw(st.none() | st.lists(NAMES, max_size=5).map(tuple)), draw(st.sampled_from([None, "Kira", " Vex "]))
     )
-    rules = Rules(draw(st.booleans()), draw(st.booleans()), draw(st.sampled_from([frozenset(), frozenset({"staff"})])))
-    return member, desired, guild, rules, draw(st.dictionaries(NAMES, st.integers(3, 89), max_size=3))
+    sync_names, create_roles = draw(st.booleans()), draw(st.booleans())
+    policy = RolePolicy(draw(st.sampled_from([frozenset(), frozenset({"staff"})])))
+    known_role_ids = draw(st.dictionaries(NAMES, st.integers(3, 89), max_size=3))
+    return member, desired, Rules(policy.within(guild, known_role_ids), sync_names, create_roles)
 
 
 @given(situations())
-def test_once_done_nothing_is_left_to_do(situation: tuple[Member, Desired, Guild, Rules, dict[str, int]]) -> None:
-    member, desired, guild, rules, known_role_ids = situation
-    change = plan_change(member, desired, guild, rules, known_role_ids=known_role_ids)
+def test_once_done_nothing_is_left_to_do(situation: tuple[Member, Desired, Rules]) -> None:
+    member, desired, rules = situation
+    change = plan_change(member, desired, rules)
     assume(not change.create)
     after = replace(member, roles=change.roles_after(member), nick=change.nickname or member.nick)
-    again = plan_change(after, desired, guild, rules, known_role_ids=known_role_ids | change.role_by_group)
+    known = {**rules.roles.known_role_ids, **change.role_by_group}
+    again = plan_change(after, desired, replace(rules, roles=replace(rules.roles, known_role_ids=known)))
     assert not again
     assert again.problem == change.problem
 
 
 @given(situations())
 def test_roles_that_are_not_the_auth_sites_are_neither_given_nor_taken(
-    situation: tuple[Member, Desired, Guild, Rules, dict[str, int]],
+    situation: tuple[Member, Desired, Rules],
 ) -> None:
-    member, desired, guild, rules, known_role_ids = situation
-    change = plan_change(member, desired, guild, rules, known_role_ids=known_role_ids)
+    member, desired, rules = situation
+    change = plan_change(member, desired, rules)
     touched = change.give | change.take
-    assert all(is_ours(guild.by_id[role_id], guild, rules.reserved) for role_id in touched)
+    assert all(rules.roles.owns(rules.roles.guild.by_id[role_id]) for role_id in touched)
     assert not change.give & member.roles
     assert change.take <= member.roles
 
@@ -222,7 +226,7 @@ BOTH = "nickname_not_permitted, role_out_of_reach"
 
 def test_two_problems_of_one_member_are_both_told() -> None:
     above = a_member(DIRECTOR)
-    change = plan_change(above, Desired(("Nitro",), "Kira"), GUILD, RULES)
+    change = plan_change(above, Desired(("Nitro",), "Kira"), RULES)
     assert change.problem == BOTH
 
 

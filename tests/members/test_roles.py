@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.members.roles import Match, is_ours, match_roles, role_name, wanted_names
+from chalicelib.members.roles import Match, RolePolicy, RoleRules
 
+POLICY = RolePolicy(frozenset({"staff"}), frozenset({777}))
 BOT = Role(90, "Bot", 50, managed=True)
 EVERYONE = Role(1, "@everyone", 0)
 NAMES = ("Member", "Blue", "Logistics", "Old", "Bot")
@@ -25,15 +26,15 @@ def guild(*roles: Role) -> Guild:
         pytest.param("  Member\t", "Member", id="trimmed"),
         pytest.param("x" * 101, "x" * 100, id="cut"),
         pytest.param("x" * 99 + " y", "x" * 99, id="cut at a blank"),
-        pytest.param("   ", "", id="nothing left"),
+        pytest.param("   ", None, id="nothing left"),
     ],
 )
-def test_a_groups_name_as_a_roles_name(group: str, name: str) -> None:
-    assert role_name(group) == name
+def test_a_groups_name_as_a_roles_name(group: str, name: str | None) -> None:
+    assert RoleRules(guild(), POLICY).name_of(group) == name
 
 
 def test_wanted_names_are_each_there_once_in_order_and_never_empty() -> None:
-    assert wanted_names(["B", "A ", "", "B", " A", "b"]) == ("B", "A", "b")
+    assert POLICY.names_of(["B", "A ", "", "B", " A", "b"]) == ("B", "A", "b")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,11 @@ def test_wanted_names_are_each_there_once_in_order_and_never_empty() -> None:
     ],
 )
 def test_which_roles_the_auth_site_decides(role: Role, ours: bool) -> None:
-    assert is_ours(role, guild(role), frozenset({"staff"})) is ours
+    assert POLICY.within(guild(role)).owns(role) is ours
+
+
+def test_protected_members_are_known_by_their_id() -> None:
+    assert [RoleRules(guild(), POLICY).protects(number) for number in (777, 778)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,7 @@ def test_which_roles_the_auth_site_decides(role: Role, ours: bool) -> None:
 def test_what_becomes_of_each_name(
     names: list[str], roles: list[Role], known_role_ids: dict[str, int], match: Match
 ) -> None:
-    assert match_roles(names, guild(*roles), frozenset({"staff"}), known_role_ids) == match
+    assert POLICY.within(guild(*roles), known_role_ids).match(names) == match
 
 
 ROLES = st.lists(
@@ -92,11 +97,11 @@ REMEMBERED = st.dictionaries(st.sampled_from(NAMES), st.integers(2, 80), max_siz
 def test_the_match_is_the_same_whatever_order_things_come_in(
     names: list[str], roles: list[Role], known_role_ids: dict[str, int], chance: random.Random
 ) -> None:
-    before = match_roles(names, guild(*roles), frozenset(), known_role_ids)
+    before = RolePolicy().within(guild(*roles), known_role_ids).match(names)
     chance.shuffle(names)
     chance.shuffle(roles)
     known_role_ids = dict(chance.sample(sorted(known_role_ids.items()), len(known_role_ids)))
-    after = match_roles(names, guild(*roles), frozenset(), known_role_ids)
+    after = RolePolicy().within(guild(*roles), known_role_ids).match(names)
     assert before.ids == after.ids
     assert set(before.missing) == set(after.missing)
     assert set(before.out_of_reach) == set(after.out_of_reach)
@@ -107,9 +112,10 @@ def test_every_name_is_matched_missing_or_out_of_reach_and_no_role_stands_for_tw
     names: list[str], roles: list[Role], known_role_ids: dict[str, int]
 ) -> None:
     there = guild(*roles)
-    match = match_roles(names, there, frozenset({"old"}), known_role_ids)
+    rules = RolePolicy(frozenset({"old"})).within(there, known_role_ids)
+    match = rules.match(names)
     assert sorted([*match.ids, *match.missing, *match.out_of_reach]) == sorted(set(names) - {"Old"})
-    assert all(is_ours(there.by_id[role_id], there, frozenset({"old"})) for role_id in match.ids.values())
+    assert all(rules.owns(there.by_id[role_id]) for role_id in match.ids.values())
     by_name = [name for name, role_id in match.ids.items() if there.by_id[role_id].name == name]
     renamed = [role_id for name, role_id in match.ids.items() if name not in by_name]
     assert not set(renamed) & {match.ids[name] for name in by_name}

@@ -78,6 +78,19 @@ def test_roles_stand_on_both_sides_in_one_order(empty_world: World, ops: Command
     assert ops("user", "5").out.count("Fleet, Miners") == 2
 
 
+def test_a_reserved_role_is_shown_as_not_ours_to_touch(empty_world: World, ops: Command) -> None:
+    empty_world.shell["DISCORD_RESERVED_ROLES"] = "staff"
+    empty_world.build_for_discord()
+    for name in ("Fleet", "Staff"):
+        empty_world.discord.create_role(name)
+    member = empty_world.discord.add_member("bob", roles=["Fleet", "Staff"])
+    linked(empty_world, "5", int(member.id), groups=("Fleet",))
+    rows = {line.strip(" │").split("  ")[0]: line for line in ops("user", "5").out.splitlines()}
+    assert "Staff" not in rows["roles"]
+    assert "Fleet" in rows["roles"]
+    assert "Staff" in rows["not ours to touch"]
+
+
 def test_what_the_auth_site_stated_of_a_user_without_a_link_is_shown(empty_world: World, ops: Command) -> None:
     empty_world.build_for_discord()
     users.record_groups("5", ("Miners", "Fleet"), 1_700_000_000_000, now=time.time())
