@@ -163,7 +163,7 @@ class World:
             latency=latency,
         )
         self.discord = LocalDiscord(config, self.clock.now)
-        self.guild = self.discord.backstage
+        self.guild = self.discord.admin
         self.session = requests.Session()
         self.session.trust_env = False  # no proxy, and no look at the machine's environment for every request
         self.session.mount(AT, self.wire())

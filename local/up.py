@@ -21,7 +21,7 @@ from local.aws.process import Process, port_to_use
 from local.aws.server import CREDENTIALS, ROOT
 from local.aws.stack import Tell, api_url_at
 
-SLOWEST_DISCORD = 20.0  # seconds
+DISCORD_START_TIMEOUT = 20.0  # seconds
 STAGE_NAMES = "[a-z][a-z0-9]{0,19}"  # of .chalice/data-stack.yaml
 
 
@@ -125,7 +125,7 @@ def _local_discord(settings: Mapping[str, str], port: int) -> Iterator[Process]:
     )
     try:
         process.wait_until(
-            lambda: "discord_url" in process.last_lines(), within=SLOWEST_DISCORD, what="The local Discord"
+            lambda: "discord_url" in process.last_lines(), within=DISCORD_START_TIMEOUT, what="The local Discord"
         )
         yield process
     finally:

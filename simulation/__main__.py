@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
 
-from simulation.run import SHOWN, Result, run
+from simulation.run import TRACE_LINES, Result, run
 
-EACH = 10  # seeds that a process takes at a time
+CHUNK_SIZE = 10  # seeds that a process takes at a time
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,11 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _results(seeds: list[int], processes: int) -> Iterator[Result]:
     """The results, in the order of the seeds, as they come."""
-    if processes <= 1 or len(seeds) <= EACH:
+    if processes <= 1 or len(seeds) <= CHUNK_SIZE:
         yield from map(run, seeds)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(_short, seeds, chunksize=EACH)
+        yield from pool.map(_short, seeds, chunksize=CHUNK_SIZE)
 
 
 def _short(seed: int) -> Result:
@@ -72,7 +72,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED", help="the first: %(default)s")
     parser.add_argument("--seed", type=int, metavar="SEED", help="this one only")
     parser.add_argument(
-        "--trace", type=int, default=SHOWN, metavar="N", help="lines shown of a failing run: %(default)s"
+        "--trace", type=int, default=TRACE_LINES, metavar="N", help="lines shown of a failing run: %(default)s"
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: one a core")
     parser.add_argument("--verbose", action="store_true", help="count what was injected and done")

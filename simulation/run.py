@@ -16,7 +16,7 @@ from simulation.verdict import Verdict
 from simulation.watch import Note
 
 MAX_DRAIN = 12 * 3600.0  # seconds until the queues must be empty
-SHOWN = 60  # lines of the trace
+TRACE_LINES = 60  # lines of the trace
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     trace: list[Note] = field(default_factory=list)
 
-    def told(self, lines: int = SHOWN) -> str:
+    def told(self, lines: int = TRACE_LINES) -> str:
         """The end of the trace, for a person."""
         return "\n".join(line(note) for note in self.trace[max(0, len(self.trace) - lines) :])
 

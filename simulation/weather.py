@@ -24,9 +24,9 @@ from simulation.plan import Rates
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 UPLINK = 0.04  # seconds that a request needs to Discord at most
-SLOWEST_UPLINK = 8.0  # seconds that a slow request needs
+MAX_SLOW_UPLINK = 8.0  # seconds that a slow request needs
 MAX_DELAY = 25.0  # seconds that a slow answer takes at most
-MAX_LIMIT = 20.0  # seconds that an injected 429 holds at most
+MAX_RATE_LIMIT = 20.0  # seconds that an injected 429 holds at most
 HTML = "<html><body>Bad gateway</body></html>"
 
 
@@ -169,7 +169,7 @@ class Weather:
         self._clock.sleep(self._chance.uniform(0.1, 1) * UPLINK)
         if self._happens(self._rates.slow):
             self._strike("slow", request=f"{method} {path}")
-            self._clock.sleep(self._chance.uniform(0.2, SLOWEST_UPLINK))
+            self._clock.sleep(self._chance.uniform(0.2, MAX_SLOW_UPLINK))
         self._alive()
         if self.calm:
             return None
@@ -189,7 +189,7 @@ class Weather:
         where: dict[str, Any] = {"method": re.escape(method), "path": f"^{re.escape(path)}$"}
         match kind:
             case "user" | "global" | "shared":
-                wait = round(self._chance.uniform(0.3, MAX_LIMIT), 1)
+                wait = round(self._chance.uniform(0.3, MAX_RATE_LIMIT), 1)
                 return Fault(kind="rate_limit", scope=kind, retry_after=wait, **where)
             case "500" | "503":
                 return Fault(kind="answer", status=int(kind), **where)

@@ -17,7 +17,7 @@ from chalicelib.queues import (
 )
 from local.memory.clock import START as NOW
 from local.memory.clock import VirtualClock
-from local.memory.sqs import MAX_MESSAGE, MemorySqs, queues_of
+from local.memory.sqs import MAX_MESSAGE_SIZE, MemorySqs, queues_of
 
 BODY = '{"kind":"update_all","user_id":"ü 🚀"}'
 WHOLE = Progress(
@@ -253,7 +253,7 @@ def test_any_reason_fits(sqs: MemorySqs, queues: Queues, reason: str, kept: str)
 def test_a_body_as_large_as_sqs_takes_is_cut_so_that_the_reason_fits(
     sqs: MemorySqs, queues: Queues, letter: str, odd: str
 ) -> None:
-    body = odd + letter * ((MAX_MESSAGE - 1) // len(letter.encode()))
+    body = odd + letter * ((MAX_MESSAGE_SIZE - 1) // len(letter.encode()))
     sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="rolecall-test-jobs")["QueueUrl"], MessageBody=body)
     (message,) = received(sqs, "jobs")
     queues.dead_letter(message, "bad message: over-long")
@@ -277,8 +277,8 @@ def test_that_a_body_was_cut_is_said_beside_the_longest_reason(sqs: MemorySqs, q
 
 
 def test_a_trace_without_end_leaves_room_for_the_reason(sqs: MemorySqs, queues: Queues) -> None:
-    queues.dead_letter(message_of(record({"trace": text("x" * (MAX_MESSAGE - 200))})), "why")
-    assert sqs.sent[0].attributes["trace"] == "x" * MAX_REASON
+    queues.dead_letter(message_of(record({"trace": text("x" * (MAX_MESSAGE_SIZE - 200))})), "why")
+    assert sqs.sent[0].attributes["trace"] == "x" * LONGEST_REASON
 
 
 def test_a_dead_letter_keeps_only_the_attributes_that_are_known(sqs: MemorySqs, queues: Queues) -> None:

@@ -6,9 +6,9 @@ import signal
 import threading
 from dataclasses import fields, replace
 
-from .config import Config
-from .core import Discord
-from .server import serve
+from local.discord.config import Config
+from local.discord.core import Discord
+from local.discord.server import serve
 
 _TEXTS = ("guild_id", "guild_name", "owner", "app_id", "app_name", "app_secret", "bot_token")
 _NUMBERS = ("scale", "latency")
@@ -21,7 +21,7 @@ def main() -> None:
     config = replace(Config(), **{field.name: wanted[field.name] for field in fields(Config) if field.name in wanted})
     discord = Discord(config)
     for username in arguments.person:
-        discord.backstage.add_person(username)
+        discord.admin.add_person(username)
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())

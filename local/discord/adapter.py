@@ -17,12 +17,12 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
-from .core import Discord
-from .messages import Answer, Request
+from local.discord.core import Discord
+from local.discord.messages import Answer, Request
 
 
 class DiscordAdapter(BaseAdapter):
-    """Calls `discord` in this process. `sleep` passes the seconds that an answer takes: on a simulated clock, say."""
+    """Calls `discord` in this process. `sleep` waits the seconds that an answer takes, perhaps on a simulated clock."""
 
     def __init__(self, discord: Discord, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class DiscordAdapter(BaseAdapter):
         return self._builder.build_response(request, _raw(answer))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 def _received(request: requests.PreparedRequest) -> Request:
@@ -81,7 +81,7 @@ def _read_timeout(timeout: Any) -> float | None:  # noqa: ANN401 - see `send`
 
 
 def _raw(answer: Answer) -> HTTPResponse:
-    """As urllib3 would have read it; requests takes cookies from the original's message."""
+    """The answer as urllib3 would have read it; requests takes cookies from the original's message."""
     message = Message()
     for name, value in answer.headers.items():
         message[name] = value

@@ -27,7 +27,7 @@ LEAST_PERMISSIONS = MANAGE_ROLES | MANAGE_NICKNAMES | KICK_MEMBERS | CREATE_INST
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """How a local Discord begins. Ids are snowflakes as strings, as on the wire; durations are seconds."""
+    """The settings of a local Discord. Ids are snowflakes as strings, as on the wire; durations are seconds."""
 
     guild_id: str = "1100000000000000001"
     guild_name: str = "Local Alliance"
@@ -51,15 +51,15 @@ class Config:
     token_lifetime: float = 604_800.0
     role_limit: int = 250
     invalid_request_limit: int = 10_000
-    journal_size: int = 200_000
+    request_log_size: int = 200_000
     """Requests remembered; the oldest go first."""
     seed: int = 0
-    """Decides codes and tokens; the same seed and the same requests give the same answers."""
+    """Determines codes and tokens: the same seed and the same requests give the same answers."""
 
 
 @dataclass(kw_only=True)
 class Switches:
-    """What can be turned while it runs; who owns the guild, and the bot's rank, stand in the guild itself."""
+    """Settings that can be changed while it runs. The guild's owner and the bot's rank are part of the guild itself."""
 
     app_secret: str = field(repr=False)
     bot_token: str = field(repr=False)

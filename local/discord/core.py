@@ -1,6 +1,6 @@
 """The local Discord without sockets and without a wall clock: `handle(Request) -> Answer`.
 
-What stands in a request's way, in this order: an injected fault, Cloudflare (`edge`), and for the API its
+What stands in a request's way, in this order: an injected fault, Cloudflare (`cloudflare`), and for the API its
 version, the route, who is calling, the rate limits (`api.pipeline`).
 """
 
@@ -9,17 +9,17 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .config import Config
-from .faults import Fault, instead, spoilt
-from .limiter import Scope
-from .messages import Answer, DiscordError, Request, not_found, redirect
+from local.discord.config import Config
+from local.discord.faults import Fault, instead, spoilt
+from local.discord.limiter import Scope
+from local.discord.messages import Answer, DiscordError, Request, not_found, redirect
 
 Serve = Callable[[Fault | None, float], tuple[Answer, Scope | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """Where a request goes: the name under which it is counted, and what serves it."""
+    """Where a request goes: the name it is counted under, and the function that serves it."""
 
     name: str
     serve: Serve
@@ -29,25 +29,25 @@ class Discord:
     """One guild, one application, its bot. Safe to call from several threads.
 
     `clock` returns epoch seconds; with the same config, the same clock and the same requests, everything is the same.
-    What happens behind the API's back is `backstage`.
+    What happens behind the API's back is `admin`.
     """
 
     def __init__(self, config: Config | None = None, clock: Callable[[], float] = time.time) -> None:
         _import_simcord()
-        from .api import pipeline
-        from .backstage import Backstage
-        from .control_routes import ControlRoutes
-        from .edge import stopped
-        from .oauth import authorise, token
-        from .world import World
+        from local.discord.admin import Admin
+        from local.discord.api import pipeline
+        from local.discord.cloudflare import refusal
+        from local.discord.control_server import ControlServer
+        from local.discord.oauth import authorise, token
+        from local.discord.world import World
 
         self.config = config or Config()
         self.clock = clock
-        self.backstage = Backstage(World(self.config, clock))
-        self._world = self.backstage.world
-        self._control = ControlRoutes(self.backstage)
+        self.admin = Admin(World(self.config, clock))
+        self._world = self.admin.world
+        self._control = ControlServer(self.admin)
         self._pipeline = pipeline
-        self._stopped_at_the_edge = stopped
+        self._cloudflare_refusal = refusal
         self._authorise = authorise
         self._token = token
 
@@ -63,7 +63,7 @@ class Discord:
             return self._noted(request)
 
     def _noted(self, request: Request) -> Answer:
-        """Serve a request and write it down."""
+        """Serve a request and log it."""
         world = self._world
         now = world.clock()
         fault = world.faults.strike(request.method, request.path)
@@ -73,7 +73,7 @@ class Discord:
             answer, scope = destination.serve(fault, now)
         if fault is not None:
             answer = spoilt(fault, answer)
-        world.journal.write(
+        world.request_log.write(
             request,
             destination.name,
             at=now,
@@ -86,12 +86,12 @@ class Discord:
         return replace(answer, delay=answer.delay + latency) if latency else answer
 
     def _stopped(self, request: Request, fault: Fault | None, now: float) -> Answer | None:
-        """The answer of a request that does not get as far as what serves it."""
+        """The answer that an injected fault or Cloudflare gives before the request is served, or None."""
         if fault is not None and fault.kind != "rate_limit":
             answer = instead(fault, {}, scale=self._world.switches.scale)
             if answer is not None:
                 return answer
-        return self._stopped_at_the_edge(self._world, request, now)
+        return self._cloudflare_refusal(self._world, request, now)
 
     def _destination(self, request: Request) -> _Destination:
         path, world = request.path, self._world
@@ -114,7 +114,7 @@ class Discord:
         )
 
     def _plainly(self, serve: Callable[[], Answer]) -> Serve:
-        """Serve without rate limits, but for an injected one."""
+        """Serve without rate limits, except an injected 429."""
 
         def served(fault: Fault | None, _now: float) -> tuple[Answer, Scope | None]:
             if fault is not None and fault.kind == "rate_limit":
@@ -126,7 +126,7 @@ class Discord:
 
 
 def _import_simcord() -> None:
-    """Import simcord, and with it discord.py: half a second, for which only who makes a Discord waits.
+    """Import simcord and with it discord.py, which takes half a second, only when a Discord is made.
 
     discord.py imports audioop, which warns that Python will drop it; nothing here makes a sound.
     """

@@ -1,7 +1,7 @@
-"""What goes wrong on demand.
+"""Injected faults.
 
-A fault waits for requests of its method and path and spoils the next `times` of them (all, until it is taken
-away, where `times` is None), letting the first `skip` pass. Kinds:
+A fault waits for requests of its method and path and affects the next `times` of them (all of them until it is
+removed, if `times` is None), after letting the first `skip` pass. Kinds:
 
     answer       answer `status` with `body`, or with a Discord error of `code` and `message`; nothing is done
     rate_limit   a 429 of `scope` user (a sub-limit: the bucket's headers say there is room), global or shared
@@ -17,8 +17,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .limiter import Scope, cloudflare_429, too_many
-from .messages import Answer, DiscordError, json_answer
+from local.discord.limiter import Scope, cloudflare_429, too_many
+from local.discord.messages import Answer, DiscordError, json_answer
 
 Kind = Literal["answer", "rate_limit", "cloudflare", "delay", "hang", "cut", "hang_after", "cut_after"]
 
@@ -43,37 +43,37 @@ class Fault:
     id: int = 0
     """Given when it is injected."""
     hits: int = 0
-    """How many requests it has spoilt."""
+    """How many requests it has affected."""
 
     def __post_init__(self) -> None:
         self._method = re.compile(self.method)
         self._path = re.compile(self.path)
 
     def fits(self, method: str, path: str) -> bool:
-        """Whether it lies in wait for such a request."""
+        """Whether it applies to such a request."""
         return self._method.fullmatch(method) is not None and self._path.search(path) is not None
 
 
 class Faults:
-    """The faults that lie in wait, oldest first."""
+    """The faults that are waiting, oldest first."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
         self._last_id = 0
 
     def inject(self, fault: Fault) -> Fault:
-        """Let `fault` lie in wait."""
+        """Add `fault`."""
         self._last_id += 1
         fault.id = self._last_id
         self.waiting.append(fault)
         return fault
 
     def clear(self, fault_id: int | None = None) -> None:
-        """Take one away, or all."""
+        """Remove one fault, or all."""
         self.waiting = [fault for fault in self.waiting if fault_id is not None and fault.id != fault_id]
 
     def strike(self, method: str, path: str) -> Fault | None:
-        """The fault that spoils this request, if any."""
+        """The fault that affects this request, if any."""
         for fault in self.waiting:
             if fault.fits(method, path):
                 return self._strike(fault)
@@ -92,7 +92,7 @@ class Faults:
 
 
 def instead(fault: Fault, limit_headers: dict[str, str], *, scale: float) -> Answer | None:
-    """What `fault` answers in place of the real answer; None where the request is still carried out."""
+    """The answer that `fault` gives instead of the real one, or None if the request is still carried out."""
     match fault.kind:
         case "answer":
             return _given(fault)
@@ -111,7 +111,7 @@ def instead(fault: Fault, limit_headers: dict[str, str], *, scale: float) -> Ans
 
 
 def spoilt(fault: Fault, answer: Answer) -> Answer:
-    """`answer`, after the request was carried out, as `fault` lets it travel."""
+    """`answer` to a request that was carried out, delayed or cut off as `fault` says."""
     cut = answer.cut or fault.kind in ("hang_after", "cut_after")
     delay = fault.seconds if fault.kind in ("hang_after", "delay") else 0.0
     return Answer(answer.status, answer.headers, answer.body, answer.delay + delay, cut)

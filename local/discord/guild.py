@@ -1,4 +1,4 @@
-"""The guild: simcord's model of it, with what the routes and the backstage ask of it.
+"""The guild: simcord's model of it, with the queries and rules that the routes and `Admin` need.
 
 simcord (MIT) knows Discord's rules of permission and hierarchy; `store` keeps its data. Added here: role tags, accounts
 that were deleted, how many guilds a person is in, two-factor authentication.
@@ -13,12 +13,12 @@ from simcord.backend.errors import BackendError
 from simcord.backend.models import AuditLogEntry, Member, Role, User
 from simcord.backend.models import Guild as SimGuild
 
-from . import messages
-from .config import ADMINISTRATOR, MANAGE_GUILD, Config
-from .store import Store
+from local.discord import messages
+from local.discord.config import ADMINISTRATOR, MANAGE_GUILD, Config
+from local.discord.store import Store
 
 ELEVATED = frozenset({"kick_members", "ban_members", "manage_guild", "manage_roles"})
-"""Permissions that two-factor authentication guards, of those used here."""
+"""The permissions used here that require two-factor authentication."""
 
 USUAL_GUILD_COUNT = 3
 MAX_GUILD_COUNT = 200
@@ -126,7 +126,7 @@ class GuildModel:
         return member
 
     def join_all(self, user_ids: list[int], role_ids: list[int]) -> None:
-        """Many people join at this moment; the same as one after the other, but quick."""
+        """Many people join at once; the same result as one after the other, but faster."""
         joined_at = self.store.now_iso()
         for user_id in user_ids:
             self.guild.members[user_id] = Member(user_id, list(role_ids), joined_at=joined_at)
@@ -176,7 +176,7 @@ class GuildModel:
         return None
 
     def add_bot(self, permissions: int) -> None:
-        """Somebody adds the bot to the guild (again): it gets its managed role with these permissions."""
+        """Somebody adds the bot to the guild, perhaps again; it gets its managed role with these permissions."""
         role = self.bot_role()
         if role is None:
             role = self.store.create_role(self.id, self.store.bot_user.name, managed=True)
@@ -204,7 +204,7 @@ class GuildModel:
     # Roles.
 
     def role(self, role_id: int) -> Role:
-        """A role by id (10011 where there is none)."""
+        """A role by id (10011 if there is none)."""
         role = self.guild.roles.get(role_id)
         if role is None:
             raise messages.unknown_role()
@@ -224,7 +224,7 @@ class GuildModel:
     def log(
         self, action: int, target: int, reason: str | None, changes: list[dict[str, Any]], by: int | None = None
     ) -> AuditLogEntry:
-        """Write an entry of the audit log; the bot did it unless `by` says otherwise."""
+        """Add an entry to the audit log; the bot is the actor unless `by` names another."""
         return self.store.record_audit_log(
             self.id, action, target_id=target, changes=changes, reason=reason, user_id=by or self.bot_id
         )

@@ -1,4 +1,4 @@
-"""Which request falls under which limit, and how the answer says so.
+"""Decides which request falls under which rate limit, and writes the headers.
 
 The limits per guild are not Discord's word: two independent tables of observed values agree on them (issue
 3). Routes that are not listed have the global limit only and send no bucket headers. A bucket is its name and
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from .limits import Bucket, Limit, RollingBucket, Verdict, bucket_for, up_to_milliseconds
-from .messages import Answer, html_answer, json_answer
+from local.discord.limits import Bucket, Limit, RollingBucket, Verdict, bucket_for, up_to_milliseconds
+from local.discord.messages import Answer, html_answer, json_answer
 
 Scope = Literal["user", "global", "shared"]
 
@@ -37,7 +37,7 @@ OBSERVED: dict[str, Limit] = {
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the limits say of one request: the headers that any answer to it bears, and the refusal if there is one."""
+    """The decision on one request: the headers of every answer to it, and the refusal if it is refused."""
 
     headers: dict[str, str]
     refusal: Answer | None = None
@@ -58,7 +58,7 @@ class Limiter:
         self._global.clear()
 
     def rule(self, route: str, major: str, caller: str, *, now: float, scale: float, look: bool = False) -> Ruling:
-        """Let a request by `caller` to `route` pass, or refuse it. With `look` it takes no place in any bucket."""
+        """Accept or refuse a request by `caller` to `route`. With `look` it does not count in any bucket."""
         if scale != self._scale:
             self._scale = scale
             self.reset()

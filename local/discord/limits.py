@@ -41,7 +41,7 @@ class Verdict:
 
 
 class Bucket(Protocol):
-    """One bucket: `take` a place in it, or `look` at it without taking one."""
+    """One bucket: `take` counts a request, `look` reads the state without counting."""
 
     def take(self, now: float) -> Verdict: ...
 
@@ -104,7 +104,7 @@ class FixedBucket:
 
 
 class RollingBucket:
-    """Never more than `requests` in any stretch of `window` seconds: the strictest reading of the global limit."""
+    """At most `requests` in any period of `window` seconds: the strictest reading of the global limit."""
 
     def __init__(self, requests: int, window: float) -> None:
         self._requests = requests
@@ -132,5 +132,5 @@ def bucket_for(limit: Limit, scale: float) -> Bucket:
 
 
 def up_to_milliseconds(seconds: float) -> float:
-    """`seconds` with three decimals, never less: who waits that long has waited enough."""
+    """`seconds` rounded up to three decimals, so that waiting that long is always enough."""
     return math.ceil(seconds * 1000 - 1e-3) / 1000

@@ -1,7 +1,7 @@
-"""Finding people and roles as a test calls them, and showing what was found.
+"""Finds people and roles by the names that tests use.
 
-Wherever a person is meant, an id or a username does; wherever a role is meant, an id or a name (of several of one
-name, the oldest). What is not there is a LookupError that names it.
+A person is given as an id or a username, a role as an id or a name (the oldest of several with the same name). A
+person or role that does not exist raises a LookupError that names it.
 """
 
 import functools
@@ -12,8 +12,8 @@ from simcord.backend.models import Member as SimMember
 from simcord.backend.models import Role as SimRole
 from simcord.backend.models import User
 
-from .views import Member, Person, Role
-from .world import World
+from local.discord.views import Member, Person, Role
+from local.discord.world import World
 
 Self = TypeVar("Self", bound="Lookup")
 P = ParamSpec("P")
@@ -32,7 +32,7 @@ def locked(method: Callable[Concatenate[Self, P], T]) -> Callable[Concatenate[Se
 
 
 class Lookup:
-    """What the backstage finds its way with; whoever calls these holds the lock."""
+    """Queries for `Admin`. The caller holds the lock."""
 
     def __init__(self, world: World) -> None:
         self.world = world

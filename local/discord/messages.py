@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer, and how it travels: after `delay` seconds, or not at all (`cut`: the connection ends)."""
+    """One HTTP answer. It is sent after `delay` seconds, or never if `cut` (the connection ends)."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def json_answer(
     *,
     spell: Callable[[Any], object] | None = None,
 ) -> Answer:
-    """`value` as JSON; `spell` puts into JSON's terms what is not of them."""
+    """`value` as JSON; `spell` converts objects that JSON does not know."""
     body = json.dumps(value, separators=(",", ":"), default=spell).encode()
     return Answer(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
@@ -72,7 +72,7 @@ NO_CONTENT = Answer(204)
 
 
 class DiscordError(Exception):
-    """The API refuses; `code` is Discord's own, beside the HTTP status."""
+    """The API refuses a request; `code` is Discord's own code, beside the HTTP status."""
 
     def __init__(self, status: int, code: int, message: str, errors: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -82,7 +82,7 @@ class DiscordError(Exception):
         self.errors = errors
 
     def answer(self) -> Answer:
-        """The refusal as Discord words it."""
+        """The refusal as an HTTP answer in Discord's form."""
         body: dict[str, Any] = {"message": self.message, "code": self.code}
         if self.errors is not None:
             body["errors"] = self.errors
@@ -162,7 +162,7 @@ def two_factor_required() -> DiscordError:
 
 
 def invalid_form(field_path: str, code: str, message: str) -> DiscordError:
-    """50035 for one field; `field_path` has dots between its steps, as in `roles.0`."""
+    """Error 50035 for one field; the parts of `field_path` are separated by dots, as in `roles.0`."""
     errors: dict[str, Any] = {"_errors": [{"code": code, "message": message}]}
     for step in reversed(field_path.split(".")):
         errors = {step: errors}

@@ -1,10 +1,10 @@
-"""Discord's wire form of what the guild holds, with every field that its OpenAPI description (v10) requires."""
+"""Guild objects in Discord's wire format, with every field that its OpenAPI description (v10) requires."""
 
 from typing import Any
 
 from simcord.backend.models import AuditLogEntry, Member, Role, User
 
-from .guild import GuildModel
+from local.discord.guild import GuildModel
 
 MEMBER_INTENT_FLAG = 1 << 15  # GATEWAY_GUILD_MEMBERS_LIMITED: the intent of an app in fewer than 100 guilds
 
@@ -54,7 +54,7 @@ def member_payload(guild: GuildModel, member: Member) -> dict[str, Any]:
 
 
 def role_payload(guild: GuildModel, role: Role) -> dict[str, Any]:
-    """A role. Tags that are null count by being present."""
+    """A role. A tag with the value null counts as set."""
     payload: dict[str, Any] = {
         "id": str(role.id),
         "name": role.name,
@@ -141,7 +141,7 @@ def ban_payload(guild: GuildModel, user_id: int) -> dict[str, Any]:
 
 
 def audit_entry_payload(entry: AuditLogEntry) -> dict[str, Any]:
-    """One entry of the audit log; what is not there is left out, as Discord does."""
+    """One entry of the audit log; absent fields are left out, as Discord does."""
     payload: dict[str, Any] = {
         "id": str(entry.id),
         "action_type": entry.action_type,

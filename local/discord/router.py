@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from .messages import Answer, method_not_allowed, not_found
+from local.discord.messages import Answer, method_not_allowed, not_found
 
 Auth = Literal["bot", "bearer", "either"]
 Call = TypeVar("Call")
@@ -13,7 +13,7 @@ Call = TypeVar("Call")
 
 @dataclass(frozen=True)
 class Route(Generic[Call]):
-    """One route. `name` is how limits and counts call it: method and template."""
+    """One route. `name` is method and template; limits and counts use it."""
 
     name: str
     auth: Auth
@@ -21,7 +21,7 @@ class Route(Generic[Call]):
 
 
 class Router(Generic[Call]):
-    """Finds the route of a request; a literal step goes before a variable one."""
+    """Finds the route of a request; a literal segment takes precedence over a variable one."""
 
     def __init__(self) -> None:
         self._table: list[tuple[re.Pattern[str], int, dict[str, Route[Call]]]] = []

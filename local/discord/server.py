@@ -1,4 +1,4 @@
-"""The local Discord on a socket: one thread a connection, kept alive between requests.
+"""The local Discord on a socket: one thread per connection, kept alive between requests.
 
 It stands on the standard library's server: waitress cannot cut a connection, and werkzeug's server closes
 each one after a single answer; both matter here.
@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from .core import Discord
-from .messages import Answer, Request
+from local.discord.core import Discord
+from local.discord.messages import Answer, Request
 
-MAX_BODY = 10_000_000  # bytes
+MAX_BODY_SIZE = 10_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Running:
         return self._server.server_port
 
     def stop(self) -> None:
-        """Close the socket and every connection; whoever hangs is let go."""
+        """Close the socket and every connection, also those left hanging."""
         self._server.stopping.set()
         self._server.shutdown()
         self._server.close_connections()
@@ -50,7 +50,7 @@ class Running:
 
 
 def serve(discord: Discord | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Running:
-    """Serve `discord` (a new one, if none is given) in threads of this process; port 0 takes a free one."""
+    """Serve `discord` (a new one, if none is given) in threads of this process; port 0 means any free port."""
     discord = discord or Discord()
     server = _Server((host, port), discord)
     thread = threading.Thread(
@@ -82,14 +82,14 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def close_connections(self) -> None:
-        """End the connections that clients keep alive, so that none of them outlives the server."""
+        """Close the connections that clients keep alive, so that none outlives the server."""
         with self._guard:
             for connection in self._open:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
-        """A client that went away is no error; all else shows."""
+        """Ignore clients that disconnect; report all other errors."""
         import sys
 
         if not isinstance(sys.exception(), ConnectionError):
@@ -109,7 +109,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        if length > MAX_BODY:
+        if length > MAX_BODY_SIZE:
             self.send_error(413)
             return
         body = self.rfile.read(length) if length else b""
@@ -133,8 +133,8 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def version_string(self) -> str:
-        """What stands in the Server header."""
+        """The Server header."""
         return "local-discord"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """The journal knows."""
+        """Nothing: requests are in the request log."""

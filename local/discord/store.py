@@ -1,4 +1,4 @@
-"""simcord's store, fit for a guild of 100,000 on any clock.
+"""simcord's store, fast enough for a guild of 100,000 members, on a clock that is passed in.
 
 Added to it: the order of members by id, since a page must not sort them all; ids from our own clock; and no gateway,
 for nobody listens to events and they would only use memory.
@@ -17,7 +17,7 @@ FIRST_MOMENT = 1_767_225_600.0  # 2026-01-01; ids from a clock that starts at ze
 
 
 class _OurClock(Clock):
-    """simcord's clock, told the time by us."""
+    """simcord's clock, with the time from `now`."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Store(Backend):
         super().__init__(clock=_OurClock(now))
 
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
-        """Nobody listens."""
+        """Drop the event: there is no gateway."""
 
     def add_member(
         self,

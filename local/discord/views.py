@@ -1,7 +1,12 @@
-"""What the control API shows of the guild and of what was received: plain dataclasses, the same on both of its ends."""
+"""What the control API shows of the guild and of the requests received, and the list of its operations.
+
+Plain dataclasses, the same on both ends of the API.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from local.discord.faults import Fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The guild as it stands: roles highest first, members ascending by id, bans by user id."""
+    """The current guild: roles highest first, members ascending by id, bans by user id."""
 
     guild_id: str
     guild_name: str
@@ -56,14 +61,14 @@ class State:
         return next((member for member in self.members if who in (member.id, member.username)), None)
 
     def role(self, which: str) -> Role | None:
-        """The role with this id or name; of several of one name, the oldest."""
+        """The role with this id or name; the oldest of several with the same name."""
         found = [role for role in self.roles if which in (role.id, role.name)]
         return min(found, key=lambda role: int(role.id), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A request that was received. Authorization shows its scheme and the beginning of the credentials' hash.
+    """A request that was received. Authorization shows the scheme and the first digits of the credentials' hash.
 
     `answered` is false where the connection was cut or left hanging; `fault` is the kind of the injected
     fault that struck it, `scope` that of a 429 with one.
@@ -85,7 +90,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class RouteCount:
-    """What one route saw. `rate_limited` are 429s by the limits, `injected` the requests that a fault struck."""
+    """Counts of one route. `rate_limited` are 429s by the limits, `injected` the requests that a fault affected."""
 
     requests: int
     statuses: dict[str, int]
@@ -96,7 +101,7 @@ class RouteCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Counted since the requests were last cleared, but for `invalid_lately`: in the last ten minutes."""
+    """Counts since the requests were last cleared; `invalid_lately` counts the last ten minutes."""
 
     requests: int
     rate_limited: int
@@ -105,3 +110,34 @@ class Counts:
     invalid_lately: int
     living_tokens: int
     routes: dict[str, RouteCount] = field(default_factory=dict)
+
+
+OPERATIONS: dict[str, Any] = {
+    "add_person": Person,
+    "change_person": Person,
+    "people": list[Person],
+    "delete_account": None,
+    "deauthorise": None,
+    "add_member": Member,
+    "add_members": list[str],
+    "change_member": Member,
+    "member": Member | None,
+    "leave": None,
+    "ban": None,
+    "unban": None,
+    "create_role": Role,
+    "change_role": Role,
+    "delete_role": None,
+    "state": State,
+    "audit_log": list[dict[str, Any]],
+    "switches": dict[str, Any],
+    "turn": dict[str, Any],
+    "inject": int,
+    "faults": list[Fault],
+    "clear_faults": None,
+    "reset_limits": None,
+    "received": list[Received],
+    "clear_received": None,
+    "counts": Counts,
+}
+"""The operations of `Admin` that the control API offers, with what each returns. A test holds them to `Admin`."""

@@ -1,21 +1,21 @@
-"""Everything one local Discord knows, and the call that a route's handler gets."""
+"""The whole state of one local Discord, and the call that a route's handler gets."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .config import Config, Switches
-from .faults import Faults
-from .forms import snowflake
-from .guild import GuildModel
-from .journal import Journal
-from .limiter import Limiter
-from .messages import Request, missing_access, unauthorized, unknown_guild
-from .oauth.grants import Grant, Grants
+from local.discord.config import Config, Switches
+from local.discord.faults import Faults
+from local.discord.guild import GuildModel
+from local.discord.limiter import Limiter
+from local.discord.messages import Request, missing_access, unauthorized, unknown_guild
+from local.discord.oauth.grants import Grant, Grants
+from local.discord.request_log import RequestLog
+from local.discord.validation import snowflake
 
 
 class World:
-    """The state behind the API. Whoever touches it from outside a request holds `lock`."""
+    """The state behind the API. Code outside a request holds `lock` while it uses it."""
 
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self.config = config
@@ -24,14 +24,14 @@ class World:
         self.guild = GuildModel(config, clock)
         self.grants = Grants(config)
         self.faults = Faults()
-        self.journal = Journal(config.journal_size)
+        self.request_log = RequestLog(config.request_log_size)
         self.limiter = Limiter()
         self.lock = threading.RLock()
 
 
 @dataclass(frozen=True)
 class Call:
-    """One API request on its way to a handler. `grant` is the caller's, where a person's token was sent."""
+    """One API request for a handler. `grant` is the caller's if a person's token was sent."""
 
     world: World
     request: Request
@@ -44,7 +44,7 @@ class Call:
 
     @property
     def own_grant(self) -> Grant:
-        """The caller's grant, on a route that takes persons' tokens only."""
+        """The caller's grant, on a route that accepts only persons' tokens."""
         if self.grant is None:
             raise unauthorized()
         return self.grant

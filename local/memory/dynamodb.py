@@ -21,11 +21,11 @@ from local.memory.parsing import Node
 from local.memory.tables import Key, Record, Table, View, schemas
 from local.memory.values import Invalid, Item, Value, clean, type_of
 
-MAX_ITEM = 400 * 1024  # bytes
+MAX_ITEM_SIZE = 400 * 1024  # bytes
 PAGE = 1024 * 1024  # bytes that one Query or Scan reads
-MAX_IN_BATCH_GET = 100
-MAX_IN_BATCH_WRITE = 25
-MAX_IN_TRANSACTION = 100
+MAX_BATCH_GET = 100
+MAX_BATCH_WRITE = 25
+MAX_TRANSACTION = 100
 FAILED = "ConditionalCheckFailed"
 FAILED_MESSAGE = "The conditional request failed"
 RANGE_SIGNS = ("=", "<", "<=", ">", ">=")
@@ -234,7 +234,7 @@ class MemoryDynamoDB:
 
     def _batch_get_item(self, arguments: Arguments) -> Answer:
         asked = arguments["RequestItems"]
-        if sum(len(one["Keys"]) for one in asked.values()) > MAX_IN_BATCH_GET:
+        if sum(len(one["Keys"]) for one in asked.values()) > MAX_BATCH_GET:
             raise Invalid("Too many items requested for the BatchGetItem call")
         answers = {}
         for name, one in asked.items():
@@ -247,7 +247,7 @@ class MemoryDynamoDB:
 
     def _batch_write_item(self, arguments: Arguments) -> Answer:
         asked = [(name, one) for name, requests in arguments["RequestItems"].items() for one in requests]
-        if len(asked) > MAX_IN_BATCH_WRITE:
+        if len(asked) > MAX_BATCH_WRITE:
             raise Invalid("Too many items requested for the BatchWriteItem call")
         prepared = []
         for name, one in asked:
@@ -271,8 +271,8 @@ class MemoryDynamoDB:
     def _transact_write_items(self, arguments: Arguments) -> Answer:
         """All or nothing: every condition is checked, against the rows as they are, before anything is written."""
         items = arguments["TransactItems"]
-        if len(items) > MAX_IN_TRANSACTION:
-            raise Invalid(f"Member must have length less than or equal to {MAX_IN_TRANSACTION}")
+        if len(items) > MAX_TRANSACTION:
+            raise Invalid(f"Member must have length less than or equal to {MAX_TRANSACTION}")
         keys, writes = [], []
         reasons: list[dict[str, Any]] = []
         for one in items:
@@ -394,7 +394,7 @@ class MemoryDynamoDB:
 
     def _sized(self, table: Table, item: Item) -> Record:
         record = table.record(item)
-        if record.size > MAX_ITEM:
+        if record.size > MAX_ITEM_SIZE:
             raise Invalid("Item size has exceeded the maximum allowed size")
         return record
 

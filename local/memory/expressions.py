@@ -23,7 +23,7 @@ Operand = Callable[[Item, Values], Value | None]
 RANKS: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 MISTYPED = "An operand in the update expression has an incorrect data type"
 NOWHERE = "The document path provided in the update expression is invalid for update"
-KEPT = 4096  # expressions remembered
+CACHE_SIZE = 4096  # parsed expressions kept
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Update:
         return after
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def condition(text: str, names: Names) -> Condition:
     """A condition, filter or key condition. Raises Invalid."""
     parser = Parser(text, dict(names), "ConditionExpression")
@@ -80,7 +80,7 @@ def condition(text: str, names: Names) -> Condition:
     return Condition(_check(tree), tree, frozenset(parser.used))
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def update(text: str, names: Names) -> Update:
     """An update expression. Raises Invalid."""
     parser = Parser(text, dict(names), "UpdateExpression")
@@ -96,7 +96,7 @@ def update(text: str, names: Names) -> Update:
     return Update(made.sets, made.removes, made.adds, made.deletes, frozenset(parser.used))
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def paths(text: str, names: Names) -> tuple[tuple[Path, ...], frozenset[str]]:
     """The paths of a projection expression, and the placeholders it names. Raises Invalid."""
     parser = Parser(text, dict(names), "ProjectionExpression")

@@ -28,7 +28,7 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 BATCH = 10  # messages
 MAX_DELAY = 900  # seconds
-MAX_MESSAGE = 1024 * 1024  # bytes, body and attributes together
+MAX_MESSAGE_SIZE = 1024 * 1024  # bytes, body and attributes together
 MAX_ATTRIBUTES = 10
 MAX_VISIBILITY = 12 * 3600  # seconds
 DUPLICATE_WITHIN = 30.0  # seconds after which a second copy of a message comes at the latest
@@ -185,8 +185,8 @@ class MemorySqs:
                 raise _Refused("TooManyEntriesInBatchRequest", f"Maximum number of entries per request are {BATCH}")
             if len({entry["Id"] for entry in Entries}) < len(Entries):
                 raise _Refused("BatchEntryIdsNotDistinct", "Id repeated")
-            if sum(_size(entry) for entry in Entries) > MAX_MESSAGE:
-                raise _Refused("BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_MESSAGE} bytes")
+            if sum(_size(entry) for entry in Entries) > MAX_MESSAGE_SIZE:
+                raise _Refused("BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_MESSAGE_SIZE} bytes")
             answer: Answer = {"Successful": []}
             for entry in Entries:
                 try:
@@ -414,8 +414,8 @@ def _refuse_bad(entry: dict[str, Any]) -> None:
         raise _Refused("InvalidParameterValue", "The request must contain the parameter MessageBody.")
     if FORBIDDEN.search(body):
         raise _Refused("InvalidMessageContents", "Invalid characters in the message")
-    if _size(entry) > MAX_MESSAGE:
-        reason = f"One or more parameters are invalid. Reason: Message must be shorter than {MAX_MESSAGE} bytes."
+    if _size(entry) > MAX_MESSAGE_SIZE:
+        reason = f"One or more parameters are invalid. Reason: Message must be shorter than {MAX_MESSAGE_SIZE} bytes."
         raise _Refused("InvalidParameterValue", reason)
     attributes = entry.get("MessageAttributes") or {}
     if len(attributes) > MAX_ATTRIBUTES:

@@ -12,7 +12,7 @@ Item = dict[str, Value]
 
 DIGITS = 38  # significant digits of a number; DynamoDB keeps no more
 MAX_EXPONENT = 125  # numbers end at 9.99…E+125
-SMALLEST_EXPONENT = -130  # and begin at 1E-130
+MIN_EXPONENT = -130  # and begin at 1E-130
 ARITHMETIC = Context(prec=DIGITS)
 ORDERED = ("S", "N", "B")  # types that < and BETWEEN compare
 SETS = ("SS", "NS", "BS")
@@ -42,7 +42,7 @@ def number(text: str) -> Decimal:
     exact = parsed.normalize(Context(prec=max(DIGITS, len(text))))
     if len(exact.as_tuple().digits) > DIGITS:
         raise Invalid("Attempting to store more than 38 significant digits in a Number")
-    if exact and not SMALLEST_EXPONENT <= exact.adjusted() <= MAX_EXPONENT:
+    if exact and not MIN_EXPONENT <= exact.adjusted() <= MAX_EXPONENT:
         raise Invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
     return exact
 

@@ -53,7 +53,7 @@ class World:
     @property
     def discord(self) -> Any:
         """What people do behind the API's back."""
-        return self.running.discord.backstage
+        return self.running.discord.admin
 
     @property
     def callback_url(self) -> str:

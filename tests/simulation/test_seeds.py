@@ -4,8 +4,8 @@ import pytest
 
 from simulation.run import run
 
-EACH = 20  # seeds a test
-CHUNKS = [range(first, first + EACH) for first in range(0, 200, EACH)]
+SEEDS_PER_TEST = 20  # seeds a test
+CHUNKS = [range(first, first + SEEDS_PER_TEST) for first in range(0, 200, SEEDS_PER_TEST)]
 
 
 @pytest.mark.parametrize("seeds", CHUNKS, ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")

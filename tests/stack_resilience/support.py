@@ -42,7 +42,7 @@ class Switched:
 
     def __init__(self, discord: Discord) -> None:
         self.discord = discord
-        self.guild = discord.backstage
+        self.guild = discord.admin
         self._running: Running | None = serve(discord)
         self.url, self._port = self._running.url, self._running.port
 

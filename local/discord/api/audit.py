@@ -1,4 +1,4 @@
-"""The audit log: what Discord writes down of the bot's changes, and the route that lists it.
+"""The audit log: the entries that Discord makes for the bot's changes, and the route that lists them.
 
 https://discord.com/developers/docs/resources/audit-log
 """
@@ -8,11 +8,11 @@ from typing import Any
 
 from simcord.backend.models import Role
 
-from ..forms import number, snowflake
-from ..messages import Answer, json_answer
-from ..payloads import audit_entry_payload, user_payload
-from ..world import Call
-from .routes import routes
+from local.discord.api.routes import routes
+from local.discord.messages import Answer, json_answer
+from local.discord.payloads import audit_entry_payload, user_payload
+from local.discord.validation import number, snowflake
+from local.discord.world import Call
 
 MEMBER_KICK = 20
 MEMBER_UPDATE = 24

@@ -4,9 +4,11 @@ from typing import Any
 
 from simcord.backend.models import Member, Role
 
-from .. import forms
-from ..guild import MAX_GUILD_COUNT, GuildModel
-from ..messages import (
+from local.discord import validation
+from local.discord.api import audit
+from local.discord.api.routes import routes
+from local.discord.guild import MAX_GUILD_COUNT, GuildModel
+from local.discord.messages import (
     NO_CONTENT,
     Answer,
     banned,
@@ -18,22 +20,20 @@ from ..messages import (
     too_many_guilds,
     unknown_role,
 )
-from ..oauth.grants import JOIN_SCOPE
-from ..payloads import member_payload
-from ..world import Call
-from . import audit
-from .routes import routes
+from local.discord.oauth.grants import JOIN_SCOPE
+from local.discord.payloads import member_payload
+from local.discord.world import Call
 
 MAX_ID = (1 << 63) - 1
 
 
 @routes.add("GET", "/guilds/{guild_id}/members")
 def list_members(call: Call) -> Answer:
-    """A page of members, ascending by id; refused without the member intent, which counts over HTTP too."""
+    """A page of members, ascending by id; refused without the member intent, which HTTP requests need too."""
     guild = call.guild
     query = call.request.query
-    limit = forms.number("limit", query.get("limit", "1"), low=1, high=1000)
-    after = forms.number("after", query.get("after", "0"), low=0, high=MAX_ID)
+    limit = validation.number("limit", query.get("limit", "1"), low=1, high=1000)
+    after = validation.number("after", query.get("after", "0"), low=0, high=MAX_ID)
     if not call.world.switches.member_intent:
         raise missing_access()
     return json_answer(200, [member_payload(guild, member) for member in guild.members_after(after, limit)])
@@ -53,11 +53,11 @@ def join(call: Call) -> Answer:
     """
     guild = call.guild
     user_id = call.id("user_id")
-    body = forms.json_object(call.request)
+    body = validation.json_object(call.request)
     if "access_token" not in body:
         raise invalid_form("access_token", "BASE_TYPE_REQUIRED", "This field is required")
-    access_token = forms.text("access_token", body["access_token"])
-    nick, role_ids = forms.nick(body), forms.role_ids(body)
+    access_token = validation.text("access_token", body["access_token"])
+    nick, role_ids = validation.nick(body), validation.role_ids(body)
     guild.person(user_id)
     grants = call.world.grants
     if not grants.allows(access_token, user_id, JOIN_SCOPE, now=call.world.clock()):
@@ -81,11 +81,11 @@ def join(call: Call) -> Answer:
 
 @routes.add("PATCH", "/guilds/{guild_id}/members/{user_id}")
 def change_member(call: Call) -> Answer:
-    """Set nickname and the whole list of roles. All is checked first: a PATCH that is refused changes nothing."""
+    """Set nickname and the whole list of roles. Everything is checked first, so a refused PATCH changes nothing."""
     guild = call.guild
-    reason = forms.audit_reason(call.request)
-    body = forms.json_object(call.request)
-    nick, role_ids = forms.nick(body), forms.role_ids(body)
+    reason = validation.audit_reason(call.request)
+    body = validation.json_object(call.request)
+    nick, role_ids = validation.nick(body), validation.role_ids(body)
     member = guild.member(call.id("user_id"))
     changes: dict[str, Any] = {}
     if "nick" in body:
@@ -103,7 +103,7 @@ def change_member(call: Call) -> Answer:
 @routes.add("DELETE", "/guilds/{guild_id}/members/{user_id}")
 def kick(call: Call) -> Answer:
     guild = call.guild
-    reason = forms.audit_reason(call.request)
+    reason = validation.audit_reason(call.request)
     call.require("kick_members")
     member = guild.member(call.id("user_id"))
     guild.require_above(member.user_id)
@@ -114,7 +114,7 @@ def kick(call: Call) -> Answer:
 
 @routes.add("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
 def give_role(call: Call) -> Answer:
-    """Giving a role that the member holds already is no error."""
+    """Give a role; not an error if the member holds it already."""
     guild, member, role, reason = _one_role(call)
     if role.id not in member.role_ids:
         guild.store.add_member_role(guild.id, member.user_id, role.id)
@@ -124,7 +124,7 @@ def give_role(call: Call) -> Answer:
 
 @routes.add("DELETE", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}")
 def take_role(call: Call) -> Answer:
-    """Taking a role that the member does not hold is no error."""
+    """Take a role; not an error if the member does not hold it."""
     guild, member, role, reason = _one_role(call)
     if role.id in member.role_ids:
         guild.store.remove_member_role(guild.id, member.user_id, role.id)
@@ -133,9 +133,9 @@ def take_role(call: Call) -> Answer:
 
 
 def _one_role(call: Call) -> tuple[GuildModel, Member, Role, str | None]:
-    """What both routes of a single role check. @everyone is an unknown role here (discord-api-docs#1587)."""
+    """The checks of both single-role routes. @everyone is an unknown role here (discord-api-docs#1587)."""
     guild = call.guild
-    reason = forms.audit_reason(call.request)
+    reason = validation.audit_reason(call.request)
     call.require("manage_roles")
     member = guild.member(call.id("user_id"))
     role_id = call.id("role_id")
@@ -157,7 +157,7 @@ def _require_renamable(call: Call, member: Member) -> None:
 
 
 def _require_exchangeable(call: Call, member: Member, role_ids: list[int]) -> None:
-    """Only the roles that come and go count; whose they are does not, so the owner's can be changed too."""
+    """Only the roles added or removed are checked, not the member's rank, so the owner's roles can be changed too."""
     guild = call.world.guild
     call.require("manage_roles")
     wanted = _listed(guild, role_ids)
@@ -168,7 +168,7 @@ def _require_exchangeable(call: Call, member: Member, role_ids: list[int]) -> No
 
 
 def _listed(guild: GuildModel, role_ids: list[int]) -> list[Role]:
-    """The roles of a list; one that is not there, or @everyone, spoils the list (50028)."""
+    """The roles of a list; an unknown role or @everyone refuses the whole list (50028)."""
     known = guild.guild.roles
     if any(role_id not in known or role_id == guild.id for role_id in role_ids):
         raise invalid_role()

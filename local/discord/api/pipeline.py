@@ -4,19 +4,19 @@ import hmac
 import re
 from dataclasses import replace
 
-from .. import messages
-from ..faults import Fault, instead
-from ..limiter import Ruling, Scope
-from ..messages import Answer, DiscordError, Request
-from ..oauth.grants import Grant
-from ..router import Auth, Route
-from ..world import Call, World
-from . import audit, members, roles, server, users
-from .routes import routes
+from local.discord import messages
+from local.discord.api import audit, members, roles, server, users
+from local.discord.api.routes import routes
+from local.discord.faults import Fault, instead
+from local.discord.limiter import Ruling, Scope
+from local.discord.messages import Answer, DiscordError, Request
+from local.discord.oauth.grants import Grant
+from local.discord.router import Auth, Route
+from local.discord.world import Call, World
 
 BASE = "/api/v10"
 FILLED_BY = (audit, members, roles, server, users)
-"""The modules whose import fills the table of routes."""
+"""The modules that register routes when they are imported."""
 
 _OTHER_VERSION = re.compile(r"/api(/v[0-9]+)?(/.*)?")
 
@@ -56,7 +56,7 @@ def serve(
 
 
 def _caller(world: World, request: Request, auth: Auth, now: float) -> Grant | None:
-    """Whose token was sent: None for the bot's, a grant for a person's (401 otherwise)."""
+    """The caller: None for the bot's token, a grant for a person's token (401 otherwise)."""
     scheme, _blank, secret = request.headers.get("authorization", "").partition(" ")
     is_bot = scheme == "Bot" and hmac.compare_digest(secret.encode(), world.switches.bot_token.encode())
     if is_bot and auth != "bearer":

@@ -3,13 +3,13 @@
 from collections import Counter
 from typing import Any
 
-from ..forms import MAX_COLOUR, audit_reason, flag, json_object, number, role_name
-from ..guild import GuildModel, simcord_errors
-from ..messages import NO_CONTENT, Answer, invalid_role, json_answer, missing_permissions, too_many_roles
-from ..payloads import role_payload, roles_payload
-from ..world import Call
-from . import audit
-from .routes import routes
+from local.discord.api import audit
+from local.discord.api.routes import routes
+from local.discord.guild import GuildModel, simcord_errors
+from local.discord.messages import NO_CONTENT, Answer, invalid_role, json_answer, missing_permissions, too_many_roles
+from local.discord.payloads import role_payload, roles_payload
+from local.discord.validation import MAX_COLOUR, audit_reason, flag, json_object, number, role_name
+from local.discord.world import Call
 
 ALL_PERMISSIONS = (1 << 53) - 1
 
@@ -71,7 +71,7 @@ def change_role(call: Call) -> Answer:
 
 @routes.add("DELETE", "/guilds/{guild_id}/roles/{role_id}")
 def delete_role(call: Call) -> Answer:
-    """Takes the role from everybody who holds it; @everyone and managed roles cannot be deleted."""
+    """Delete a role, which takes it from everybody; @everyone and managed roles cannot be deleted."""
     guild = call.guild
     reason = audit_reason(call.request)
     call.require("manage_roles")
@@ -87,7 +87,7 @@ def delete_role(call: Call) -> Answer:
 
 
 def _role_fields(body: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a role that were sent, checked; null is as good as not sent."""
+    """The fields of a role that were sent, validated; null counts as absent."""
     sent = {key: value for key, value in body.items() if value is not None}
     fields: dict[str, Any] = {}
     if "name" in sent:
@@ -103,6 +103,6 @@ def _role_fields(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_grantable(guild: GuildModel, fields: dict[str, Any]) -> None:
-    """Nobody gives a role permissions that they do not hold themselves (50013)."""
+    """Refuse permissions that the bot does not hold itself (50013)."""
     with simcord_errors():
         guild.store.require_can_grant(guild.id, guild.bot_id, fields.get("permissions", 0))

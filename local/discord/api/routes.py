@@ -1,6 +1,6 @@
-"""The table that the modules beside this one fill."""
+"""The table of routes; the other modules of this package register theirs."""
 
-from ..router import Router
-from ..world import Call
+from local.discord.router import Router
+from local.discord.world import Call
 
 routes: Router[Call] = Router()

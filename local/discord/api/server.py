@@ -1,9 +1,9 @@
 """The guild itself: name, owner, bans. https://discord.com/developers/docs/resources/guild"""
 
-from ..messages import Answer, json_answer
-from ..payloads import ban_payload, guild_payload
-from ..world import Call
-from .routes import routes
+from local.discord.api.routes import routes
+from local.discord.messages import Answer, json_answer
+from local.discord.payloads import ban_payload, guild_payload
+from local.discord.world import Call
 
 
 @routes.add("GET", "/guilds/{guild_id}")

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from ..messages import Answer, json_answer, missing_access
-from ..oauth.grants import IDENTIFY_SCOPE
-from ..payloads import application_payload, own_user_payload, user_payload
-from ..world import Call
-from .routes import routes
+from local.discord.api.routes import routes
+from local.discord.messages import Answer, json_answer, missing_access
+from local.discord.oauth.grants import IDENTIFY_SCOPE
+from local.discord.payloads import application_payload, own_user_payload, user_payload
+from local.discord.world import Call
 
 
 @routes.add("GET", "/users/@me", "either")
@@ -27,7 +27,7 @@ def get_user(call: Call) -> Answer:
 
 @routes.add("GET", "/oauth2/@me", "bearer")
 def get_authorisation(call: Call) -> Answer:
-    """What the token allows, until when, and whose it is."""
+    """The token's scopes, expiry and owner."""
     guild, grant = call.world.guild, call.own_grant
     answer = {
         "application": {

@@ -1,4 +1,4 @@
-"""`/oauth2/authorize`: the page on which a person agrees or not. https://discord.com/developers/docs/topics/oauth2
+"""`/oauth2/authorize`: the page on which a person agrees or refuses. https://discord.com/developers/docs/topics/oauth2
 
 Here the person also says who they are, since nobody signs in to a local Discord; a cookie remembers it, so
 that `prompt=none` can skip the page for somebody who has authorised the same scopes before.
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
-from ..config import PERMISSION_WORDS
-from ..messages import Answer, DiscordError, Request, html_answer, redirect
-from ..world import World
-from . import pages
-from .grants import BOT_SCOPE, KNOWN_SCOPES
+from local.discord.config import PERMISSION_WORDS
+from local.discord.messages import Answer, DiscordError, Request, html_answer, redirect
+from local.discord.oauth import pages
+from local.discord.oauth.grants import BOT_SCOPE, KNOWN_SCOPES
+from local.discord.world import World
 
 PATH = "/oauth2/authorize"
 COOKIE = "local_discord_person"
-MAX_SHOWN = 500  # people to choose from; a list of 100,000 is no use in a browser
+MAX_PEOPLE_SHOWN = 500  # people to choose from; a list of 100,000 is no use in a browser
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -66,7 +66,7 @@ def handle(world: World, request: Request) -> Answer:
 
 
 def _read(world: World, query: Mapping[str, str]) -> _Asked:
-    """What may be trusted of the request: who asks, and where the browser goes afterwards."""
+    """The parts of the request that are trusted: the application, and where the browser goes afterwards."""
     if query.get("client_id") != world.config.app_id:
         raise NotShown("Unknown application: client_id is not this application's.")
     scopes = tuple(dict.fromkeys(query.get("scope", "").split()))
@@ -122,7 +122,7 @@ def _has_authorised(world: World, person: str, asked: _Asked) -> bool:
 
 
 def _show(world: World, asked: _Asked, request: Request, person: str) -> Answer:
-    people = [(str(user.id), _called(user.name, user.global_name)) for user in world.guild.people()[:MAX_SHOWN]]
+    people = [(str(user.id), _called(user.name, user.global_name)) for user in world.guild.people()[:MAX_PEOPLE_SHOWN]]
     wishes = []
     if asked.adds_bot:
         wishes = [f"{wish} in {world.guild.guild.name}" for wish in _named(asked.permissions)]
@@ -139,7 +139,7 @@ def _show(world: World, asked: _Asked, request: Request, person: str) -> Answer:
 
 
 def _named(permissions: int) -> list[str]:
-    """Permissions in words; those without a name here by their number."""
+    """Permissions in words, or as a number if they have no name here."""
     named = [words for bit, words in PERMISSION_WORDS.items() if permissions & bit]
     others = permissions & ~sum(PERMISSION_WORDS)
     return [*named, f"Have the permissions {others}"] if others else named
@@ -166,7 +166,7 @@ def _decide(world: World, asked: _Asked, form: Mapping[str, str]) -> Answer:
 
 
 def _add_bot(world: World, asked: _Asked, user_id: int) -> Answer | None:
-    """The person adds the bot to the guild; who may not manage it is refused."""
+    """The person adds the bot to the guild; refused if they may not manage the guild."""
     if asked.guild_id not in ("", str(world.guild.id)) or not world.guild.may_manage(user_id):
         text = "Only somebody who may manage the server can add a bot to it."
         return html_answer(403, pages.message("You may not do that", text), pages.HEADERS)
@@ -187,7 +187,7 @@ def _authorise(world: World, asked: _Asked, user_id: int) -> Answer:
 
 
 def _back(asked: _Asked, said: dict[str, str], headers: Mapping[str, str] | None = None) -> Answer:
-    """Back to the application, with its state; to nowhere, where only a bot was to be added."""
+    """Redirect to the application with its state; a plain page if only a bot was to be added."""
     if not asked.redirect_uri:
         text = said.get("error_description", "")
         return html_answer(200, pages.message("Nothing was changed", text), pages.HEADERS)

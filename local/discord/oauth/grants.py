@@ -1,4 +1,4 @@
-"""Who has authorised the application for what: codes, tokens, and their end. The time is passed in.
+"""Authorisations of the application: codes, tokens, and their expiry. The time is passed in.
 
 One person has one authorisation of the application. Revoking any token of it ends it whole (Discord's
 documentation of token revocation), and the person is asked again the next time.
@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from ..config import Config
+from local.discord.config import Config
 
 IDENTIFY_SCOPE = "identify"
 JOIN_SCOPE = "guilds.join"
@@ -37,7 +37,7 @@ class _Code:
 
 
 class CodeRefused(Exception):
-    """The code, the verifier or the redirect URI is not the right one."""
+    """The code, the verifier or the redirect URI is wrong."""
 
 
 class Grants:
@@ -60,14 +60,14 @@ class Grants:
     def issue_code(
         self, user_id: int, scopes: tuple[str, ...], redirect_uri: str, challenge: str | None, *, now: float
     ) -> str:
-        """The person agrees: a code that can be used once, soon, and only with the same redirect URI."""
+        """The person agrees; returns a code that can be used once, for a short time, with the same redirect URI."""
         self._authorised[user_id] = self._authorised.get(user_id, frozenset()) | set(scopes)
         code = self._secret()
         self._codes[code] = _Code(Grant(user_id, scopes, now + self._code_lifetime), redirect_uri, challenge or None)
         return code
 
     def redeem(self, code: str, redirect_uri: str, verifier: str | None, *, now: float) -> dict[str, object]:
-        """Tokens for a code; the code is used up whatever comes of it.
+        """Exchange a code for tokens; the code is used up even if this fails.
 
         Raises:
             CodeRefused: it is unknown, used or old, or redirect URI or PKCE verifier do not fit.
@@ -82,7 +82,7 @@ class Grants:
         return self._issue(kept.grant.user_id, kept.grant.scopes, now)
 
     def refresh(self, token: str, *, now: float) -> dict[str, object]:
-        """New tokens for a refresh token, which is used up."""
+        """Exchange a refresh token, which is used up, for new tokens."""
         grant = self._refresh.pop(token, None)
         if grant is None:
             raise CodeRefused('Invalid "refresh_token" in request.')
@@ -105,7 +105,7 @@ class Grants:
             self.forget(grant.user_id)
 
     def forget(self, user_id: int) -> None:
-        """Everything that this person ever allowed ends."""
+        """End all authorisations of this person."""
         self._authorised.pop(user_id, None)
         for tokens in (self._access, self._refresh):
             for token in [token for token, grant in tokens.items() if grant.user_id == user_id]:
@@ -129,14 +129,14 @@ class Grants:
         }
 
     def _secret(self) -> str:
-        """The next code or token; the seed decides them all."""
+        """The next code or token, determined by the seed."""
         self._counter += 1
         digest = hashlib.sha256(f"{self._seed} {self._counter}".encode()).digest()
         return base64.urlsafe_b64encode(digest[:21]).decode()
 
 
 def _answers(challenge: str, verifier: str | None) -> bool:
-    """Whether the verifier is the one that the S256 challenge was made from."""
+    """Whether the verifier matches the S256 challenge."""
     if verifier is None or len(verifier) < MIN_VERIFIER:
         return False
     digest = hashlib.sha256(verifier.encode()).digest()

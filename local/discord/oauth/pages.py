@@ -1,4 +1,4 @@
-"""The pages of the authorise flow: plain HTML with inline style, no scripts, fit for a phone."""
+"""The pages of the authorise flow: plain HTML with inline style and no scripts, readable on a phone."""
 
 from collections.abc import Iterable
 from html import escape

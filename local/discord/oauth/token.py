@@ -8,9 +8,9 @@ import base64
 import binascii
 import hmac
 
-from ..messages import Answer, Request, json_answer
-from ..world import World
-from .grants import CodeRefused
+from local.discord.messages import Answer, Request, json_answer
+from local.discord.oauth.grants import CodeRefused
+from local.discord.world import World
 
 TOKEN_PATHS = frozenset({"/api/oauth2/token", "/api/v10/oauth2/token"})
 REVOKE_PATHS = frozenset({f"{path}/revoke" for path in TOKEN_PATHS})

@@ -1,4 +1,4 @@
-"""A local Discord whose clock stands still, its backstage, and a bot that calls it."""
+"""Fixtures: a local Discord whose clock stands still, its `Admin`, and a bot that calls the API."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from local.discord.core import Discord
 from tests.local.discord.support import Bot, Clock
 
 if TYPE_CHECKING:  # it imports simcord, whose import warns; `Discord` does that quietly
-    from local.discord.backstage import Backstage
+    from local.discord.admin import Admin
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def discord(clock: Clock) -> Discord:
 
 
 @pytest.fixture
-def backstage(discord: Discord) -> "Backstage":
-    return discord.backstage
+def admin(discord: Discord) -> "Admin":
+    return discord.admin
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.local.discord.support import (
 )
 
 if TYPE_CHECKING:
-    from local.discord.backstage import Backstage
+    from local.discord.admin import Admin
     from local.discord.views import Person
 
 VERIFIER = "v" * 43
@@ -32,8 +32,8 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 
 @pytest.fixture
-def alice(backstage: "Backstage") -> "Person":
-    return backstage.add_person("alice", global_name="<Alice>")
+def alice(admin: "Admin") -> "Person":
+    return admin.add_person("alice", global_name="<Alice>")
 
 
 def show(discord: Discord, url: str, cookie: str = "") -> Answer:
@@ -129,7 +129,7 @@ def test_the_page_is_skipped_for_who_has_authorised_before(discord: Discord, ali
 
 def test_the_page_comes_back_after_the_authorisation_was_revoked(discord: Discord, alice: "Person") -> None:
     cookie = decide(discord, authorise_url(), alice.id).headers["Set-Cookie"].partition(";")[0]
-    discord.backstage.deauthorise("alice")
+    discord.admin.deauthorise("alice")
     again = show(discord, authorise_url(prompt="none"), cookie)
     assert again.status == 200
     assert f'value="{alice.id}" selected' in page(again)
@@ -162,7 +162,7 @@ def test_a_code_is_soon_too_old(discord: Discord, alice: "Person", clock: Clock)
 
 def test_the_redirect_uri_must_be_the_same_as_before(clock: Clock) -> None:
     discord = Discord(Config(redirect_uris=(REDIRECT, "https://other.example/")), clock)
-    person = discord.backstage.add_person("alice")
+    person = discord.admin.add_person("alice")
     code = sent_back(decide(discord, authorise_url(), person.id))["code"]
     assert exchange(discord, code, redirect_uri="https://other.example/").json["error"] == "invalid_grant"
 
@@ -212,16 +212,16 @@ def test_a_refresh_token_brings_new_tokens_once(discord: Discord, alice: "Person
 
 
 def test_revoking_one_token_ends_the_persons_whole_authorisation_and_nobody_elses(
-    discord: Discord, backstage: "Backstage", bot: Bot, alice: "Person"
+    discord: Discord, admin: "Admin", bot: Bot, alice: "Person"
 ) -> None:
-    bob = backstage.add_person("bob")
+    bob = admin.add_person("bob")
     first, second = (access_token(discord, alice.id) for _ in range(2))
     bobs = access_token(discord, bob.id)
     who = {"client_id": CONFIG.app_id, "client_secret": CONFIG.app_secret}
     assert post_form(discord, "/api/oauth2/token/revoke", {**who, "token": first}).status == 200
     assert bot.get("/users/@me", authorization=f"Bearer {second}").status == 401
     assert bot.get("/users/@me", authorization=f"Bearer {bobs}").status == 200
-    assert backstage.counts().living_tokens == 1
+    assert admin.counts().living_tokens == 1
     assert post_form(discord, "/api/oauth2/token/revoke", {**who, "token": "unknown"}).status == 200
 
 
@@ -239,24 +239,24 @@ def bot_url(**more: str) -> str:
 
 def test_somebody_who_manages_the_guild_adds_the_bot_with_the_permissions_asked_for(clock: Clock) -> None:
     discord = Discord(Config(bot_in_guild=False), clock)
-    owner = discord.backstage.state().owner_id
+    owner = discord.admin.state().owner_id
     url = bot_url(permissions="268435456", guild_id=CONFIG.guild_id, disable_guild_select="true")
     assert "Manage roles in Local Alliance" in page(show(discord, url))
     assert decide(discord, url, owner).status == 200
-    assert discord.backstage.switches()["bot_in_guild"] is True
-    assert discord.backstage.switches()["bot_permissions"] == 1 << 28
+    assert discord.admin.switches()["bot_in_guild"] is True
+    assert discord.admin.switches()["bot_permissions"] == 1 << 28
 
 
 def test_nobody_else_can_add_the_bot(clock: Clock) -> None:
     discord = Discord(Config(bot_in_guild=False), clock)
-    bob = discord.backstage.add_member("bob")
+    bob = discord.admin.add_member("bob")
     assert decide(discord, bot_url(), bob.id).status == 403
-    assert discord.backstage.switches()["bot_in_guild"] is False
+    assert discord.admin.switches()["bot_in_guild"] is False
 
 
 def test_adding_the_bot_can_lead_back_to_the_application(discord: Discord) -> None:
     url = authorise_url("bot identify", permissions="8")
-    said = sent_back(decide(discord, url, discord.backstage.state().owner_id))
+    said = sent_back(decide(discord, url, discord.admin.state().owner_id))
     assert (said["guild_id"], said["permissions"], said["state"]) == (CONFIG.guild_id, "8", "a state")
     assert said["code"]
 

@@ -29,12 +29,12 @@ class Checked:
 
 
 def test_requests_and_answers_are_as_discord_describes_them(discord: Discord, description: Description) -> None:
-    backstage = discord.backstage
-    backstage.turn(bot_permissions=LEAST_PERMISSIONS | VIEW_AUDIT_LOG | BAN_MEMBERS, rate_limits=False)
+    admin = discord.admin
+    admin.turn(bot_permissions=LEAST_PERMISSIONS | VIEW_AUDIT_LOG | BAN_MEMBERS, rate_limits=False)
     checked = Checked(Bot(discord), description)
-    backstage.create_role("Booster", managed=True, tags={"premium_subscriber": None})
+    admin.create_role("Booster", managed=True, tags={"premium_subscriber": None})
     role = checked.call("POST", f"{GUILD}/roles", {"name": "Member"}, x_audit_log_reason="why").json
-    person = backstage.add_person("alice", global_name="Alice")
+    person = admin.add_person("alice", global_name="Alice")
     member = f"{GUILD}/members/{person.id}"
     joining = {"access_token": access_token(discord, person.id), "roles": [role["id"]], "nick": "Al"}
     statuses = [
@@ -57,12 +57,12 @@ def test_requests_and_answers_are_as_discord_describes_them(discord: Discord, de
         checked.call("GET", "/applications/@me").status,
     ]
     assert statuses == [201, 204, 200, 200, 204, 204, 200, 200, 200, 200, 200, 200, 204, 204, 200, 200, 200]
-    backstage.ban("alice", reason="spam")
+    admin.ban("alice", reason="spam")
     assert checked.call("GET", f"{GUILD}/bans").status == 200
 
 
 def test_a_persons_own_view_is_as_discord_describes_it(discord: Discord, description: Description) -> None:
-    person = discord.backstage.add_person("alice")
+    person = discord.admin.add_person("alice")
     checked = Checked(Bot(discord), description)
     bearer = f"Bearer {access_token(discord, person.id)}"
     assert checked.call("GET", "/users/@me", authorization=bearer).status == 200
@@ -71,7 +71,7 @@ def test_a_persons_own_view_is_as_discord_describes_it(discord: Discord, descrip
 
 def test_refusals_are_as_discord_describes_them(discord: Discord, description: Description) -> None:
     checked = Checked(Bot(discord), description)
-    owner = f"{GUILD}/members/{discord.backstage.state().owner_id}"
+    owner = f"{GUILD}/members/{discord.admin.state().owner_id}"
     assert checked.call("PATCH", owner, {"nick": "Boss"}).status == 403
     assert checked.call("PATCH", owner, {"nick": "x" * 33}).status == 400
     assert checked.call("GET", f"{GUILD}/members/77").status == 404

@@ -40,13 +40,13 @@ def drain(bot: Bot, method: str, path: str, body: object = None) -> int:
 def test_each_route_has_the_observed_limit(
     discord: Discord, bot: Bot, method: str, path: str, body: object, limit: int
 ) -> None:
-    role = discord.backstage.create_role("Member")
-    alice = discord.backstage.add_member("alice")
+    role = discord.admin.create_role("Member")
+    alice = discord.admin.add_member("alice")
     assert drain(bot, method, GUILD + path.format(alice=alice.id, role=role.id), body) == limit
 
 
 def test_every_answer_of_a_limited_route_tells_the_state_of_its_bucket(discord: Discord, bot: Bot) -> None:
-    alice = discord.backstage.add_member("alice")
+    alice = discord.admin.add_member("alice")
     headers = bot.call("PATCH", f"{GUILD}/members/{alice.id}", {"nick": "Al"}).headers
     assert set(headers) >= HEADERS
     assert headers["X-RateLimit-Limit"] == "10"
@@ -58,7 +58,7 @@ def test_every_answer_of_a_limited_route_tells_the_state_of_its_bucket(discord: 
 
 
 def test_a_refusal_says_how_long_to_wait_for_one_request_and_for_all(discord: Discord, bot: Bot, clock: Clock) -> None:
-    alice = discord.backstage.add_member("alice")
+    alice = discord.admin.add_member("alice")
     drain(bot, "PATCH", f"{GUILD}/members/{alice.id}", {"nick": "Al"})
     clock.push(0.25)
     said = bot.call("PATCH", f"{GUILD}/members/{alice.id}", {"nick": "Al"})
@@ -71,16 +71,16 @@ def test_a_refusal_says_how_long_to_wait_for_one_request_and_for_all(discord: Di
 
 
 def test_all_members_share_one_bucket_and_so_do_giving_and_taking_a_role(discord: Discord, bot: Bot) -> None:
-    role = discord.backstage.create_role("Member")
-    alice, bob = (discord.backstage.add_member(name) for name in ("alice", "bob"))
+    role = discord.admin.create_role("Member")
+    alice, bob = (discord.admin.add_member(name) for name in ("alice", "bob"))
     assert drain(bot, "PUT", f"{GUILD}/members/{alice.id}/roles/{role.id}") == 10
     assert bot.call("DELETE", f"{GUILD}/members/{bob.id}/roles/{role.id}").status == 429
     assert bot.call("PATCH", f"{GUILD}/members/{bob.id}", {"nick": "Bo"}).status == 200
 
 
 def test_single_roles_have_a_fixed_window_and_patches_a_sliding_one(discord: Discord, bot: Bot, clock: Clock) -> None:
-    role = discord.backstage.create_role("Member")
-    alice = discord.backstage.add_member("alice")
+    role = discord.admin.create_role("Member")
+    alice = discord.admin.add_member("alice")
     one_role = ("PUT", f"{GUILD}/members/{alice.id}/roles/{role.id}", None)
     patch = ("PATCH", f"{GUILD}/members/{alice.id}", {"nick": "Al"})
     assert (drain(bot, *one_role), drain(bot, *patch)) == (10, 10)
@@ -114,8 +114,8 @@ def test_the_global_limit_is_fifty_a_second_over_all_routes(bot: Bot, clock: Clo
 
 
 def test_ten_times_faster_means_ten_times_shorter_windows(discord: Discord, bot: Bot, clock: Clock) -> None:
-    alice = discord.backstage.add_member("alice")
-    discord.backstage.turn(scale=10.0)
+    alice = discord.admin.add_member("alice")
+    discord.admin.turn(scale=10.0)
     assert drain(bot, "PATCH", f"{GUILD}/members/{alice.id}", {"nick": "Al"}) == 10
     refused = bot.call("PATCH", f"{GUILD}/members/{alice.id}", {"nick": "Al"})
     assert refused.headers["X-RateLimit-Reset-After"] == "1.000"
@@ -125,11 +125,11 @@ def test_ten_times_faster_means_ten_times_shorter_windows(discord: Discord, bot:
 
 
 def test_limits_can_be_turned_off_and_buckets_emptied(discord: Discord, bot: Bot) -> None:
-    path = f"{GUILD}/members/{discord.backstage.add_member('alice').id}"
+    path = f"{GUILD}/members/{discord.admin.add_member('alice').id}"
     assert drain(bot, "GET", path) == 5
-    discord.backstage.reset_limits()
+    discord.admin.reset_limits()
     assert drain(bot, "GET", path) == 5
-    discord.backstage.turn(rate_limits=False)
+    discord.admin.turn(rate_limits=False)
     assert all(bot.get(path).status == 200 for _ in range(100))
 
 
@@ -152,9 +152,9 @@ def test_too_many_invalid_requests_bring_cloudflares_ban(clock: Clock) -> None:
 
 
 def test_counts_tell_the_limits_own_429s_from_all_else(discord: Discord, bot: Bot) -> None:
-    path = f"{GUILD}/members/{discord.backstage.add_member('alice').id}"
+    path = f"{GUILD}/members/{discord.admin.add_member('alice').id}"
     drain(bot, "GET", path)
-    counts = discord.backstage.counts()
+    counts = discord.admin.counts()
     assert (counts.requests, counts.rate_limited, counts.invalid) == (6, 1, 1)
     assert counts.routes["GET /guilds/{guild_id}/members/{user_id}"].statuses == {"200": 5, "429": 1}
     assert json.dumps(counts.rate_limited_by_scope) == '{"user": 1}'

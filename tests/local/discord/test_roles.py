@@ -9,24 +9,24 @@ from local.discord.core import Discord
 from tests.local.discord.support import CONFIG, GUILD, Bot, Clock
 
 if TYPE_CHECKING:
-    from local.discord.backstage import Backstage
+    from local.discord.admin import Admin
 
 
-def test_the_guild_tells_its_name_owner_and_roles(backstage: "Backstage", bot: Bot) -> None:
-    backstage.create_role("Member")
+def test_the_guild_tells_its_name_owner_and_roles(admin: "Admin", bot: Bot) -> None:
+    admin.create_role("Member")
     guild = bot.get(GUILD).json
     assert (guild["id"], guild["name"]) == (CONFIG.guild_id, CONFIG.guild_name)
-    assert guild["owner_id"] == backstage.state().owner_id
+    assert guild["owner_id"] == admin.state().owner_id
     assert {role["name"] for role in guild["roles"]} == {"@everyone", "Rolecall", "Member"}
     assert "approximate_member_count" not in guild
     assert bot.get(f"{GUILD}?with_counts=true").json["approximate_member_count"] == 2
 
 
-def test_a_new_role_stands_just_above_everyone_and_below_the_bot(backstage: "Backstage", bot: Bot) -> None:
+def test_a_new_role_stands_just_above_everyone_and_below_the_bot(admin: "Admin", bot: Bot) -> None:
     bot.call("POST", f"{GUILD}/roles", {"name": "First"})
     role = bot.call("POST", f"{GUILD}/roles", {"name": "Second"}).json
     assert (role["position"], role["managed"], role["name"]) == (1, False, "Second")
-    assert [role.name for role in backstage.state().roles] == ["Rolecall", "First", "Second", "@everyone"]
+    assert [role.name for role in admin.state().roles] == ["Rolecall", "First", "Second", "@everyone"]
 
 
 def test_two_roles_may_have_one_name(bot: Bot) -> None:
@@ -39,76 +39,74 @@ def test_a_role_name_has_one_to_a_hundred_characters(bot: Bot, name: object) -> 
     assert bot.call("POST", f"{GUILD}/roles", {"name": name}).code == 50035
 
 
-def test_the_two_hundred_and_fifty_first_role_is_refused(backstage: "Backstage", bot: Bot) -> None:
+def test_the_two_hundred_and_fifty_first_role_is_refused(admin: "Admin", bot: Bot) -> None:
     for number in range(248):
-        backstage.create_role(f"Role {number}")
+        admin.create_role(f"Role {number}")
     said = bot.call("POST", f"{GUILD}/roles", {"name": "One more"})
     assert (said.status, said.code) == (400, 30005)
 
 
-def test_a_role_is_renamed_and_deleted_and_leaves_its_holders(backstage: "Backstage", bot: Bot) -> None:
-    role = backstage.create_role("Member")
-    backstage.add_member("alice", roles=["Member"])
+def test_a_role_is_renamed_and_deleted_and_leaves_its_holders(admin: "Admin", bot: Bot) -> None:
+    role = admin.create_role("Member")
+    admin.add_member("alice", roles=["Member"])
     assert bot.call("PATCH", f"{GUILD}/roles/{role.id}", {"name": "Pilot"}).json["name"] == "Pilot"
     assert bot.call("DELETE", f"{GUILD}/roles/{role.id}").status == 204
     assert bot.call("DELETE", f"{GUILD}/roles/{role.id}").code == 10011
-    alice = backstage.member("alice")
+    alice = admin.member("alice")
     assert alice is not None
     assert alice.roles == ()
-    assert [entry["action_type"] for entry in backstage.audit_log()] == [31, 32]
+    assert [entry["action_type"] for entry in admin.audit_log()] == [31, 32]
 
 
-def test_what_stands_above_the_bot_is_managed_or_is_everyone_cannot_be_deleted(
-    backstage: "Backstage", bot: Bot
-) -> None:
-    high = backstage.create_role("Officer", position=9)
-    managed = backstage.create_role("Booster", managed=True)
+def test_what_stands_above_the_bot_is_managed_or_is_everyone_cannot_be_deleted(admin: "Admin", bot: Bot) -> None:
+    high = admin.create_role("Officer", position=9)
+    managed = admin.create_role("Booster", managed=True)
     assert bot.call("DELETE", f"{GUILD}/roles/{high.id}").code == 50013
     assert bot.call("PATCH", f"{GUILD}/roles/{high.id}", {"name": "Mine"}).code == 50013
     assert bot.call("DELETE", f"{GUILD}/roles/{managed.id}").code == 50013
     assert bot.call("DELETE", f"{GUILD}/roles/{CONFIG.guild_id}").code == 50028
 
 
-def test_a_bot_gives_no_permission_that_it_does_not_hold(backstage: "Backstage", bot: Bot) -> None:
+def test_a_bot_gives_no_permission_that_it_does_not_hold(admin: "Admin", bot: Bot) -> None:
     assert bot.call("POST", f"{GUILD}/roles", {"permissions": str(ADMINISTRATOR)}).code == 50013
     assert bot.call("POST", f"{GUILD}/roles", {"permissions": str(MANAGE_ROLES)}).status == 200
-    backstage.turn(bot_permissions=0)
+    admin.turn(bot_permissions=0)
     assert bot.call("POST", f"{GUILD}/roles", {"name": "Member"}).code == 50013
 
 
-def test_the_bots_own_place_decides_what_it_may_touch(backstage: "Backstage", bot: Bot) -> None:
-    role = backstage.create_role("Member")
-    alice = backstage.add_member("alice")
+def test_the_bots_own_place_decides_what_it_may_touch(admin: "Admin", bot: Bot) -> None:
+    role = admin.create_role("Member")
+    alice = admin.add_member("alice")
     one = f"{GUILD}/members/{alice.id}/roles/{role.id}"
     assert bot.call("PUT", one).status == 204
-    backstage.turn(bot_position=1)
+    admin.turn(bot_position=1)
     assert bot.call("DELETE", one).code == 50013
 
 
-def test_tags_of_null_are_present(backstage: "Backstage", bot: Bot) -> None:
-    backstage.create_role("Booster", managed=True, tags={"premium_subscriber": None})
-    backstage.create_role("Plain")
+def test_tags_of_null_are_present(admin: "Admin", bot: Bot) -> None:
+    admin.create_role("Booster", managed=True, tags={"premium_subscriber": None})
+    admin.create_role("Plain")
     tags = {role["name"]: role.get("tags") for role in bot.get(f"{GUILD}/roles").json}
     assert tags["Booster"] == {"premium_subscriber": None}
     assert tags["Rolecall"] == {"bot_id": CONFIG.app_id}
     assert tags["Plain"] is None
 
 
-def test_roles_are_counted_without_everyone(backstage: "Backstage", bot: Bot) -> None:
-    role, empty = backstage.create_role("Member"), backstage.create_role("Empty")
-    backstage.add_members(3, roles=["Member"])
+def test_roles_are_counted_without_everyone(admin: "Admin", bot: Bot) -> None:
+    role, empty = admin.create_role("Member"), admin.create_role("Empty")
+    admin.add_members(3, roles=["Member"])
     counts = bot.get(f"{GUILD}/roles/member-counts").json
     assert (counts[role.id], counts[empty.id]) == (3, 0)
     assert CONFIG.guild_id not in counts
 
 
-def test_the_audit_log_needs_its_permission_and_can_be_searched(backstage: "Backstage", bot: Bot, clock: Clock) -> None:
+def test_the_audit_log_needs_its_permission_and_can_be_searched(admin: "Admin", bot: Bot, clock: Clock) -> None:
     assert bot.get(f"{GUILD}/audit-logs").code == 50013
-    backstage.turn(bot_permissions=LEAST_PERMISSIONS | VIEW_AUDIT_LOG)
+    admin.turn(bot_permissions=LEAST_PERMISSIONS | VIEW_AUDIT_LOG)
     for number in range(3):
         clock.push(1)
         bot.call("POST", f"{GUILD}/roles", {"name": f"Role {number}"})
-    alice = backstage.add_member("alice")
+    alice = admin.add_member("alice")
     bot.call("PATCH", f"{GUILD}/members/{alice.id}", {"nick": "Al"})
     log = bot.get(f"{GUILD}/audit-logs").json
     assert [entry["action_type"] for entry in log["audit_log_entries"]] == [24, 30, 30, 30]
@@ -118,14 +116,14 @@ def test_the_audit_log_needs_its_permission_and_can_be_searched(backstage: "Back
     assert len(bot.get(f"{GUILD}/audit-logs?{query}").json["audit_log_entries"]) == 1
 
 
-def test_bans_are_listed_to_who_may_ban(backstage: "Backstage", bot: Bot) -> None:
-    backstage.add_person("mallory")
-    backstage.ban("mallory", reason="spam")
+def test_bans_are_listed_to_who_may_ban(admin: "Admin", bot: Bot) -> None:
+    admin.add_person("mallory")
+    admin.ban("mallory", reason="spam")
     assert bot.get(f"{GUILD}/bans").code == 50013
-    backstage.turn(bot_permissions=BAN_MEMBERS)
+    admin.turn(bot_permissions=BAN_MEMBERS)
     (ban,) = bot.get(f"{GUILD}/bans").json
     assert (ban["user"]["username"], ban["reason"]) == ("mallory", "spam")
-    backstage.unban("mallory")
+    admin.unban("mallory")
     assert bot.get(f"{GUILD}/bans").json == []
 
 
@@ -133,7 +131,7 @@ def test_everything_repeats_itself_with_the_same_clock_and_requests() -> None:
     def story() -> list[bytes]:
         discord = Discord(clock=Clock())
         bot = Bot(discord)
-        discord.backstage.add_members(3)
+        discord.admin.add_members(3)
         made = bot.call("POST", f"{GUILD}/roles", {"name": "Member"})
         return [made.raw.body, bot.get(f"{GUILD}/members?limit=10").raw.body]
 

@@ -193,12 +193,12 @@ def test_a_stopped_discord_refuses_connections_and_comes_back_with_its_guild() -
     discord = Discord()
     with requests.Session() as session, serve(discord) as first:
         session.headers.update({"Authorization": f"Bot {CONFIG.bot_token}", "User-Agent": USER_AGENT})
-        discord.backstage.create_role("Member")
+        discord.admin.create_role("Member")
         assert session.get(f"{first.url}/api/v10{GUILD}").status_code == 200
         first.stop()
         with pytest.raises(requests.ConnectionError):
             session.get(f"{first.url}/api/v10{GUILD}", timeout=5)
-        assert len(discord.backstage.received()) == 1  # nothing came over the connection that was kept alive
+        assert len(discord.admin.received()) == 1  # nothing came over the connection that was kept alive
         with serve(discord, port=first.port) as second:
             assert second.url == first.url
             names = {role["name"] for role in session.get(f"{second.url}/api/v10{GUILD}/roles").json()}

@@ -11,10 +11,10 @@ from tests.local.discord.support import GUILD, Bot
 
 def test_a_hundred_thousand_members_come_in_seconds_and_are_read_in_milliseconds() -> None:
     discord = Discord(Config(rate_limits=False))
-    backstage, bot = discord.backstage, Bot(discord)
-    role = backstage.create_role("Member")
+    admin, bot = discord.admin, Bot(discord)
+    role = admin.create_role("Member")
     began = time.perf_counter()
-    ids = backstage.add_members(100_000, roles=["Member"])
+    ids = admin.add_members(100_000, roles=["Member"])
     assert time.perf_counter() - began < 20  # about one second on the machine it was written on
     member = f"{GUILD}/members/{ids[50_000]}"
     calls = {

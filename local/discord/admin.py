@@ -1,24 +1,23 @@
-"""What people do behind the API's back: sign up, join, leave, change roles by hand, delete accounts.
+"""What people do without the API: sign up, join, leave, change roles by hand, delete accounts.
 
-No permission is asked and no limit counts here. How people and roles are named: `lookup`. What tests turn and read:
-`instruments`.
+No permissions are checked and no rate limits apply here. `lookup` says how people and roles are named.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from .guild import sanitised
-from .instruments import Instruments
-from .lookup import locked
-from .payloads import audit_entry_payload
-from .views import Member, Person, Role, State
+from local.discord.guild import sanitised
+from local.discord.lookup import locked
+from local.discord.payloads import audit_entry_payload
+from local.discord.test_controls import TestControls
+from local.discord.views import Member, Person, Role, State
 
 BANNED = 22
 UNBANNED = 23
 
 
-class Backstage(Instruments):
-    """The way to a Discord that does not lead over its API."""
+class Admin(TestControls):
+    """Changes a Discord and reads it, as people do and as tests need, without going through its API."""
 
     # People.
 
@@ -51,7 +50,7 @@ class Backstage(Instruments):
         discriminator: str | None = None,
         guild_count: int | None = None,
     ) -> Person:
-        """Somebody renames themselves, or joins other guilds; what is None stays."""
+        """Somebody renames themselves, or joins other guilds; None leaves a value as it is."""
         user = self.find(who)
         if username is not None:
             self.guild.rename_person(user.id, username)
@@ -75,7 +74,7 @@ class Backstage(Instruments):
 
     @locked
     def deauthorise(self, who: str) -> None:
-        """Somebody takes back what they allowed the application."""
+        """Somebody revokes the application's authorisation."""
         self.world.grants.forget(self.find(who).id)
 
     # Members.
@@ -170,7 +169,7 @@ class Backstage(Instruments):
         position: int | None = None,
         permissions: int | None = None,
     ) -> Role:
-        """A moderator renames or moves a role, or changes its permissions; what is None stays."""
+        """A moderator renames or moves a role, or changes its permissions; None leaves a value as it is."""
         role = self.role(which)
         role.name = role.name if name is None else name
         role.permissions = role.permissions if permissions is None else permissions

@@ -1,20 +1,20 @@
-"""What tests turn and read: switches, faults, buckets, the requests received and their counts."""
+"""What only tests do: set switches, inject faults, reset rate limits, read the requests received and their counts."""
 
 from dataclasses import asdict, fields
 from typing import Any
 
-from .faults import Fault
-from .journal import Entry, redacted
-from .lookup import Lookup, locked
-from .views import Counts, Received, RouteCount
+from local.discord.faults import Fault
+from local.discord.lookup import Lookup, locked
+from local.discord.request_log import Entry, redacted
+from local.discord.views import Counts, Received, RouteCount
 
 
-class Instruments(Lookup):
-    """The half of the backstage that people of a guild do not have."""
+class TestControls(Lookup):
+    """The operations of `Admin` that have no counterpart on the real Discord."""
 
     @locked
     def switches(self) -> dict[str, Any]:
-        """How the switches stand."""
+        """The value of each switch."""
         role = self.guild.bot_role()
         return {
             **asdict(self.world.switches),
@@ -27,7 +27,7 @@ class Instruments(Lookup):
 
     @locked
     def turn(self, /, **wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - each switch has a type of its own
-        """Turn switches: those of `Switches`, and owner, guild_name, bot_in_guild, bot_permissions, bot_position."""
+        """Set switches: those of `Switches`, and owner, guild_name, bot_in_guild, bot_permissions, bot_position."""
         own = {field.name for field in fields(self.world.switches)}
         for name, value in wanted.items():
             if name in own:
@@ -55,41 +55,43 @@ class Instruments(Lookup):
 
     @locked
     def inject(self, fault: Fault) -> int:
-        """Let a fault lie in wait; its id."""
+        """Add a fault, which waits for its requests; returns its id."""
         return self.world.faults.inject(fault).id
 
     @locked
     def faults(self) -> list[Fault]:
-        """The faults that still lie in wait."""
+        """The faults that still wait."""
         return list(self.world.faults.waiting)
 
     @locked
     def clear_faults(self, fault_id: int | None = None) -> None:
-        """Take away one fault, or all."""
+        """Remove one fault, or all."""
         self.world.faults.clear(fault_id)
 
     @locked
     def reset_limits(self) -> None:
-        """Every bucket is empty again, and no invalid request counts any more."""
+        """Empty every bucket, and forget the invalid requests counted so far."""
         self.world.limiter.reset()
-        self.world.journal.forgive()
+        self.world.request_log.forgive()
 
     @locked
     def received(self, *, after: int = 0, route: str | None = None) -> list[Received]:
         """The requests numbered above `after`, oldest first; of one route (`GET /guilds/{guild_id}`), if named."""
         return [
-            _received(entry) for entry in self.world.journal if entry.number > after and route in (None, entry.route)
+            _received(entry)
+            for entry in self.world.request_log
+            if entry.number > after and route in (None, entry.route)
         ]
 
     @locked
     def clear_received(self) -> None:
         """Forget the requests and their counts."""
-        self.world.journal.clear()
+        self.world.request_log.clear()
 
     @locked
     def counts(self) -> Counts:
         """How many requests, 429s and invalid requests there were."""
-        journal = self.world.journal
+        request_log = self.world.request_log
         routes = {
             name: RouteCount(
                 requests=counts.requests,
@@ -98,14 +100,14 @@ class Instruments(Lookup):
                 injected=counts.injected,
                 invalid=counts.invalid,
             )
-            for name, counts in sorted(journal.routes.items())
+            for name, counts in sorted(request_log.routes.items())
         }
         return Counts(
             requests=sum(counts.requests for counts in routes.values()),
             rate_limited=sum(counts.rate_limited for counts in routes.values()),
-            rate_limited_by_scope=dict(journal.scopes),
+            rate_limited_by_scope=dict(request_log.scopes),
             invalid=sum(counts.invalid for counts in routes.values()),
-            invalid_lately=journal.invalid_lately(self.world.clock()),
+            invalid_lately=request_log.invalid_lately(self.world.clock()),
             living_tokens=self.world.grants.count(),
             routes=routes,
         )

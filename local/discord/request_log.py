@@ -1,4 +1,4 @@
-"""Every request received, and what was counted of them.
+"""Log and counts of the requests received.
 
 Discord counts as *invalid* each 401, 403 and 429, a 429 of scope `shared` excepted: 10,000 of them in ten
 minutes from one address, and Cloudflare bans it.
@@ -10,15 +10,15 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .limiter import Scope
-from .messages import Request
+from local.discord.limiter import Scope
+from local.discord.messages import Request
 
 INVALID_WINDOW = 600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and how it ended. `fault` is the kind of the injected fault that struck it; `scope` that of a 429."""
+    """One request and its outcome. `fault` is the kind of the injected fault, if any; `scope` that of a 429."""
 
     number: int
     at: float
@@ -32,17 +32,17 @@ class Entry:
 
 @dataclass
 class RouteCounts:
-    """What one route saw."""
+    """Counts of one route."""
 
     requests: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     rate_limited: int = 0
-    """429s that the limits gave, not an injected fault."""
+    """429s caused by the limits, not by an injected fault."""
     injected: int = 0
     invalid: int = 0
 
 
-class Journal:
+class RequestLog:
     """The requests, newest last, and their counts since the last `clear`."""
 
     def __init__(self, size: int) -> None:
@@ -66,7 +66,7 @@ class Journal:
         scope: Scope | None,
         fault: str | None,
     ) -> None:
-        """Note one request."""
+        """Log one request."""
         self._number += 1
         self._entries.append(Entry(self._number, at, request, route, status, answered, scope, fault))
         counts = self.routes.setdefault(route, RouteCounts())
@@ -87,18 +87,18 @@ class Journal:
         return len(self._invalid_times)
 
     def forgive(self) -> None:
-        """Begin to count invalid requests anew."""
+        """Reset the count of invalid requests."""
         self._invalid_times.clear()
 
     def clear(self) -> None:
-        """Forget the requests and the counts; the ten minutes of invalid ones go on."""
+        """Forget the requests and the counts, but not the invalid requests of the last ten minutes."""
         self._entries.clear()
         self.routes.clear()
         self.scopes.clear()
 
 
 def redacted(headers: dict[str, str]) -> dict[str, str]:
-    """The headers with the credentials of Authorization replaced by the beginning of their hash."""
+    """The headers, with the credentials in Authorization replaced by the first digits of their hash."""
     if "authorization" not in headers:
         return headers
     scheme, _blank, secret = headers["authorization"].partition(" ")

@@ -1,4 +1,4 @@
-"""Checks of what a request carries: Discord's "Invalid Form Body" (50035), field by field."""
+"""Validation of request bodies: Discord's "Invalid Form Body" (50035), field by field."""
 
 import json
 import re
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from .guild import sanitised
-from .messages import DiscordError, Request, invalid_form, invalid_json
+from local.discord.guild import sanitised
+from local.discord.messages import DiscordError, Request, invalid_form, invalid_json
 
 MAX_NICK = 32
 MAX_ROLE_NAME = 100
@@ -35,7 +35,7 @@ def _not_an_object() -> dict[str, Any]:
 
 
 def snowflake(field: str, value: object) -> int:
-    """An id; Discord takes integers too."""
+    """An id; Discord accepts integers too."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not _SNOWFLAKE.fullmatch(value):
@@ -44,7 +44,7 @@ def snowflake(field: str, value: object) -> int:
 
 
 def role_ids(body: Mapping[str, Any]) -> list[int] | None:
-    """The `roles` field: a list of ids without repetition; None where it is not there."""
+    """The `roles` field: a list of distinct ids; None if absent."""
     value = body.get("roles")
     if value is None:
         return None
@@ -64,7 +64,7 @@ def text(field: str, value: object) -> str:
 
 
 def nick(body: Mapping[str, Any]) -> str | None:
-    """The `nick` field as it will be stored: sanitised, and None for none."""
+    """The `nick` field as it will be stored: sanitised, None if empty or absent."""
     value = body.get("nick")
     if value is None:
         return None
