@@ -1,4 +1,4 @@
-"""An auth site as Rolecall meets it: it signs tokens, posts changes, reads notices. For the demo and for tests."""
+"""An auth site as Rolecall sees it: it signs tokens, posts changes and reads notices. For the demo and for tests."""
 
 import json
 import time
@@ -12,7 +12,7 @@ TOKEN_LIFE = 600  # seconds
 
 
 class AuthSite:
-    """Speaks the contract of Rolecall, and nothing else. `sqs` is a boto3 client."""
+    """The auth site's half of Rolecall's contract. `sqs` is a boto3 client."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class AuthSite:
         self._last_change = 0
 
     def token(self, user_id: str, purpose: str, **claims: Any) -> str:  # noqa: ANN401 - claims may be wrong on purpose
-        """A token; for `link` give `groups` and `nickname`. What is given wins over what is usual."""
+        """A signed token; `link` needs `groups` and `nickname`. Claims given here replace the defaults."""
         now = int(self._now())
         usual = {"sub": user_id, "purpose": purpose, "iat": now, "exp": now + TOKEN_LIFE, "jti": uuid.uuid4().hex}
         if purpose == "link":
@@ -39,31 +39,31 @@ class AuthSite:
         return jwt.encode(usual | claims, self._secret, algorithm="HS256")
 
     def stamp(self) -> int:
-        """A `changed_at` later than all before (epoch milliseconds)."""
+        """A `changed_at` later than every earlier one (epoch milliseconds)."""
         self._last_change = max(self._last_change + 1, int(self._now() * 1000))
         return self._last_change
 
     def post(self, message: dict[str, Any] | str) -> None:
-        """Post a message to the jobs queue; a text goes as it is."""
+        """Post a message to the jobs queue; a string is sent unchanged."""
         body = message if isinstance(message, str) else json.dumps(message)
         self._sqs.send_message(QueueUrl=self._jobs, MessageBody=body)
 
     def groups(self, user_id: str, groups: Sequence[str], changed_at: int | None = None) -> None:
-        """The user's groups are these now."""
+        """Post the user's new groups."""
         stamp = changed_at or self.stamp()
         self.post({"kind": "update_groups", "user_id": user_id, "groups": list(groups), "changed_at": stamp})
 
     def nickname(self, user_id: str, nickname: str | None, changed_at: int | None = None) -> None:
-        """The user's main character has this name now."""
+        """Post the user's new nickname."""
         stamp = changed_at or self.stamp()
         self.post({"kind": "update_nickname", "user_id": user_id, "nickname": nickname, "changed_at": stamp})
 
     def delete(self, user_id: str, *, notify: bool = False) -> None:
-        """The user is to have no Discord any more."""
+        """Post that the user is to be removed from Discord."""
         self.post({"kind": "delete_user", "user_id": user_id, "notify": notify})
 
     def notices(self) -> list[dict[str, Any]]:
-        """The notices that wait, taken off the queue."""
+        """Receive and delete the notices that are in the queue."""
         found: list[dict[str, Any]] = []
         while messages := self._sqs.receive_message(QueueUrl=self._notices, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:

@@ -1,4 +1,4 @@
-"""The main job, before your eyes: link three people, change their groups, damage the guild, repair it.
+"""The demo: link three people, change their groups, damage the guild, repair it.
 
 Everything runs on this machine: the packaged functions in a local AWS, a local Discord beside it, and this program in
 the place of the auth site and of three people with browsers.
@@ -29,8 +29,8 @@ SETTINGS = {
     "UPDATE_ALL_SCHEDULE": "rate(7 days)",
     "UPDATE_ALL_USERNAMES_SCHEDULE": "rate(7 days)",
 }
-PATIENCE = 60.0  # seconds for one step to come true
-LOOK = 0.1  # seconds between two looks
+PATIENCE = 60.0  # seconds; the longest wait for one step
+LOOK = 0.1  # seconds between two checks
 
 PEOPLE = {
     "101": ("kira", "Kira Vantari", ["Member", "Logistics"]),
@@ -40,18 +40,18 @@ PEOPLE = {
 
 
 class NotAsItShouldBe(Exception):
-    """The guild did not become what it should have become."""
+    """The guild did not reach the expected state in time."""
 
 
 class Meter:
-    """Counts the bot's requests to Discord, and seconds, from one step to the next."""
+    """Counts the bot's requests to Discord and the seconds of each step."""
 
     def __init__(self, discord: Control) -> None:
         self._discord = discord
         self._last, self._began = 0, time.monotonic()
 
     def step(self) -> str:
-        """What has happened since the step before."""
+        """Requests and seconds since the step before."""
         received = self._discord.received(after=self._last)
         self._last = max((one.number for one in received), default=self._last)
         asked, began = sum(of_the_bot(one) for one in received), self._began
@@ -60,13 +60,13 @@ class Meter:
 
 
 def of_the_bot(request: Received) -> bool:
-    """Did Rolecall make this request, not a browser?"""
+    """Whether Rolecall made this request, not a browser."""
     return request.path.startswith("/api/")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Who and what the demo plays with."""
+    """The running services, and the people of the demo."""
 
     up: Up
     site: AuthSite
@@ -75,11 +75,11 @@ class Scene:
     show: Console
 
     def member(self, username: str) -> Member | None:
-        """The member of that name, None where they are not in the guild."""
+        """The member of that name, or None."""
         return next((member for member in self.discord.state().members if member.username == username), None)
 
     def expect(self, what: str, holds: Callable[[], bool]) -> None:
-        """Wait until it is so. Raises NotAsItShouldBe."""
+        """Wait until the condition holds. Raises NotAsItShouldBe."""
         deadline = time.monotonic() + PATIENCE
         while not holds():
             if time.monotonic() > deadline:
@@ -88,7 +88,7 @@ class Scene:
         self.show.print(f"  [green]✓[/] {what} [dim]({self.meter.step()})[/]", highlight=False)
 
     def has(self, username: str, roles: set[str], nick: str | None = None) -> Callable[[], bool]:
-        """Does the member have exactly these roles, and this nickname if one is given?"""
+        """Whether the member has exactly these roles, and this nickname if one is given."""
 
         def holds() -> bool:
             member = self.member(username)
@@ -97,7 +97,7 @@ class Scene:
         return holds
 
     def guild(self, title: str) -> None:
-        """Print the guild as it is."""
+        """Print the guild."""
         table = Table(title=title, title_justify="left", title_style="bold", min_width=72)
         for column in ("member", "nickname", "roles"):
             table.add_column(column)
@@ -126,7 +126,7 @@ def link(scene: Scene, user_id: str) -> None:
 
 
 def play(scene: Scene) -> None:
-    """The whole story. Raises NotAsItShouldBe."""
+    """Run all steps. Raises NotAsItShouldBe."""
     show, discord, site = scene.show, scene.discord, scene.site
     for username, _, _ in PEOPLE.values():
         discord.add_person(username)
@@ -173,7 +173,7 @@ def play(scene: Scene) -> None:
 
 
 def damage(scene: Scene) -> None:
-    """What moderators do."""
+    """Damage the guild as moderators might."""
     discord = scene.discord
     for name in ("Moderator", "Streamer"):
         discord.create_role(name)
@@ -193,7 +193,7 @@ def damage(scene: Scene) -> None:
 
 
 def report(scene: Scene) -> None:
-    """What it cost."""
+    """Print the requests and seconds of each step."""
     received = scene.discord.received()
     bot = [one for one in received if of_the_bot(one)]
     limited = sum(one.status == requests.codes.too_many_requests for one in bot)
@@ -202,7 +202,7 @@ def report(scene: Scene) -> None:
 
 @contextmanager
 def staged(show: Console) -> Iterator[Scene]:
-    """Everything running, and the auth site's hands on it."""
+    """Start everything, with an auth site to drive it."""
     began = time.monotonic()
 
     def tell(what: str) -> None:
@@ -220,7 +220,7 @@ def staged(show: Console) -> Iterator[Scene]:
 
 
 def run(*, keep: bool) -> int:
-    """Play it; 0 if the guild ended as it should, else 1. `keep` leaves all of it running until Ctrl-C."""
+    """Run the demo; 0 if the guild ended as it should, else 1. `keep` leaves everything running until Ctrl-C."""
     show = Console(width=None if sys.stdout.isatty() else 100)
     try:
         with interruptible(), staged(show) as scene:
@@ -243,7 +243,7 @@ def run(*, keep: bool) -> int:
 
 
 def stay(scene: Scene) -> None:
-    """Leave it running, and say where everything is."""
+    """Keep everything running, and print its addresses."""
     link_url = f"{scene.up.aws.api_url}/discord/link?token="
     scene.discord.add_person("visitor")
     token = scene.site.token("104", "link", groups=["Member", "Visitor"], nickname="A Visitor")

@@ -1,4 +1,4 @@
-"""`python -m local link-url`: one more link for a stack that runs already, as its auth site would sign it."""
+"""`python -m local link-url`: print another link for a running stack, signed as its auth site would sign it."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ HERE = ("127.0.0.1", "localhost", "::1")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print an address that links somebody, good for ten minutes and once. Signs them up at the local Discord."""
+    """Print a link URL, valid once and for ten minutes. Signs the person up at the local Discord."""
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname not in HERE:
         print("Run the line `export AWS_ENDPOINT_URL=…` first that the running stack has printed", file=sys.stderr)
         return 2
@@ -45,7 +45,7 @@ def _environment_of_the_functions(stage: str) -> Mapping[str, str]:
 
 
 def _sign_up(discord_url: str, username: str) -> None:
-    """Make sure that the page of the local Discord offers them; another Discord knows its people itself."""
+    """Sign the person up if this is a local Discord; any other Discord knows its own people."""
     with suppress(requests.RequestException, LookupError, ValueError):
         discord = Control(discord_url)
         if all(person.username != username for person in discord.people()):
@@ -53,7 +53,7 @@ def _sign_up(discord_url: str, username: str) -> None:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options of `link-url`."""
+    """Add to `parser` the options of `link-url`."""
     parser.add_argument("username", metavar="USERNAME", help="at the local Discord")
     parser.add_argument("groups", metavar="GROUP", nargs="*", help="the user's groups on the auth site")
     parser.add_argument("--nickname", metavar="NAME", help="of the user's main character")

@@ -1,4 +1,4 @@
-"""Rolecall in one process and in virtual time: the real code, with only clock, queue, store and network replaced.
+"""Rolecall in one process and in virtual time: the real code; only clock, queues, store and network are replaced.
 
     world = World()
     world.link("101", "kira", groups=["Member"])
@@ -63,7 +63,7 @@ ENVIRONMENT = {
     "DISCORD_OAUTH_TOKEN_URL": f"{AT}/api/oauth2/token",
     "AUTH_SITE_SECRET": AUTH_SITE_SECRET,
 }
-INVOCATION = 60.0  # seconds that one invocation may last
+INVOCATION = 60.0  # seconds; the timeout of one invocation
 POLLING = 0.03  # seconds from a message's arrival to its function's start
 
 
@@ -72,28 +72,28 @@ class WorkerDied(BaseException):
 
 
 class Scheduler:
-    """Runs tasks that sleep on one virtual clock, the one that is due first."""
+    """Runs tasks that sleep on one virtual clock, in the order in which they wake up."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self._sleeping: list[tuple[float, int, greenlet]] = []
         self._number = 0
         self._main = getcurrent()
-        self.on_resume: Callable[[], None] = lambda: None  # may raise in the task that goes on
-        self.ends_at: dict[greenlet, float] = {}  # when a task is killed that is still at work
+        self.on_resume: Callable[[], None] = lambda: None  # called when a task resumes; may raise in it
+        self.ends_at: dict[greenlet, float] = {}  # when a task that still runs is killed
         clock.on_sleep = self._sleep
 
     def spawn(self, task: Callable[[], None], *, after: float = 0.0) -> None:
-        """Run `task` in so many seconds."""
+        """Start `task` after that many seconds."""
         self._push(after, greenlet(task, parent=self._main))
 
     @property
     def next_at(self) -> float | None:
-        """When the next task goes on; None where none sleeps."""
+        """When the next task resumes; None if none sleeps."""
         return self._sleeping[0][0] if self._sleeping else None
 
     def step(self) -> None:
-        """Let the task go on that is due first."""
+        """Resume the task that is due first."""
         moment, _, task = heapq.heappop(self._sleeping)
         self._clock.move_to(moment)
         task.switch()
@@ -115,7 +115,7 @@ class Scheduler:
 
 @dataclass
 class Container:
-    """One function's process: what it remembers dies with it."""
+    """The process of one function, with its caches."""
 
     services: Services
     delivery: Delivery
@@ -124,18 +124,18 @@ class Container:
 
 @dataclass
 class Counts:
-    """What a run cost."""
+    """Totals of a run."""
 
     invocations: int = 0
     died: int = 0  # of them
     received: int = 0
-    seconds: float = 0.0  # of Lambda, sleeping included
+    seconds: float = 0.0  # of Lambda, including sleep
     slept: float = 0.0
     requests: list[Request] = field(default_factory=list)
 
 
 class World:
-    """Rolecall, its auth site, its Discord and its AWS. One at a time in a process."""
+    """Rolecall, its auth site, its Discord and its AWS. Only one can exist in a process at a time."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class World:
         self.discord = LocalDiscord(config, self.clock.now)
         self.guild = self.discord.admin
         self.session = requests.Session()
-        self.session.trust_env = False  # no proxy, and no look at the machine's environment for every request
+        self.session.trust_env = False  # no proxy, and the environment is not read for every request
         self.session.mount(AT, self.wire())
         self.settings: Settings = settings_module.load(lambda _: {}, ENVIRONMENT | (environment or {}))
         self.workers = workers
@@ -188,16 +188,16 @@ class World:
     # --- the parts ---
 
     def wire(self) -> BaseAdapter:
-        """How requests reach Discord."""
+        """The transport of requests to Discord."""
         return DiscordAdapter(self.discord, self.clock.sleep)
 
     def queue_url(self, name: str) -> str:
-        """The address of one of the four queues."""
+        """The URL of one of the four queues."""
         url: str = self.sqs.get_queue_url(QueueName=f"rolecall-{STAGE}-{name}")["QueueUrl"]
         return url
 
     def container(self, chosen: Settings | None = None) -> Container:
-        """A fresh process that remembers nothing."""
+        """A new process with empty caches."""
         chosen = chosen or self.settings
         metrics = Metrics(STAGE, lambda line: self.metrics.append(json.loads(line)))
         rate_limiter = RateLimiter(
@@ -213,13 +213,13 @@ class World:
         return Container(services, delivery, LinkFlow(services, oauth, delivery.reconciler, delivery.view))
 
     def delivery(self, services: Services) -> Delivery:
-        """What takes messages in a new process."""
+        """The message handler of a new process."""
         return Delivery(services)
 
     # --- running ---
 
     def run(self, *, seconds: float = 3600.0, until: Callable[[], bool] = lambda: False) -> None:
-        """Let everything run until nothing is left to do, `until` holds, or that many seconds have passed."""
+        """Run until nothing is left to do, `until` is true, or that many seconds have passed."""
         end = self.clock.now() + seconds
         while not until():
             self._take_messages()
@@ -287,7 +287,7 @@ class World:
     # --- what people and operators do ---
 
     def link(self, user_id: str, who: str, *, groups: list[str], nickname: str | None = None, **claims: Any) -> None:  # noqa: ANN401
-        """Link a person as their browser would; signs them up at Discord where needed. Raises LinkRefused."""
+        """Link a person as their browser would, signing them up at Discord if needed. Raises LinkRefused."""
         if all(person.username != who for person in self.guild.people()):
             self.guild.add_person(who)
         linking = self.http.linking
@@ -296,19 +296,19 @@ class World:
         linking.finish(cookie=started.cookie, **self.consent(started.url, who))
 
     def consent(self, url: str, who: str, *, agree: bool = True) -> dict[str, str | None]:
-        """Say yes or no on Discord's page: code, state and error as the callback gets them."""
+        """Agree or refuse on Discord's page; returns code, state and error as the callback gets them."""
         back = Control(AT, self.session).consent(url, who, agree=agree)
         found = parse_qs(urlsplit(back).query)
         return {name: found.get(name, [None])[0] for name in ("code", "state", "error")}
 
     def sweep(self, parts: Parts = Parts.ALL, **options: bool) -> dict[str, Any]:
-        """What `update_all` does; the steps that follow need `run`."""
+        """Start a sweep as `update_all` does; its further steps need `run`."""
         return self.http.delivery.sweeper.start(parts, **options)
 
     # --- looking ---
 
     def roles(self, who: str) -> set[str] | None:
-        """The member's roles by name; None where they are no member."""
+        """The names of the member's roles; None if they are not a member."""
         member = self.guild.member(who)
         return None if member is None else set(member.roles)
 
@@ -318,10 +318,10 @@ class World:
         return None if member is None else member.nick
 
     def asked(self, route: str | None = None) -> list[Request]:
-        """The bot's requests to Discord, of one route (`PATCH member`) or all."""
+        """The bot's requests to Discord: all, or those of one route (`PATCH member`)."""
         return [one for one in self.counts.requests if route in (None, one.route)]
 
     def dead_letters(self) -> Iterator[tuple[str, str]]:
-        """Bodies and reasons of what was set aside."""
+        """Bodies and reasons of the dead letters."""
         for message in self.sqs.waiting(f"rolecall-{STAGE}-dead-letters"):
             yield message.body, message.attributes.get("reason", "")

@@ -1,4 +1,4 @@
-"""The whole of Rolecall on one machine: the local AWS with the packaged functions, and the local Discord."""
+"""All of Rolecall on one machine: the local AWS with the packaged functions, and the local Discord."""
 
 import argparse
 import json
@@ -27,19 +27,19 @@ STAGE_NAMES = "[a-z][a-z0-9]{0,19}"  # of .chalice/data-stack.yaml
 
 @dataclass(frozen=True)
 class Up:
-    """All of it, running."""
+    """The running services."""
 
     aws: LocalAws
     discord_url: str
     discord: Process | None
-    """None where somebody else's Discord is used."""
+    """None if another Discord is used."""
 
     @property
     def running(self) -> bool:
         return self.aws.running and (self.discord is None or self.discord.running)
 
     def hints(self) -> list[str]:
-        """What a person types in another shell to work with it; needs nothing but the project's own folder."""
+        """Commands for another shell, to be run in the project's folder."""
         aws = {"AWS_ENDPOINT_URL": self.aws.endpoint_url, **CREDENTIALS}
         return [
             f"export {' '.join(f'{name}={value}' for name, value in aws.items())}",
@@ -48,7 +48,7 @@ class Up:
         ]
 
     def facts(self) -> dict[str, object]:
-        """What another program needs in order to use it; the line that `up` prints."""
+        """What another program needs to use the services; `up` prints it as one line."""
         return {
             "api_url": self.aws.api_url,
             "jobs_queue_url": self.aws.jobs_queue_url,
@@ -87,7 +87,7 @@ def everything(
         discord_url = f"http://127.0.0.1:{own_port}"
     given = env.discord_at(discord_url) | env.chosen(environ)
     settings = env.complete(given, api_url=api_url_at(aws_port))
-    load(lambda _: {}, settings)  # none of the secrets is missing
+    load(lambda _: {}, settings)  # raises if a secret is missing
     with ExitStack() as running:
         discord = None
         if own_port is not None:
@@ -171,7 +171,7 @@ def main(options: argparse.Namespace) -> int:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP end the block as Ctrl-C does; what follows waits for the tidying up."""
+    """Let the first SIGINT, SIGTERM or SIGHUP end the block like Ctrl-C; later ones wait until cleanup is done."""
 
     def stop(*_: object) -> None:
         for signum in signals:
@@ -187,14 +187,14 @@ def interruptible() -> Iterator[None]:
 
 
 def stage_name(text: str) -> str:
-    """`text`, if tables and queues may be called after it; refused as the template of both would refuse it."""
+    """`text` if it is a valid stage name, by the rule of the data template. Raises ArgumentTypeError."""
     if not re.fullmatch(STAGE_NAMES, text):
         raise argparse.ArgumentTypeError("up to 20 lower-case letters and digits, the first a letter")
     return text
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options of `up`."""
+    """Add to `parser` the options of `up`."""
     parser.epilog = "Settings that the environment holds (DISCORD_…, AUTH_SITE_…) are passed on; the rest is made up."
     parser.add_argument("--discord-url", metavar="URL", help="use this Discord instead of starting one")
     parser.add_argument("--aws-port", type=int, metavar="PORT", help="default: a free one")

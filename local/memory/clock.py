@@ -1,4 +1,4 @@
-"""A clock that moves only when it is told to."""
+"""A clock that moves only when it is told."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,14 +16,14 @@ class VirtualClock:
     def __init__(self, start: float = START, *, on_sleep: Callable[[float], None] | None = None) -> None:
         self._now = start
         self.on_sleep = on_sleep
-        self.slept = 0.0  # seconds, by everybody together
+        self.slept = 0.0  # seconds, total of all callers
 
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass."""
+        """Sleep that many seconds."""
         self.slept += seconds
         if self.on_sleep:
             self.on_sleep(seconds)
@@ -31,11 +31,11 @@ class VirtualClock:
             self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on. Raises ValueError for less than nothing."""
+        """Move the clock forward. Raises ValueError for a negative number."""
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds} s")
         self._now += seconds
 
     def move_to(self, moment: float) -> None:
-        """Move the clock to that time, unless it is past already."""
+        """Move the clock to that time, unless it is in the past."""
         self._now = max(self._now, moment)

@@ -38,18 +38,18 @@ Snapshot = dict[str, list[Record]]
 
 
 def client_error(code: str, message: str = "", operation: str = "", **more: object) -> ClientError:
-    """What botocore raises for an error that DynamoDB answers; `more` stands beside it in the answer."""
+    """The exception that botocore raises for an error; `more` are further fields of the response."""
     answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}, **more}
     return ClientError(answer, operation)
 
 
 def throttled(operation: str) -> ClientError:
-    """Too many requests, after all of botocore's own retries."""
+    """Throttling that remains after all of botocore's own retries."""
     return client_error("ProvisionedThroughputExceededException", "The level of throughput is exceeded", operation)
 
 
 def conflict(operation: str, arguments: Arguments) -> ClientError:
-    """Another transaction is at work on the same item."""
+    """A conflict with another transaction on the same item."""
     message = "Transaction is ongoing for the item"
     if operation != "TransactWriteItems":
         return client_error("TransactionConflictException", message, operation)
@@ -72,7 +72,7 @@ class MemoryDynamoDB:
     one Query or Scan reads at most, to see pages without a megabyte of rows.
     """
 
-    meta = None  # attributes of a botocore client that PynamoDB looks at
+    meta = None  # attributes of a botocore client that PynamoDB reads
     _request_signer = None
 
     def __init__(
@@ -108,10 +108,10 @@ class MemoryDynamoDB:
         for schema in schemas(stage):
             self.create_table(**schema)
 
-    # --- being called ---
+    # --- calls ---
 
     def _make_api_call(self, operation: str, arguments: Arguments) -> Answer:
-        """One call, as botocore's client makes it. Raises ClientError."""
+        """Perform one call, as botocore's client does. Raises ClientError."""
         self.counts[operation, _table_names(arguments)] += 1
         if self.before:
             self.before(operation, arguments)
@@ -127,22 +127,22 @@ class MemoryDynamoDB:
         return answer
 
     def call(self, operation: str, **arguments: Any) -> Answer:  # noqa: ANN401 - DynamoDB's JSON
-        """One call, by its name in DynamoDB's API: `call("GetItem", TableName=…, Key=…)`."""
+        """Perform one call by its name in DynamoDB's API: `call("GetItem", TableName=…, Key=…)`."""
         return self._make_api_call(operation, arguments)
 
-    # --- what only a test can do ---
+    # --- for tests only ---
 
     def create_table(self, **schema: Any) -> None:  # noqa: ANN401 - DynamoDB's JSON
-        """Add a table, by CreateTable's arguments."""
+        """Add a table; `schema` are the arguments of CreateTable."""
         self.tables[schema["TableName"]] = Table(schema)
 
     def items(self, table: str) -> list[Item]:
-        """Everything in the table whose name is `table`, or ends with it."""
+        """All items of the table whose name is `table` or ends with it."""
         found = self.tables.get(table) or next(t for name, t in self.tables.items() if name.endswith("-" + table))
         return [dict(record.item) for record in found.own]
 
     def expire(self) -> int:
-        """Delete the rows whose time is over, as DynamoDB does within two days; gives how many."""
+        """Delete the expired rows, as DynamoDB does within two days; returns their number."""
         now, count = self.clock.now(), 0
         for table in self.tables.values():
             for record in [record for record in table.own if _is_over(record.item, now)]:
@@ -151,11 +151,11 @@ class MemoryDynamoDB:
         return count
 
     def snapshot(self) -> Snapshot:
-        """All rows as they are now; costs little, as rows are never changed in place."""
+        """A snapshot of all rows; cheap, since rows are never changed in place."""
         return {name: list(table.own) for name, table in self.tables.items()}
 
     def restore(self, snapshot: Snapshot, *, only: Iterable[str] | None = None) -> None:
-        """The tables as they were; with `only`, those tables, by their full names."""
+        """Restore a snapshot: all tables, or only those with these full names."""
         for name in only if only is not None else snapshot:
             self.tables[name].replace_all(snapshot[name])
 
@@ -219,7 +219,7 @@ class MemoryDynamoDB:
         return table, old, None
 
     def _demand(self, arguments: Arguments, old: Record | None, used: frozenset[str] = frozenset()) -> None:
-        """Raise _ConditionFailed where the write's condition does not hold."""
+        """Raise _ConditionFailed if the write's condition does not hold."""
         text = arguments.get("ConditionExpression")
         if text is None:
             _refuse_unused(arguments, used)
@@ -334,7 +334,7 @@ class MemoryDynamoDB:
         return self._page(table, view, keys, arguments, frozenset())
 
     def _page(self, table: Table, view: View, keys: list[Key], arguments: Arguments, used: frozenset[str]) -> Answer:
-        """One page: as many items as the limit and a megabyte allow, of these those that pass the filter."""
+        """One page: as many items as the limit and 1 MB allow, then filtered."""
         passes, more = self._filter(arguments)
         _refuse_unused(arguments, used | more)
         most = min(arguments.get("Limit") or len(keys), self.page_size or len(keys))
@@ -409,7 +409,7 @@ class MemoryDynamoDB:
 
 
 def _key_condition(view: View, node: Node, values: dict[str, Value]) -> tuple[Any, tuple[str, list[Value]] | None]:
-    """The partition that a key condition names, and its test of the range key."""
+    """The partition of a key condition, and its test of the range key."""
     partition, test = None, None
     for one in (node[1], node[2]) if node[0] == "and" else (node,):
         name, sign, given = _key_test(one)
@@ -444,7 +444,7 @@ def _names(arguments: Arguments) -> tuple[tuple[str, str], ...]:
 
 
 def _refuse_unused(arguments: Arguments, used: frozenset[str]) -> None:
-    """Raise Invalid for a name or value that no expression uses, as DynamoDB does: it is a mistake."""
+    """Raise Invalid for a name or value that no expression uses, as DynamoDB does."""
     projection = arguments.get("ProjectionExpression")
     if projection:
         used |= expressions.paths(projection, _names(arguments))[1]

@@ -28,7 +28,7 @@ CACHE_SIZE = 4096  # parsed expressions kept
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition. `tree` is for those who look for keys in it, `used` the placeholders it names."""
+    """A condition. `tree` allows finding keys in it; `used` are its placeholders."""
 
     check: Check
     tree: Node
@@ -37,7 +37,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Update:
-    """An update: what `apply` makes of an item is a new one."""
+    """An update; `apply` returns a new item."""
 
     sets: list[tuple[Path, Operand]] = field(default_factory=list)
     removes: list[Path] = field(default_factory=list)
@@ -47,11 +47,11 @@ class Update:
 
     @property
     def touched(self) -> list[Path]:
-        """Every path that it writes to."""
+        """All paths that it writes to."""
         return [path for path, _ in (*self.sets, *self.adds, *self.deletes)] + self.removes
 
     def apply(self, item: Item, values: Values) -> Item:
-        """The item afterwards; every operand is read from the item before. Raises Invalid."""
+        """The item after the update; operands are read from the item before it. Raises Invalid."""
         found = [(path, _required(operand(item, values))) for path, operand in self.sets]
         found += [(path, _added(value_at(item, path), clean(values[name]))) for path, name in self.adds]
         gone = list(self.removes)
@@ -104,7 +104,7 @@ def paths(text: str, names: Names) -> tuple[tuple[Path, ...], frozenset[str]]:
 
 
 def value_at(item: Item, path: Path) -> Value | None:
-    """What stands at `path`; None where nothing does."""
+    """The value at `path`, or None."""
     value: Any = item.get(str(path[0]))
     for step in path[1:]:
         if value is None:
@@ -298,7 +298,7 @@ def _without(old: Value | None, part: Value) -> Value | None:
 
 
 def _put(item: Item, path: Path, value: Value) -> None:
-    """Write into a copy of what lies on the way: other rows may share it."""
+    """Write to `path`, copying the containers on the way, since other rows may share them."""
     kind, holder, last = _copied(item, path)
     if kind == "L" and last >= len(holder):
         holder.append(value)
@@ -318,7 +318,7 @@ def _remove(item: Item, path: Path) -> None:
 
 
 def _copied(item: Item, path: Path) -> tuple[str, Any, Any]:
-    """The map or list that the last step of `path` leads into, its own copy in `item`."""
+    """The map or list that contains the end of `path`, copied into `item`."""
     holder: Any = item
     for step, following in pairwise(path):
         kind = "L" if isinstance(following, int) else "M"
@@ -339,7 +339,7 @@ def _child(holder: Any, step: str | int) -> Value | None:  # noqa: ANN401 - a di
 
 
 def _last_first(path: Path) -> list[tuple[bool, str | int]]:
-    """Sorts paths so that, backwards, later elements of a list come first: taking one away moves those after it."""
+    """A sort key that, in reverse, puts later list elements first: removing one moves those after it."""
     return [(isinstance(step, int), step) for step in path]
 
 

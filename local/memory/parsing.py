@@ -11,7 +11,7 @@ from typing import Any
 from local.memory.values import Invalid
 
 Path = tuple[str | int, ...]
-Node = tuple[Any, ...]  # its kind, and what belongs to it
+Node = tuple[Any, ...]  # its kind, then its operands
 
 TOKENS = re.compile(r"\s*(?:([#:]?[A-Za-z0-9_]+)|(<>|<=|>=|[=<>(),.\[\]+-]))")
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
@@ -34,11 +34,11 @@ class Parser:
         self._what = what
         self._tokens = self._split()
         self._at = 0
-        self._closed: dict[int, int] = {}  # where each parenthesis ends, by where it begins
+        self._closed: dict[int, int] = {}  # end of each parenthesis by its beginning
         self.used: set[str] = set()
 
     def whole(self, rule: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the rule gives
-        """What `rule` makes of all tokens."""
+        """Parse all tokens by `rule`."""
         made = rule()
         if self._at < len(self._tokens):
             raise self._wrong(self._tokens[self._at])
@@ -158,7 +158,7 @@ class Parser:
     # names and values
 
     def listed(self, rule: Callable[[], Any]) -> Iterator[Any]:
-        """What `rule` makes, once or more, of what commas part."""
+        """Parse one or more comma-separated elements by `rule`."""
         yield rule()
         while self._take(","):
             yield rule()

@@ -31,8 +31,8 @@ MAX_DELAY = 900  # seconds
 MAX_MESSAGE_SIZE = 1024 * 1024  # bytes, body and attributes together
 MAX_ATTRIBUTES = 10
 MAX_VISIBILITY = 12 * 3600  # seconds
-DUPLICATE_WITHIN = 30.0  # seconds after which a second copy of a message comes at the latest
-LATE_BY = 60.0  # seconds that a late message comes late at most
+DUPLICATE_WITHIN = 30.0  # seconds; a second copy of a message arrives within this time
+LATE_BY = 60.0  # seconds; the maximum delay of a late message
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that SQS refuses
 ATTRIBUTE_NAME = re.compile(r"(?!aws\.|amazon\.)[A-Za-z0-9_.-]{1,256}", re.IGNORECASE)
 Record = dict[str, Any]  # one record of Lambda's SQS event
@@ -42,13 +42,13 @@ Hook = Callable[[str, dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Queue:
-    """How a queue was made. `dead_letters` is the queue that takes what was received `most_receives` times."""
+    """Attributes of a queue. `dead_letters` takes the messages that were received `max_receives` times."""
 
     name: str
     visibility: float = 30.0  # seconds
     retention: float = 14 * 86_400.0  # seconds
     dead_letters: str | None = None
-    most_receives: int = 5
+    max_receives: int = 5
 
     @property
     def url(self) -> str:
@@ -60,7 +60,7 @@ class Queue:
 
 
 def queues_of(stage: str, *, visibility: float = 360.0) -> list[Queue]:
-    """The four queues of a stage, as `.chalice/data-stack.yaml` makes them."""
+    """The four queues of a stage, as `.chalice/data-stack.yaml` defines them."""
     dead = f"rolecall-{stage}-dead-letters"
     work = [Queue(f"rolecall-{stage}-{name}", visibility, dead_letters=dead) for name in ("jobs", "bulk")]
     return [*work, Queue(dead), Queue(f"rolecall-{stage}-notices")]
@@ -68,13 +68,13 @@ def queues_of(stage: str, *, visibility: float = 360.0) -> list[Queue]:
 
 @dataclass(frozen=True)
 class Chaos:
-    """What SQS may do and seldom does: each a probability from 0 to 1. A seeded source of chance decides."""
+    """What SQS is allowed to do but seldom does: probabilities from 0 to 1, decided by a seeded generator."""
 
     duplicate: float = 0.0  # a sent message exists twice
     late: float = 0.0  # a message is delivered up to a minute late
     reorder: float = 0.0  # a receive takes messages in any order
     zombie: float = 0.0  # a deleted message is received once more
-    few: float = 0.0  # a receive gives only some of the messages, and several functions get a share each
+    few: float = 0.0  # a receive returns only some of the messages, so that several functions share them
     duplicate_within: float = DUPLICATE_WITHIN
     late_by: float = LATE_BY
 
@@ -106,19 +106,19 @@ class _Copy:
 
 @dataclass
 class _Holding:
-    """A queue and what is in it: by order, and by the time at which it can be received (some of it out of date)."""
+    """A queue and its messages, by order and by the time from which they can be received (with stale entries)."""
 
     queue: Queue
     copies: dict[int, _Copy] = field(default_factory=dict)
     times: list[tuple[float, int]] = field(default_factory=list)
 
     def show(self, copy: _Copy, at: float) -> None:
-        """The copy can be received from then on."""
+        """Make the copy receivable from that time on."""
         copy.visible_at = at
         heappush(self.times, (at, copy.order))
 
     def first(self) -> _Copy | None:
-        """The copy that can be received soonest."""
+        """The copy that can be received first."""
         while self.times:
             at, order = self.times[0]
             copy = self.copies.get(order)
@@ -128,7 +128,7 @@ class _Holding:
         return None
 
     def ready(self, now: float) -> Iterator[_Copy]:
-        """What can be received now, in order. Each must be shown again, or dropped."""
+        """The copies that can be received now, in order. Each must be shown again or dropped."""
         while (copy := self.first()) and copy.visible_at <= now:
             heappop(self.times)
             yield copy
@@ -157,7 +157,7 @@ class MemorySqs:
         self.after = after
         self.sent: list[Sent] = []
         self.deleted: list[Sent] = []
-        self.redriven: list[Sent] = []  # what SQS itself moved to the dead letters, as it was first sent
+        self.redriven: list[Sent] = []  # messages that SQS itself moved to the dead letters, as first sent
         self.counts: Counter[tuple[str, str]] = Counter()
         self._random = random.Random(seed)  # noqa: S311 - chance that can be repeated, not secrecy
         self._queues = {made.name: _Holding(made) for made in (queues_of(stage) if queues is None else queues)}
@@ -166,7 +166,7 @@ class MemorySqs:
     # --- boto3's client ---
 
     def get_queue_url(self, *, QueueName: str) -> Answer:  # noqa: N803 - as boto3 names it
-        """The address of a queue."""
+        """The URL of a queue."""
         return self._called(
             "GetQueueUrl", QueueName, {"QueueName": QueueName}, lambda held: {"QueueUrl": held.queue.url}
         )
@@ -176,7 +176,7 @@ class MemorySqs:
         return self._called("SendMessage", QueueUrl, entry, lambda held: self._send(held, entry))
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> Answer:  # noqa: N803
-        """Send up to ten; those that are not taken are in `Failed`."""
+        """Send up to ten messages; rejected ones are in `Failed`."""
 
         def send(held: _Holding) -> Answer:
             if not Entries:
@@ -206,7 +206,7 @@ class MemorySqs:
         VisibilityTimeout: float | None = None,  # noqa: N803
         **_more: Any,  # noqa: ANN401 - how long to wait, which attributes: all are given, at once
     ) -> Answer:
-        """Take messages that are visible now; never waits."""
+        """Receive messages that are visible now; never waits."""
 
         def take(held: _Holding) -> Answer:
             if not 1 <= MaxNumberOfMessages <= BATCH:
@@ -218,7 +218,7 @@ class MemorySqs:
         return self._called("ReceiveMessage", QueueUrl, {}, take)
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> Answer:  # noqa: N803 - as boto3 names it
-        """The message is done with. One that is gone already is no error."""
+        """Delete the message. Not an error if it is gone already."""
 
         def delete(held: _Holding) -> Answer:
             self._delete(held, ReceiptHandle)
@@ -233,7 +233,7 @@ class MemorySqs:
         ReceiptHandle: str,  # noqa: N803
         VisibilityTimeout: int,  # noqa: N803
     ) -> Answer:
-        """The message is visible again after that many seconds."""
+        """Make the message visible again after that many seconds."""
 
         def change(held: _Holding) -> Answer:
             for copy in held.copies.values():
@@ -244,7 +244,7 @@ class MemorySqs:
         return self._called("ChangeMessageVisibility", QueueUrl, {"ReceiptHandle": ReceiptHandle}, change)
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Iterable[str] = ()) -> Answer:  # noqa: N803, ARG002
-        """How many messages it holds, its ARN, its visibility timeout."""
+        """Number of messages, ARN and visibility timeout of a queue."""
 
         def count(held: _Holding) -> Answer:
             now = self.clock.now()
@@ -261,22 +261,22 @@ class MemorySqs:
 
         return self._called("GetQueueAttributes", QueueUrl, {}, count)
 
-    # --- a driver ---
+    # --- for a driver ---
 
     def receive(self, queue: str, now: float | None = None, *, most: int = BATCH) -> list[Record]:
-        """What Lambda's poller would hand to the function of that queue now: up to `most` records of an SQS event."""
+        """The records that Lambda's poller would pass to the queue's function now, at most `most`."""
         held = self._held(queue)
         if self.chaos.few and self._random.random() < self.chaos.few:
             most = self._random.randint(1, most)
         return [_record(copy, held.queue) for copy in self._take(held, self._at(now), most, None)]
 
     def delete_all(self, records: Iterable[Record]) -> None:
-        """The function ended well: Lambda deletes its whole batch."""
+        """Delete a whole batch, as Lambda does when the function succeeds."""
         for record in records:
             self._delete(self._held(record["eventSourceARN"]), record["receiptHandle"])
 
     def next_event_at(self, queue: str | None = None) -> float | None:
-        """When a message can be received that cannot be yet, or can be already; None where no queue holds any.
+        """When the next message can be received (perhaps in the past); None if the queues are empty.
 
         Of the queues that a function reads, or of `queue`: dead letters and notices wait for a person.
         """
@@ -287,10 +287,10 @@ class MemorySqs:
         return min((copy.visible_at for copy in first if copy), default=None)
 
     def waiting(self, queue: str) -> list[Sent]:
-        """What the queue holds, visible or not."""
+        """The messages in the queue, visible or not."""
         return [copy.sent for copy in self._held(queue).copies.values()]
 
-    # --- within ---
+    # --- internals ---
 
     def _called(self, operation: str, queue: str, arguments: Answer, act: Callable[[_Holding], Answer]) -> Answer:
         held = self._held(queue, operation)
@@ -306,7 +306,7 @@ class MemorySqs:
         return answer
 
     def _held(self, queue: str, operation: str = "GetQueueUrl") -> _Holding:
-        """By name, the end of a name, URL or ARN."""
+        """A queue by its name, the end of its name, its URL or its ARN."""
         name = queue.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
         held = self._queues.get(name) or next((h for n, h in self._queues.items() if n.endswith("-" + name)), None)
         if held is None:
@@ -339,19 +339,19 @@ class MemorySqs:
             while len(found) < most and (copy := next(ready, None)):
                 if now - copy.sent.at > queue.retention:
                     del held.copies[copy.order]
-                elif queue.dead_letters and copy.received >= queue.most_receives:
+                elif queue.dead_letters and copy.received >= queue.max_receives:
                     self._redrive(held, copy, now)
                 else:
                     copy.received += 1
                     copy.first_received_at = copy.first_received_at or now
                     copy.handle = f"{copy.order}-{copy.received}"
                     found.append(copy)
-        for copy in found:  # not before: with a visibility of nothing it would be taken twice
+        for copy in found:  # only now: with a visibility timeout of 0 it would be taken twice
             held.show(copy, now + (queue.visibility if visibility is None else visibility))
         return [replace(copy) for copy in found]
 
     def _ready(self, held: _Holding, now: float) -> Generator[_Copy, None, None]:
-        """What can be received now. Each that is taken must be shown again, or dropped; what is left stays."""
+        """The copies that can be received now. Each one taken must be shown again or dropped; the others stay."""
         if not self._happens(self.chaos.reorder):
             yield from held.ready(now)
             return
@@ -365,7 +365,7 @@ class MemorySqs:
                 held.show(copy, copy.visible_at)
 
     def _redrive(self, held: _Holding, copy: _Copy, now: float) -> None:
-        """To the dead letters, as it is: its id, attributes and receive count go along, no reason does."""
+        """Move a copy to the dead letters unchanged: with id, attributes and receive count, without a reason."""
         del held.copies[copy.order]
         self.redriven.append(copy.sent)
         self._add(self._held(held.queue.dead_letters or ""), copy.sent, copy.raw, now, copy.received)
@@ -374,7 +374,7 @@ class MemorySqs:
         order, _, received = handle.partition("-")
         copy = held.copies.get(int(order)) if order.isdigit() else None
         if copy is None or str(copy.received) != received:
-            return  # gone, or received again since: a standard queue deletes only by the newest handle
+            return  # deleted, or received again since: a standard queue deletes only by the newest handle
         if self._happens(self.chaos.zombie):
             held.show(copy, self.clock.now() + self._random.uniform(0, self.chaos.duplicate_within))
             return
@@ -403,7 +403,7 @@ class _Refused(Exception):
 
 
 def _refuse_bad(entry: dict[str, Any]) -> None:
-    """Raise what boto3 or SQS raises for a message that SQS does not take."""
+    """Raise what boto3 or SQS raises for a message that SQS refuses."""
     body, delay = entry.get("MessageBody"), entry.get("DelaySeconds", 0)
     if not isinstance(body, str) or not isinstance(delay, int):
         raise ParamValidationError(report=f"Invalid type in MessageBody {type(body)} or DelaySeconds {type(delay)}")

@@ -47,7 +47,7 @@ def _camel(plain: dict[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An item as it is stored. Never changed: a new version is a new record."""
+    """A stored item. Immutable: a new version is a new record."""
 
     key: Key
     item: Item
@@ -70,8 +70,8 @@ class View:
         for partition in self._partitions.values():
             yield from (self.records[key] for _, key in partition)
 
-    def place(self, item: Item) -> Reservation | None:
-        """Where the item stands; None where it lacks an attribute for it. Raises Invalid for one of a wrong type."""
+    def place(self, item: Item) -> Place | None:
+        """The item's place; None if it lacks an attribute for it. Raises Invalid if one has the wrong type."""
         found = []
         for name in self.names:
             value = item.get(name)
@@ -86,7 +86,7 @@ class View:
         return (found[0], found[1]) if len(found) > 1 else (found[0], ALONE)
 
     def comparable(self, name: str, value: Value) -> Any:  # noqa: ANN401 - a str, a Decimal or bytes
-        """The value of one of its keys."""
+        """The value of one of its key attributes."""
         kind = self._types[name]
         if kind == "N":
             return number(value["N"])
@@ -98,7 +98,7 @@ class View:
         return value[kind]
 
     def replace(self, key: Key, new: Record | None) -> None:
-        """Put the record of that key where it belongs; None takes it away."""
+        """Put the record of that key in its place; None removes it."""
         old = self.records.get(key)
         if old and new and all(old.item.get(name) is new.item.get(name) for name in self.names):
             self.records[key] = new
@@ -123,7 +123,7 @@ class View:
         self._partitions.clear()
 
     def span(self, partition: Any, test: tuple[str, list[Value]] | None) -> list[tuple[Any, Key]]:  # noqa: ANN401
-        """The places of a partition that pass the test of their range key, ascending."""
+        """The places of a partition whose range key passes the test, ascending."""
         places = self._partitions.get(partition, [])
         if test is None:
             return places
@@ -153,7 +153,7 @@ class View:
 
 
 class Table:
-    """One table with its indexes. An index may lag: it shows what was so some seconds ago."""
+    """One table with its indexes. An index may lag some seconds behind."""
 
     def __init__(self, schema: Schema) -> None:
         self.name: str = schema["TableName"]
@@ -165,7 +165,7 @@ class Table:
         self._on_redelivery: deque[tuple[float, Key, Record | None]] = deque()
 
     def key_of(self, item: Item) -> Key:
-        """The item's key. Raises Invalid where it has none."""
+        """The item's key. Raises Invalid if it has none."""
         place = self.own.place(item)
         if place is None:
             missing = next(name for name in self.own.names if name not in item)
@@ -173,7 +173,7 @@ class Table:
         return place
 
     def key(self, given: Item) -> Key:
-        """The key that an operation names. Raises Invalid where it is not exactly that."""
+        """The key given to an operation. Raises Invalid if it is not exactly the table's key."""
         if len(given) != len(self.own.names):
             raise Invalid("The provided key element does not match the schema")
         try:
@@ -184,7 +184,7 @@ class Table:
             raise Invalid("The provided key element does not match the schema") from error
 
     def record(self, item: Item) -> Record:
-        """The item as it would be stored. Raises Invalid where an index cannot hold it."""
+        """The item as it would be stored. Raises Invalid if an index cannot hold it."""
         for index in self.indexes.values():
             index.place(item)
         return Record(self.key_of(item), item, size_of(item))
@@ -197,13 +197,13 @@ class Table:
         if not lag and not self._on_redelivery:
             self._index(key, record)
             return
-        not_before = self._on_redelivery[-1][0] if self._on_redelivery else now  # an index takes changes in their order
-        self._on_redelivery.append((max(now + lag, not_before), key, record))
+        not_before = self._late[-1][0] if self._late else now  # an index applies changes in order
+        self._late.append((max(now + lag, not_before), key, record))
 
     def index(self, name: str, *, now: float) -> View:
-        """An index as it is by now. Raises Invalid where the table has no such index."""
-        while self._on_redelivery and self._on_redelivery[0][0] <= now:
-            _, key, record = self._on_redelivery.popleft()
+        """An index in its current state. Raises Invalid if the table has no such index."""
+        while self._late and self._late[0][0] <= now:
+            _, key, record = self._late.popleft()
             self._index(key, record)
         try:
             return self.indexes[name]
@@ -211,8 +211,8 @@ class Table:
             raise Invalid(f"The table does not have the specified index: {name}") from None
 
     def replace_all(self, records: list[Record]) -> None:
-        """Hold exactly these, as after a restore."""
-        self._on_redelivery.clear()
+        """Replace all records, as a restore does."""
+        self._late.clear()
         for view in (self.own, *self.indexes.values()):
             view.clear()
             for record in records:

@@ -1,4 +1,4 @@
-"""DynamoDB's values as they travel: `{"S": "text"}`, `{"N": "12"}`. Numbers are decimal, not floating point.
+"""DynamoDB's values in wire format: `{"S": "text"}`, `{"N": "12"}`. Numbers are decimal, not floating point.
 
 Values are never changed in place: rows, answers and snapshots share them.
 """
@@ -32,7 +32,7 @@ def type_of(value: Value) -> str:
 
 @lru_cache(maxsize=65_536)
 def number(text: str) -> Decimal:
-    """The number that a text says. Raises Invalid where it says none that DynamoDB can keep."""
+    """The number in a text. Raises Invalid if DynamoDB cannot store it."""
     try:
         parsed = Decimal(text)
     except (InvalidOperation, TypeError):
@@ -48,7 +48,7 @@ def number(text: str) -> Decimal:
 
 
 def canonical(text: str) -> str:
-    """The number as DynamoDB gives it back: no exponent, no zeros that say nothing."""
+    """The number as DynamoDB returns it: no exponent, no redundant zeros."""
     if text.isdigit() and text.isascii() and len(text) <= DIGITS and (text[0] != "0" or text == "0"):
         return text
     exact = number(text)
@@ -64,7 +64,7 @@ def add(left: Decimal, right: Decimal) -> Value:
 
 
 def same(left: Value, right: Value) -> bool:
-    """Equal as DynamoDB sees it: of one type, numbers by value, sets without order."""
+    """Equality as DynamoDB defines it: same type, numbers by value, sets without order."""
     kind = type_of(left)
     if kind not in right:
         return False
@@ -83,7 +83,7 @@ def same(left: Value, right: Value) -> bool:
 
 
 def ordered(value: Value) -> Any:  # noqa: ANN401 - a str, a Decimal or bytes
-    """What < compares values of one type by: text by code points, which is the order of its UTF-8 bytes too."""
+    """The sort key of a value; text sorts by code points, which is the order of its UTF-8 bytes too."""
     kind = type_of(value)
     return number(value["N"]) if kind == "N" else value[kind]
 
@@ -92,7 +92,7 @@ def ordered(value: Value) -> Any:  # noqa: ANN401 - a str, a Decimal or bytes
 
 
 def clean(value: Value) -> Value:
-    """The value as DynamoDB keeps it. Raises Invalid where it would refuse to."""
+    """The value as DynamoDB stores it. Raises Invalid if DynamoDB would refuse it."""
     kind = type_of(value)
     held = value[kind]
     if kind == "N":

@@ -314,7 +314,7 @@ def test_an_index_cannot_be_read_consistently(memory: MemoryDynamoDB) -> None:
         by_discord_id(memory, ConsistentRead=True)
 
 
-# --- what only a test can do -----------------------------------------------------------------------------------
+# --- for tests only -----------------------------------------------------------------------------------
 
 
 def test_calls_are_counted_by_operation_and_table(memory: MemoryDynamoDB) -> None:
