@@ -1,8 +1,8 @@
-"""Rolecall's real code in a world where everything goes wrong, decided by one integer.
+"""Rolecall's real code in a world full of faults; one integer determines a whole run.
 
     python -m simulation --seeds 500 --from 70000
 
-A seed decides a *plan* (`plan`: how large, how bad), what the people in it do (`cast`: the auth site, users,
-moderators, operators) and what fails (`weather`: store, queues, Discord, workers that die). `storm` puts them into one
-world on a virtual clock; `watch` looks at every step of the bot, `verdict` at the end. Never shipped.
+A seed determines a *plan* (`plan`: size and severity), what people do (`actors`: the auth site, users, moderators,
+operators) and what fails (`faults`: store, queues, Discord, processes that die). `harness` puts them into one world
+on a virtual clock; `invariants` are checked at every step of the bot, `final_checks` at the end. Never shipped.
 """

@@ -1,4 +1,4 @@
-"""`python -m simulation`: run seeds, show what fails."""
+"""`python -m simulation`: run seeds and show which fail."""
 
 import argparse
 import os
@@ -11,11 +11,11 @@ from itertools import chain
 
 from simulation.run import TRACE_LINES, Result, run
 
-CHUNK_SIZE = 10  # seeds that a process takes at a time
+CHUNK_SIZE = 10  # seeds passed to a process at a time
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the seeds; 0 where all passed, else 1."""
+    """Run the seeds; 0 if all passed, else 1."""
     options = _options().parse_args(arguments)
     seeds = [options.seed] if options.seed is not None else range(options.first, options.first + options.seeds)
     began = time.perf_counter()
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _results(seeds: list[int], processes: int) -> Iterator[Result]:
-    """The results, in the order of the seeds, as they come."""
+    """Yield the results in the order of the seeds."""
     if processes <= 1 or len(seeds) <= CHUNK_SIZE:
         yield from map(run, seeds)
         return
@@ -52,7 +52,7 @@ def _results(seeds: list[int], processes: int) -> Iterator[Result]:
 
 
 def _short(seed: int) -> Result:
-    """A result without the trace of what went well."""
+    """The result; without a trace if the seed passed."""
     result = run(seed)
     if not result.breaches:
         result.trace.clear()
@@ -63,7 +63,7 @@ def _show(result: Result, lines: int) -> None:
     print(f"--- seed {result.seed} fails")
     for breach in result.breaches:
         print("   ", breach)
-    print(result.told(lines))
+    print(result.shown(lines))
 
 
 def _options() -> argparse.ArgumentParser:

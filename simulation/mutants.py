@@ -1,10 +1,10 @@
-"""Does the simulation find bugs? Bugs are planted, one at a time, and seeds run until one catches each.
+"""Whether the simulation finds bugs: plant one at a time, and run seeds until one catches it.
 
     python -m simulation.mutants             which seed catches which
     python -m simulation.mutants --only NAME --seeds 500
 
-Each bug replaces one function for as long as its block lasts; nothing on disk changes. The seeds that caught them when
-they were last looked for stand in README.md, and a test sees that they, or their neighbours, still do.
+Each bug replaces one function for as long as its block lasts; nothing on disk changes. README.md lists the seeds that
+caught them, and a test checks that these, or the ones after them, still do.
 """
 
 import argparse
@@ -33,12 +33,12 @@ from chalicelib.store.users import User
 from simulation.run import Result, run
 
 Replacement = Callable[..., Any]
-Places = list[tuple[Any, str, Replacement]]  # owner, name of the function, what takes its place
+Places = list[tuple[Any, str, Replacement]]  # owner, function name, replacement
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug: what goes wrong, where, by which promises (their letters) it shows, and the seed that caught it first."""
+    """A planted bug. `shows` are the letters of the checks that show it, `seed` the first seed that catches it."""
 
     name: str
     what: str
@@ -48,7 +48,7 @@ class Mutant:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """The bug is there while the block runs."""
+        """Plant the bug while the block runs."""
         kept = [(owner, name, owner.__dict__[name]) for owner, name, _ in self.places()]
         for owner, name, wrong in self.places():
             setattr(owner, name, wrong)
@@ -59,7 +59,7 @@ class Mutant:
                 setattr(owner, name, right)
 
     def caught_by(self, seeds: list[int]) -> Result | None:
-        """The first of these seeds in which the bug shows as it should. Raises where it crashes instead."""
+        """The first of these seeds that shows the bug. Raises RuntimeError if the bug crashes the run instead."""
         with self.planted():
             for seed in seeds:
                 result = run(seed)
@@ -119,7 +119,7 @@ def _no_budget() -> Places:
     def acquire(self: RateLimiter, route: str, lane: Lane, *_: Any, **__: Any) -> Reservation:  # noqa: ANN401 - as above
         self.check()
         key = self.bucket_of(route)
-        self.refresh([route])  # so that answers are still learnt from
+        self.refresh([route])  # so that limits are still learnt from answers
         return Reservation(key, lane, 0, float("inf"))
 
     return [(RateLimiter, "acquire", acquire), (RateLimiter, "defer_if_far_off", lambda *_: None)]
@@ -158,20 +158,22 @@ def _replaced_account_kept() -> Places:
 
 
 MUTANTS = (
-    Mutant("no_recheck", "a worker does not look whether what should be moved while it wrote", _no_recheck, "a", 7),
+    Mutant(
+        "no_recheck", "a worker does not check whether the desired state changed while it wrote", _no_recheck, "a", 7
+    ),
     Mutant("older_wins", "an older changed_at overwrites a newer one", _older_wins, "b", 0),
     Mutant("no_lock", "roles are created without the lock", _no_lock, "e", 22),
-    Mutant("no_dead_letters", "what is set aside is dropped", _no_dead_letters, "h", 0),
-    Mutant("no_retries", "what should be retried later is dropped", _no_retries, "h", 0),
-    Mutant("broken_is_done", "a message that met a fault of the store counts as done", _broken_is_done, "b", 22),
-    Mutant("no_budget", "requests are made without asking the shared budget", _no_budget, "f", 1),
+    Mutant("no_dead_letters", "dead letters are dropped", _no_dead_letters, "h", 0),
+    Mutant("no_retries", "deferred messages are dropped", _no_retries, "h", 0),
+    Mutant("broken_is_done", "a message that met a store failure counts as done", _broken_is_done, "b", 22),
+    Mutant("no_budget", "requests are made without asking the shared rate limiter", _no_budget, "f", 1),
     Mutant("leaver_kept", "10007 on a member does not unlink", _leaver_kept, "a", 0),
     Mutant(
         "whole_list_forgets", "a PATCH of all roles leaves out those that are not ours", _whole_list_forgets, "ad", 2
     ),
     Mutant(
         "deletion_forgotten",
-        "delete_user does not remember when, older attempts link again",
+        "delete_user does not record when, older attempts link again",
         _deletion_forgotten,
         "a",
         14,
@@ -185,7 +187,7 @@ MUTANTS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Look for the seed that catches each; 0 if every one was caught."""
+    """Search the first seed that catches each bug; 0 if all were caught."""
     parser = argparse.ArgumentParser(prog="python -m simulation.mutants", description=__doc__)
     parser.add_argument("--seeds", type=int, default=300, metavar="N", help="tried for each: %(default)s")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED", help="the first: %(default)s")

@@ -1,4 +1,4 @@
-"""One seed, from its plan to its verdict."""
+"""Run one seed, from its plan to the final checks."""
 
 import traceback
 from collections import Counter
@@ -9,11 +9,11 @@ from chalicelib.store.guild import GuildMemory
 from local.memory.clock import START
 from local.memory.sqs import Chaos
 from local.simulated import GUILD
-from simulation.cast import Cast
+from simulation.actors import Actors
+from simulation.final_checks import FinalChecks
+from simulation.harness import Harness
+from simulation.invariants import Note
 from simulation.plan import make
-from simulation.storm import Storm
-from simulation.verdict import Verdict
-from simulation.watch import Note
 
 MAX_DRAIN = 12 * 3600.0  # seconds until the queues must be empty
 TRACE_LINES = 60  # lines of the trace
@@ -21,7 +21,7 @@ TRACE_LINES = 60  # lines of the trace
 
 @dataclass
 class Result:
-    """What became of a seed. No breaches: it passed."""
+    """The result of a seed; it passed if there are no breaches."""
 
     seed: int
     breaches: list[str]
@@ -29,8 +29,8 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     trace: list[Note] = field(default_factory=list)
 
-    def told(self, lines: int = TRACE_LINES) -> str:
-        """The end of the trace, for a person."""
+    def shown(self, lines: int = TRACE_LINES) -> str:
+        """The end of the trace, as text."""
         return "\n".join(line(note) for note in self.trace[max(0, len(self.trace) - lines) :])
 
 
@@ -41,54 +41,54 @@ def line(note: Note) -> str:
 
 
 def run(seed: int) -> Result:
-    """Play a seed. Never raises: a crash is a breach too."""
-    world = Storm(make(seed))
+    """Run a seed. Never raises: a crash counts as a breach."""
+    world = Harness(make(seed))
     try:
-        cast = Cast(world)
-        _play(world, cast)
+        actors = Actors(world)
+        _play(world, actors)
     except Exception:  # noqa: BLE001 - the next seed is played all the same
-        world.watch.breach("crash", traceback.format_exc())
-    world.weather.over = True
+        world.invariants.breach("crash", traceback.format_exc())
+    world.faults.over = True
     counts = Counter(
         requests=len(world.counts.requests),
         invocations=world.counts.invocations,
-        created=world.watch.created,
+        created=world.invariants.created,
         store_calls=sum(world.dynamodb.counts.values()),
     )
-    counts.update({f"ended {end}": number for end, number in world.watch.ends.items()})
-    return Result(seed, world.watch.breaches, world.weather.counts, counts, list(world.watch.trace))
+    counts.update({f"ended {end}": number for end, number in world.invariants.ends.items()})
+    return Result(seed, world.invariants.breaches, world.faults.counts, counts, list(world.invariants.trace))
 
 
-def _play(world: Storm, cast: Cast) -> None:
-    cast.schedule()
+def _play(world: Harness, actors: Actors) -> None:
+    actors.schedule()
     world.run(seconds=world.plan.seconds)
-    cast.ended = True
+    actors.ended = True
     _calm(world)
     if world.plan.redrive:
         world.redrive()
         world.run(seconds=MAX_DRAIN)
-    verdict = Verdict(cast)
-    verdict.converged()
+    final_checks = FinalChecks(actors)
+    final_checks.converged()
     _sweep(world)
-    verdict.judge()
-    verdict.swept()
+    final_checks.judge()
+    final_checks.swept()
 
 
-def _calm(world: Storm) -> None:
-    """Faults stop; what was begun ends."""
-    world.weather.calm = True
+def _calm(world: Harness) -> None:
+    """Stop all faults, and run until the queues are empty."""
+    world.faults.calm = True
     world.sqs.chaos = Chaos()
     world.guild.clear_faults()
-    world.lift_stops()
+    world.lift_halts()
     world.run(seconds=MAX_DRAIN)
 
 
-def _sweep(world: Storm) -> None:
+def _sweep(world: Harness) -> None:
     memory = GuildMemory(int(GUILD))
     limit, refused = memory.flag("no_new_roles") or {}, memory.flag("refused_roles") or {}
     stops = [limit.get("until", 0.0), *(until for until, _ in refused.values())]
-    if max(stops) > world.clock.now():  # Discord seemed to let a role not be created; it is tried again after an hour
+    if max(stops) > world.clock.now():  # refused roles are tried again after an hour
         world.clock.move_to(max(stops) + 1)
-    world.watch.note("story", "the last sweep")
+    world.invariants.note("operator", "the last sweep")
     world.sweep(Parts.ALL, force=True)
     world.run(seconds=MAX_DRAIN)

@@ -278,7 +278,7 @@ def test_that_a_body_was_cut_is_said_beside_the_longest_reason(sqs: MemorySqs, q
 
 def test_a_trace_without_end_leaves_room_for_the_reason(sqs: MemorySqs, queues: Queues) -> None:
     queues.dead_letter(message_of(record({"trace": text("x" * (MAX_MESSAGE_SIZE - 200))})), "why")
-    assert sqs.sent[0].attributes["trace"] == "x" * LONGEST_REASON
+    assert sqs.sent[0].attributes["trace"] == "x" * MAX_REASON
 
 
 def test_a_dead_letter_keeps_only_the_attributes_that_are_known(sqs: MemorySqs, queues: Queues) -> None:

@@ -12,7 +12,7 @@ from local.memory.values import ORDERED, Invalid, Item, Value, number, ordered, 
 
 Schema = dict[str, Any]  # the arguments of CreateTable
 Key = tuple[Any, Any]  # comparable: the partition's value, and the range key's (0 in a table without)
-Reservation = tuple[Any, Any]  # the same, in an index
+Place = tuple[Any, Any]  # the same, in an index
 ALONE = 0  # the range value of a table that has no range key
 RANGE_VALUE = itemgetter(0)
 
@@ -162,7 +162,7 @@ class Table:
         self.indexes = {
             one["IndexName"]: _view(one["KeySchema"], types) for one in schema.get("GlobalSecondaryIndexes", ())
         }
-        self._on_redelivery: deque[tuple[float, Key, Record | None]] = deque()
+        self._late: deque[tuple[float, Key, Record | None]] = deque()
 
     def key_of(self, item: Item) -> Key:
         """The item's key. Raises Invalid if it has none."""
@@ -194,7 +194,7 @@ class Table:
         self.own.replace(key, record)
         if not self.indexes:
             return
-        if not lag and not self._on_redelivery:
+        if not lag and not self._late:
             self._index(key, record)
             return
         not_before = self._late[-1][0] if self._late else now  # an index applies changes in order

@@ -12,7 +12,7 @@ CHUNKS = [range(first, first + SEEDS_PER_TEST) for first in range(0, 200, SEEDS_
 def test_whatever_goes_wrong_nothing_is_lost_and_nobody_let_in(seeds: range) -> None:
     for seed in seeds:
         result = run(seed)
-        assert not result.breaches, f"python -m simulation --seed {seed}\n{result.told()}"
+        assert not result.breaches, f"python -m simulation --seed {seed}\n{result.shown()}"
 
 
 def test_a_seed_plays_the_same_again() -> None:

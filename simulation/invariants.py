@@ -1,7 +1,7 @@
-"""Looks at every step: what the bot does to the guild, and whether it may.
+"""Invariants checked at every step: whether the bot was allowed to change the guild as it did.
 
-Before and after each of its writes, in the moment of the effect, whether an answer comes or not. A breach is noted and
-the run goes on; the run fails at its end.
+They are checked before and after each write, at the moment of its effect, even if no answer arrives. A breach is
+recorded and the run continues; it fails at its end.
 """
 
 import re
@@ -9,21 +9,35 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from greenlet import getcurrent
 
+from chalicelib.settings import Settings
 from local.discord.messages import Answer, Request
-from simulation.site import group_role
+from local.memory.clock import VirtualClock
+from local.memory.dynamodb import MemoryDynamoDB
+from simulation.auth_site import RecordingAuthSite, group_role
 
-if TYPE_CHECKING:
-    from simulation.storm import Storm
+if TYPE_CHECKING:  # it imports simcord, which takes half a second
+    from local.discord.guild import GuildModel
 
 MEMBER = re.compile(r"/api/v10/guilds/\d+/members/(\d+)")
 ROLES = re.compile(r"/api/v10/guilds/\d+/roles")
 GUILD_READ = re.compile(r"/api/v10/guilds/\d+")
 Ask = Callable[[Request], Answer]
 BOT, HAND = "bot", "hand"
+
+
+class Observed(Protocol):
+    """What the invariants read of a running world."""
+
+    clock: VirtualClock
+    dynamodb: MemoryDynamoDB
+    model: "GuildModel"
+    protected: set[int]
+    settings: Settings
+    site: RecordingAuthSite
 
 
 @dataclass
@@ -38,7 +52,7 @@ class Note:
 
 @dataclass
 class Held:
-    """How a member came to a role."""
+    """Who gave a member a role, and when."""
 
     by: str
     at: float
@@ -53,43 +67,43 @@ class Seen:
 
 
 @dataclass
-class Watch:
-    """What was seen so far. `breaches` are sentences; none means that all is well."""
+class Invariants:
+    """What was observed so far. `breaches` are sentences; none means that the run is right."""
 
-    world: "Storm"
+    world: Observed
     breaches: list[str] = field(default_factory=list)
     trace: deque[Note] = field(default_factory=lambda: deque(maxlen=5000))
-    linked_to: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # Discord id: users, ever
+    linked_to: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # Discord id: all users so far
     accounts_of: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    names: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each role, ever
+    names: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # every name of each role so far
     held: dict[tuple[int, int], Held] = field(default_factory=dict)  # (member, role)
     joined: dict[int, str] = field(default_factory=dict)  # who brought a member in
     forgiven: set[int] = field(default_factory=set)  # accounts whose link a restored store has lost
-    hand_at: dict[int, float] = field(default_factory=dict)  # when a member was changed by hand last
-    roles_hand_at: float = float("-inf")  # when any role was
-    beyond: set[int] = field(default_factory=set)  # members whom the bot tried to remove, and may not
-    reserved_since: dict[int, float] = field(default_factory=dict)  # roles that bear a reserved name
-    made: dict[str, int] = field(default_factory=dict)  # roles of the bot's making that exist, by name
+    hand_at: dict[int, float] = field(default_factory=dict)  # when each member was last changed by hand
+    roles_hand_at: float = float("-inf")  # when any role was last changed by hand
+    beyond: set[int] = field(default_factory=set)  # members whom the bot tried to remove and may not
+    reserved_since: dict[int, float] = field(default_factory=dict)  # since when roles have had a reserved name
+    made: dict[str, int] = field(default_factory=dict)  # existing roles that the bot created, by name
     created: int = 0
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _read: dict[tuple[object, int], float] = field(default_factory=dict)  # (greenlet, member): when
     _guild_read: dict[object, float] = field(default_factory=dict)
 
-    # --- noting ---
+    # --- trace ---
 
     def note(self, who: str, what: str, /, **more: object) -> None:
-        """Keep a line of the trace."""
+        """Add a line to the trace."""
         self.trace.append(Note(self.world.clock.now(), who, what, more))
 
     def breach(self, rule: str, text: str) -> None:
-        """Something that must never be."""
+        """Record a breach."""
         line = f"({rule}) {text}"
         self.note("BREACH", line)
         if line not in self.breaches:
             self.breaches.append(line)
 
     def links(self) -> None:
-        """Look at whom the accounts belong to."""
+        """Record the current links."""
         for row in self.world.dynamodb.items("accounts"):
             discord_id, user_id = int(row["discord_id"]["N"]), row["user_id"]["S"]
             self.linked_to[discord_id].add(user_id)
@@ -98,7 +112,7 @@ class Watch:
     # --- the guild, by hand ---
 
     def roles_now(self) -> None:
-        """Roles may have been made, renamed, moved, deleted."""
+        """Record the roles, which may have been created, renamed, moved or deleted."""
         guild, now = self.world.model, self.world.clock.now()
         for role in guild.guild.roles.values():
             self.names[role.id].add(role.name.strip())
@@ -111,16 +125,16 @@ class Watch:
             del self.held[gone]
 
     def by_hand(self, discord_id: int, before: Seen | None) -> None:
-        """A person changed this member, or they came or went."""
+        """Record that a person changed this member, or that they joined or left."""
         self.hand_at[discord_id] = self.world.clock.now()
-        self._enqueue_next(discord_id, before, self.see(discord_id), HAND)
+        self._record_change(discord_id, before, self.see(discord_id), HAND)
 
     def see(self, discord_id: int) -> Seen | None:
-        """The member as they are; None where they are none."""
+        """The member's current state; None if they are not a member."""
         member = self.world.model.guild.members.get(discord_id)
         return Seen(frozenset(member.role_ids), member.nick) if member else None
 
-    def _enqueue_next(self, discord_id: int, before: Seen | None, after: Seen | None, by: str) -> None:
+    def _record_change(self, discord_id: int, before: Seen | None, after: Seen | None, by: str) -> None:
         now = self.world.clock.now()
         old, new = before.roles if before else frozenset(), after.roles if after else frozenset()
         for role_id in old - new:
@@ -135,7 +149,7 @@ class Watch:
     # --- the bot ---
 
     def handle(self, answer: Ask, request: Request) -> Answer:
-        """Let Discord answer, and judge what came of it."""
+        """Let Discord answer, and check the effect."""
         me, now = getcurrent(), self.world.clock.now()
         member = MEMBER.match(request.path)
         if request.method == "GET":
@@ -158,7 +172,7 @@ class Watch:
             self.beyond.add(discord_id)
         if before != after:
             self._judge(request, discord_id, before, after)
-            self._enqueue_next(discord_id, before, after, BOT)
+            self._record_change(discord_id, before, after, BOT)
         self.note(
             "bot",
             request.method,
@@ -191,7 +205,7 @@ class Watch:
         if discord_id in self.world.protected and before is not None:
             self.breach("d", f"the protected member {who} was changed: {request.method}")
         if after is None:
-            # A promise to part with an account whose replacement failed meets a restored store without its link.
+            # The removal of a replaced account may meet a restored store without its link.
             if discord_id not in self.forgiven and not any(
                 self.world.site.may_kick(user, discord_id, self.accounts_of) for user in users
             ):
@@ -220,7 +234,7 @@ class Watch:
         held = self.held.get((discord_id, role_id))
         read = self._read.get((getcurrent(), discord_id), float("-inf"))
         if held and held.by == HAND and held.at >= read:
-            return  # given by hand between the bot's look and its PATCH of the whole list: the one exemption
+            return  # given by hand between the bot's read and its PATCH of the whole list: the only exemption
         if self._was_reserved(role_id):
             self.breach("d", f"the reserved role {role.name!r} was taken from {who}")
 
@@ -228,13 +242,13 @@ class Watch:
         return name.strip().casefold() in self.world.settings.reserved_roles
 
     def _was_reserved(self, role_id: int) -> bool:
-        """For so long that the bot must know of it."""
+        """Whether the role has been reserved for so long that the bot must know it."""
         since = self.reserved_since.get(role_id)
         slack = self.world.settings.roles_cache_max_age + 60
         return since is not None and since < self.world.clock.now() - slack
 
     def wanted(self, groups: tuple[str, ...]) -> dict[str, None]:
-        """The names of the roles that these groups stand for."""
+        """The role names of these groups."""
         return dict.fromkeys(
             name for name in map(group_role, groups) if name and name != "@everyone" and not self._reserved(name)
         )

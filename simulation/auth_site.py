@@ -1,4 +1,4 @@
-"""The auth site's side: what it said of each user, when, and by which way."""
+"""An auth site that records what it stated about each user, when, and how."""
 
 import json
 from collections import defaultdict
@@ -13,13 +13,13 @@ MESSAGE, TOKEN = "message", "token"
 
 
 def group_role(group: str) -> str:
-    """The name of a group's role, by Discord's rules: 100 characters, trimmed."""
+    """The name of a group's role by Discord's rules: at most 100 characters, trimmed."""
     return group.strip()[:100].strip()
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What the auth site said of a user once. `stamp` is its `changed_at`."""
+    """One statement about a user. `stamp` is its `changed_at`."""
 
     stamp: int
     by: str
@@ -30,32 +30,32 @@ class Statement:
 
 @dataclass
 class Person:
-    """A user as the auth site knows them now."""
+    """The auth site's current record of a user."""
 
     groups: tuple[str, ...] = ()
     nickname: str | None = None
     stamp: int = 0
-    deleted_at: float | None = None  # since when it wants them gone; None where it does not
+    deleted_at: float | None = None  # when the user was deleted; None if not deleted
     deletes: list[str] = field(default_factory=list)
     last_token_at: float = float("-inf")
     ever_deleted: bool = False
 
 
-class Site(AuthSite):
-    """An auth site that remembers what it said."""
+class RecordingAuthSite(AuthSite):
+    """An auth site that records its statements."""
 
     users: dict[str, Person]
     statements: dict[str, list[Statement]]
 
     def remember(self) -> None:
-        """Begin with nobody known."""
+        """Start with no users."""
         self.users = defaultdict(Person)
         self.statements = defaultdict(list)
         self._told: dict[str, set[str]] = defaultdict(set)
         self._named: dict[str, set[str | None]] = defaultdict(set)
 
     def said(self, user_id: str, statement: Statement) -> None:
-        """Keep what was said."""
+        """Record a statement."""
         self.statements[user_id].append(statement)
         if statement.groups is not UNSAID:
             self._told[user_id].update(group_role(group) for group in statement.groups)
@@ -63,19 +63,19 @@ class Site(AuthSite):
             self._named[user_id].add(nickname_of(statement.nickname))
 
     def ever_told(self, users: set[str]) -> set[str]:
-        """Every role that any of these users was given once."""
+        """Every role that any of these users was ever to have."""
         return set().union(*(self._told[user] for user in users))
 
     def nicknames(self, users: set[str]) -> set[str | None]:
-        """Every nickname that any of these users had once."""
+        """Every nickname that any of these users was ever to have."""
         return set().union(*(self._named[user] for user in users))
 
     def may_kick(self, user_id: str, discord_id: int, accounts_of: dict[str, set[int]]) -> bool:
-        """Whether the user was deleted once, or linked another account."""
+        """Whether the user was ever deleted, or ever linked another account."""
         return self.users[user_id].ever_deleted or bool(accounts_of[user_id] - {discord_id})
 
     def change(self, kind: str, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
-        """The body of a message that says so; a statement from now on."""
+        """The body of a message, recorded as a statement."""
         body = json.dumps({"kind": kind, "user_id": user_id, **fields})
         if "changed_at" in fields:
             said = {name: fields[name] for name in ("groups", "nickname") if name in fields}
@@ -83,7 +83,7 @@ class Site(AuthSite):
         return body
 
     def link_token(self, user_id: str) -> str:
-        """A token to link with what holds for the user now."""
+        """A link token with the user's current groups and nickname."""
         person = self.users[user_id]
         person.stamp = person.stamp or self.stamp()
         person.deleted_at = None

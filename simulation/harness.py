@@ -1,4 +1,4 @@
-"""The world of a plan: the real code of `local.simulated`, under the weather, watched."""
+"""The world of a plan: `local.simulated` with injected faults and checked invariants."""
 
 import random
 from collections.abc import Callable
@@ -17,10 +17,10 @@ from local.discord.config import Config
 from local.discord.core import Discord
 from local.discord.messages import Answer, Request
 from local.simulated import AUTH_SITE_SECRET, GUILD, INVOCATION, STAGE, Container, WorkerDied, World
+from simulation.auth_site import RecordingAuthSite
+from simulation.faults import FaultInjector
+from simulation.invariants import Invariants
 from simulation.plan import OWNER, Plan
-from simulation.site import Site
-from simulation.watch import Watch
-from simulation.weather import Weather
 
 API_TIMEOUT = 29.0  # seconds; of the function behind the HTTP API
 LATENCY = 0.03  # seconds that Discord takes to answer
@@ -29,58 +29,60 @@ BREACHED = "broken"
 T = TypeVar("T")
 
 
-class _WatchedDiscord(Discord):
-    watch: Watch
+class _ObservedDiscord(Discord):
+    invariants: Invariants
 
     def handle(self, request: Request) -> Answer:
         if not request.path.startswith("/api/v10/guilds"):
             return super().handle(request)
-        return self.watch.handle(super().handle, request)
+        return self.invariants.handle(super().handle, request)
 
 
 class _Wire(DiscordAdapter):
-    """Requests travel, and may not arrive, or come back."""
+    """The transport to Discord, with injected faults."""
 
-    def __init__(self, world: "Storm") -> None:
+    def __init__(self, world: "Harness") -> None:
         super().__init__(world.discord, world.clock.sleep)
         self._world = world
 
     def send(self, request: requests.PreparedRequest, *rest: Any, **more: Any) -> requests.Response:  # noqa: ANN401
         world = self._world
-        fault = world.weather.to_discord(request.method or "", (request.path_url or "").partition("?")[0])
+        fault = world.faults.before_request(request.method or "", (request.path_url or "").partition("?")[0])
         if fault:
             world.guild.inject(fault)
         try:
             return super().send(request, *rest, **more)
         finally:
-            world.weather.from_discord()
+            world.faults.after_request()
 
 
-class _NotedDelivery(Delivery):
-    """Tells how each message ended."""
+class _ObservedDelivery(Delivery):
+    """Records how each message ended."""
 
-    world: "Storm"
+    world: "Harness"
 
     def _one(self, message: Message, *, bulk: bool, seconds_left: Callable[[], float]) -> End:
         sent = len(self.world.sqs.sent)
-        self.world.watch.note("worker", "takes", message=message.id[-4:], received=message.received, body=message.body)
+        self.world.invariants.note(
+            "worker", "takes", message=message.id[-4:], received=message.received, body=message.body
+        )
         end = super()._one(message, bulk=bulk, seconds_left=seconds_left)
-        self.world.watch.note("worker", f"ended {end}", message=message.id[-4:])
-        self.world.watch.ends[end] += 1
+        self.world.invariants.note("worker", f"ended {end}", message=message.id[-4:])
+        self.world.invariants.ends[end] += 1
         if end in (End.LATER, End.DEAD) and all(one.body != message.body for one in self.world.sqs.sent[sent:]):
-            self.world.watch.breach("h", f"a message ended {end} and went nowhere: {message.body}")
+            self.world.invariants.breach("h", f"a message ended {end} and went nowhere: {message.body}")
         return end
 
     def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[End]:
         ends = super().batch(messages, bulk=bulk, seconds_left=seconds_left)
         if len(ends) != len(messages) or not {*ends} <= {*End}:
-            self.world.watch.breach("h", f"{len(messages)} messages had {len(ends)} ends")
-        self.world.weather.ended()
+            self.world.invariants.breach("h", f"{len(messages)} messages had {len(ends)} ends")
+        self.world.faults.ended()
         return ends
 
 
-class Storm(World):
-    """Everything of one run, before anything happened."""
+class Harness(World):
+    """The initial state of one run."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -94,17 +96,17 @@ class Storm(World):
             latency=LATENCY,
         )
         self.model = self.guild.guild
-        self.watch = Watch(self)
-        self.discord.__class__ = _WatchedDiscord
-        self.discord.watch = self.watch  # type: ignore[attr-defined]  # its class was changed in the line before
-        self.weather = Weather(
+        self.invariants = Invariants(self)
+        self.discord.__class__ = _ObservedDiscord
+        self.discord.invariants = self.invariants  # type: ignore[attr-defined]  # its class was changed in the line before
+        self.faults = FaultInjector(
             random.Random(f"weather {plan.seed}"),
             plan.rates,
             self.clock,
             latency=plan.store_latency,
-            note=self.watch.note,
+            note=self.invariants.note,
         )
-        self.site: Site = Site(
+        self.site: RecordingAuthSite = RecordingAuthSite(
             self.sqs,
             secret=AUTH_SITE_SECRET,
             jobs_queue_url=self.queue_url("jobs"),
@@ -113,32 +115,32 @@ class Storm(World):
         )
         self.site.remember()
         self._idle["api"] = []
-        self._hang_weather()
-        self.watch.roles_now()
+        self._install_faults()
+        self.invariants.roles_now()
 
-    def _hang_weather(self) -> None:
+    def _install_faults(self) -> None:
         lag = random.Random(f"lag {self.plan.seed}")
-        self.dynamodb.before = lambda operation, given: self.weather.before_store(self.dynamodb, operation, given)
+        self.dynamodb.before = lambda operation, given: self.faults.before_store(self.dynamodb, operation, given)
         self.dynamodb.after = self._after_store
         if self.plan.index_lag:
-            self.dynamodb.index_lag = lambda: 0.0 if self.weather.calm else lag.uniform(0, self.plan.index_lag)
+            self.dynamodb.index_lag = lambda: 0.0 if self.faults.calm else lag.uniform(0, self.plan.index_lag)
         self.sqs.chaos = self.plan.chaos
-        self.weather.over_queues(self.sqs)
+        self.faults.install_on(self.sqs)
 
     def _after_store(self, operation: str, _given: dict[str, Any]) -> None:
         if operation == "TransactWriteItems":
-            self.watch.links()
-        self.weather.after_store(operation)
+            self.invariants.links()
+        self.faults.after_store(operation)
 
-    # --- seams of World ---
+    # --- overridden parts of World ---
 
     def wire(self) -> BaseAdapter:
         """How requests reach Discord."""
         return _Wire(self)
 
     def delivery(self, services: Services) -> Delivery:
-        """What takes messages in a new process."""
-        made = _NotedDelivery(services)
+        """The message handler of a new process."""
+        made = _ObservedDelivery(services)
         made.world = self
         return made
 
@@ -146,42 +148,42 @@ class Storm(World):
         invoke = super()._invocation(name, records)
 
         def mortal() -> None:
-            with self.weather.process(INVOCATION):
+            with self.faults.process(INVOCATION):
                 invoke()
 
         return mortal
 
-    # --- functions that are not fed by a queue ---
+    # --- functions without a queue ---
 
     def function(self, what: str, call: Callable[[Container], T], *, seconds: float = API_TIMEOUT) -> T | str:
-        """What a function answers to one call; how it failed, as text, where it did."""
+        """Call a function; returns its answer, or a text that says how it failed."""
         idle = self._idle["api"]
         container = idle.pop() if idle else self.container()
         try:
-            with self.weather.process(seconds):
+            with self.faults.process(seconds):
                 answer = call(container)
         except WorkerDied:
-            self.watch.note("function", f"{what}: died")
+            self.invariants.note("function", f"{what}: died")
             return "died"
         except LinkRefused as refused:
-            self.watch.note("function", f"{what}: refused", why=str(refused))
+            self.invariants.note("function", f"{what}: refused", why=str(refused))
             idle.append(container)
             return str(refused.reason)
         except Exception as error:  # noqa: BLE001 - the caller gets a page that says no more
-            self.watch.note("function", f"{what}: {type(error).__name__}", why=str(error)[:200])
+            self.invariants.note("function", f"{what}: {type(error).__name__}", why=str(error)[:200])
             idle.append(container)
             return BREACHED
         idle.append(container)
         return answer
 
-    def lift_stops(self) -> None:
-        """An operator lets calls be made again."""
+    def lift_halts(self) -> None:
+        """An operator resumes calls to Discord."""
         RateLimitRow(f"{GUILD}:noticeboard").update(
             [RateLimitRow.halted_token.remove(), RateLimitRow.blocked_until.remove(), RateLimitRow.blocked_why.remove()]
         )
 
     def redrive(self) -> int:
-        """An operator sends what was set aside round again, but for what nobody can read."""
+        """An operator redrives the dead letters, except malformed messages."""
         dead = f"rolecall-{STAGE}-dead-letters"
         count = 0
         while records := self.sqs.receive(dead):
@@ -196,5 +198,5 @@ class Storm(World):
         return count
 
     def _queue_of(self, record: dict[str, Any]) -> str:
-        """Where a message was sent that SQS itself set aside."""
+        """The queue of a message that SQS itself moved to the dead letters."""
         return next(one.queue for one in self.sqs.redriven if one.id == record["messageId"])

@@ -1,4 +1,4 @@
-"""What must hold at the end, when faults have stopped, a sweep has run and the queues are empty."""
+"""Checks at the end of a run, when faults have stopped, a sweep has run and the queues are empty."""
 
 import json
 from collections import Counter
@@ -10,45 +10,45 @@ from chalicelib.store.sweeps import Sweeps
 from chalicelib.store.users import User
 from local.discord.guild import GuildModel
 from local.simulated import GUILD, STAGE
-from simulation.cast import Cast
-from simulation.site import MESSAGE, UNSAID, Statement
-from simulation.watch import BOT, Watch
+from simulation.actors import Actors
+from simulation.auth_site import MESSAGE, UNSAID, Statement
+from simulation.invariants import BOT, Invariants
 
-INDEX_SETTLES = 10.0  # seconds; longer than the index of links lags behind
+INDEX_SETTLES = 10.0  # seconds; more than the longest lag of the index of links
 
 
-class Verdict:
-    """Judges a world in which nothing happens any more; breaches go to its watch."""
+class FinalChecks:
+    """Checks a world in which nothing happens any more; breaches are recorded in its `invariants`."""
 
-    def __init__(self, cast: Cast) -> None:
-        self._world = cast.world
-        self._cast = cast
-        self._site = cast.site
-        self._watch: Watch = cast.world.watch
-        self._model: GuildModel = cast.world.model
+    def __init__(self, actors: Actors) -> None:
+        self._world = actors.world
+        self._actors = actors
+        self._site = actors.site
+        self._invariants: Invariants = actors.world.invariants
+        self._model: GuildModel = actors.world.model
         self._dead = Counter(body for body, _ in self._world.dead_letters())
 
     def converged(self) -> None:
-        """Before any sweep: whoever counts as synced, and was not changed by hand since, is as the auth site said."""
+        """Before any sweep: whoever counts as synced and was not changed by hand since is as the auth site stated."""
         if self._world.plan.restore:
             return
-        watch, slack = self._watch, self._world.settings.roles_cache_max_age + 60
-        for user_id in self._cast.users:
+        invariants, slack = self._invariants, self._world.settings.roles_cache_max_age + 60
+        for user_id in self._actors.users:
             user = users.get(user_id, now=self._world.clock.now())
             if user is None or user.link is None or not user.settled or user.synced_at is None:
                 continue
             discord_id = user.link.account.id
-            member, by_hand = watch.see(discord_id), watch.hand_at.get(discord_id, 0.0) + 1
+            member, by_hand = invariants.see(discord_id), invariants.hand_at.get(discord_id, 0.0) + 1
             if member is None or discord_id in self._world.protected:
                 continue
-            if min(user.groups_at / 1000, user.synced_at) > max(by_hand, watch.roles_hand_at + slack):
+            if min(user.groups_at / 1000, user.synced_at) > max(by_hand, invariants.roles_hand_at + slack):
                 self._roles(user, discord_id, self._ours(member.roles))
             if min(user.nickname_at / 1000, user.synced_at) > by_hand:
                 self._nickname(user, discord_id, member.nick)
 
     def judge(self) -> None:
-        """All invariants of the end."""
-        for user_id in self._cast.users:
+        """Check everything that must hold at the end."""
+        for user_id in self._actors.users:
             user = users.get(user_id, now=self._world.clock.now())
             self._accounted(user_id, user)
             self._deleted(user_id, user)
@@ -73,7 +73,7 @@ class Verdict:
                 self._same(user_id, name, getattr(user, name), [one for one in told if one.stamp == at])
 
     def _forgotten(self, user: User | None, stamp: int) -> bool:
-        """What was said of somebody without a link is kept for a day."""
+        """Whether the store may have dropped the statement: without a link it is kept for a day."""
         linked = user is not None and user.link is not None
         return not linked and stamp / 1000 < self._world.clock.now() - users.UNLINKED_RETENTION
 
@@ -81,7 +81,7 @@ class Verdict:
         values = [getattr(one, name) for one in said]
         if name == "groups":
             values = [tuple(value) for value in values]
-        else:  # an empty name is none
+        else:  # an empty nickname means none
             values, stored = [value or None for value in values], stored or None
         if stored not in values:
             self._breach("b", f"{user_id}: the store says {name} {stored}, the auth site said {values}")
@@ -97,7 +97,7 @@ class Verdict:
     def _as_told(self, user: User) -> None:
         assert user.link is not None  # noqa: S101 - the caller looked
         discord_id = user.link.account.id
-        member = self._watch.see(discord_id)
+        member = self._invariants.see(discord_id)
         if member is None:
             self._breach("a", f"{user.user_id} is linked to {discord_id}, who is not in the guild")
             return
@@ -108,7 +108,7 @@ class Verdict:
         self._nickname(user, discord_id, member.nick)
 
     def _roles(self, user: User, discord_id: int, held: frozenset[int]) -> None:
-        wanted = self._watch.wanted(user.wanted or ())
+        wanted = self._invariants.wanted(user.wanted or ())
         accepted: set[int] = set()
         count = 0
         for name in wanted:
@@ -116,7 +116,7 @@ class Verdict:
             accepted |= candidates
             count += bool(held & candidates)
             missing = not held & candidates
-            # A role that was called so, while nobody needed it, stands for nothing: it was never matched.
+            # A role that had this name while nobody needed it was never matched, and does not count.
             not_there = all(role.name.strip() != name for role in self._model.guild.roles.values())
             may_lack = out_of_reach or (not_there and self._world.settings.disable_role_creation)
             if missing and not may_lack:
@@ -125,14 +125,14 @@ class Verdict:
             self._breach("a", f"{user.user_id} ({discord_id}) holds {self._named(held)} and should have {list(wanted)}")
 
     def _standing_for(self, name: str) -> tuple[set[int], bool]:
-        """The roles that may stand for a group; whether one of its name is out of the bot's reach."""
+        """The roles that may represent a group, and whether one of its name is above the bot's rank."""
         named = {role.id for role in self._model.guild.roles.values() if role.name.strip() == name}
         ours = self._ours(frozenset(named))
         if ours:
             return set(ours), False
         if named:
             return set(), True
-        return {role_id for role_id, names in self._watch.names.items() if name in names} & set(
+        return {role_id for role_id, names in self._invariants.names.items() if name in names} & set(
             self._ours(frozenset(self._model.guild.roles))
         ), False
 
@@ -161,20 +161,20 @@ class Verdict:
         if discord_id != guild.owner_id and theirs < mine:
             self._breach("a", f"{user.user_id} ({discord_id}) is called {nick!r} and should be {wanted!r}")
 
-    # --- (c) nobody has what nobody gave ---
+    # --- (c) members without a link ---
 
     def _unlinked_have_nothing(self) -> None:
         linked = {int(row["discord_id"]["N"]) for row in self._world.dynamodb.items("accounts")}
-        kept = linked | self._watch.forgiven | self._world.protected | {self._model.bot_id}
+        kept = linked | self._invariants.forgiven | self._world.protected | {self._model.bot_id}
         for discord_id in set(self._model.guild.members) - kept:
-            member = self._watch.see(discord_id)
+            member = self._invariants.see(discord_id)
             held = member.roles if member else frozenset()
             given = frozenset(
-                r for r in self._ours(held) if (h := self._watch.held.get((discord_id, r))) and h.by == BOT
+                r for r in self._ours(held) if (h := self._invariants.held.get((discord_id, r))) and h.by == BOT
             )
             if given:
                 self._breach("c", f"{discord_id} is linked to nobody, and the bot gave them {self._named(given)}")
-            if self._watch.joined.get(discord_id) == BOT and discord_id not in self._watch.beyond:
+            if self._invariants.joined.get(discord_id) == BOT and discord_id not in self._invariants.beyond:
                 self._breach("c", f"{discord_id} is linked to nobody, and the bot brought them in")
 
     # --- (g) links and accounts ---
@@ -191,7 +191,7 @@ class Verdict:
             if len(set(found)) < len(found):
                 self._breach("g", f"a {kind} is linked twice: {sorted(links)}")
 
-    # --- (h) nothing is left, nothing is lost ---
+    # --- (h) no message is left or lost ---
 
     def _queues(self) -> None:
         for name in ("jobs", "bulk"):
@@ -210,15 +210,15 @@ class Verdict:
     # --- (f) Discord's limits ---
 
     def _limits(self) -> None:
-        """No 429 but injected ones. A request that takes seconds to arrive falls into a window it was not meant for."""
-        if self._world.weather.counts["slow"]:
+        """No 429 except injected ones. Not checked after slow requests: they may arrive in another window."""
+        if self._world.faults.counts["slow"]:
             return
         for route, counts in self._world.guild.counts().routes.items():
             if counts.rate_limited:
                 self._breach("f", f"{route} was asked too often, {counts.rate_limited} of {counts.requests} times")
 
     def swept(self) -> None:
-        """The last sweep ended, and another would find nothing to do."""
+        """The last sweep ended, and another one would change nothing."""
         real = [sweep for sweep in Sweeps(int(GUILD)).latest(1000) if not sweep.dry_run]
         if not real or real[0].state != "done":
             self._breach("a", f"the last sweep did not end: {real[0].state if real else 'there is none'}")
@@ -228,4 +228,4 @@ class Verdict:
             self._breach("a", f"a sweep after the sweep would change {json.dumps(found['would_change'])}")
 
     def _breach(self, rule: str, text: str) -> None:
-        self._watch.breach(rule, text)
+        self._invariants.breach(rule, text)
