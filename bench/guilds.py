@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from chalicelib.store.rows import AccountRow, UserRow
-from chalicelib.sweeps.sweeper import MAY_TAKE
 from local.simulated import GUILD, World
 
 LATENCY, STORE_LATENCY = 0.08, 0.005  # seconds that Discord, and DynamoDB, take to answer
@@ -24,7 +23,7 @@ def linked_world(members: int, *, workers: int = 10, guild_members: int | None =
     with AccountRow.batch_write() as accounts:
         for discord_id in ids:
             accounts.save(AccountRow(int(discord_id), user_id=f"user-{discord_id}"))
-    world.http.services.memory.set_flag(MAY_TAKE, {"since": world.clock.now(), "by": "benchmark"})
+    world.http.services.memory.allow_taking(by="benchmark", now=world.clock.now())
     world.dynamodb.before = lambda *_: world.clock.sleep(STORE_LATENCY)
     return world, ids
 

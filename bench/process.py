@@ -76,7 +76,7 @@ def _peak(linked: int, members: int) -> float:
     sweeper = world.http.delivery.sweeper
     started = world.sweep(force=True)["sweep_id"]
     sweeper.compare(ComparePage(sweep_id=started), redelivered=False)
-    middle = sweeper._sweeps.get(started)
+    middle = sweeper.sweeps.get(started)
     assert middle is not None
     tracemalloc.start()
     try:

@@ -7,7 +7,7 @@ from chalicelib.discord.rate_limit import Bucket, Lane
 from chalicelib.discord.rate_limiter import GLOBAL_BUCKET, INVALID_WINDOW
 from chalicelib.store import rows
 from chalicelib.store.rate_limits import MINUTE, DynamoRateLimitStore
-from chalicelib.store.sweeps import Sweep, Sweeps
+from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from ops.dead_letter_queue import DeadLetterQueue
 from ops.discord_refusals import refused_token
 from ops.queues import look_at
@@ -79,8 +79,11 @@ class Snapshot:
     @property
     def troubled(self) -> bool:
         """Is there anything that an operator should look at?"""
-        newest = next((sweep.state for sweep in self.sweeps if not sweep.dry_run), "")
-        return bool(self.failures or self.letters or self.stopped or self.still) or newest in ("failed", "held")
+        newest = next((sweep.state for sweep in self.sweeps if not sweep.dry_run), None)
+        return bool(self.failures or self.letters or self.stopped or self.still) or newest in (
+            SweepState.FAILED,
+            SweepState.HELD,
+        )
 
 
 class Watcher:

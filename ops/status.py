@@ -13,7 +13,7 @@ from rich.text import Text
 from chalicelib.discord.rate_limiter import SAFE_INVALID
 from chalicelib.members.plan import problems_in
 from chalicelib.messages import Parts
-from chalicelib.store.sweeps import Sweep
+from chalicelib.store.sweeps import Sweep, SweepState
 from ops.console import Screen, facts, table
 from ops.errors import FINE, WRONG
 from ops.formatting import ago, count, moment, plain, plain_note, span
@@ -33,6 +33,7 @@ ENGLISH = {
     "cannot_remove": "the owner, or a member ranked above the bot, cannot be removed from the server",
     "role_limit": "the server has as many roles as Discord allows",
 }
+STATE_STYLES = {SweepState.FAILED: "bold red", SweepState.HELD: "yellow", SweepState.DONE: "green"}
 
 
 def in_words(why: str) -> str:
@@ -125,7 +126,7 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
         text = f"the running sweep has made no step for {span(snapshot.still)}; doctor says what to do"
         yield "still", Text(text, "bold yellow")
     last = next((sweep for sweep in snapshot.sweeps if not sweep.dry_run), None)
-    if last and last.state in ("failed", "held"):
+    if last and last.state in (SweepState.FAILED, SweepState.HELD):
         yield "last sweep", Text(f"{last.state}: {plain(plain_note(last.note))}; doctor says what to do", "yellow")
     if snapshot.invalid:
         yield (
@@ -143,7 +144,7 @@ def _sweeps(snapshot: Snapshot) -> RenderableType:
 
 def _sweep_row(sweep: Sweep, now: float) -> tuple[str | int | Text, ...]:
     parts = "all" if Parts(sweep.parts) is Parts.ALL else ", ".join(part.name or "" for part in Parts(sweep.parts))
-    style = {"failed": "bold red", "held": "yellow", "done": "green"}.get(sweep.state, "none")
+    style = STATE_STYLES.get(sweep.state, "none")
     state = Text("dry run" if sweep.dry_run else sweep.state, style)
     when = f"{ago(sweep.started_at, now)}"
     return (when, parts.lower(), state, sweep.linked, sweep.differing, sweep.losing, sweep.gone, sweep.sent)

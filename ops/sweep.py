@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.messages import Parts
-from chalicelib.sweeps.compare import NO_LIST
+from chalicelib.store.sweeps import NO_LIST
 from ops.console import Screen, table
 from ops.discord_refusals import PORTAL, fix_for_failure
 from ops.errors import FINE, WRONG, CommandError

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 
 from chalicelib.messages import Parts
-from chalicelib.store.sweeps import Sweep, Sweeps
+from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from ops.console import Screen, facts, table
 from ops.discord_refusals import fix_for_failure
 from ops.errors import FINE, WRONG, CommandError
@@ -18,7 +18,7 @@ from ops.store import count_links, failed_since
 NO_SWEEP_TIMEOUT = (
     900  # seconds without any sweep until one that waits for its turn is given up; it tries every four minutes
 )
-ENDED = ("done", "held", "failed")
+ENDED = (SweepState.DONE, SweepState.HELD, SweepState.FAILED)
 
 
 def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, force: bool) -> str:
@@ -57,7 +57,7 @@ def follow(sweep_id: str, what: str, stage: Stage, screen: Screen) -> int:
     stage.connect()
     sweeps = Sweeps(stage.guild_id)
     sweep = _watch_survey(sweep_id, sweeps, stage, screen)
-    if sweep.state == "repairing" or sweep.sent:
+    if sweep.state is SweepState.REPAIRING or sweep.sent:
         sweep = _watch_repair(sweep, sweeps, stage, screen)
     return _show_end(sweep, what, stage, screen)
 
@@ -68,7 +68,7 @@ def _watch_survey(sweep_id: str, sweeps: Sweeps, stage: Stage, screen: Screen) -
         while True:
             sweep = _get(sweep_id, sweeps)
             advance(sweep.linked)
-            if sweep.state != "surveying":
+            if sweep.state is not SweepState.SURVEYING:
                 return sweep
             stall_warning.look(sweep.updated_at)
             time.sleep(stage.pause)
@@ -87,7 +87,7 @@ def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) ->
             ended = sweep.state in ENDED
             advance(max(0, sweep.sent - waiting))
             quiet = quiet + 1 if ended and not waiting else 0
-            if quiet >= 2 or sweep.state in ("held", "failed"):  # SQS counts about right: look twice
+            if quiet >= 2 or sweep.state in (SweepState.HELD, SweepState.FAILED):  # SQS counts about right: look twice
                 return sweep
             if waiting != left:
                 left, moved_at = waiting, stage.now()
@@ -126,16 +126,16 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
     )
     if sweep.note:
         screen.say(plain_note(sweep.note), "yellow")
-    if sweep.state == "failed":
+    if sweep.state is SweepState.FAILED:
         screen.say(f"→ {fix_for_failure(sweep.note, stage)}", "cyan")
-    if not sweep.may_take and sweep.state != "failed":
+    if not sweep.may_take and sweep.state is not SweepState.FAILED:
         screen.say(f"→ {force_command(what, stage)}", "cyan")
     if reasons:
         rows = [(in_words(why or ""), number) for why, number in reasons.most_common()]
         screen.show(table(("Not repaired, because", "users"), rows, right=1))
         text = f"→ {stage.command('status')} names them, {stage.command('doctor')} looks for the cause"
         screen.say(text, "cyan")
-    return WRONG if reasons or sweep.state in ("held", "failed") else FINE
+    return WRONG if reasons or sweep.state in (SweepState.HELD, SweepState.FAILED) else FINE
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What is remembered of the guild: its facts for a while, which role stands for which group for good."""
+"""What is remembered of the guild: its facts, which role stands for which group, locks, and what sweeps may do."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,6 +7,8 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.discord.models import Guild
 from chalicelib.store.rows import GuildRow, read_as, written
+
+_MAY_TAKE = "flag:may_take"
 
 
 class GuildMemory:
@@ -41,6 +43,18 @@ class GuildMemory:
 
     # --- one at a time ---
 
+    def claim_queued_sweep(self, parts: int, *, force: bool, now: float, seconds: int) -> bool:
+        """Claim to be the one sweep of these parts that waits for another; return False if one waits already."""
+        return self.lock(_queued_sweep(parts, force=force), "waiting", now=now, seconds=seconds)
+
+    def release_queued_sweep(self, parts: int, *, force: bool) -> None:
+        """Let another sweep of these parts wait."""
+        self.unlock(_queued_sweep(parts, force=force), "waiting")
+
+    def claim_sweep_notice(self, state: str, sweep_id: str, *, now: float, seconds: int) -> bool:
+        """Claim the notice that a sweep is held back in `state`; return False if one was sent within `seconds`."""
+        return self.lock(f"told:{state}", sweep_id, now=now, seconds=seconds)
+
     def lock(self, name: str, owner: str, *, now: float, seconds: int) -> bool:
         """Hold `name` for at most `seconds`; False where somebody else holds it."""
         row = GuildRow(self._prefix + f"lock:{name}", owner=owner, expires_at=int(now) + seconds)
@@ -51,6 +65,16 @@ class GuildMemory:
         """Give `name` back, if `owner` still holds it."""
         row = GuildRow(self._prefix + f"lock:{name}")
         written(lambda: row.delete(condition=GuildRow.owner == owner))
+
+    # --- what sweeps may do ---
+
+    def taking_allowed(self) -> bool:
+        """Whether sweeps of this guild may take roles."""
+        return self._row(_MAY_TAKE) is not None
+
+    def allow_taking(self, *, by: str, now: float) -> None:
+        """Let sweeps take roles from now on. `by` is what allowed it: a sweep's id, or `force`."""
+        self._save(_MAY_TAKE, data={"since": now, "by": by})
 
     # --- flags ---
 
@@ -71,6 +95,10 @@ class GuildMemory:
 
     def _save(self, key: str, **columns: Any) -> None:  # noqa: ANN401 - the row's own columns
         GuildRow(self._prefix + key, **columns).save()
+
+
+def _queued_sweep(parts: int, *, force: bool) -> str:
+    return f"next_sweep:{parts}:{force}"
 
 
 def _as_text(role_ids: dict[str, int]) -> dict[str, str]:

@@ -1,76 +1,121 @@
-"""Sweeps: how far each is, what each page of it found. One runs at a time."""
+"""Sweeps: the progress of each, and the differences that each page of it found. One sweep runs at a time."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
 from pynamodb.exceptions import DoesNotExist
 
+from chalicelib import log
 from chalicelib.store.rows import SweepRow, read_as, written
 
 RETENTION = 30 * 86_400  # seconds
 RUNNING = "running"
 MAX_ATTEMPTS = 3  # each failed one means that another sweep ended meanwhile
 STALE_AFTER = 1800  # seconds without a step after which another sweep may start
-UNDER_WAY = ("surveying", "repairing")
 OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
+# The note of a sweep whose survey could not list the members. Sweeps under way during an upgrade have it stored.
+NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
+
+
+class SweepState(StrEnum):
+    """How far a sweep is. The values are stored and shown."""
+
+    SURVEYING = "surveying"
+    REPAIRING = "repairing"
+    DONE = "done"
+    HELD = "held"  # it would take from too many, and waits for a person
+    FAILED = "failed"
+    DRY_RUN = "dry_run"
+
+
+UNDER_WAY = (SweepState.SURVEYING, SweepState.REPAIRING)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A member who differs. `give`, `take`: how many roles; `role` is the one role where one is all that differs."""
+    """A member who differs: `give` and `take` roles (how many), another `nickname`, or `gone` from the guild.
+
+    `role` is the id of the one role, if one role is all that differs. `version` is that of the user's desired state.
+    """
 
     user_id: str
-    discord_id: str
+    discord_id: int
     version: int
     give: int = 0
     take: int = 0
     nickname: bool = False
-    role: str | None = None
+    role: int | None = None
     gone: bool = False
+
+    @property
+    def loses(self) -> bool:
+        """Whether the member loses roles or their link."""
+        return self.take > 0 or self.gone
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One sweep. Times are epoch seconds; `state` is surveying, held, repairing, done, failed or dry_run.
-
-    `step` counts the steps done: a step that comes again, or late, is seen to be so.
-    """
+    """One sweep. Times are epoch seconds. `step` counts the steps done, so that a duplicate or late step is noticed."""
 
     sweep_id: str
     parts: int
-    state: str
+    state: SweepState
     started_at: float
     updated_at: float
     step: int = 0
     dry_run: bool = False
     force: bool = False
     may_take: bool = True
-    brake: int = 0  # members from whom it may take roles, where the survey could not see from how many it would
+    brake: int = 0  # the removal limit in members, if the survey could not count who would lose roles
     members: int = 0
     linked: int = 0
     differing: int = 0
     losing: int = 0  # members from whom roles would be taken
     gone: int = 0  # linked accounts that are not in the guild
     pages: int = 0
-    pages_found: list[int] = field(default_factory=list)  # numbers, ascending, under which differences are kept
+    pages_found: tuple[int, ...] = ()  # numbers, ascending, under which differences are stored
     cursor: int = 0  # the Discord id that the last page ended with
     sent: int = 0  # jobs
     singles: int = 0  # members who differ in one role, yet to be sent
     note: str = ""
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    examples: tuple[dict[str, Any], ...] = ()  # members who would change, as operators see them
 
     @property
     def first_page(self) -> int:
-        """The number of the first page on which somebody differs; 0 where nobody does."""
+        """The number of the first page on which somebody differs; 0 if nobody does."""
         return min(self.pages_found, default=0)
+
+    @property
+    def without_list(self) -> bool:
+        """Whether the survey could not list the members, and so did not see who would lose roles."""
+        return self.note == NO_LIST
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What the row says that names the running sweep."""
+    """The content of the row that names the running sweep."""
 
     sweep_id: str
+
+
+_Id = Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredDifference:
+    """A difference as it is stored: ids are text, defaults are left out."""
+
+    user_id: str
+    discord_id: _Id
+    version: int
+    give: int = 0
+    take: int = 0
+    nickname: bool = False
+    role: _Id | None = None
+    gone: bool = False
 
 
 class Sweeps:
@@ -80,11 +125,11 @@ class Sweeps:
         self._guild = str(guild_id)
 
     def begin(self, sweep: Sweep) -> Sweep | None:
-        """Store it as the running one; the sweep that runs already, where one does.
+        """Store the sweep as the running one and return None, or return the sweep that runs already.
 
-        One that has been idle for long is given up for dead: it is marked as failed, and ends at its next step.
+        A sweep that has been idle for long is given up: it is marked as failed, and ends at its next step.
         """
-        self._row(sweep).save()  # first: what is said to run must be there
+        self._row(sweep).save()  # first: the running marker must not name a sweep that is not there
         for _ in range(MAX_ATTEMPTS):
             row = SweepRow(self._guild, RUNNING, data=asdict(_Running(sweep.sweep_id)))
             if written(partial(row.save, condition=SweepRow.sweep_id.does_not_exist())):
@@ -104,26 +149,26 @@ class Sweeps:
         raise RuntimeError(f"sweeps came and went {MAX_ATTEMPTS} times")
 
     def _give_up(self, sweep: Sweep) -> bool:
-        """Mark it as dead; False where it made a step just now."""
-        return self.advance(replace(sweep, state="failed", note=OVERTAKEN, step=sweep.step + 1))
+        """Mark the sweep as failed; return False if it made a step just now."""
+        return self.advance(replace(sweep, state=SweepState.FAILED, note=OVERTAKEN, step=sweep.step + 1))
 
     def _forget_running(self) -> None:
-        """Forget what is said to run where nothing is kept of it any more, or nothing that can be read."""
+        """Clear the running marker if the sweep it names is no longer stored, or cannot be read."""
         marker = self._get(RUNNING)
         if marker and self._running_sweep(marker) is None:
             self._clear_running(marker)
 
     def _clear_running(self, marker: SweepRow) -> None:
-        """No sweep runs, unless something else is said by now."""
+        """Clear the running marker unless it has changed."""
         written(lambda: marker.delete(condition=SweepRow.data == marker.data))
 
     def _running_sweep(self, marker: SweepRow | None) -> Sweep | None:
-        """The sweep that is said to run."""
+        """The sweep that the marker names."""
         sweep_id = _marked_id(marker)
         return self.get(sweep_id) if sweep_id else None
 
     def running(self) -> Sweep | None:
-        """The sweep that runs, if one does."""
+        """The running sweep, if there is one."""
         return self._running_sweep(self._get(RUNNING))
 
     def get(self, sweep_id: str) -> Sweep | None:
@@ -131,8 +176,16 @@ class Sweeps:
         found = self._get(sweep_id)
         return read_as(Sweep, found.data) if found and found.data else None
 
+    def current(self, sweep_id: str) -> Sweep | None:
+        """The sweep of that id, unless it was given up because another one began: then it makes no further step."""
+        sweep = self.get(sweep_id)
+        if sweep and sweep.note == OVERTAKEN:
+            log.warning("sweep_overtaken", sweep_id=sweep_id)
+            return None
+        return sweep
+
     def advance(self, sweep: Sweep) -> bool:
-        """Store a sweep that is one step further; False where that step was done already."""
+        """Store a sweep that is one step further; return False if that step was done already."""
         row = self._row(sweep)
         return written(lambda: row.save(condition=SweepRow.step < sweep.step))
 
@@ -141,36 +194,35 @@ class Sweeps:
         self._row(sweep).save()
 
     def finish(self, sweep: Sweep) -> None:
-        """Another sweep may start."""
+        """Let another sweep start."""
         marker = self._get(RUNNING)
         if marker and _marked_id(marker) == sweep.sweep_id:
             self._clear_running(marker)
 
     def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
-        """Keep what a page found, until it is repaired."""
-        data = {"found": [_compact(difference) for difference in found]}
+        """Store the differences of a page until they are repaired."""
+        data = {"found": [_stored(difference) for difference in found]}
         SweepRow(self._guild, f"{sweep_id}#{page:012}", data=data, expires_at=int(now) + RETENTION).save()
 
     def page(self, sweep_id: str, page: int) -> list[Difference]:
-        """What a page found."""
-        found = self._get(f"{sweep_id}#{page:012}")
-        kept = (found.data or {}).get("found", []) if found else []
-        differences = (read_as(Difference, one) for one in kept)
-        return [difference for difference in differences if difference]
+        """The differences of a page; those that cannot be read are left out."""
+        row = self._get(f"{sweep_id}#{page:012}")
+        stored = (row.data or {}).get("found", []) if row else []
+        return [_difference(one) for one in (read_as(_StoredDifference, data) for data in stored) if one]
 
     def count_losing(self, sweep_id: str, more: int, *, now: float) -> int:
-        """Count members from whom the sweep takes roles, where it was not seen beforehand: how many that makes."""
+        """Count members from whom the sweep takes roles though its survey had not seen it; return the new count."""
         row = self._losing(sweep_id)
         row.update([SweepRow.losing.add(more), SweepRow.expires_at.set(int(now) + RETENTION)])
         return int(row.losing or 0)
 
     def note_braked(self, sweep_id: str) -> bool:
-        """Remember that the sweep stopped taking; False where that is known."""
+        """Record that the sweep reached the removal limit; return False if that was recorded before."""
         row = self._losing(sweep_id)
         return written(lambda: row.update([SweepRow.braked.set(True)], condition=SweepRow.braked.does_not_exist()))
 
     def has_braked(self, sweep_id: str) -> bool:
-        """Did the sweep stop taking?"""
+        """Whether the sweep reached the removal limit."""
         found = self._get(self._losing(sweep_id).sweep_id)
         return found is not None and bool(found.braked)
 
@@ -178,7 +230,7 @@ class Sweeps:
         return SweepRow(self._guild, f"{sweep_id}#losing")
 
     def latest(self, most: int = 10) -> list[Sweep]:
-        """The newest sweeps, newest first; but those that only tried whether they may begin."""
+        """The newest sweeps, newest first, without those that did not start because another one ran."""
         running = _marked_id(self._get(RUNNING))
         rows = SweepRow.query(self._guild, SweepRow.sweep_id.startswith("2"), scan_index_forward=False)
         found: list[Sweep] = []
@@ -211,11 +263,27 @@ class Sweeps:
 
 
 def _marked_id(marker: SweepRow | None) -> str | None:
-    """The id of the sweep that is said to run."""
+    """The id of the sweep that the marker names."""
     named = read_as(_Running, marker.data) if marker and marker.data else None
     return named.sweep_id if named else None
 
 
-def _compact(difference: Difference) -> dict[str, Any]:
-    """Without what is as it is by default: a thousand of them lie in one item."""
-    return {name: value for name, value in asdict(difference).items() if value or name == "version"}
+def _stored(difference: Difference) -> dict[str, Any]:
+    """As it is stored, without defaults: a thousand of them lie in one item."""
+    data = asdict(difference) | {"discord_id": str(difference.discord_id)}
+    if difference.role is not None:
+        data["role"] = str(difference.role)
+    return {name: value for name, value in data.items() if value or name == "version"}
+
+
+def _difference(stored: _StoredDifference) -> Difference:
+    return Difference(
+        user_id=stored.user_id,
+        discord_id=int(stored.discord_id),
+        version=stored.version,
+        give=stored.give,
+        take=stored.take,
+        nickname=stored.nickname,
+        role=None if stored.role is None else int(stored.role),
+        gone=stored.gone,
+    )

@@ -1,7 +1,7 @@
-"""The survey of a sweep: one page of members beside the links of the same ids, and who differs.
+"""Comparing one page of members with the links of the same ids: who differs.
 
-Members as Discord lists them and links as the store holds them are both in ascending Discord id. A merge join of the
-two holds one page of each, can be taken up again at any id, and renews usernames on the way.
+Discord lists members, and the store links, in ascending Discord id. A merge join of the two holds one page of each,
+can resume at any id, and renews usernames on the way.
 """
 
 import json
@@ -23,27 +23,26 @@ from chalicelib.members.usernames import renew_username
 from chalicelib.messages import ComparePage, Parts
 from chalicelib.services import Services
 from chalicelib.store import users
-from chalicelib.store.sweeps import Difference, Sweep
+from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
 from chalicelib.store.users import User
 
 MAX_EXAMPLES = 200
-MAX_RENAMED = 100  # of them may be taken up by new usernames alone, so that there is room for what matters more
+MAX_RENAMED = 100  # of them may show new usernames alone, which leaves room for members who differ
 EXAMPLES_ROOM = 100_000  # bytes; an item of DynamoDB holds 400 KB
 LAST_ID = 2**63 - 1
-NO_LIST = "the bot's Server Members Intent is off: every linked user is looked at by itself"
 SWEEPING = RequestOptions(Lane.BULK, reason="Rolecall: sweep")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A linked user and their member; None where the guild has no such member."""
+    """A linked user and their member; None if the guild has no such member."""
 
     user: User
     member: Member | None
 
 
 def merge(members: list[Member], links: Iterator[User]) -> Iterator[Pair]:
-    """Join members and links, both ascending by Discord id. Members without a link are nobody's business here."""
+    """Join members and links, both ascending by Discord id. Members without a link are skipped."""
     listed = iter(members)
     member = next(listed, None)
     for user in links:
@@ -54,8 +53,17 @@ def merge(members: list[Member], links: Iterator[User]) -> Iterator[Pair]:
         yield Pair(user, member if member and member.id == user.link.account.id else None)
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedPage:
+    """The sweep with the page counted, who differs, and the next page if there is one."""
+
+    sweep: Sweep
+    found: list[Difference]
+    following: ComparePage | None
+
+
 class GuildComparer:
-    """Looks at the guild, page by page."""
+    """Compares the guild with the store, page by page."""
 
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
@@ -63,23 +71,21 @@ class GuildComparer:
         self._reporter = Reporter(services, view)
         self._guild_id = services.settings.guild_id
 
-    def compare_page(
-        self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None
-    ) -> tuple[Sweep, list[Difference], ComparePage | None]:
-        """Compare one page. Gives the sweep with what was counted, who differs, and the next page if there is one."""
+    def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedPage:
+        """Compare one page. Raises Wait if Discord's limits do not admit the request now."""
         after = job.after
         if job.page == 0:
             first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
             if first is None or first.link is None:
-                return replace(sweep, pages=1), [], None
+                return ComparedPage(replace(sweep, pages=1), [], None)
             after = first.link.account.id - 1
         try:
             members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
-            return self._look_without_list(sweep, job, after)
+            return self._compare_without_list(sweep, job, after)
         last = members[-1].id if len(members) == PAGE else LAST_ID
         links = list(users.links_between(self._guild_id, after, last, most=PAGE))
-        if len(links) == PAGE and links[-1].link:  # of many who left, a page holds no more than of members
+        if len(links) == PAGE and links[-1].link:  # many have left: a page holds no more links than members
             last = min(last, links[-1].link.account.id)
         guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
         found: list[Difference] = []
@@ -89,37 +95,30 @@ class GuildComparer:
             difference, example = self._compare(pair, rules, sweep)
             if difference:
                 found.append(difference)
-            if example and self._has_room(sweep, example, most=MAX_EXAMPLES if difference else MAX_RENAMED):
-                sweep.examples.append(example)
+            if example and _has_room(sweep, example, most=MAX_EXAMPLES if difference else MAX_RENAMED):
+                sweep = replace(sweep, examples=(*sweep.examples, example))
         members = [member for member in members if member.id <= last]
         more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
         sweep = _counted(sweep, members, len(pairs), found)
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
-        return replace(sweep, cursor=last), found, following
+        return ComparedPage(replace(sweep, cursor=last), found, following)
 
-    def _has_room(self, sweep: Sweep, example: dict[str, Any], *, most: int) -> bool:
-        """Is there room for one example more? All of them lie in one item of the store."""
-        if len(sweep.examples) >= most:
-            return False
-        return sum(map(_size, sweep.examples)) + _size(example) <= EXAMPLES_ROOM
-
-    def _look_without_list(
-        self, sweep: Sweep, job: ComparePage, after: int
-    ) -> tuple[Sweep, list[Difference], ComparePage | None]:
-        """Discord refuses to list members (the GUILD_MEMBERS intent is off): a job for every linked user instead."""
+    def _compare_without_list(self, sweep: Sweep, job: ComparePage, after: int) -> ComparedPage:
+        """Discord refuses to list members (the GUILD_MEMBERS intent is off): every linked user becomes a difference."""
         if job.page == 0:
             self._view.refresh(SWEEPING)  # raises where the bot is not in the guild, which is refused alike
-        log.warning("member_intent_missing", cure="Discord developer portal → Bot → Server Members Intent")
+        log.warning("member_intent_missing", fix="Discord developer portal → Bot → Server Members Intent")
         links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
-        found = [Difference(user.user_id, str(user.link.account.id), user.version) for user in links if user.link]
+        found = [Difference(user.user_id, user.link.account.id, user.version) for user in links if user.link]
         sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
         if len(links) < PAGE:
-            return sweep, found, None
-        last = int(found[-1].discord_id)
-        return replace(sweep, cursor=last), found, ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
+            return ComparedPage(sweep, found, None)
+        last = found[-1].discord_id
+        following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
+        return ComparedPage(replace(sweep, cursor=last), found, following)
 
     def _guild(self, job: ComparePage, members: list[Member], options: RequestOptions) -> Guild:
-        """The guild's facts: fresh for the first page, with the bot's own roles from the list where it is on it."""
+        """The guild's facts: read anew for the first page, with the bot's own roles if the page lists the bot."""
         if job.page > 0:
             return self._view.facts(options)
         app_id = self._services.settings.app_id
@@ -127,10 +126,10 @@ class GuildComparer:
         return self._view.refresh(options, bot_roles=bot_roles)
 
     def _which_roles(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> dict[str, int]:
-        """Which role stands for which group, for everybody of this page alike.
+        """Which role stands for which group, for all members of this page.
 
-        A role that was renamed to another group's name stands for that group from then on. One member's groups alone
-        may not show it; a page's do. What only a later page shows is known when the next sweep begins.
+        A role that was renamed to another group's name stands for that group from then on. The groups of one member
+        may not show that; those of a page do. What only a later page shows is known when the next sweep begins.
         """
         if Parts.GROUPS not in Parts(sweep.parts):
             return self._view.known_role_ids
@@ -145,9 +144,9 @@ class GuildComparer:
         user, member = pair.user, pair.member
         if user.link is None or (member is None and user.link.joining_until > self._services.now()):
             return None, None
-        discord_id = str(user.link.account.id)
+        discord_id = user.link.account.id
         if member is None:
-            shown = {"user_id": user.user_id, "discord_id": discord_id, "left": True}
+            shown = {"user_id": user.user_id, "discord_id": str(discord_id), "left": True}
             return Difference(user.user_id, discord_id, user.version, gone=True), shown
         parts = Parts(sweep.parts)
         before = ""
@@ -158,7 +157,7 @@ class GuildComparer:
         change, guild = plan_change(member, Desired(user.wanted, user.nickname), rules, parts=parts), rules.roles.guild
         if not sweep.dry_run:
             self._note_problem(user, change, parts)
-        if not change:  # perhaps a new username, but that is renewed on the way: nothing to repair
+        if not change:  # perhaps a new username, but that is renewed on the way: there is nothing to repair
             return None, _example(user, member, change, guild, before) if before else None
         one = None if change.create else change.only_role
         difference = Difference(
@@ -168,12 +167,12 @@ class GuildComparer:
             give=len(change.give) + len(change.create),
             take=len(change.take),
             nickname=change.nickname is not None,
-            role=str(one[0]) if one else None,
+            role=one[0] if one else None,
         )
         return difference, _example(user, member, change, guild, before)
 
     def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
-        """Report what no sweep can cure, once; and that it is cured."""
+        """Report a problem that no sweep can fix, once, and record when it is fixed."""
         error = joined(change.problem, left_open(user.last_error, parts))
         if user.link is None or error == user.last_error:
             return
@@ -184,6 +183,13 @@ class GuildComparer:
             users.mark_failed(user, error, now=now)
         elif not change and (parts == Parts.ALL or user.synced_version == user.version):
             users.mark_synced(user, now=now, error=error)
+
+
+def _has_room(sweep: Sweep, example: dict[str, Any], *, most: int) -> bool:
+    """Whether one more example fits: all of them are stored in one item, beside the sweep."""
+    if len(sweep.examples) >= most:
+        return False
+    return sum(map(_size, sweep.examples)) + _size(example) <= EXAMPLES_ROOM
 
 
 def _size(example: dict[str, Any]) -> int:
@@ -204,12 +210,12 @@ def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Diffe
 
 
 def _renamed_from(stored: Account, account: Account) -> str:
-    """The old username as shown; empty where it is the same, or where a part of it was never known."""
+    """The old username as shown; empty if it is the same, or if a part of it was never known."""
     return stored.shown if stored.shown != account.shown else ""
 
 
 def _example(user: User, member: Member, change: Change, guild: Guild, before: str) -> dict[str, Any]:
-    """`before`: what the username was, where that is another."""
+    """The member as operators see them. `before` is the old username, empty if it has not changed."""
 
     def names(role_ids: frozenset[int]) -> list[str]:
         return sorted(guild.by_id[role_id].name for role_id in role_ids)

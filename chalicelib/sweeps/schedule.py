@@ -1,4 +1,6 @@
-"""Turning those who differ into jobs, each with its ticket: when, and on which rate-limit bucket, each is mended."""
+"""Turning differences into jobs, each with its ticket: when it is repaired, and on which rate-limit bucket."""
+
+from dataclasses import dataclass
 
 from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
 from chalicelib.discord.rate_limit import Lane
@@ -12,61 +14,103 @@ HORIZON = 60.0  # seconds ahead that jobs are sent; what lies further ahead stay
 SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
 
 
-def schedule_repairs(
-    services: Services, sweep: Sweep, waiting: list[Difference]
-) -> tuple[int, list[tuple[bytes, Progress, float]], bool]:
-    """Jobs for the first few of `waiting`, each with its ticket; how many; whether all buckets are known."""
-    rate_limiter, now = services.discord.rate_limiter, services.now()
-    needed = {route for one in waiting for route in _routes(one, spill=False)}
-    rate_limiter.refresh(needed)
-    singles = [rate_limiter.seconds_each(route) for route in needed & {ROLE_GIVE, ROLE_TAKE}]
-    spill = sweep.singles * max(singles, default=0.0) > SPILL_AFTER
-    if spill and MEMBER_PATCH not in needed:
-        rate_limiter.refresh([MEMBER_PATCH])
-    routes = [_routes(one, spill=spill) for one in waiting]
-    room = {
-        route: rate_limiter.forecast(route, Lane.BULK, most=len(waiting), horizon=HORIZON)
-        for route in sorted({route for several in routes for route in several})
-    }
-    chosen: list[str] = []
-    for several in routes:
-        best = max(several, key=lambda route: room[route])
-        if room[best] <= 0:
-            break
-        for other in room:
-            room[other] -= rate_limiter.bucket_of(other) == rate_limiter.bucket_of(best)
-        chosen.append(best)
-    tickets = {
-        route: iter(rate_limiter.tickets(route, Lane.BULK, chosen.count(route))) for route in sorted(set(chosen))
-    }
-    jobs = []
-    unforeseen = 0 if sweep.force else brake(sweep.linked, services.settings.sweep_brake_percent)
-    for one, route in zip(waiting, chosen, strict=False):
-        ticket, due = next(tickets[route])
-        progress = Progress(trace=f"{sweep.sweep_id}/{one.user_id}"[:120], since=now, ticket=ticket, due=due)
-        jobs.append((encode(_job(sweep, one, unforeseen)), progress, max(0.0, due - now)))
-    return len(chosen), jobs, all(rate_limiter.is_known(route) for route in room)
+@dataclass(frozen=True, slots=True)
+class RepairBatch:
+    """The jobs for the first few members who wait: body, progress, and delay in seconds of each.
+
+    `buckets_known`: the limits of all buckets they use are known, so that there is no need to try with a few.
+    """
+
+    jobs: list[tuple[bytes, Progress, float]]
+    buckets_known: bool
+
+    @property
+    def count(self) -> int:
+        """How many members have a job."""
+        return len(self.jobs)
+
+
+def schedule_repairs(services: Services, sweep: Sweep, waiting: list[Difference]) -> RepairBatch:
+    """Jobs for the first of `waiting`, as many as Discord's limits allow within the horizon."""
+    return _Scheduler(services, sweep, waiting).batch()
+
+
+class _Scheduler:
+    def __init__(self, services: Services, sweep: Sweep, waiting: list[Difference]) -> None:
+        self._rate_limiter = services.discord.rate_limiter
+        self._now = services.now()
+        self._sweep = sweep
+        self._waiting = waiting
+        # How many members may lose what the survey did not see.
+        self._unforeseen = 0 if sweep.force else brake(sweep.linked, services.settings.sweep_brake_percent)
+
+    def batch(self) -> RepairBatch:
+        routes = self._possible_routes()
+        room = self._room({route for several in routes for route in several})
+        chosen = self._choose(routes, room)
+        return RepairBatch(self._jobs(chosen), all(self._rate_limiter.is_known(route) for route in room))
+
+    def _possible_routes(self) -> list[tuple[str, ...]]:
+        """For each member, the routes that could repair them."""
+        needed = {route for one in self._waiting for route in _routes(one, spill=False)}
+        self._rate_limiter.refresh(needed)
+        singles = [self._rate_limiter.seconds_each(route) for route in needed & {ROLE_GIVE, ROLE_TAKE}]
+        spill = self._sweep.singles * max(singles, default=0.0) > SPILL_AFTER
+        if spill and MEMBER_PATCH not in needed:
+            self._rate_limiter.refresh([MEMBER_PATCH])
+        return [_routes(one, spill=spill) for one in self._waiting]
+
+    def _room(self, routes: set[str]) -> dict[str, int]:
+        """How many requests each route has room for within the horizon."""
+        most = len(self._waiting)
+        return {
+            route: self._rate_limiter.forecast(route, Lane.BULK, most=most, horizon=HORIZON) for route in sorted(routes)
+        }
+
+    def _choose(self, routes: list[tuple[str, ...]], room: dict[str, int]) -> list[str]:
+        """A route for each of the first members: the one with the most room. Routes of one bucket share theirs."""
+        left, chosen = dict(room), list[str]()
+        for several in routes:
+            best = max(several, key=lambda route: left[route])
+            if left[best] <= 0:
+                break
+            for other in left:
+                left[other] -= self._rate_limiter.bucket_of(other) == self._rate_limiter.bucket_of(best)
+            chosen.append(best)
+        return chosen
+
+    def _jobs(self, chosen: list[str]) -> list[tuple[bytes, Progress, float]]:
+        tickets = {
+            route: iter(self._rate_limiter.tickets(route, Lane.BULK, chosen.count(route)))
+            for route in sorted(set(chosen))
+        }
+        jobs = []
+        for one, route in zip(self._waiting, chosen, strict=False):
+            ticket, due = next(tickets[route])
+            trace = f"{self._sweep.sweep_id}/{one.user_id}"[:120]
+            progress = Progress(trace=trace, since=self._now, ticket=ticket, due=due)
+            jobs.append((encode(self._job(one)), progress, max(0.0, due - self._now)))
+        return jobs
+
+    def _job(self, one: Difference) -> RepairMember:
+        sweep = self._sweep
+        return RepairMember(
+            user_id=one.user_id,
+            sweep_id=sweep.sweep_id,
+            parts=sweep.parts,
+            version=one.version,
+            role=one.role if one.give or sweep.may_take else None,
+            give=bool(one.give),
+            take=sweep.may_take,
+            brake=0 if one.loses else self._unforeseen,
+        )
 
 
 def _routes(one: Difference, *, spill: bool) -> tuple[str, ...]:
-    """The routes that could mend this member. With `spill`, PATCH shares the work of the single-role bucket."""
+    """The routes that could repair this member. With `spill`, PATCH shares the work of the single-role bucket."""
     if one.gone or not (one.give or one.take or one.nickname):
         return (MEMBER_GET,)
     if one.role is None:
         return (MEMBER_PATCH,)
     single = ROLE_GIVE if one.give else ROLE_TAKE
     return (single, MEMBER_PATCH) if spill else (single,)
-
-
-def _job(sweep: Sweep, one: Difference, unforeseen: int) -> RepairMember:
-    """`unforeseen`: how many members may lose what the survey did not see."""
-    return RepairMember(
-        user_id=one.user_id,
-        sweep_id=sweep.sweep_id,
-        parts=sweep.parts,
-        version=one.version,
-        role=int(one.role) if one.role and (one.give or sweep.may_take) else None,
-        give=bool(one.give),
-        take=sweep.may_take,
-        brake=0 if one.take or one.gone else unforeseen,
-    )

@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 from chalicelib import VERSION
 from chalicelib.store.rate_limits import DynamoRateLimitStore
-from chalicelib.store.sweeps import Sweeps
+from chalicelib.store.sweeps import Sweeps, SweepState
 from ops.discord_refusals import Refused, refused_token
 from ops.doctor.base import Finding, Level, Registry, fault, note, warning
 from ops.doctor.context import DoctorContext
@@ -81,9 +81,9 @@ def sweeps(context: DoctorContext) -> Iterator[Finding]:
         return
     last = real[0]
     again = context.command("sweep all --dry-run")
-    if last.state == "failed":
+    if last.state is SweepState.FAILED:
         yield warning(f"the last sweep failed: {last.note}", f"fix that, then {context.command('sweep all --watch')}")
-    elif last.state == "held":
+    elif last.state is SweepState.HELD:
         yield warning(
             f"the last sweep was held: {plain_note(last.note)}",
             f"look: {again}; go on: {context.command('sweep --force')}",

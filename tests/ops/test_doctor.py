@@ -14,7 +14,7 @@ from chalicelib.discord.client import fingerprint
 from chalicelib.linking.oauth import add_bot_url
 from chalicelib.store import users
 from chalicelib.store.rate_limits import DynamoRateLimitStore
-from chalicelib.store.sweeps import Sweep, Sweeps
+from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.doctor.base import Check, Level, examine
 from ops.doctor.command import REGISTRIES
@@ -229,7 +229,7 @@ def api_says(code: int, **body: str) -> Plant:
 def a_sweep(**about: object) -> Plant:
     def plant(_world: World) -> None:
         now = time.time()
-        sweep = Sweep("20260101T000000-x", 7, "done", now, now)
+        sweep = Sweep("20260101T000000-x", 7, SweepState.DONE, now, now)
         Sweeps(GUILD).note(replace(sweep, **about))  # type: ignore[arg-type]  # fields of a sweep
 
     return plant
@@ -237,7 +237,7 @@ def a_sweep(**about: object) -> Plant:
 
 def a_still_sweep(_world: World) -> None:
     then = time.time() - 840
-    Sweeps(GUILD).begin(Sweep("20260101T000000-x", 7, "repairing", then, then))
+    Sweeps(GUILD).begin(Sweep("20260101T000000-x", 7, SweepState.REPAIRING, then, then))
 
 
 def a_failure(world: World) -> None:
@@ -272,8 +272,8 @@ RUNNING = [
     Planted("token refused once", halted, "stopped", "all calls have stopped", "resume"),
     warned("token renewed, not deployed", renewed_without_deploying, "stopped", "an older token, which Discord refused", "make deploy STAGE=prod"),
     warned("address banned", blocked, "stopped", "address_banned", "NAT gateway"),
-    warned("sweep failed", a_sweep(state="failed", note="no guild"), "sweeps", "failed: no guild", "sweep all --watch"),
-    warned("sweep held", a_sweep(state="held", note="stopped"), "sweeps", "was held", "--force"),
+    warned("sweep failed", a_sweep(state=SweepState.FAILED, note="no guild"), "sweeps", "failed: no guild", "sweep all --watch"),
+    warned("sweep held", a_sweep(state=SweepState.HELD, note="stopped"), "sweeps", "was held", "--force"),
     warned("sweep stands still", a_still_sweep, "sweeps", "no step for 14 min", "aws logs tail /aws/lambda/rolecall-prod-sync_bulk"),
     warned("no sweep lately", a_sweep(started_at=time.time() - 90_000), "sweeps", "began 25 h ago", "schedules"),
     warned("somebody not synced", a_failure, "failing", "1 user could not be made right", "status"),

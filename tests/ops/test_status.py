@@ -10,7 +10,7 @@ import pytest
 from chalicelib.discord.client import fingerprint
 from chalicelib.store import users
 from chalicelib.store.rate_limits import DynamoRateLimitStore
-from chalicelib.store.sweeps import Sweep, Sweeps
+from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from tests.ops.links import GUILD, linked
 from tests.ops.world import DISCORD, Command, World
 
@@ -49,7 +49,7 @@ def test_dead_letters_are_counted_by_reason(quiet: World, ops: Command) -> None:
 @pytest.mark.usefixtures("quiet")
 def test_sweeps_are_listed_newest_first_with_their_results(ops: Command) -> None:
     now = time.time()
-    for name, state in (("20260101T000000-a", "done"), ("20260102T000000-b", "held")):
+    for name, state in (("20260101T000000-a", SweepState.DONE), ("20260102T000000-b", SweepState.HELD)):
         Sweeps(GUILD).note(Sweep(name, 7, state, now, now, linked=50, losing=40))
     said = ops("status", "--json")
     assert said.code == 1
@@ -61,7 +61,7 @@ def test_sweeps_are_listed_newest_first_with_their_results(ops: Command) -> None
 @pytest.mark.parametrize(("idle", "code", "said"), [(400, 0, False), (840, 1, True)], ids=["a lost step", "still"])
 def test_a_sweep_that_makes_no_step_is_seen_to_stand_still(idle: int, code: int, said: bool, ops: Command) -> None:
     then = time.time() - idle
-    Sweeps(GUILD).begin(Sweep("20260101T000000-a", 7, "surveying", then, then))
+    Sweeps(GUILD).begin(Sweep("20260101T000000-a", 7, SweepState.SURVEYING, then, then))
     shown = ops("status")
     assert shown.code == code
     assert ("no step for 14 min" in shown.out) is said
@@ -135,7 +135,7 @@ def test_a_watch_shows_every_look_until_it_is_interrupted(quiet: World, ops: Com
 
 
 def test_a_watch_ends_with_what_the_last_look_saw(quiet: World, ops: Command) -> None:
-    held = Sweep("20260101T000000-a", 7, "held", time.time(), time.time())
+    held = Sweep("20260101T000000-a", 7, SweepState.HELD, time.time(), time.time())
     interrupted(quiet, look=3, before=lambda number: Sweeps(GUILD).note(held) if number == 2 else None)
     said = ops("status", "--watch", "--every", "0.01", "--json")
     assert [len(json.loads(line)["sweeps"]) for line in said.out.splitlines()] == [0, 1]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.store import users
-from chalicelib.store.sweeps import Sweeps
+from chalicelib.store.sweeps import Sweeps, SweepState
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.console import Screen
 from ops.watch import follow
@@ -152,9 +152,9 @@ def test_a_sweep_whose_turn_never_comes_is_not_waited_for_for_ever(drifted: Worl
     assert "yours has not begun" in said.err
 
 
-@pytest.mark.parametrize("state", ["surveying", "repairing", "done"])
+@pytest.mark.parametrize("state", [SweepState.SURVEYING, SweepState.REPAIRING, SweepState.DONE])
 def test_whoever_follows_a_sweep_that_stands_still_is_told_now_and_then(
-    drifted: World, ops: Command, capsys: pytest.CaptureFixture[str], state: str
+    drifted: World, ops: Command, capsys: pytest.CaptureFixture[str], state: SweepState
 ) -> None:
     """One that is done stands still where nobody makes the repairs that it sent."""
     sweep_id = ops("sweep", "groups", "--json").json["sweep_id"]

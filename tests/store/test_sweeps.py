@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from chalicelib.store.rows import SweepRow
-from chalicelib.store.sweeps import OVERTAKEN, STALE_AFTER, Difference, Sweep, Sweeps
+from chalicelib.store.sweeps import OVERTAKEN, STALE_AFTER, Difference, Sweep, Sweeps, SweepState
 from local.memory.clock import START as NOW
 from tests.store.conftest import Database
 
-FIRST = Sweep("20260105T120000-a", 7, "surveying", NOW, NOW, cursor=2**63 - 1, examples=[{"user_id": "1", "take": 2}])
+FIRST = Sweep(
+    "20260105T120000-a", 7, SweepState.SURVEYING, NOW, NOW, cursor=2**63 - 1, examples=({"user_id": "1", "take": 2},)
+)
 SECOND = replace(FIRST, sweep_id="20260105T130000-b", started_at=NOW + 60, updated_at=NOW + 60)
 
 
@@ -69,17 +71,17 @@ def test_what_was_given_up_for_dead_is_marked_so_and_takes_no_further_step(sweep
     sweeps.begin(replace(SECOND, started_at=NOW + STALE_AFTER + 1))
     dead = sweeps.get(FIRST.sweep_id)
     assert dead
-    assert (dead.state, dead.note) == ("failed", OVERTAKEN)
+    assert (dead.state, dead.note) == (SweepState.FAILED, OVERTAKEN)
     assert not sweeps.advance(replace(FIRST, step=1))
 
 
 def test_what_ended_but_was_not_let_go_keeps_how_it_ended(sweeps: Sweeps) -> None:
     sweeps.begin(FIRST)
-    sweeps.advance(replace(FIRST, step=1, state="done"))
+    sweeps.advance(replace(FIRST, step=1, state=SweepState.DONE))
     assert sweeps.begin(replace(SECOND, started_at=NOW + STALE_AFTER + 1)) is None
     ended = sweeps.get(FIRST.sweep_id)
     assert ended
-    assert ended.state == "done"
+    assert ended.state is SweepState.DONE
 
 
 def test_of_two_who_overtake_a_dead_sweep_one_runs(sweeps: Sweeps, dynamodb: Database) -> None:
@@ -118,20 +120,37 @@ def test_a_sweep_that_was_never_begun_has_no_step(sweeps: Sweeps) -> None:
 def test_a_last_step_after_the_end_does_not_make_it_run_again(sweeps: Sweeps) -> None:
     sweeps.begin(FIRST)
     sweeps.finish(FIRST)
-    assert sweeps.advance(replace(FIRST, step=1, state="done"))
+    assert sweeps.advance(replace(FIRST, step=1, state=SweepState.DONE))
     assert sweeps.running() is None
 
 
 def test_what_a_page_found_is_kept(sweeps: Sweeps) -> None:
     found = [
-        Difference("1", str(2**63 - 1), 4, give=1, role="a"),
-        Difference("2", "6", 1, take=2, nickname=True, gone=True),
+        Difference("1", 2**63 - 1, 4, give=1, role=2**63 - 2),
+        Difference("2", 6, 1, take=2, nickname=True, gone=True),
     ]
     sweeps.keep_page("s", 3, found, now=NOW)
     sweeps.keep_page("s", 4, [], now=NOW)
     assert sweeps.page("s", 3) == found
     assert sweeps.page("s", 4) == []
     assert sweeps.page("s", 5) == []
+
+
+def test_ids_are_stored_as_text_and_defaults_not_at_all(sweeps: Sweeps) -> None:
+    """As every version has stored them."""
+    sweeps.keep_page("s", 3, [Difference("1", 2**63 - 1, 4, give=1, role=5), Difference("2", 6, 0)], now=NOW)
+    assert SweepRow.get("900", "s#000000000003").data["found"] == [
+        {"user_id": "1", "discord_id": str(2**63 - 1), "version": 4, "give": 1, "role": "5"},
+        {"user_id": "2", "discord_id": "6", "version": 0},
+    ]
+
+
+def test_a_sweep_that_was_given_up_is_not_current(sweeps: Sweeps) -> None:
+    sweeps.begin(FIRST)
+    assert sweeps.current(FIRST.sweep_id) == FIRST
+    sweeps.begin(replace(SECOND, started_at=NOW + STALE_AFTER + 1))
+    assert sweeps.current(FIRST.sweep_id) is None
+    assert sweeps.current("never begun") is None
 
 
 def test_who_loses_roles_is_counted_and_that_a_sweep_braked_is_noted_once(sweeps: Sweeps) -> None:
@@ -146,7 +165,7 @@ def test_who_loses_roles_is_counted_and_that_a_sweep_braked_is_noted_once(sweeps
 def test_the_newest_sweeps_come_first_without_their_pages(sweeps: Sweeps) -> None:
     names = [f"202601{day:02}T000000-x" for day in range(1, 15)]
     for name in names:
-        sweeps.note(replace(FIRST, sweep_id=name, state="done"))
+        sweeps.note(replace(FIRST, sweep_id=name, state=SweepState.DONE))
         for page in range(3):
             sweeps.keep_page(name, page, [], now=NOW)
     sweeps.begin(FIRST)
@@ -179,7 +198,7 @@ def test_a_sweep_of_another_version_goes_on(sweeps: Sweeps) -> None:
     assert sweeps.running() == FIRST
     assert sweeps.latest() == [FIRST]
     assert sweeps.begin(SECOND) == FIRST
-    assert sweeps.advance(replace(FIRST, step=1, state="done"))
+    assert sweeps.advance(replace(FIRST, step=1, state=SweepState.DONE))
     sweeps.finish(FIRST)
     assert sweeps.begin(SECOND) is None
 
@@ -203,7 +222,7 @@ def test_a_running_sweep_that_is_named_in_another_way_holds_nobody_up(sweeps: Sw
 
 
 def test_of_what_a_page_found_as_much_counts_as_can_be_read(sweeps: Sweeps) -> None:
-    found = [Difference("1", "5", 4, give=1), Difference("2", "6", 1), Difference("3", "7", 2)]
+    found = [Difference("1", 5, 4, give=1), Difference("2", 6, 1), Difference("3", 7, 2)]
     sweeps.keep_page("s", 3, found, now=NOW)
     one, two, three = SweepRow.get("900", "s#000000000003").data["found"]
     change("s#000000000003", found=[one | {"why": "x"}, two | {"version": None}, three])

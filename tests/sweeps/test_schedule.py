@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.messages import Parts
 from chalicelib.queues import message_of
-from chalicelib.store.sweeps import Difference, Sweep
+from chalicelib.store.sweeps import Difference, Sweep, SweepState
 from chalicelib.sweeps.schedule import SPILL_AFTER, schedule_repairs
 from local.simulated import STAGE, World
 from tests.members.support import Meter, crowd, stored, waiting
@@ -83,7 +83,7 @@ def found_to_differ(world: World, user_ids: list[str]) -> list[Difference]:
         user = stored(world, user_id)
         assert user
         assert user.link
-        found.append(Difference(user_id, str(user.link.account.id), user.version, take=1, role=old.id))
+        found.append(Difference(user_id, user.link.account.id, user.version, take=1, role=int(old.id)))
     return found
 
 
@@ -98,12 +98,12 @@ def test_much_work_of_single_roles_is_shared_by_patch_on_tickets_of_its_own(
     know_both_buckets(world)
     found = found_to_differ(world, crowd(world, 30, roles=["Member", "Old"], groups=["Member"]))
     now, services = world.clock.now(), world.http.services
-    sweep = Sweep("2-sweep", Parts.ALL.value, "repairing", now, now, singles=singles)
+    sweep = Sweep("2-sweep", Parts.ALL.value, SweepState.REPAIRING, now, now, singles=singles)
     assert (singles * services.discord.rate_limiter.seconds_each(TAKE) > SPILL_AFTER) is (patched > 0)
     meter = Meter(world)
-    count, jobs, _ = schedule_repairs(services, sweep, found)
-    assert count == 30
-    services.queues.bulk_many(jobs)
+    batch = schedule_repairs(services, sweep, found)
+    assert batch.count == 30
+    services.queues.bulk_many(batch.jobs)
     world.run(until=lambda: have_old(world) == 0)
     took = world.clock.now() - now
     world.run()

@@ -1,0 +1,72 @@
+"""Where a repair stands. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from chalicelib.messages import RepairPage
+from chalicelib.store.sweeps import Difference, Sweep
+
+
+class Phase(IntEnum):
+    """Which members are repaired: access that was withdrawn ends before anything is given."""
+
+    LOSING = 0
+    OTHERS = 1
+
+    def select(self, found: Iterable[Difference]) -> list[Difference]:
+        """Those of `found` whose turn is in this phase."""
+        return [one for one in found if one.loses is (self is Phase.LOSING)]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the differences of a sweep.
+
+    `step` is the sweep's, `page` the number of a page of differences, `offset` counts the members of that page and
+    phase whose jobs were sent.
+    """
+
+    step: int
+    phase: Phase
+    page: int
+    offset: int = 0
+
+    @classmethod
+    def first(cls, sweep: Sweep) -> "Position":
+        """Where the repair of a sweep begins."""
+        phase = Phase.LOSING if sweep.losing or sweep.gone else Phase.OTHERS
+        return cls(sweep.step, phase, sweep.first_page)
+
+    @classmethod
+    def of(cls, job: RepairPage) -> "Position":
+        """The position that a message names."""
+        return cls(job.step, Phase.LOSING if job.phase == Phase.LOSING else Phase.OTHERS, job.page, job.offset)
+
+    def job(self, sweep: Sweep) -> RepairPage:
+        """The message that names this position."""
+        return RepairPage(
+            sweep_id=sweep.sweep_id, step=self.step, phase=self.phase.value, page=self.page, offset=self.offset
+        )
+
+    def after(self, sweep: Sweep, count: int) -> "Position":
+        """The position on the same page after `count` members, as the sweep's next step."""
+        return replace(self, step=sweep.step, offset=self.offset + count)
+
+    def next_page(self, sweep: Sweep) -> "Position | None":
+        """The next page, or the first page of the second phase; None after the last."""
+        later = [page for page in sweep.pages_found if page > self.page]
+        if later:
+            return Position(sweep.step, self.phase, later[0])
+        if self.phase is Phase.LOSING:
+            return Position(sweep.step, Phase.OTHERS, sweep.first_page)
+        return None
+
+    def waiting(self, found: list[Difference], *, may_take: bool) -> list[Difference]:
+        """The members of this page whose jobs are still to be sent.
+
+        If the sweep may not take roles, members who would only lose some are left out.
+        """
+        if not may_take:
+            found = [one for one in found if one.give or one.nickname or one.gone or not one.take]
+        return self.phase.select(found)[self.offset :]

@@ -1,0 +1,80 @@
+"""Several sweeps at once: one runs, one waits."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.messages import Parts
+from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from local.simulated import GUILD, World
+from tests.members.support import (
+    Meter,
+    crowd,
+    let_sweeps_take,
+    waiting,
+)
+from tests.sweeps.support import losers, roles_of_all
+
+
+def test_a_sweep_asked_for_while_one_has_looked_at_nobody_is_that_one(world: World) -> None:
+    losers(world, 0, of=3)
+    first = world.sweep()
+    second = world.sweep(parts=Parts.GROUPS)
+    assert (second["sweep_id"], second["already_running"], second["queued"]) == (first["sweep_id"], True, False)
+    meter = Meter(world)
+    world.run()
+    assert meter.routes.count("GET members") == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({"parts": Parts.USERNAME}, {"parts": Parts.ALL}, id="it looks at less"),
+        pytest.param({}, {"force": True}, id="it may do less"),
+    ],
+)
+def test_a_sweep_that_does_less_is_no_substitute(world: World, first: dict[str, Any], second: dict[str, Any]) -> None:
+    losers(world, 2, of=3)
+    world.sweep(**first)
+    assert world.sweep(**({"force": True} | second))["queued"]
+    world.run()
+    assert roles_of_all(world, "loser") == {frozenset({"Member"})}
+
+
+def test_many_that_wait_for_one_become_one(world: World) -> None:
+    losers(world, 20, of=40)
+    let_sweeps_take(world)
+    world.sweep()
+    world.run(seconds=2)
+    meter = Meter(world)
+    for _ in range(6):
+        world.sweep()
+    world.run(seconds=6 * 3600)
+    assert meter.routes.count("GET members") <= 3
+    assert waiting(world, "bulk") == []
+
+
+def test_a_dry_run_needs_not_wait_for_a_sweep(world: World) -> None:
+    losers(world, 0, of=3)
+    world.sweep()
+    assert world.sweep(dry_run=True)["state"] == "dry_run"
+
+
+def test_of_many_sweeps_asked_for_while_one_runs_one_follows(world: World) -> None:
+    for name in ("Member", "Old"):
+        world.guild.create_role(name)
+    crowd(world, 300, groups=["Member", "Old"])
+    let_sweeps_take(world)
+    for _ in range(5):
+        assert world.sweep()["state"] in ("surveying", "repairing")
+        world.run(seconds=40)
+    meter = Meter(world)
+    world.run(seconds=3600)
+    assert meter.routes.count("GET members") == 1
+    assert world.sweep(dry_run=True)["differing"] == 0
+
+
+def test_the_sweeps_of_another_guild_are_another_matter() -> None:
+    World()
+    Sweeps(7).begin(Sweep("2-other", Parts.ALL.value, SweepState.SURVEYING, 1.0, 1.0))
+    assert Sweeps(int(GUILD)).running() is None
