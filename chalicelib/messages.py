@@ -1,7 +1,11 @@
-"""The messages that ask for work: the contract's five kinds, and Rolecall's own for whole-guild repairs. Pure."""
+"""The messages that ask for work: the five kinds of the contract, and Rolecall's own. Pure.
+
+Each kind is a struct here, with the parts of a member that it is about, and a row in `delivery/kinds.py`, which says
+how it is handled.
+"""
 
 from enum import CONFORM, Flag, auto
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -13,11 +17,11 @@ Name = Annotated[str, Meta(max_length=1000)]  # characters; roles are cut to 100
 UserId = Annotated[str, Meta(min_length=1, max_length=256)]
 Groups = Annotated[list[Name], Meta(max_length=1000)]
 Millis = Annotated[int, Meta(ge=0, le=10**14)]  # epoch milliseconds
-MAX_FUTURE = 24 * 3600  # seconds that a change may lie ahead of our clock; further ahead it would block all others
+MAX_FUTURE = 24 * 3600  # seconds that `changed_at` may lie ahead of our clock; a later one would block all changes
 
 
 class Parts(Flag, boundary=CONFORM):
-    """Which parts of a member a job makes right. Of a number that another version kept, those count that are known."""
+    """The parts of a member that a job reconciles. Bits that only another version knows are ignored."""
 
     GROUPS = auto()
     NICKNAME = auto()
@@ -33,15 +37,17 @@ class _ForUser(Struct, frozen=True, tag_field="kind", kw_only=True):
 
 
 class UpdateGroups(_ForUser, frozen=True, kw_only=True, tag="update_groups"):
-    """Store the groups if given; make the member's roles right."""
+    """Store the groups if given; reconcile the member's roles."""
 
+    about: ClassVar[Parts] = Parts.GROUPS
     groups: Groups | UnsetType = UNSET
     changed_at: Millis | UnsetType = UNSET
 
 
 class UpdateNickname(_ForUser, frozen=True, kw_only=True, tag="update_nickname"):
-    """Store the nickname if given; make the member's nickname right."""
+    """Store the nickname if given; reconcile the member's nickname."""
 
+    about: ClassVar[Parts] = Parts.NICKNAME
     nickname: Name | UnsetType | None = UNSET
     changed_at: Millis | UnsetType = UNSET
 
@@ -49,18 +55,22 @@ class UpdateNickname(_ForUser, frozen=True, kw_only=True, tag="update_nickname")
 class UpdateUsername(_ForUser, frozen=True, kw_only=True, tag="update_username"):
     """Read the Discord username and store it."""
 
+    about: ClassVar[Parts] = Parts.USERNAME
+
 
 class UpdateAll(_ForUser, frozen=True, kw_only=True, tag="update_all"):
     """All three."""
 
+    about: ClassVar[Parts] = Parts.ALL
     groups: Groups | UnsetType = UNSET
     nickname: Name | UnsetType | None = UNSET
     changed_at: Millis | UnsetType = UNSET
 
 
 class DeleteUser(_ForUser, frozen=True, kw_only=True, tag="delete_user"):
-    """Remove from the guild, delete the link; tell the user if `notify`."""
+    """Remove the member from the guild and delete the link; send a notice if `notify`."""
 
+    about: ClassVar[Parts] = Parts.ALL
     notify: bool = False
 
 
@@ -75,13 +85,13 @@ class RemoveReplacedAccount(Struct, frozen=True, tag_field="kind", tag="part_wit
 
 
 class VerifyLink(Struct, frozen=True, tag_field="kind", tag="check_link", kw_only=True):
-    """A callback should have finished by now: make the member right unless it did."""
+    """A callback should have finished by now: reconcile the member unless it did."""
 
     user_id: UserId
 
 
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
-    """Start a sweep, once the one that runs is done."""
+    """Start a sweep as soon as no other one runs."""
 
     parts: int
     force: bool = False
@@ -89,7 +99,7 @@ class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_on
 
 
 class ComparePage(Struct, frozen=True, tag_field="kind", tag="survey", kw_only=True):
-    """One page of a sweep: compare members and links from `after` on, note who differs."""
+    """Compare one page of members and links, from Discord id `after` on, and store who differs."""
 
     sweep_id: str
     page: int = 0
@@ -97,9 +107,9 @@ class ComparePage(Struct, frozen=True, tag_field="kind", tag="survey", kw_only=T
 
 
 class RepairPage(Struct, frozen=True, tag_field="kind", tag="repair", kw_only=True):
-    """Send the jobs of a sweep's page, from `offset` on, as far as the rate limit looks ahead.
+    """Queue the repairs of one page of a sweep, from `offset` on, as far ahead as the rate limits can be planned.
 
-    In the first `phase` those who lose something, in the second the others. `step` is the sweep's.
+    Phase 0 is for members who lose something, phase 1 for the others. `step` is the sweep's.
     """
 
     sweep_id: str
@@ -110,11 +120,11 @@ class RepairPage(Struct, frozen=True, tag_field="kind", tag="repair", kw_only=Tr
 
 
 class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", kw_only=True):
-    """Make one member right. `version` is what the sweep compared with.
+    """Reconcile one member. `version` is the user's version that the sweep compared.
 
-    `role`, with `give`, is the one role that differs, where that is all: it needs no fresh look at the member.
-    `take` False: the sweep may take nothing. `brake`: from how many members it may take roles, where nobody could see
-    beforehand from how many it would; 0 where that was seen.
+    `role` is set where one role is all that differs, and `give` says which way: then the member is not read again.
+    `take` is False where the sweep may take nothing. `brake` is the number of members from whom the sweep may take
+    roles, where that could not be counted beforehand, and 0 where it could.
     """
 
     user_id: UserId
@@ -126,6 +136,11 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
     take: bool = True
     brake: int = 0
 
+    @property
+    def about(self) -> Parts:
+        """The parts of the member that differ."""
+        return Parts(self.parts)
+
 
 UserJob = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
 Own = RemoveReplacedAccount | VerifyLink | StartSweep | ComparePage | RepairPage | RepairMember
@@ -133,7 +148,7 @@ Job = UserJob | Own
 
 
 def read_job(body: str, *, now: float, own: bool) -> Job:
-    """The job in a message's body. `own`: Rolecall's own kinds are understood too.
+    """Return the job in a message's body. `now` is in epoch seconds; with `own`, Rolecall's own kinds are accepted.
 
     Raises BadMessage, which says what is wrong without quoting the message.
     """
@@ -151,7 +166,7 @@ def read_job(body: str, *, now: float, own: bool) -> Job:
 
 
 def _check_stamp(job: Job, now: float) -> None:
-    """`changed_at` goes with what changed, and does not lie in the future."""
+    """Raise BadMessage unless `changed_at` comes together with a change, and does not lie in the future."""
     told = [getattr(job, name, UNSET) is not UNSET for name in ("groups", "nickname")]
     changed_at = getattr(job, "changed_at", UNSET)
     if any(told) and changed_at is UNSET:
@@ -164,7 +179,7 @@ def _check_stamp(job: Job, now: float) -> None:
 
 
 def _plain(error: msgspec.MsgspecError) -> str:
-    """What msgspec found wrong. It names types and fields, and quotes of the message at most an unknown kind."""
+    """Say what msgspec found wrong. It names types and fields, and quotes nothing but an unknown kind."""
     text = str(error)
     if "Invalid value" in text and "kind" in text:
         return "unknown kind"
@@ -175,21 +190,11 @@ _CHANGES = msgspec.json.Decoder(UserJob)
 _ANY = msgspec.json.Decoder(Job)
 
 
-def parts_of(job: Job) -> Parts:
-    """Which parts of a member the job is about."""
-    match job:
-        case UpdateGroups():
-            return Parts.GROUPS
-        case UpdateNickname():
-            return Parts.NICKNAME
-        case UpdateUsername():
-            return Parts.USERNAME
-        case RepairMember():
-            return Parts(job.parts)
-        case _:
-            return Parts.ALL
+def parts_of(job: UserJob | RepairMember) -> Parts:
+    """The parts of a member that the job is about."""
+    return job.about
 
 
 def encode(job: Job) -> bytes:
-    """The job as a message's body."""
+    """Return the job as the body of a message."""
     return msgspec.json.encode(job)

@@ -52,7 +52,7 @@ class Message:
     received: int = 1
 
     def progress(self) -> Progress:
-        """What its attributes say; what makes no sense there counts as absent."""
+        """What its attributes say; malformed attributes are ignored."""
         known = self.attributes
         ticket = None
         if SLOT.fullmatch(known.get("ticket_slot", "")) and known.get("ticket_bucket"):
@@ -67,6 +67,19 @@ class Message:
             ticket=ticket,
             due=due if due <= self.sent_at + MAX_WAIT else 0.0,
         )
+
+    def progress_at(self, now: float) -> Progress:
+        """The same for a worker that begins now: if it was delivered before, that worker may still be writing."""
+        progress = self.progress()
+        return replace(progress, touched=now) if self.received > 1 else progress
+
+    def unseen(self, now: float) -> Progress:
+        """The same for a message that is put back unhandled: this delivery does not count.
+
+        Otherwise the next worker would believe that what the message says was stored.
+        """
+        progress = self.progress_at(now)
+        return replace(progress, received=progress.received - 1)
 
 
 def message_of(record: dict[str, Any]) -> Message:

@@ -13,8 +13,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import log
+from chalicelib.delivery.kinds import Kind, kind_of
 from chalicelib.errors import BadMessage
-from chalicelib.messages import UserJob, read_job
+from chalicelib.messages import read_job
 from chalicelib.queues import BATCH
 from ops.stage import AwsClient
 
@@ -166,12 +167,22 @@ class DeadLetterQueue:
 
 
 def origin_of(body: str) -> str | None:
-    """The queue that a body belongs to by what it says; None where it cannot be read."""
+    """The queue that a body belongs to by its kind; None if it cannot be read."""
+    kind = _kind_of(body)
+    return kind.queue if kind else None
+
+
+def summary_of(body: str) -> str | None:
+    """What the message asks for, in words; None if it cannot be read."""
+    kind = _kind_of(body)
+    return kind.summary if kind else None
+
+
+def _kind_of(body: str) -> Kind[Any] | None:
     try:
-        job = read_job(body, now=float("inf"), own=True)
+        return kind_of(read_job(body, now=float("inf"), own=True))
     except BadMessage:
         return None
-    return "jobs" if isinstance(job, UserJob) else "bulk"
 
 
 def _number(text: str | None) -> float:

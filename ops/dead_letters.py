@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib import log
 from ops.console import Screen, facts, table
-from ops.dead_letter_queue import DeadLetter, DeadLetterQueue
+from ops.dead_letter_queue import DeadLetter, DeadLetterQueue, summary_of
 from ops.errors import FINE, USAGE, WRONG, CommandError
 from ops.formatting import DAY, ago, count, moment
 from ops.options import common
@@ -118,6 +118,7 @@ def _show(
         return FINE
     known: list[tuple[str, str | None]] = [
         ("reason", log.redacted(letter.reason)),
+        ("asks to", summary_of(letter.body)),
         ("came from", letter.queue or "not known"),
         ("first seen", moment(letter.since)),
         ("set aside", moment(letter.sent_at)),

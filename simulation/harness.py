@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
-from chalicelib.delivery.delivery import Delivery, End
+from chalicelib.delivery.delivery import Delivery
 from chalicelib.errors import LinkRefused
+from chalicelib.members.context import Outcome
 from chalicelib.queues import Message
 from chalicelib.services import Services
 from chalicelib.store.rows import RateLimitRow
@@ -61,21 +62,23 @@ class _ObservedDelivery(Delivery):
 
     world: "Harness"
 
-    def _one(self, message: Message, *, bulk: bool, seconds_left: Callable[[], float]) -> End:
+    def _settle(self, message: Message, *, bulk: bool, seconds_left: Callable[[], float]) -> Outcome:
         sent = len(self.world.sqs.sent)
         self.world.invariants.note(
             "worker", "takes", message=message.id[-4:], received=message.received, body=message.body
         )
-        end = super()._one(message, bulk=bulk, seconds_left=seconds_left)
+        end = super()._settle(message, bulk=bulk, seconds_left=seconds_left)
         self.world.invariants.note("worker", f"ended {end}", message=message.id[-4:])
         self.world.invariants.ends[end] += 1
-        if end in (End.LATER, End.DEAD) and all(one.body != message.body for one in self.world.sqs.sent[sent:]):
+        if end in (Outcome.RETRY_LATER, Outcome.DEAD_LETTERED) and all(
+            one.body != message.body for one in self.world.sqs.sent[sent:]
+        ):
             self.world.invariants.breach("h", f"a message ended {end} and went nowhere: {message.body}")
         return end
 
-    def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[End]:
+    def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[Outcome]:
         ends = super().batch(messages, bulk=bulk, seconds_left=seconds_left)
-        if len(ends) != len(messages) or not {*ends} <= {*End}:
+        if len(ends) != len(messages) or not {*ends} <= {*Outcome}:
             self.world.invariants.breach("h", f"{len(messages)} messages had {len(ends)} ends")
         self.world.faults.ended()
         return ends

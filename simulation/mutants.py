@@ -17,7 +17,7 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.delivery.delivery import Delivery, End
+from chalicelib.delivery.delivery import Delivery
 from chalicelib.discord.models import Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import RateLimiter, Reservation
@@ -112,7 +112,7 @@ def _no_retries() -> Places:
 
 
 def _broken_is_done() -> Places:
-    return [(Delivery, "_broken", lambda *_, **__: End.DONE)]
+    return [(Delivery, "_broken", lambda *_, **__: Outcome.DONE)]
 
 
 def _no_budget() -> Places:

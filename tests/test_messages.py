@@ -22,6 +22,7 @@ from chalicelib.messages import (
     UpdateGroups,
     UpdateNickname,
     UpdateUsername,
+    UserJob,
     VerifyLink,
     encode,
     parts_of,
@@ -70,9 +71,9 @@ def test_what_the_auth_site_may_say(body: dict[str, Any], job: Job) -> None:
 
 
 def test_never_told_and_told_none_are_two_things() -> None:
-    notify_pending, none = read({"kind": "update_nickname", "user_id": "1"}), {"nickname": None, "changed_at": 1}
-    assert isinstance(notify_pending, UpdateNickname)
-    assert notify_pending.nickname is UNSET
+    unset, none = read({"kind": "update_nickname", "user_id": "1"}), {"nickname": None, "changed_at": 1}
+    assert isinstance(unset, UpdateNickname)
+    assert unset.nickname is UNSET
     told = read({"kind": "update_nickname", "user_id": "1"} | none)
     assert isinstance(told, UpdateNickname)
     assert told.nickname is None
@@ -165,11 +166,12 @@ def test_rolecalls_own_messages_are_understood_on_its_own_queue_only(job: Job) -
         (UpdateNickname(user_id="1"), Parts.NICKNAME),
         (UpdateUsername(user_id="1"), Parts.USERNAME),
         (UpdateAll(user_id="1"), Parts.ALL),
+        (DeleteUser(user_id="1"), Parts.ALL),
         (RepairMember(user_id="1", sweep_id="s", parts=Parts.GROUPS.value, version=1), Parts.GROUPS),
         (RepairMember(user_id="1", sweep_id="s", parts=Parts.NICKNAME.value + 1024, version=1), Parts.NICKNAME),
     ],
 )
-def test_which_parts_a_job_is_about(job: Job, parts: Parts) -> None:
+def test_which_parts_a_job_is_about(job: UserJob | RepairMember, parts: Parts) -> None:
     assert parts_of(job) == parts
 
 

@@ -1,5 +1,6 @@
 """SQS, in and out: what a job carries, and how it travels."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,6 +85,20 @@ def test_a_record_is_read_whole() -> None:
 
 def test_a_message_of_the_auth_site_begins_its_progress_where_it_was_sent() -> None:
     assert message_of(record()).progress() == Progress("id-1", since=1767614400.25, tries=0, received=1)
+
+
+@pytest.mark.parametrize(("received", "touched"), [(1, WHOLE.touched), (2, NOW + 60)])
+def test_whoever_had_a_message_before_may_still_be_writing(received: int, touched: float) -> None:
+    message = Message(BODY, "id", "handle", "queue", NOW, {"touched": f"{WHOLE.touched}", "received": "4"}, received)
+    assert message.progress_at(NOW + 60) == replace(message.progress(), touched=touched)
+
+
+@pytest.mark.parametrize("received", [1, 2])
+def test_a_message_that_is_put_back_unseen_carries_on_as_if_it_had_not_been_delivered(received: int) -> None:
+    message = Message(BODY, "id", "handle", "queue", NOW, {"received": "4", "tries": "2"}, received)
+    unseen = message.unseen(NOW + 60)
+    assert (unseen.received, unseen.tries) == (4, 2)
+    assert unseen.touched == message.progress_at(NOW + 60).touched
 
 
 def test_a_record_without_any_attributes_is_read_too() -> None:

@@ -14,10 +14,14 @@ ROUNDS = 4  # looks at one user in one job; each further one means that somethin
 
 
 class Outcome(StrEnum):
-    """How a job ended that ended well."""
+    """How a message ended. Handlers return the first two; `delivery` decides on the others."""
 
     DONE = "done"
     NOTHING = "nothing_to_do"
+    REFUSED = "refused"  # for a reason that no retry fixes
+    RETRY_LATER = "later"
+    DEAD_LETTERED = "dead_lettered"
+    BROKEN = "broken"  # a bug of ours or a fault of AWS: SQS delivers the message again
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.delivery.delivery import End, Undelivered
+from chalicelib.delivery.delivery import Undelivered
+from chalicelib.members.context import Outcome
 from chalicelib.queues import Message, Progress, message_of
 from local.simulated import ENVIRONMENT, STAGE, World
 from tests.members.support import Meter, crowd, fault, last_error, linked, stored, swept, waiting
@@ -17,7 +18,7 @@ ROLE = r"/roles/[0-9]+$"
 PLENTY = 60.0  # seconds that are left of an invocation
 
 
-def deliver(world: World, *bodies: dict[str, Any] | str, seconds_left: float = PLENTY) -> list[End]:
+def deliver(world: World, *bodies: dict[str, Any] | str, seconds_left: float = PLENTY) -> list[Outcome]:
     """How these messages end, delivered as one batch to a fresh process."""
     for body in bodies:
         world.site.post(body)
@@ -53,13 +54,13 @@ def kira(world: World) -> World:
 
 
 def test_done(kira: World) -> None:
-    assert deliver(kira, told("101", ["Member"], 2)) == [End.DONE]
+    assert deliver(kira, told("101", ["Member"], 2)) == [Outcome.DONE]
     assert kira.roles("kira") == {"Member"}
 
 
 @pytest.mark.parametrize("user_id", ["101", "nobody"], ids=["as it should be", "not linked"])
 def test_done_nothing_to_do(kira: World, user_id: str) -> None:
-    assert deliver(kira, UPDATE | {"user_id": user_id}) == [End.NOTHING]
+    assert deliver(kira, UPDATE | {"user_id": user_id}) == [Outcome.NOTHING]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_done_nothing_to_do(kira: World, user_id: str) -> None:
 )
 def test_refused_for_a_reason_that_a_retry_cannot_cure(kira: World, answer: dict[str, Any], why: str) -> None:
     kira.guild.inject(fault(method="DELETE", path=ROLE, times=None, **answer))
-    assert deliver(kira, told("101", ["Member"], 2)) == [End.REFUSED]
+    assert deliver(kira, told("101", ["Member"], 2)) == [Outcome.REFUSED]
     assert why in (last_error(kira, "101") or "")
     assert [(n["kind"], n["user_id"]) for n in kira.site.notices()] == [("sync_failed", "101")]
     assert waiting(kira, "jobs") == waiting(kira, "dead-letters") == []
@@ -117,11 +118,11 @@ def test_a_removal_that_fails_is_told_even_if_something_else_failed_for_the_same
 def test_a_refusal_is_reported_once_until_it_is_cured(kira: World) -> None:
     fault_id = kira.guild.inject(fault(method="DELETE", path=ROLE, times=None, status=400, code=50035))
     for changed_at in (2, 3):
-        assert deliver(kira, told("101", ["Member"], changed_at)) == [End.REFUSED]
+        assert deliver(kira, told("101", ["Member"], changed_at)) == [Outcome.REFUSED]
         kira.clock.advance(10)
     assert len(kira.site.notices()) == 1
     kira.guild.clear_faults(fault_id)
-    assert deliver(kira, told("101", ["Member"], 4)) == [End.DONE]
+    assert deliver(kira, told("101", ["Member"], 4)) == [Outcome.DONE]
     assert last_error(kira, "101") is None
 
 
@@ -147,7 +148,7 @@ def test_a_refusal_is_reported_once_until_it_is_cured(kira: World) -> None:
 )
 def test_retried_later(kira: World, trouble: dict[str, Any]) -> None:
     kira.guild.inject(fault(method="GET", path=MEMBER, **trouble))
-    assert deliver(kira, told("101", ["Member"], 2)) == [End.LATER]
+    assert deliver(kira, told("101", ["Member"], 2)) == [Outcome.RETRY_LATER]
     assert kira.site.notices() == []
     assert len(waiting(kira, "jobs")) == 1
     kira.run()
@@ -171,7 +172,7 @@ def test_retried_later(kira: World, trouble: dict[str, Any]) -> None:
 )
 def test_dead_lettered_because_it_cannot_be_read(kira: World, body: str, reason: str) -> None:
     meter = Meter(kira)
-    assert deliver(kira, body) == [End.DEAD]
+    assert deliver(kira, body) == [Outcome.DEAD_LETTERED]
     assert list(kira.dead_letters()) == [(body, f"bad message: {reason}")]
     assert attributes(kira, "dead-letters")[0]["queue"] == f"rolecall-{STAGE}-jobs"
     assert meter.routes == []
@@ -233,7 +234,7 @@ def test_a_long_wait_is_kept_in_hops_that_cost_no_request(kira: World) -> None:
 
 
 def test_what_is_put_back_for_lack_of_time_is_not_taken_for_stored(kira: World) -> None:
-    assert deliver(kira, told("101", ["Member"], 2), seconds_left=5.0) == [End.LATER]
+    assert deliver(kira, told("101", ["Member"], 2), seconds_left=5.0) == [Outcome.RETRY_LATER]
     kira.run()
     user = stored(kira, "101")
     assert user
@@ -254,8 +255,8 @@ def test_what_comes_before_its_time_is_not_taken_for_stored(kira: World) -> None
 
 def test_what_was_stored_by_an_earlier_delivery_is_not_told_again_over_a_newer_statement(kira: World) -> None:
     kira.guild.inject(fault(method="GET", path=MEMBER))
-    assert deliver(kira, told("101", ["Old"], 2)) == [End.LATER]
-    assert deliver(kira, told("101", ["Member"], 3)) == [End.DONE]
+    assert deliver(kira, told("101", ["Old"], 2)) == [Outcome.RETRY_LATER]
+    assert deliver(kira, told("101", ["Member"], 3)) == [Outcome.DONE]
     kira.run()
     assert kira.roles("kira") == {"Member"}
 
@@ -299,7 +300,7 @@ def test_a_message_that_sqs_delivers_twice_at_once_does_no_harm(kira: World) -> 
     record = kira.sqs.receive(f"rolecall-{STAGE}-jobs")[0]
     delivery = kira.container().delivery
     ends = delivery.batch([message_of(record)] * 2, bulk=False, seconds_left=lambda: PLENTY)
-    assert ends == [End.DONE, End.NOTHING]
+    assert ends == [Outcome.DONE, Outcome.NOTHING]
 
 
 def test_attributes_that_make_no_sense_count_as_absent() -> None:

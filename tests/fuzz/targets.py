@@ -19,9 +19,9 @@ from hypothesis.strategies import SearchStrategy
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
-from chalicelib.delivery.delivery import End
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.tokens import Purpose, read_token
+from chalicelib.members.context import Outcome
 from chalicelib.queues import message_of
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from local.memory.sqs import FORBIDDEN
@@ -31,7 +31,7 @@ from tests.linking.doors import Answer, Browser, Doors, callback
 from tests.security.attacks import signed
 
 REASONS = {str(reason) for reason in Reason}
-SETTLED = {End.DONE, End.NOTHING, End.REFUSED, End.LATER, End.DEAD}
+SETTLED = {Outcome.DONE, Outcome.NOTHING, Outcome.REFUSED, Outcome.RETRY_LATER, Outcome.DEAD_LETTERED}
 MAX_WAIT = 60 * 86_400  # seconds until a message that nothing helps must have come to its end
 
 
@@ -161,7 +161,7 @@ class MessageTarget:
         )
         if not set(ends) <= SETTLED:
             raise Broken(ends)
-        if {end for end, one in zip(ends, bodies, strict=True) if one is not text} - {End.DONE, End.NOTHING}:
+        if {end for end, one in zip(ends, bodies, strict=True) if one is not text} - {Outcome.DONE, Outcome.NOTHING}:
             raise Broken(f"a neighbour suffered: {ends}")
         world.run(seconds=MAX_WAIT)
         if any(world.sqs.waiting(f"rolecall-test-{queue}") for queue in ("jobs", "bulk")):

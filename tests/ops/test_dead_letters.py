@@ -57,6 +57,13 @@ def test_one_letter_is_shown_whole_but_for_secrets(letters: World, ops: Command)
         assert "eyJ" not in said.out
 
 
+def test_one_letter_is_shown_with_what_it_asks_for(letters: World, ops: Command) -> None:
+    letters.set_aside('{"kind": "delete_user", "user_id": "1"}', reason="500", queue=JOBS)
+    assert "remove the member from the guild and delete the link" in " ".join(
+        ops("dead-letters", "show", "1").out.split()
+    )
+
+
 @pytest.mark.parametrize(("queue", "function"), [(JOBS, "sync_jobs"), (BULK, "sync_bulk")])
 def test_one_letter_is_shown_with_the_command_that_finds_its_log(
     letters: World, ops: Command, queue: str, function: str
