@@ -14,7 +14,7 @@ import heapq
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -38,6 +38,7 @@ from chalicelib.settings import Settings
 from chalicelib.store import rows
 from chalicelib.store.guild import GuildMemory
 from chalicelib.store.rate_limits import DynamoRateLimitStore
+from local import recursion
 from local.auth_site import AuthSite
 from local.discord.adapter import DiscordAdapter
 from local.discord.config import Config
@@ -46,6 +47,7 @@ from local.discord.core import Discord as LocalDiscord
 from local.memory.clock import VirtualClock
 from local.memory.dynamodb import MemoryDynamoDB
 from local.memory.sqs import MemorySqs
+from local.recursion import MAX_INVOCATIONS, Chain, chain_of
 
 STAGE = "test"
 AT = "https://discord.test"
@@ -128,6 +130,8 @@ class Counts:
 
     invocations: int = 0
     died: int = 0  # of them
+    stopped: int = 0  # invocations that Lambda refused as part of a loop
+    longest_chain: int = 0  # invocations of one function in one chain of messages
     received: int = 0
     seconds: float = 0.0  # of Lambda, including sleep
     slept: float = 0.0
@@ -146,7 +150,9 @@ class World:
         workers: int = 5,
         latency: float = 0.05,
         store_latency: float = 0.0,
+        loops: Collection[str] | None = None,
     ) -> None:
+        """`loops` names the functions (`jobs`, `bulk`) that Lambda allows to loop; by default, as they are deployed."""
         self.random = random.Random(seed)  # noqa: S311 - decides a simulation, guards nothing
         self.clock = VirtualClock()
         self.scheduler = Scheduler(self.clock)
@@ -173,6 +179,9 @@ class World:
         self.metrics: list[dict[str, Any]] = []
         self._idle: dict[str, list[Container]] = {"jobs": [], "bulk": []}
         self._busy = {"jobs": 0, "bulk": 0}
+        self._loops = recursion.deployed() if loops is None else loops
+        self._chains: dict[greenlet, Chain] = {}
+        self.sqs.trace_header = lambda: recursion.header(self._chains.get(getcurrent(), {}))
         self.site = AuthSite(
             self.sqs,
             secret=AUTH_SITE_SECRET,
@@ -254,7 +263,16 @@ class World:
                 self.scheduler.spawn(self._invocation(name, records), after=POLLING)
 
     def _invocation(self, name: str, records: list[dict[str, Any]]) -> Callable[[], None]:
+        chain = chain_of(records)
+        chain[name] = chain.get(name, 0) + 1
+
+        def stopped() -> None:  # the messages are delivered again after the visibility timeout, until SQS gives up
+            self.counts.stopped += 1
+            self._busy[name] -= 1
+
         def invoke() -> None:
+            self.counts.longest_chain = max(self.counts.longest_chain, chain[name])
+            self._chains[getcurrent()] = chain
             began = self.clock.now()
             container = self._idle[name].pop() if self._idle[name] else self.container()
             slept_before = container.services.discord.rate_limiter.slept
@@ -277,12 +295,13 @@ class World:
                     self.sqs.delete_message(QueueUrl=self.queue_url(name), ReceiptHandle=record["receiptHandle"])
             finally:
                 del self.scheduler.ends_at[getcurrent()]
+                del self._chains[getcurrent()]
                 self._busy[name] -= 1
                 self.counts.seconds += self.clock.now() - began
                 self.counts.slept += container.services.discord.rate_limiter.slept - slept_before
             self._idle[name].append(container)
 
-        return invoke
+        return invoke if chain[name] <= MAX_INVOCATIONS or name in self._loops else stopped
 
     # --- what people and operators do ---
 

@@ -89,6 +89,7 @@ class Sent:
     at: float
     delay: int
     id: str
+    trace_header: str = ""
 
 
 @dataclass
@@ -159,6 +160,7 @@ class MemorySqs:
         self.deleted: list[Sent] = []
         self.redriven: list[Sent] = []  # messages that SQS itself moved to the dead letters, as first sent
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.trace_header: Callable[[], str] = lambda: ""  # of the caller; messages keep it
         self._random = random.Random(seed)  # noqa: S311 - chance that can be repeated, not secrecy
         self._queues = {made.name: _Holding(made) for made in (queues_of(stage) if queues is None else queues)}
         self._number = 0
@@ -320,7 +322,7 @@ class MemorySqs:
         body, raw = entry["MessageBody"], entry.get("MessageAttributes") or {}
         delay = int(entry.get("DelaySeconds") or 0)
         attributes = {name: value["StringValue"] for name, value in raw.items()}
-        sent = Sent(held.queue.name, body, attributes, now, delay, f"{self._next():032x}")
+        sent = Sent(held.queue.name, body, attributes, now, delay, f"{self._next():032x}", self.trace_header())
         self.sent.append(sent)
         self._add(held, sent, raw, now + delay + self._lateness())
         if self._happens(self.chaos.duplicate):
@@ -444,7 +446,8 @@ def _size(entry: dict[str, Any]) -> int:
 
 
 def _system_attributes(copy: _Copy) -> dict[str, str]:
-    return {
+    traced = {"AWSTraceHeader": copy.sent.trace_header} if copy.sent.trace_header else {}
+    return traced | {
         "ApproximateReceiveCount": str(copy.received),
         "SentTimestamp": str(int(copy.sent.at * 1000)),
         "SenderId": ACCOUNT,
