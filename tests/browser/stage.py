@@ -26,6 +26,8 @@ class Stage:
     world: World
     rolecall: str
     auth_site: str
+    sites: dict[str, Site]
+    """What serves each of them: `r`, `d` and `a`. A test may replace one."""
 
     def opening(self, purpose: str, user_id: str = "101", **claims: object) -> str:
         """The address on which a user of the auth site clicks."""
@@ -56,7 +58,7 @@ def stage(*, returns: bool) -> Iterator[Stage]:
             [("Content-Type", "text/html; charset=utf-8")],
             f"<!doctype html><title>Auth</title><p id=said>{urlsplit(url).query}</p>".encode(),
         )
-        yield Stage(world, f"{rolecall}{STAGE}", auth_site)
+        yield Stage(world, f"{rolecall}{STAGE}", auth_site, sites)
 
 
 def through(doors: Doors) -> Site:
