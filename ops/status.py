@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from chalicelib.discord.rate_limiter import SAFE_INVALID
-from chalicelib.members.plan import problems_in
 from chalicelib.messages import Parts
+from chalicelib.problems import from_last_error, in_order, text
 from chalicelib.store.sweeps import Sweep, SweepState
 from ops.console import Screen, facts, table
 from ops.errors import FINE, WRONG
@@ -27,18 +27,12 @@ dead letters by reason. Users and dead letters are read once a minute, everythin
 
 Exit code 1 if anything needs looking at. With --watch and --json, a line of JSON for every look."""
 MAX_FAILURES = 20
-ENGLISH = {
-    "nickname_not_permitted": "the bot may not set the nickname: the owner's, of whom ranks above the bot, or nobody's",
-    "role_out_of_reach": "a role of a group's name is above the bot's, or belongs to an integration",
-    "cannot_remove": "the owner, or a member ranked above the bot, cannot be removed from the server",
-    "role_limit": "the server has as many roles as Discord allows",
-}
 STATE_STYLES = {SweepState.FAILED: "bold red", SweepState.HELD: "yellow", SweepState.DONE: "green"}
 
 
 def in_words(why: str) -> str:
     """Why a user could not be synced, for people; of several reasons each."""
-    return "; ".join(ENGLISH.get(one, one) for one in problems_in(why))
+    return "; ".join(text(problem) for problem in in_order(from_last_error(why)))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from chalicelib.members.guild import role_policy
 from chalicelib.members.plan import Change, Desired, nickname_of, plan_change
 from chalicelib.members.roles import RolePolicy, RoleRules
 from chalicelib.messages import UpdateAll, encode
+from chalicelib.problems import in_order, text
 from chalicelib.store import audit, users
 from chalicelib.store.users import User
 from ops.console import Screen, facts, table
@@ -27,7 +28,6 @@ from ops.formatting import ago, moment
 from ops.links.table import MAX_USER_ID
 from ops.options import seconds
 from ops.stage import Stage
-from ops.status import in_words
 
 ABOUT = """\
 Show all that is known of one user: what the auth site wants beside what Discord has, the link, the last sync and its
@@ -181,7 +181,7 @@ def _about(user: User, policy: RolePolicy, now: float) -> list[tuple[str, str | 
         when = f"{moment(user.synced_at)} ({ago(user.synced_at, now)})" if user.synced_at else "never"
         known.append(("last synced", when))
         if user.last_error:
-            known.append(("last error", Text(in_words(user.last_error), "bold red")))
+            known.append(("last error", Text("; ".join(map(text, in_order(user.problems))), "bold red")))
     else:
         known.append(("linked to", "nobody"))
     if user.deleted_at:

@@ -16,6 +16,7 @@ PURE = {
     "chalicelib.linking.pages",
     "chalicelib.linking.tokens",
     "chalicelib.messages",
+    "chalicelib.problems",
     "chalicelib.members.plan",
     "chalicelib.members.roles",
 }

@@ -10,6 +10,7 @@ from chalicelib.messages import (
     UserJob,
     VerifyLink,
 )
+from chalicelib.problems import problem_of
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.users import User
@@ -58,4 +59,4 @@ class FailureRecorder:
         now, account = self._services.now(), user.link.account
         if notify:
             self._services.notices.sync_failed(user.user_id, account.id, account.shown, why, now=now)
-        users.mark_failed(user, why, now=now)
+        users.mark_failed(user, frozenset({problem_of(why)}), now=now)

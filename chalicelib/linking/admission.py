@@ -11,10 +11,11 @@ from chalicelib.linking.join_request import MIN_JOIN_TIME, JoinOutcome, JoinRequ
 from chalicelib.linking.oauth import Authorisation
 from chalicelib.linking.refusals import UnlinkedSince
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import Change, Desired, news, plan_change
+from chalicelib.members.plan import Change, Desired, plan_change
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts
+from chalicelib.problems import in_order
 from chalicelib.services import Services
 from chalicelib.store import users
 
@@ -76,12 +77,12 @@ class Admission:
         spare = self._services.discord.seconds_left - MIN_JOIN_TIME
         try:
             with self._services.discord.until(self._services.now() + spare):
-                problem = self._view.create_roles(change.create, JOIN_OPTIONS)
+                problems = self._view.create_roles(change.create, JOIN_OPTIONS)
         except TryAgain as later:
             log.info("roles_follow_later", user_id=user.user_id, why=str(later))
             return change
         change = self._plan(user, account)
-        return replace(change, create=(), problem=problem or change.problem)
+        return replace(change, create=(), problems=problems | change.problems)
 
     def _plan(self, user: users.User, account: Account) -> Change:
         """The change that makes somebody without roles and nickname as the user should be."""
@@ -105,6 +106,6 @@ class Admission:
         """
         self._view.remember(change.role_by_group)
         if user.link:
-            for problem in news(change.problem, user.last_error):
+            for problem in in_order(change.problems - user.problems):
                 self._reporter.report(user, user.link, problem)
-        return users.mark_synced(user, now=self._services.now(), error=change.problem)
+        return users.mark_synced(user, now=self._services.now(), problems=change.problems)

@@ -23,6 +23,7 @@ from chalicelib.errors import (
 )
 from chalicelib.members.plan import Rules
 from chalicelib.members.roles import RolePolicy, merge_role_ids
+from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems, problem_of, role_refused
 from chalicelib.services import Services
 from chalicelib.settings import Settings
 
@@ -31,9 +32,6 @@ MAX_ATTEMPTS = 5  # at remembering a role while others do so too; what is missed
 ROLE_LOCK_TTL = 90  # seconds that one worker may take to create a role; more than Discord's time-outs together
 ASK_AGAIN = 2.0  # seconds until a role that somebody else is creating should be there
 NO_NEW_ROLES = 3600  # seconds without trying, after Discord said that no more roles can be created
-
-
-ROLE_LIMIT = "role_limit"  # Discord allows no more roles
 
 
 def role_policy(settings: Settings) -> RolePolicy:
@@ -146,35 +144,37 @@ class GuildView:
 
     # --- creating roles ---
 
-    def create_roles(self, names: tuple[str, ...], options: RequestOptions) -> str | None:
-        """Create the roles that are still missing. A problem in words where Discord lets one, or any more, not be.
+    def create_roles(self, names: tuple[str, ...], options: RequestOptions) -> Problems:
+        """Create the roles that are still missing. Returns the first problem, if Discord refuses one or allows no more.
 
-        Raises RoleInTheMaking where another worker is at one of them.
+        Raises RoleCreationInProgress while another worker is creating one of them.
         """
-        memory, now, problem = self._services.memory, self._services.now(), None
+        memory, now, problems = self._services.memory, self._services.now(), NO_PROBLEMS
+        no_more = frozenset({Problem(ProblemKind.ROLE_LIMIT)})
         limit = memory.flag("no_new_roles")
         if limit and limit["until"] > now:
-            return ROLE_LIMIT
+            return no_more
         refused: dict[str, Any] = {n: one for n, one in (memory.flag("refused_roles") or {}).items() if one[0] > now}
         for name in names:
             if name in refused:
-                problem = problem or refused[name][1]
+                problems = problems or frozenset({problem_of(refused[name][1])})
                 continue
             try:
                 self._create_once(name, options)
             except RoleLimit as error:
                 memory.set_flag("no_new_roles", {"until": now + NO_NEW_ROLES})
                 log.warning("no_more_roles", name=name, code=error.code)
-                return ROLE_LIMIT
+                return no_more
             except UnknownGuild:
                 raise
             except Refused as error:
-                problem = f"the role {name!r} cannot be created: {error}"
+                problem = role_refused(name, error)
+                problems = frozenset({problem})
                 log.warning("role_refused", name=name, code=error.code)
                 if not isinstance(error, NotPermitted):  # a permission may be given any moment
-                    refused[name] = [now + NO_NEW_ROLES, problem]
+                    refused[name] = [now + NO_NEW_ROLES, problem.reason]
                     memory.set_flag("refused_roles", refused)
-        return problem
+        return problems
 
     def _create_once(self, name: str, options: RequestOptions) -> None:
         memory, owner = self._services.memory, uuid.uuid4().hex

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from chalicelib.discord.models import MANAGE_NICKNAMES, Guild, Member
 from chalicelib.members.roles import RoleRules
 from chalicelib.messages import Parts
+from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems
 
 MAX_NICKNAME = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
-NICKNAME_NOT_PERMITTED = "nickname_not_permitted"  # the owner's, or of whom ranks above the bot, or anybody's
-ROLE_OUT_OF_REACH = "role_out_of_reach"  # a role of a group's name is managed, or not below the bot's
-BETWEEN = ", "  # two problems
-PART_OF = {NICKNAME_NOT_PERMITTED: Parts.NICKNAME, ROLE_OUT_OF_REACH: Parts.GROUPS}  # whose problem it is
+NICKNAME_NOT_PERMITTED = Problem(ProblemKind.NICKNAME_NOT_PERMITTED)
+ROLE_OUT_OF_REACH = Problem(ProblemKind.ROLE_OUT_OF_REACH)  # a role of a group's name is managed, or above the bot's
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Change:
 
     `create` are names of roles that must be created first, to be given as well. `unknown` are ids that the member
     holds and the guild's list lacks: the list is stale, or the role is gone. `role_by_group`: the role that stands
-    for each group, to be stored. No retry can fix `problem`.
+    for each group, to be stored. No retry can fix `problems`.
     """
 
     give: frozenset[int] = frozenset()
@@ -45,7 +44,7 @@ class Change:
     create: tuple[str, ...] = ()
     unknown: frozenset[int] = frozenset()
     role_by_group: dict[str, int] = field(default_factory=dict)
-    problem: str | None = None
+    problems: Problems = NO_PROBLEMS
 
     def __bool__(self) -> bool:
         return bool(self.give or self.take or self.nickname is not None or self.create)
@@ -67,12 +66,12 @@ def plan_change(member: Member, desired: Desired, rules: Rules, *, parts: Parts 
     guild = rules.roles.guild
     if rules.roles.protects(member.id):
         return Change()
-    nickname, problem = None, None
+    nickname, problems = None, NO_PROBLEMS
     if Parts.NICKNAME in parts and rules.sync_names:
-        nickname, problem = _plan_nickname(member, desired, guild)
+        nickname, problems = _plan_nickname(member, desired, guild)
     unknown = frozenset(role_id for role_id in member.roles if role_id not in guild.by_id)
     if desired.groups is None or Parts.GROUPS not in parts:
-        return Change(nickname=nickname, unknown=unknown, problem=problem)
+        return Change(nickname=nickname, unknown=unknown, problems=problems)
     match = rules.roles.match(desired.groups)
     wanted = frozenset(match.ids.values())
     held = frozenset(role_id for role_id in member.roles - unknown if rules.roles.owns(guild.by_id[role_id]))
@@ -83,35 +82,8 @@ def plan_change(member: Member, desired: Desired, rules: Rules, *, parts: Parts 
         create=match.missing if rules.create_roles else (),
         unknown=unknown,
         role_by_group=match.ids,
-        problem=joined(ROLE_OUT_OF_REACH if match.out_of_reach else None, problem),
+        problems=problems | {ROLE_OUT_OF_REACH} if match.out_of_reach else problems,
     )
-
-
-def joined(*problems: str | None) -> str | None:
-    """Several problems as one text, each once, in an order of their own; None where there is none."""
-    each = dict.fromkeys(one for problem in problems for one in problems_in(problem))
-    known = list(PART_OF)
-    return BETWEEN.join(sorted(each, key=lambda one: known.index(one) if one in known else -1)) or None
-
-
-def left_open(error: str | None, parts: Parts) -> str | None:
-    """The problems on record, but those that a look at these parts, which found none, has settled."""
-    return joined(*(one for one in problems_in(error) if PART_OF.get(one, Parts.GROUPS) not in parts))
-
-
-def news(problem: str | None, known: str | None) -> list[str]:
-    """Those of the problems that are not on record."""
-    return [one for one in problems_in(problem) if one not in problems_in(known)]
-
-
-def lasting(error: str | None) -> str | None:
-    """Of the problems on record those that are the guild's, and no failure: they last until a look finds them gone."""
-    return joined(*(one for one in problems_in(error) if one in PART_OF))
-
-
-def problems_in(problem: str | None) -> list[str]:
-    """The problems of a text that `joined` made."""
-    return problem.split(BETWEEN) if problem else []
 
 
 def nickname_of(name: str | None) -> str | None:
@@ -119,11 +91,11 @@ def nickname_of(name: str | None) -> str | None:
     return " ".join((name or "").split())[:MAX_NICKNAME].strip() or None
 
 
-def _plan_nickname(member: Member, desired: Desired, guild: Guild) -> tuple[str | None, str | None]:
+def _plan_nickname(member: Member, desired: Desired, guild: Guild) -> tuple[str | None, Problems]:
     wanted = nickname_of(desired.nickname)
     if wanted is None or wanted == nickname_of(member.nick):
-        return None, None
+        return None, NO_PROBLEMS
     above = member.id == guild.owner_id or guild.rank(member.roles) >= guild.bot_rank
     if above or not guild.bot_may(MANAGE_NICKNAMES):
-        return None, NICKNAME_NOT_PERMITTED
-    return wanted, None
+        return None, frozenset({NICKNAME_NOT_PERMITTED})
+    return wanted, NO_PROBLEMS

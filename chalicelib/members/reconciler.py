@@ -14,7 +14,7 @@ from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp, LinkInProgress, NotPermitted, RolecallError, UnknownMember, UnknownRole
 from chalicelib.members.context import ROUNDS, JobContext, Outcome
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import Change, joined, lasting, left_open, news
+from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
 from chalicelib.members.removal_limit import Brake, Brakes
 from chalicelib.members.reporter import Reporter
@@ -32,6 +32,7 @@ from chalicelib.messages import (
     VerifyLink,
     parts_of,
 )
+from chalicelib.problems import in_order, of_the_guild, outside
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.users import Link, Look, User
@@ -154,10 +155,10 @@ class Reconciler:
         change = self._writer.plan(user, member, parts, context)
         change, context = self._within_brake(change, context)
         writes = self._writer.writes
-        done, problem = change, change.problem
+        done, found = change, change.problems
         try:
             if change:
-                done, problem = self._writer.apply(user, member, change, parts, context)
+                done, found = self._writer.apply(user, member, change, parts, context)
         except RolecallError:
             if context.brake and self._writer.writes == writes:
                 self._brakes.one_less(context.brake)
@@ -165,11 +166,11 @@ class Reconciler:
         entry = self._reporter.entry(user, member, done, context) if done else None
         if parts == Parts.USERNAME:
             return Change(), True  # nothing of what should be was looked at: by this it is neither right nor wrong
-        error = joined(problem, left_open(user.last_error, parts))
-        for new in news(problem, user.last_error):  # told first: a notice twice is better than none
+        problems = found | outside(user.problems, parts)
+        for new in in_order(found - user.problems):  # told first: a notice twice is better than none
             self._reporter.report(user, link, new)
         seen = look if context.may_take else None  # what was left as it was is still to be looked at
-        stands = users.mark_synced(user, now=self._services.now(), error=error, entry=entry, looked=seen)
+        stands = users.mark_synced(user, now=self._services.now(), problems=problems, entry=entry, looked=seen)
         return done, stands
 
     # --- a member whom a sweep found to differ ---
@@ -205,8 +206,8 @@ class Reconciler:
             return self.reconcile(user, parts, context.spent())
         done = Change(give=frozenset({role})) if give else Change(take=frozenset({role}))
         entry = self._reporter.entry(user, Member(link.account, None, frozenset()), done, context)
-        error = lasting(user.last_error)  # the sweep itself found it
-        if users.mark_synced(user, now=self._services.now(), error=error, entry=entry):
+        problems = of_the_guild(user.problems)  # the sweep itself found them
+        if users.mark_synced(user, now=self._services.now(), problems=problems, entry=entry):
             return Outcome.DONE
         moved = users.get(user.user_id, now=self._services.now())
         return self.reconcile(moved, Parts.ALL, context.spent()) if moved else Outcome.DONE

@@ -13,6 +13,7 @@ from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import DeleteUser, Parts, RemoveReplacedAccount, encode
 from chalicelib.notices import Unlinked
+from chalicelib.problems import Problem, ProblemKind
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import audit, users
@@ -20,7 +21,7 @@ from chalicelib.store.users import Link, User
 
 ACCOUNT_DELETED = 10013  # Discord's "unknown user"
 STRIP_AGAIN = 30  # seconds until roles are taken once more from whom the bot may not remove; no write takes so long
-CANNOT_REMOVE = "cannot_remove"  # the owner, or a member ranked above the bot
+CANNOT_REMOVE = Problem(ProblemKind.CANNOT_REMOVE)  # the owner, or a member ranked above the bot
 
 
 class Removal:
@@ -118,5 +119,5 @@ class Removal:
         if users.owner_of(job.discord_id) is not None:
             return Outcome.NOTHING
         if not self._kick(User(job.user_id), job.discord_id, replace(context, lane=Lane.URGENT)):
-            raise GiveUp(CANNOT_REMOVE)
+            raise GiveUp(CANNOT_REMOVE.reason)
         return Outcome.DONE

@@ -5,6 +5,7 @@ from chalicelib.discord.models import Member
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
+from chalicelib.problems import Problem
 from chalicelib.services import Services
 from chalicelib.store import audit
 from chalicelib.store.users import Link, User
@@ -43,9 +44,9 @@ class Reporter:
         now, days = self._services.now(), self._services.settings.audit_days
         audit.keep(audit.Entry(user.user_id, discord_id, now, cause, log.bound(), what=what, keep_days=days))
 
-    def report(self, user: User, link: Link, problem: str) -> None:
-        """Tell the auth site of a problem that no retry cures."""
-        log.warning("sync_problem", user_id=user.user_id, reason=problem)
+    def report(self, user: User, link: Link, problem: Problem) -> None:
+        """Tell the auth site of a problem that no retry fixes."""
+        log.warning("sync_problem", user_id=user.user_id, reason=problem.reason)
         self._services.notices.sync_failed(
-            user.user_id, link.account.id, link.account.shown, problem, now=self._services.now()
+            user.user_id, link.account.id, link.account.shown, problem.reason, now=self._services.now()
         )

@@ -14,9 +14,10 @@ from chalicelib.discord.models import Guild, Member
 from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import NICKNAME_NOT_PERMITTED, Change, Desired, joined, plan_change
+from chalicelib.members.plan import NICKNAME_NOT_PERMITTED, Change, Desired, plan_change
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts
+from chalicelib.problems import NO_PROBLEMS, Problems
 from chalicelib.services import Services
 from chalicelib.store import audit
 from chalicelib.store.users import User
@@ -49,15 +50,15 @@ class MemberWriter:
 
     def apply(
         self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
-    ) -> tuple[Change, str | None]:
-        """Do the change: what was done, and the problem that is left."""
+    ) -> tuple[Change, Problems]:
+        """Do the change: what was done, and the problems that are left."""
         if not change.create:
             return self._write(user, member, change, parts, context)
         if not change.take and change.nickname is None:
-            done, problem = self._give_new(user, member, change, parts, context)
-            return done, joined(problem, change.problem)
+            done, problems = self._give_new(user, member, change, parts, context)
+            return done, problems | change.problems
         # Taking never waits for giving: what can be done without the new roles is done first.
-        done, problem = self._write(user, member, replace(change, create=()), parts, context)
+        done, problems = self._write(user, member, replace(change, create=()), parts, context)
         changed = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
         try:
             more, left = self._give_new(user, changed, change, parts, context.spent())
@@ -65,29 +66,29 @@ class MemberWriter:
             audit.keep(self._reporter.entry(user, member, done, context))
             raise
         done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
-        return done, joined(left, problem, change.problem)
+        return done, left | problems | change.problems
 
     def _give_new(
         self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
-    ) -> tuple[Change, str | None]:
+    ) -> tuple[Change, Problems]:
         """Create the roles that the change needs, and give them with whatever is left to do."""
-        limit, trouble = None, None
+        limit, trouble = NO_PROBLEMS, None
         try:
             limit = self._view.create_roles(change.create, context.options())
         except RolecallError as error:
             trouble = error  # a role that cannot be created must not hold up those that are there
-        done, problem = replace(self.plan(user, member, parts & Parts.GROUPS, context), create=()), None
+        done, problems = replace(self.plan(user, member, parts & Parts.GROUPS, context), create=()), NO_PROBLEMS
         if done:
-            done, problem = self._write(user, member, done, parts, context)
+            done, problems = self._write(user, member, done, parts, context)
         if trouble:
             if done:
                 audit.keep(self._reporter.entry(user, member, done, context))
             raise trouble
-        return done, joined(limit, problem)
+        return done, limit | problems
 
     def _write(
         self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
-    ) -> tuple[Change, str | None]:
+    ) -> tuple[Change, Problems]:
         """Send the change in the cheapest exact way; once more, differently, where Discord's no shows how."""
         try:
             self.send(member, change, context)
@@ -101,16 +102,16 @@ class MemberWriter:
                 # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
                 if change.nickname is None or refused.code == TWO_FACTOR:
                     raise
-                without = replace(change, nickname=None, problem=joined(change.problem, NICKNAME_NOT_PERMITTED))
+                without = replace(change, nickname=None, problems=change.problems | {NICKNAME_NOT_PERMITTED})
                 if without:
                     self.send(member, without, context)
-                return without, without.problem
+                return without, without.problems
             log.warning("not_permitted", user_id=user.user_id, code=refused.code)
             return self._once_more(user, member, parts, context)
         self._view.remember(change.role_by_group)
-        return change, change.problem
+        return change, change.problems
 
-    def _once_more(self, user: User, member: Member, parts: Parts, context: JobContext) -> tuple[Change, str | None]:
+    def _once_more(self, user: User, member: Member, parts: Parts, context: JobContext) -> tuple[Change, Problems]:
         again = self.plan(user, member, parts, context)
         if again.create:
             self._view.create_roles(again.create, context.options())
@@ -118,7 +119,7 @@ class MemberWriter:
         again = replace(again, create=())
         if again:
             self.send(member, again, context.spent())
-        return again, again.problem
+        return again, again.problems
 
     def send(self, member: Member, change: Change, context: JobContext) -> None:
         """One request: of a single role where that is all, and no place is held for another; else a PATCH."""

@@ -59,7 +59,8 @@ class UserRow(Model):
     untold_id = NumberAttribute(null=True)  # the account of whose link the auth site is still to hear
     synced_at = NumberAttribute(null=True)
     synced_version = NumberAttribute(null=True)
-    last_error = UnicodeAttribute(null=True)
+    last_error = UnicodeAttribute(null=True)  # the contract's text of
+    problems = JSONAttribute(null=True)  # these; absent where there are none, and on rows of older versions
     failed_at = NumberAttribute(null=True)
     looked_at = NumberAttribute(null=True)  # when the member was read by whoever synced last, and
     looked_for = NumberAttribute(null=True)  # which parts of them were looked at

@@ -15,6 +15,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.discord.models import Account
+from chalicelib.problems import NO_PROBLEMS, Problems, from_last_error, from_stored, last_error, to_store
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
 from chalicelib.store.rows import AccountRow, UserRow, written
@@ -64,7 +65,7 @@ class User:
     link: Link | None = None
     synced_at: int | None = None
     synced_version: int | None = None
-    last_error: str | None = None
+    problems: Problems = NO_PROBLEMS
     failed_at: float | None = None
     looked: Look | None = None
     deleted_at: float | None = None
@@ -76,9 +77,14 @@ class User:
         return () if deleted else self.groups
 
     @property
+    def last_error(self) -> str | None:
+        """The problems as the contract words them; None without any."""
+        return last_error(self.problems)
+
+    @property
     def settled(self) -> bool:
         """The newest version was brought to Discord, without a fault."""
-        return self.synced_version == self.version and self.last_error is None
+        return self.synced_version == self.version and not self.problems
 
 
 class AccountTaken(Exception):
@@ -235,6 +241,7 @@ def _link(
                     UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
                     UserRow.joining_until.remove() if restored else UserRow.joining_until.set(int(now) + JOIN_TIMEOUT),
                     UserRow.last_error.remove(),
+                    UserRow.problems.remove(),
                     UserRow.deleted_at.remove(),
                     UserRow.expires_at.remove(),
                     # Of an account that was linked already the auth site was told, or will be.
@@ -286,6 +293,7 @@ def unlink(
                 UserRow.synced_at,
                 UserRow.synced_version,
                 UserRow.last_error,
+                UserRow.problems,
                 UserRow.failed_at,
                 UserRow.looked_at,
                 UserRow.looked_for,
@@ -321,9 +329,9 @@ def links_between(guild_id: int, after: int, upto: int, *, most: int | None = No
 
 
 def mark_synced(
-    user: User, *, now: float, error: str | None = None, entry: Entry | None = None, looked: Look | None = None
+    user: User, *, now: float, problems: Problems = NO_PROBLEMS, entry: Entry | None = None, looked: Look | None = None
 ) -> bool:
-    """Record that Discord is as `user` says (but for `error`), and the change that was made; one call.
+    """Record that Discord is as `user` says (but for `problems`), and the change that was made; one call.
 
     `looked`: by what look at the member this is known, where they were looked at.
 
@@ -334,7 +342,7 @@ def mark_synced(
         UserRow.synced_at.set(int(now)),
         UserRow.synced_version.set(user.version),
         UserRow.joining_until.remove(),
-        UserRow.last_error.remove() if error is None else UserRow.last_error.set(error),
+        *_problem_actions(problems),
     ]
     if looked:
         actions += [UserRow.looked_at.set(looked.at), UserRow.looked_for.set(looked.parts)]
@@ -354,13 +362,13 @@ def mark_synced(
     return True
 
 
-def mark_failed(user: User, error: str, *, now: float) -> bool:
+def mark_failed(user: User, problems: Problems, *, now: float) -> bool:
     """Record why and when the user could not be synced; False where why is known already, or they were unlinked."""
     if user.link is None:
         return False
     linked = UserRow.discord_id == user.link.account.id
-    news = linked & (UserRow.last_error.does_not_exist() | (UserRow.last_error != error))
-    is_news = _updated(user.user_id, [UserRow.last_error.set(error), UserRow.failed_at.set(now)], news)
+    news = linked & (UserRow.last_error.does_not_exist() | (UserRow.last_error != last_error(problems)))
+    is_news = _updated(user.user_id, [*_problem_actions(problems), UserRow.failed_at.set(now)], news)
     if not is_news:
         _updated(user.user_id, [UserRow.failed_at.set(now)], linked)
     return is_news
@@ -389,12 +397,26 @@ def _user(row: UserRow) -> User:
         nickname=row.nickname,
         nickname_at=int(row.nickname_at or 0),
         link=linked,
-        last_error=row.last_error,
+        problems=_problems(row),
         failed_at=None if row.failed_at is None else float(row.failed_at),
         looked=None if row.looked_at is None else Look(float(row.looked_at), int(row.looked_for or 0)),
         deleted_at=None if row.deleted_at is None else float(row.deleted_at),
     )
     return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))
+
+
+def _problems(row: UserRow) -> Problems:
+    """The problems of the row. An older version writes the text alone: if that differs, it was written last."""
+    stored = from_stored(row.problems or ())
+    return stored if last_error(stored) == row.last_error else from_last_error(row.last_error)
+
+
+def _problem_actions(problems: Problems) -> list[Action]:
+    """Store the problems, both as the contract's text and as values."""
+    error = last_error(problems)
+    if error is None:
+        return [UserRow.last_error.remove(), UserRow.problems.remove()]
+    return [UserRow.last_error.set(error), UserRow.problems.set(to_store(problems))]
 
 
 def _whole(number: float | None) -> int | None:

@@ -16,11 +16,12 @@ from chalicelib.discord.models import Account, Guild, Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import IntentMissing, Ticket
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import Change, Desired, Rules, joined, left_open, news, plan_change
+from chalicelib.members.plan import Change, Desired, Rules, plan_change
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import merge_role_ids
 from chalicelib.members.usernames import renew_username
 from chalicelib.messages import ComparePage, Parts
+from chalicelib.problems import in_order, outside
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
@@ -173,16 +174,16 @@ class GuildComparer:
 
     def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
         """Report a problem that no sweep can fix, once, and record when it is fixed."""
-        error = joined(change.problem, left_open(user.last_error, parts))
-        if user.link is None or error == user.last_error:
+        problems = change.problems | outside(user.problems, parts)
+        if user.link is None or problems == user.problems:
             return
         now = self._services.now()
-        if change.problem and error:
-            for new in news(error, user.last_error):  # told first: a notice twice is better than none
+        if change.problems:
+            for new in in_order(problems - user.problems):  # told first: a notice twice is better than none
                 self._reporter.report(user, user.link, new)
-            users.mark_failed(user, error, now=now)
+            users.mark_failed(user, problems, now=now)
         elif not change and (parts == Parts.ALL or user.synced_version == user.version):
-            users.mark_synced(user, now=now, error=error)
+            users.mark_synced(user, now=now, problems=problems)
 
 
 def _has_room(sweep: Sweep, example: dict[str, Any], *, most: int) -> bool:

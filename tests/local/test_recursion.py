@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable
 
-from chalicelib.delivery.delivery import Delivery, End
+from chalicelib.delivery.delivery import Delivery
+from chalicelib.members.context import Outcome
 from chalicelib.queues import Message
 from chalicelib.services import Services
 from local import recursion
@@ -19,12 +20,12 @@ class _SendingOn(Delivery):
 
     world: World
 
-    def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[End]:  # noqa: ARG002
+    def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[Outcome]:  # noqa: ARG002
         for message in messages:
             step = int(message.body)
             if step < STEPS:
                 self.world.sqs.send_message(QueueUrl=self.world.queue_url("jobs"), MessageBody=str(step + 1))
-        return [End.DONE for _ in messages]
+        return [Outcome.DONE for _ in messages]
 
 
 class _Chains(World):

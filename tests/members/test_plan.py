@@ -13,15 +13,12 @@ from chalicelib.members.plan import (
     Change,
     Desired,
     Rules,
-    joined,
-    lasting,
-    left_open,
-    news,
     nickname_of,
     plan_change,
 )
 from chalicelib.members.roles import RolePolicy
 from chalicelib.messages import Parts
+from chalicelib.problems import Problem
 
 EVERYONE, BOT = Role(1, "@everyone", 0), Role(90, "Bot", 50, managed=True)
 MEMBER, BLUE, NITRO = Role(10, "Member", 5), Role(11, "Blue", 6), Role(12, "Nitro", 7, managed=True)
@@ -52,7 +49,7 @@ def test_nobody_is_renamed_by_a_bot_that_may_not(everyone: int, own: int | None,
     guild = Guild(1, "Guild", 7, roles, frozenset({2}))
     change = plan_change(a_member(), Desired(None, "Kira"), Rules(POLICY.within(guild), sync_names=True))
     assert change.nickname == ("Kira" if renames else None)
-    assert change.problem == (None if renames else NICKNAME_NOT_PERMITTED)
+    assert change.problems == (set() if renames else {NICKNAME_NOT_PERMITTED})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +70,7 @@ def test_nobody_is_renamed_by_a_bot_that_may_not(everyone: int, own: int | None,
 def test_the_difference(member: Member, desired: Desired, give: set[int], take: set[int], nickname: str | None) -> None:
     change = plan_change(member, desired, RULES)
     assert (set(change.give), set(change.take), change.nickname, change.create) == (give, take, nickname, ())
-    assert change.problem is None
+    assert not change.problems
     assert bool(change) == bool(give or take or nickname)
 
 
@@ -88,19 +85,19 @@ def test_only_the_parts_that_were_asked_for(parts: Parts, give: set[int], nickna
 
 
 @pytest.mark.parametrize(
-    ("member", "desired", "problem"),
+    ("member", "desired", "problems"),
     [
-        pytest.param(a_member(number=OWNER), Desired((), "Boss"), NICKNAME_NOT_PERMITTED, id="the owner"),
-        pytest.param(a_member(DIRECTOR), Desired((), "Boss"), NICKNAME_NOT_PERMITTED, id="ranked above the bot"),
-        pytest.param(a_member(BOT), Desired((), "Boss"), NICKNAME_NOT_PERMITTED, id="ranked as the bot"),
-        pytest.param(a_member(DIRECTOR, nick="Boss"), Desired((), "Boss"), None, id="but named as wanted"),
-        pytest.param(a_member(), Desired(("Director",)), ROLE_OUT_OF_REACH, id="a role above the bot"),
-        pytest.param(a_member(), Desired(("Nitro",)), ROLE_OUT_OF_REACH, id="a managed role"),
-        pytest.param(a_member(), Desired(("Staff",)), None, id="a reserved name is no problem"),
+        pytest.param(a_member(number=OWNER), Desired((), "Boss"), {NICKNAME_NOT_PERMITTED}, id="the owner"),
+        pytest.param(a_member(DIRECTOR), Desired((), "Boss"), {NICKNAME_NOT_PERMITTED}, id="ranked above the bot"),
+        pytest.param(a_member(BOT), Desired((), "Boss"), {NICKNAME_NOT_PERMITTED}, id="ranked as the bot"),
+        pytest.param(a_member(DIRECTOR, nick="Boss"), Desired((), "Boss"), set(), id="but named as wanted"),
+        pytest.param(a_member(), Desired(("Director",)), {ROLE_OUT_OF_REACH}, id="a role above the bot"),
+        pytest.param(a_member(), Desired(("Nitro",)), {ROLE_OUT_OF_REACH}, id="a managed role"),
+        pytest.param(a_member(), Desired(("Staff",)), set(), id="a reserved name is no problem"),
     ],
 )
-def test_problems_that_no_retry_cures(member: Member, desired: Desired, problem: str | None) -> None:
-    assert plan_change(member, desired, RULES).problem == problem
+def test_problems_that_no_retry_fixes(member: Member, desired: Desired, problems: set[Problem]) -> None:
+    assert plan_change(member, desired, RULES).problems == problems
 
 
 def test_missing_roles_are_to_be_created_unless_that_is_off() -> None:
@@ -129,24 +126,6 @@ def test_roles_that_the_list_lacks_are_told_and_not_kept() -> None:
 )
 def test_one_role_alone_is_told_apart(change: Change, only: tuple[int, bool] | None) -> None:
     assert change.only_role == only
-
-
-@pytest.mark.parametrize(
-    ("error", "parts", "left"),
-    [
-        (None, Parts.USERNAME, None),
-        (NICKNAME_NOT_PERMITTED, Parts.GROUPS, NICKNAME_NOT_PERMITTED),
-        (NICKNAME_NOT_PERMITTED, Parts.ALL, None),
-        (ROLE_OUT_OF_REACH, Parts.NICKNAME, ROLE_OUT_OF_REACH),
-        (ROLE_OUT_OF_REACH, Parts.GROUPS, None),
-        ("given up", Parts.USERNAME, "given up"),
-        ("given up", Parts.GROUPS, None),
-    ],
-)
-def test_a_look_settles_only_the_problems_of_what_it_looked_at(
-    error: str | None, parts: Parts, left: str | None
-) -> None:
-    assert left_open(error, parts) == left
 
 
 @pytest.mark.parametrize(
@@ -206,7 +185,7 @@ def test_once_done_nothing_is_left_to_do(situation: tuple[Member, Desired, Rules
     known = {**rules.roles.known_role_ids, **change.role_by_group}
     again = plan_change(after, desired, replace(rules, roles=replace(rules.roles, known_role_ids=known)))
     assert not again
-    assert again.problem == change.problem
+    assert again.problems == change.problems
 
 
 @given(situations())
@@ -221,32 +200,6 @@ def test_roles_that_are_not_the_auth_sites_are_neither_given_nor_taken(
     assert change.take <= member.roles
 
 
-BOTH = "nickname_not_permitted, role_out_of_reach"
-
-
-def test_two_problems_of_one_member_are_both_told() -> None:
-    above = a_member(DIRECTOR)
-    change = plan_change(above, Desired(("Nitro",), "Kira"), RULES)
-    assert change.problem == BOTH
-
-
-@pytest.mark.parametrize(
-    ("parts", "left"),
-    [
-        pytest.param(Parts.GROUPS, NICKNAME_NOT_PERMITTED, id="groups"),
-        pytest.param(Parts.NICKNAME, f"an old fault, {ROLE_OUT_OF_REACH}", id="nickname"),
-        pytest.param(Parts.USERNAME, f"an old fault, {BOTH}", id="username"),
-        pytest.param(Parts.ALL, None, id="all"),
-    ],
-)
-def test_a_look_that_finds_nothing_settles_the_problems_of_what_it_looked_at(parts: Parts, left: str | None) -> None:
-    assert left_open(f"an old fault, {BOTH}", parts) == left
-
-
-def test_problems_are_known_one_by_one() -> None:
-    assert joined(ROLE_OUT_OF_REACH, None, NICKNAME_NOT_PERMITTED, ROLE_OUT_OF_REACH) == BOTH
-    assert joined(None) is None
-    assert news(BOTH, NICKNAME_NOT_PERMITTED) == [ROLE_OUT_OF_REACH]
-    assert news(None, BOTH) == []
-    assert lasting(f"an old fault, {BOTH}") == BOTH
-    assert lasting("an old fault") is None
+def test_two_problems_of_one_member_are_both_reported() -> None:
+    change = plan_change(a_member(DIRECTOR), Desired(("Nitro",), "Kira"), RULES)
+    assert change.problems == {NICKNAME_NOT_PERMITTED, ROLE_OUT_OF_REACH}

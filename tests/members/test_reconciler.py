@@ -355,6 +355,15 @@ def test_a_role_that_discord_refuses_is_asked_for_once_an_hour(kira: World) -> N
     assert all("Fresh" in member.roles for member in kira.guild.state().members if member.username.startswith("pilot"))
 
 
+def test_a_refused_role_with_a_comma_in_its_name_is_one_problem(kira: World) -> None:
+    kira.guild.inject(fault(method="POST", path="/roles$", status=400, code=50035, times=None))
+    kira.site.groups("101", ["Member", "Corp, Inc"])
+    kira.run()
+    (reason,) = [notice["reason"] for notice in kira.site.notices()]
+    assert reason.startswith("the role 'Corp, Inc' cannot be created: Discord refused: 400/50035")
+    assert last_error(kira, "101") == reason
+
+
 def renamed(world: World) -> str:
     world.guild.change_person("kira", username="vex")
     world.site.post({"kind": "update_username", "user_id": "101"})

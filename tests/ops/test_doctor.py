@@ -12,6 +12,7 @@ from botocore.stub import Stubber
 
 from chalicelib.discord.client import fingerprint
 from chalicelib.linking.oauth import add_bot_url
+from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
@@ -241,7 +242,7 @@ def a_still_sweep(_world: World) -> None:
 
 
 def a_failure(world: World) -> None:
-    users.mark_failed(linked(world, "1", 111), "role_out_of_reach", now=time.time())
+    users.mark_failed(linked(world, "1", 111), from_last_error("role_out_of_reach"), now=time.time())
 
 
 def halted(_world: World) -> None:

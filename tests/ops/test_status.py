@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.discord.client import fingerprint
+from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
@@ -33,7 +34,9 @@ def test_a_quiet_service_is_shown_so(quiet: World, ops: Command) -> None:
 
 
 def test_who_could_not_be_synced_is_named_with_the_reason_in_words(quiet: World, ops: Command) -> None:
-    users.mark_failed(linked(quiet, "17", 11, username="alice"), "nickname_not_permitted", now=time.time())
+    users.mark_failed(
+        linked(quiet, "17", 11, username="alice"), from_last_error("nickname_not_permitted"), now=time.time()
+    )
     said = ops("status")
     assert said.code == 1
     assert "@alice" in said.out

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.sweeps import Sweeps, SweepState
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
@@ -114,7 +115,7 @@ def test_who_could_not_be_repaired_is_counted_by_reason_and_the_exit_code_is_1(d
 def test_what_failed_before_a_sweep_and_not_in_it_is_not_held_against_it(drifted: World, ops: Command) -> None:
     user = users.get("1", now=time.time())
     assert user is not None
-    users.mark_failed(user, "an old fault", now=time.time() - 3600)
+    users.mark_failed(user, from_last_error("an old fault"), now=time.time() - 3600)
     with at_work(drifted):
         said = ops("sweep", "nicknames", "--watch")
     assert (said.code, fact("users not repaired", said)) == (0, 0)

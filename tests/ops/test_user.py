@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from tests.ops.links import linked
 from tests.ops.worker import at_work
@@ -115,7 +116,7 @@ def test_all_times_of_a_user_are_of_one_kind(empty_world: World, alice: str, ops
 def test_the_last_error_is_told_in_words(alice: str, ops: Command) -> None:  # noqa: ARG001
     user = users.get("17", now=time.time())
     assert user is not None
-    users.mark_failed(user, "role_out_of_reach", now=time.time())
+    users.mark_failed(user, from_last_error("role_out_of_reach"), now=time.time())
     assert "is above the bot's" in ops("user", "17").out
 
 

@@ -7,6 +7,7 @@ import pytest
 from pynamodb.exceptions import UpdateError
 
 from chalicelib.discord.models import Account
+from chalicelib.problems import Problem, ProblemKind, from_last_error, role_refused
 from chalicelib.store import audit, users
 from chalicelib.store.audit import Entry
 from chalicelib.store.rows import UserRow
@@ -225,7 +226,7 @@ def test_another_account_replaces_the_old_one_and_sets_it_free() -> None:
 
 def test_linking_forgets_an_earlier_error() -> None:
     user = linked("1", ADA)
-    users.mark_failed(user, "role limit", now=NOW)
+    users.mark_failed(user, from_last_error("role limit"), now=NOW)
     assert linked("1", ADA).last_error is None
 
 
@@ -421,33 +422,48 @@ def test_a_user_who_is_gone_is_not_brought_back_by_a_late_worker() -> None:
     ghost = User("1", version=0)
     assert not users.mark_synced(ghost, now=NOW, entry=entry())
     assert users.get("1", now=NOW) is None
-    assert not users.mark_failed(ghost, "why", now=NOW)
+    assert not users.mark_failed(ghost, from_last_error("why"), now=NOW)
     assert users.get("1", now=NOW) is None
 
 
 def test_an_error_is_news_once() -> None:
     user = linked("1", ADA)
-    assert users.mark_failed(user, "hierarchy", now=NOW)
-    assert not users.mark_failed(user, "hierarchy", now=NOW + 5)
+    assert users.mark_failed(user, from_last_error("hierarchy"), now=NOW)
+    assert not users.mark_failed(user, from_last_error("hierarchy"), now=NOW + 5)
     assert known("1").failed_at == NOW + 5
-    assert users.mark_failed(user, "banned", now=NOW)
+    assert users.mark_failed(user, from_last_error("banned"), now=NOW)
     assert known("1").last_error == "banned"
     assert not known("1").settled
 
 
 def test_a_sync_with_an_error_is_stored_and_the_next_without_clears_it() -> None:
     user = linked("1", ADA)
-    users.mark_synced(user, now=NOW, error="owner cannot be renamed")
+    users.mark_synced(user, now=NOW, problems=from_last_error("owner cannot be renamed"))
     assert known("1").last_error == "owner cannot be renamed"
     assert known("1").synced_version == user.version
     users.mark_synced(user, now=NOW)
     assert known("1").settled
 
 
+def test_a_problem_is_stored_as_a_value_beside_its_text() -> None:
+    refused, nickname = role_refused("Corp, Inc", "no"), Problem(ProblemKind.NICKNAME_NOT_PERMITTED)
+    users.mark_synced(linked("1", ADA), now=NOW, problems=frozenset({refused, nickname}))
+    assert known("1").problems == {refused, nickname}
+    assert UserRow.get("1").last_error == "the role 'Corp, Inc' cannot be created: no, nickname_not_permitted"
+
+
+@pytest.mark.parametrize("error", ["an old fault, role_out_of_reach", None])
+def test_what_an_older_version_wrote_last_counts(error: str | None) -> None:
+    users.mark_synced(linked("1", ADA), now=NOW, problems=from_last_error("role_limit"))
+    UserRow("1").update([UserRow.last_error.set(error) if error else UserRow.last_error.remove()])
+    assert known("1").last_error == error
+    assert len(known("1").problems) == (2 if error else 0)
+
+
 def test_an_error_of_somebody_unlinked_is_not_kept() -> None:
     user = linked("1", ADA)
     users.unlink("1", ADA.id, now=NOW)
-    assert not users.mark_failed(user, "late", now=NOW)
+    assert not users.mark_failed(user, from_last_error("late"), now=NOW)
     assert known("1").last_error is None
 
 
@@ -475,7 +491,7 @@ def test_the_username_of_an_account_they_no_longer_have_is_not_stored() -> None:
 def test_only_failed_conditions_are_swallowed() -> None:
     user = linked("1", ADA)
     with pytest.raises(UpdateError):
-        users.mark_failed(user, "far too long" * 40_000, now=NOW)  # more than an item may hold
+        users.mark_failed(user, from_last_error("far too long" * 40_000), now=NOW)  # more than an item may hold
 
 
 def test_a_row_that_dynamodb_has_not_deleted_yet_counts_as_gone() -> None:

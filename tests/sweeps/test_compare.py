@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.discord.models import Account, Member
 from chalicelib.messages import Parts, VerifyLink, encode
+from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.users import Link, User
 from chalicelib.sweeps.compare import merge
@@ -179,7 +180,7 @@ def test_a_sweep_of_groups_does_not_pass_a_nickname_for_brought_that_was_not(rol
     users.record_nickname(account, "Kira", 1, now=world.clock.now())
     told = stored(world, account)
     assert told
-    users.mark_failed(told, "an old fault", now=world.clock.now())
+    users.mark_failed(told, from_last_error("an old fault"), now=world.clock.now())
     swept(world, parts=Parts.GROUPS)
     world.http.services.queues.bulk(encode(VerifyLink(user_id=account)))
     world.run()
