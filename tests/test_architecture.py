@@ -18,6 +18,7 @@ PURE = {
     "chalicelib.messages",
     "chalicelib.problems",
     "chalicelib.members.plan",
+    "chalicelib.members.removal_limit",
     "chalicelib.members.roles",
 }
 IMPURE = {"boto3", "datetime", "os", "pynamodb", "random", "requests", "secrets", "time", "uuid"}
@@ -90,6 +91,13 @@ def test_rows_and_answers_stay_in_their_modules(name: str) -> None:
     found = {one.split(".")[0] for one in imported(MODULES[name])}
     assert "pynamodb" not in found or name.startswith("chalicelib.store")
     assert "requests" not in found or name in ("chalicelib.discord.client", "chalicelib.linking.oauth")
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"chalicelib.members.reporter"}))
+def test_only_the_reporter_notifies_and_only_it_and_the_store_write_the_trail(name: str) -> None:
+    calls = {ast.unparse(node.func) for node in ast.walk(MODULES[name]) if isinstance(node, ast.Call)}
+    assert not {call for call in calls if ".notices." in f".{call}"}
+    assert name == "chalicelib.store.users" or "audit.keep" not in calls
 
 
 def test_the_app_is_importable_with_an_empty_environment_and_builds_nothing() -> None:

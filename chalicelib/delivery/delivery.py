@@ -18,6 +18,7 @@ from chalicelib.errors import BadMessage, CallsHalted, Failure, GiveUp, RateLimi
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.reconciler import Reconciler
+from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Job, read_job
 from chalicelib.queues import Message, Progress
 from chalicelib.services import Services
@@ -41,7 +42,7 @@ class Delivery:
         self.view = GuildView(services)
         self.reconciler = Reconciler(services, self.view)
         self.sweeper = Sweeper(services, self.view)
-        self._failures = FailureRecorder(services, self.sweeper)
+        self._failures = FailureRecorder(services, self.sweeper, Reporter(services, self.view))
 
     def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[Outcome]:
         """Settle each message and return how it ended. `seconds_left` is what is left of the invocation.

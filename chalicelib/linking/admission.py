@@ -15,7 +15,6 @@ from chalicelib.members.plan import Change, Desired, plan_change
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts
-from chalicelib.problems import in_order
 from chalicelib.services import Services
 from chalicelib.store import users
 
@@ -99,13 +98,6 @@ class Admission:
         self._reconciler.reconcile(self._linked_user(user.user_id, account), Parts.ALL, LINK_CONTEXT)
 
     def _settled(self, user: users.User, change: Change) -> bool:
-        """Record that the member is as they should be; return False if the desired state has changed meanwhile.
-
-        Problems are reported before they are recorded: if the process dies in between, a notice is sent twice, not
-        never.
-        """
+        """Record that the member is as they should be; return False if the desired state has changed meanwhile."""
         self._view.remember(change.role_by_group)
-        if user.link:
-            for problem in in_order(change.problems - user.problems):
-                self._reporter.report(user, user.link, problem)
-        return users.mark_synced(user, now=self._services.now(), problems=change.problems)
+        return self._reporter.synced(user, change.problems)

@@ -8,6 +8,7 @@ from chalicelib.linking.attempts import claim_attempt
 from chalicelib.linking.follow_ups import FollowUps
 from chalicelib.linking.oauth import Authorisation, OAuth
 from chalicelib.linking.refusals import JoinUnknown, page_refusal, refusal_for
+from chalicelib.members.reporter import Reporter
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.attempts import Attempt
@@ -18,10 +19,11 @@ MAX_CODE = 1000  # characters; Discord's have 30
 class Callback:
     """Finishes attempts to link."""
 
-    def __init__(self, services: Services, oauth: OAuth, admission: Admission) -> None:
+    def __init__(self, services: Services, oauth: OAuth, admission: Admission, reporter: Reporter) -> None:
         self._services = services
         self._oauth = oauth
         self._follow_ups = FollowUps(services)
+        self._reporter = reporter
         self.admission = admission
 
     def finish(self, *, code: str | None, state: str | None, error: str | None, cookie: str | None) -> None:
@@ -50,12 +52,12 @@ class Callback:
             self.admission.bring_in(attempt.user_id, authorisation)
         except JoinUnknown:
             # Without a link they could be a member with roles whom nobody looks after. VerifyLink finds out.
-            self._notify_linked(attempt.user_id, account)
+            self._reporter.linked(attempt.user_id, account)
             raise
         except RolecallError as error:
             self._undo(attempt, account, before)
             raise refusal_for(error) from error
-        self._notify_linked(attempt.user_id, account)
+        self._reporter.linked(attempt.user_id, account)
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
 
     def _prepare(self, attempt: Attempt, account: Account) -> users.User | None:
@@ -85,11 +87,6 @@ class Callback:
             raise LinkRefused(Reason.ALREADY_LINKED, f"account {account.id}") from None
         except users.UserDeletedSince:
             raise LinkRefused(Reason.EXPIRED, "the auth site deleted the user meanwhile") from None
-
-    def _notify_linked(self, user_id: str, account: Account) -> None:
-        """Notify the auth site of the link. If the process dies in between, it is notified twice rather than never."""
-        self._services.notices.linked(user_id, account.id, account.shown, now=self._services.now())
-        users.mark_notified(user_id, account.id)
 
     def _undo(self, attempt: Attempt, account: Account, before: users.User | None) -> None:
         """Restore the link, or its absence, as before: the account could not be brought in.

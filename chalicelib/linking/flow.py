@@ -16,6 +16,7 @@ from chalicelib.linking.tokens import Purpose, Token
 from chalicelib.linking.unlink import unlink_user
 from chalicelib.members.guild import GuildView
 from chalicelib.members.reconciler import Reconciler
+from chalicelib.members.reporter import Reporter
 from chalicelib.services import Services
 
 
@@ -36,7 +37,7 @@ class LinkFlow:
         self._oauth = oauth
         self._reconciler = reconciler
         self._view = view
-        self.callback = Callback(services, oauth, Admission(services, reconciler, view))
+        self.callback = Callback(services, oauth, Admission(services, reconciler, view), Reporter(services, view))
 
     def token(self, text: str | None, purpose: Purpose, *, use: bool = True) -> Token:
         """Accept a token; it is used up unless `use` is False. Raises LinkRefused."""

@@ -24,8 +24,6 @@ from chalicelib.services import Services
 from chalicelib.store import audit, users
 
 MIN_JOIN_TIME = 8.0  # seconds that must be left to send the request: one without an answer may take effect all the same
-JOINED = "joined"  # in the audit trail
-PERHAPS_JOINED = "perhaps joined"  # in the audit trail: the request was sent, and Discord gave no clear answer
 
 
 class JoinOutcome(StrEnum):
@@ -43,7 +41,7 @@ class JoinOutcome(StrEnum):
 
 
 class JoinRequest:
-    """Sends the request and records it in the audit trail."""
+    """Sends the request and has it recorded in the audit trail."""
 
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
@@ -79,7 +77,7 @@ class JoinRequest:
             return self._after_no_clear_answer(error, account.id, entry)
         if not joined:
             return JoinOutcome.ALREADY_MEMBER
-        audit.keep(replace(entry, what=JOINED))
+        self._reporter.joined(entry)
         return JoinOutcome.JOINED
 
     def _after_no_clear_answer(self, error: DiscordUnavailable, discord_id: int, entry: audit.Entry) -> JoinOutcome:
@@ -87,7 +85,7 @@ class JoinRequest:
         is_member = self._is_member(discord_id) if error.answered else None
         if error.undone or is_member is False:
             raise error
-        audit.keep(replace(entry, what=PERHAPS_JOINED))
+        self._reporter.joined(entry, certain=False)
         if is_member is None:
             raise JoinUnknown(Reason.DISCORD_UNAVAILABLE, str(error)) from error
         return JoinOutcome.PERHAPS_JOINED

@@ -7,7 +7,7 @@ from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import PATIENCE, Reservation
 from chalicelib.errors import Ticket
-from chalicelib.members.removal_limit import Brake
+from chalicelib.members.removal_limit import SweepAllowance
 
 PERSON_PATIENCE = 8.0  # seconds; for whom a person waits (API Gateway ends after 29), and for what has no second chance
 ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
@@ -34,7 +34,7 @@ class JobContext:
     already_recorded: bool = False  # an earlier delivery stored what the message says
     since: float | None = None  # a look at the member that began after this answers for the message, too
     may_take: bool = True
-    brake: Brake | None = None
+    allowance: SweepAllowance | None = None  # set while this member still counts against it
     patience: float = PATIENCE
     reservation: Reservation | None = None  # a place for the write that was taken already
 

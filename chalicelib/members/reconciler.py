@@ -16,9 +16,9 @@ from chalicelib.members.context import ROUNDS, JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
-from chalicelib.members.removal_limit import Brake, Brakes
+from chalicelib.members.removal_counter import RemovalCounter
+from chalicelib.members.removal_limit import SweepAllowance
 from chalicelib.members.reporter import Reporter
-from chalicelib.members.usernames import renew_username
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import (
     DeleteUser,
@@ -32,7 +32,7 @@ from chalicelib.messages import (
     VerifyLink,
     parts_of,
 )
-from chalicelib.problems import in_order, of_the_guild, outside
+from chalicelib.problems import of_the_guild, outside
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.users import Link, Look, User
@@ -46,8 +46,8 @@ class Reconciler:
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
         self._view = view
-        self._brakes = Brakes(services)
         self._reporter = Reporter(services, view)
+        self._removals = RemovalCounter(services, self._reporter)
         self._writer = MemberWriter(services, view, self._reporter)
         self._removal = Removal(services, view, self._writer, self._reporter)
 
@@ -114,7 +114,7 @@ class Reconciler:
             try:
                 done, stands = self._round(user, user.link, parts, context)
             except UnknownMember as gone:
-                if context.brake and not self._brakes.one_more(context.brake):
+                if context.allowance and not self._removals.try_count(context.allowance):
                     return outcome
                 if left := self._removal.left(user, user.link, gone):
                     return left
@@ -151,27 +151,24 @@ class Reconciler:
         """One look and what follows from it: what was done, and whether that is still what is wanted."""
         look = Look(self._services.now(), parts.value)
         member = self._services.discord.member(link.account.id, context.options())
-        renew_username(self._services, user, member.user)
+        self._reporter.username_seen(user, member.user)
         change = self._writer.plan(user, member, parts, context)
-        change, context = self._within_brake(change, context)
+        change, context = self._within_limit(change, context)
         writes = self._writer.writes
         done, found = change, change.problems
         try:
             if change:
                 done, found = self._writer.apply(user, member, change, parts, context)
         except RolecallError:
-            if context.brake and self._writer.writes == writes:
-                self._brakes.one_less(context.brake)
+            if context.allowance and self._writer.writes == writes:
+                self._removals.uncount(context.allowance)
             raise
         entry = self._reporter.entry(user, member, done, context) if done else None
         if parts == Parts.USERNAME:
             return Change(), True  # nothing of what should be was looked at: by this it is neither right nor wrong
         problems = found | outside(user.problems, parts)
-        for new in in_order(found - user.problems):  # told first: a notice twice is better than none
-            self._reporter.report(user, link, new)
         seen = look if context.may_take else None  # what was left as it was is still to be looked at
-        stands = users.mark_synced(user, now=self._services.now(), problems=problems, entry=entry, looked=seen)
-        return done, stands
+        return done, self._reporter.synced(user, problems, entry=entry, looked=seen)
 
     # --- a member whom a sweep found to differ ---
 
@@ -182,8 +179,8 @@ class Reconciler:
             return Outcome.NOTHING
         self._wait_for_callback(user.link)
         self._view.know_as_sweep(job.sweep_id)
-        brake = Brake(job.sweep_id, job.brake) if job.brake else None
-        context, parts = replace(context, may_take=job.take, brake=brake), _parts_to_look_at(job, user)
+        allowance = SweepAllowance(job.sweep_id, job.brake) if job.brake else None
+        context, parts = replace(context, may_take=job.take, allowance=allowance), _parts_to_look_at(job, user)
         as_found = user.version == job.version and parts == parts_of(job)
         if job.role is None or not as_found or not self._still_wanted(user, job, context):
             return self.reconcile(user, parts, context)
@@ -207,18 +204,18 @@ class Reconciler:
         done = Change(give=frozenset({role})) if give else Change(take=frozenset({role}))
         entry = self._reporter.entry(user, Member(link.account, None, frozenset()), done, context)
         problems = of_the_guild(user.problems)  # the sweep itself found them
-        if users.mark_synced(user, now=self._services.now(), problems=problems, entry=entry):
+        if self._reporter.synced(user, problems, entry=entry):
             return Outcome.DONE
         moved = users.get(user.user_id, now=self._services.now())
         return self.reconcile(moved, Parts.ALL, context.spent()) if moved else Outcome.DONE
 
-    def _within_brake(self, change: Change, context: JobContext) -> tuple[Change, JobContext]:
+    def _within_limit(self, change: Change, context: JobContext) -> tuple[Change, JobContext]:
         """What the sweep may do of the change. `brake` stays in the errand only where this member was counted."""
-        if context.brake is None or not change.take:
-            return change, replace(context, brake=None)
-        if self._brakes.one_more(context.brake):
+        if context.allowance is None or not change.take:
+            return change, replace(context, allowance=None)
+        if self._removals.try_count(context.allowance):
             return change, context
-        return replace(change, take=frozenset()), replace(context, may_take=False, brake=None)
+        return replace(change, take=frozenset()), replace(context, may_take=False, allowance=None)
 
     def _still_wanted(self, user: User, job: RepairMember, context: JobContext) -> bool:
         """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""
@@ -255,10 +252,8 @@ class Reconciler:
         user = users.get(user_id, now=now)
         if user is None or user.link is None or user.link.joining_until > now:
             return
-        account = user.link.account
         if user.link.notify_pending:
-            self._services.notices.linked(user_id, account.id, account.shown, now=now)
-            users.mark_notified(user_id, account.id)
+            self._reporter.linked(user_id, user.link.account)
 
 
 def _looked_at_since(user: User, parts: Parts, context: JobContext) -> bool:

@@ -16,7 +16,7 @@ from chalicelib.notices import Unlinked
 from chalicelib.problems import Problem, ProblemKind
 from chalicelib.queues import Progress
 from chalicelib.services import Services
-from chalicelib.store import audit, users
+from chalicelib.store import users
 from chalicelib.store.users import Link, User
 
 ACCOUNT_DELETED = 10013  # Discord's "unknown user"
@@ -27,11 +27,11 @@ CANNOT_REMOVE = Problem(ProblemKind.CANNOT_REMOVE)  # the owner, or a member ran
 class Removal:
     """Ends links, and takes members out of the guild."""
 
-    def __init__(self, services: Services, view: GuildView, writer: MemberWriter, records: Reporter) -> None:
+    def __init__(self, services: Services, view: GuildView, writer: MemberWriter, reporter: Reporter) -> None:
         self._services = services
         self._view = view
         self._writer = writer
-        self._reporter = records
+        self._reporter = reporter
 
     def left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
         """They left, or deleted their account: the link goes, the auth site is told. None where something moved.
@@ -42,7 +42,7 @@ class Removal:
         if link.joining_until > now:
             return Outcome.NOTHING  # a callback is bringing them in just now, and checks afterwards by itself
         reason = Unlinked.ACCOUNT_DELETED if gone.code == ACCOUNT_DELETED else Unlinked.LEFT_SERVER
-        if self._unlink(user, link, reason, tell=True, version=user.version):
+        if self._reporter.unlinked(user, link, reason, notify=True, version=user.version):
             return Outcome.DONE
         return None
 
@@ -61,9 +61,10 @@ class Removal:
                 # is gone.
                 later = RemoveReplacedAccount(user_id=user.user_id, discord_id=user.link.account.id)
                 self._services.queues.bulk(encode(later), Progress(log.bound(), now), delay=STRIP_AGAIN)
-            if self._unlink(user, user.link, Unlinked.ASKED, tell=job.notify):
+            if self._reporter.unlinked(user, user.link, Unlinked.ASKED, notify=job.notify):
                 if not removed:
-                    self._reporter.report(user, user.link, CANNOT_REMOVE)
+                    account = user.link.account
+                    self._reporter.problem(user.user_id, account.id, account.shown, CANNOT_REMOVE)
                 return Outcome.DONE
         raise RuntimeError(f"the link moved {ROUNDS} times; SQS will deliver the message again")
 
@@ -75,17 +76,6 @@ class Removal:
         for role_id in sorted(done.give):
             with suppress(UnknownMember, UnknownRole), self._writer.counted():
                 self._services.discord.take_role(discord_id, role_id, options)
-
-    def _unlink(self, user: User, link: Link, reason: Unlinked, *, tell: bool, version: int | None = None) -> bool:
-        """Delete the link and say so; told first, since a notice twice is better than none."""
-        now, account = self._services.now(), link.account
-        if tell:
-            self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
-        if not users.unlink(user.user_id, account.id, now=now, deleted=reason is Unlinked.ASKED, version=version):
-            return False
-        self._reporter.keep(user, account.id, f"unlinked: {reason}", reason)
-        log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
-        return True
 
     def _kick(self, user: User, discord_id: int, context: JobContext) -> bool:
         """Remove the account from the guild. False where the bot may not: then it took what roles it can."""
@@ -100,7 +90,7 @@ class Removal:
         except NotPermitted:
             self._revoke_roles(user, discord_id, context)
             return False
-        self._reporter.keep(user, discord_id, "removed", context.cause)
+        self._reporter.removed(user.user_id, discord_id, context)
         return True
 
     def _revoke_roles(self, user: User, discord_id: int, context: JobContext) -> None:
@@ -112,7 +102,7 @@ class Removal:
         change = self._writer.plan(nobody, member, Parts.GROUPS, context, guild)
         if change.take:
             self._writer.send(member, change, context)
-            audit.keep(self._reporter.entry(user, member, change, context))
+            self._reporter.changed(user, member, change, context)
 
     def remove_replaced_account(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Remove an account that its user replaced by another, unless it is linked to somebody again."""

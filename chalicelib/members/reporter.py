@@ -1,52 +1,115 @@
-"""What is put on record of a member's change: the audit trail, and notices of what is in the way."""
+"""The one desk for what is told and what is recorded: notices to the auth site, the audit trail, and the user's row.
+
+The order is always the same: notified first, then recorded. A process may die between the two, and a notice twice is
+better than none. What another channel should hear (officers, say) is added here.
+"""
+
+from dataclasses import replace
 
 from chalicelib import log
-from chalicelib.discord.models import Member
+from chalicelib.discord.models import Account, Member
+from chalicelib.members.audit_entries import AuditEntries
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
-from chalicelib.problems import Problem
+from chalicelib.notices import Unlinked
+from chalicelib.problems import Problem, Problems, in_order
 from chalicelib.services import Services
-from chalicelib.store import audit
-from chalicelib.store.users import Link, User
+from chalicelib.store import audit, users
+from chalicelib.store.audit import Entry
+from chalicelib.store.users import Link, Look, User
+
+JOINED = "joined"
+PERHAPS_JOINED = "perhaps joined"  # the request was sent, and Discord gave no clear answer
 
 
 class Reporter:
-    """Writes the trail of one process."""
+    """Notifies the auth site and records what was done. It holds no state of its own."""
 
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
-        self._view = view
+        self._entries = AuditEntries(services, view)
 
-    def entry(self, user: User, member: Member, done: Change, context: JobContext) -> audit.Entry:
-        """What was done to the member, with the roles as they are called now; to be kept."""
-        guild = self._view.known  # what was done is done: to ask Discord now, and be refused, must not lose it
-        by_id = guild.by_id if guild else {}
+    # --- links ---
 
-        def names(role_ids: frozenset[int]) -> tuple[str, ...]:
-            return tuple(sorted(by_id[r].name if r in by_id else str(r) for r in role_ids))
+    def linked(self, user_id: str, account: Account) -> None:
+        """The account was linked to the user."""
+        self._services.notices.linked(user_id, account.id, account.shown, now=self._services.now())
+        users.mark_notified(user_id, account.id)
 
-        return audit.Entry(
-            user_id=user.user_id,
-            discord_id=member.id,
-            at=self._services.now(),
-            cause=context.cause,
-            trace=log.bound(),
-            given=names(done.give),
-            taken=names(done.take),
-            nickname_from=member.nick if done.nickname is not None else None,
-            nickname_to=done.nickname,
-            keep_days=self._services.settings.audit_days,
-        )
+    def unlinked(self, user: User, link: Link, reason: Unlinked, *, notify: bool, version: int | None = None) -> bool:
+        """Delete the link. Returns False if the user is not linked to that account any more.
 
-    def keep(self, user: User, discord_id: int, what: str, cause: str) -> None:
-        """Anything else that was done to a member, in a word."""
-        now, days = self._services.now(), self._services.settings.audit_days
-        audit.keep(audit.Entry(user.user_id, discord_id, now, cause, log.bound(), what=what, keep_days=days))
+        `version`: only if nothing has changed since then (see `users.unlink`).
+        """
+        now, account = self._services.now(), link.account
+        if notify:
+            self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
+        if not users.unlink(user.user_id, account.id, now=now, deleted=reason is Unlinked.ASKED, version=version):
+            return False
+        audit.keep(self._entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
+        log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
+        return True
 
-    def report(self, user: User, link: Link, problem: Problem) -> None:
-        """Tell the auth site of a problem that no retry fixes."""
-        log.warning("sync_problem", user_id=user.user_id, reason=problem.reason)
-        self._services.notices.sync_failed(
-            user.user_id, link.account.id, link.account.shown, problem.reason, now=self._services.now()
-        )
+    def username_seen(self, user: User, account: Account) -> None:
+        """Store the account's username if it is a new one; the auth site is notified if the shown name changed.
+
+        An imported link may lack a part of the name; learning that part is no change.
+        """
+        if user.link is None or account == user.link.account:
+            return
+        before = user.link.account.shown
+        if before and before != account.shown:
+            now = self._services.now()
+            self._services.notices.username_changed(user.user_id, account.id, account.shown, now=now)
+        users.rename(user, account)
+
+    # --- what was done to a member ---
+
+    def entry(self, user: User, member: Member, done: Change, context: JobContext) -> Entry:
+        """The audit entry for a change, for `synced` or `joined`. `member` is as before it."""
+        return self._entries.change(user, member, done, context)
+
+    def changed(self, user: User, member: Member, done: Change, context: JobContext) -> None:
+        """Part of a change was made, and what should follow failed."""
+        audit.keep(self._entries.change(user, member, done, context))
+
+    def joined(self, entry: Entry, *, certain: bool = True) -> None:
+        """A person was let into the guild, or may have been."""
+        audit.keep(replace(entry, what=JOINED if certain else PERHAPS_JOINED))
+
+    def removed(self, user_id: str, discord_id: int, context: JobContext) -> None:
+        """The account was removed from the guild."""
+        audit.keep(self._entries.event(user_id, discord_id, "removed", context.cause))
+
+    # --- how a user stands ---
+
+    def synced(self, user: User, problems: Problems, *, entry: Entry | None = None, looked: Look | None = None) -> bool:
+        """Discord is as `user` says, but for `problems`. New problems are notified.
+
+        Entry and row are written in one transaction. Returns False if the desired state has changed since `user` was
+        read (see `users.mark_synced`).
+        """
+        self._notify_new(user, problems)
+        return users.mark_synced(user, now=self._services.now(), problems=problems, entry=entry, looked=looked)
+
+    def failed(self, user: User, problems: Problems, *, always: bool = False) -> None:
+        """The user could not be synced. New problems are notified; with `always` the known ones, too."""
+        self._notify_new(replace(user, problems=frozenset()) if always else user, problems)
+        users.mark_failed(user, problems, now=self._services.now())
+
+    def problem(self, user_id: str, discord_id: int, username: str | None, problem: Problem) -> None:
+        """Notify a problem without recording it, for an account that is no longer the user's."""
+        log.warning("sync_problem", user_id=user_id, reason=problem.reason)
+        self._services.notices.sync_failed(user_id, discord_id, username, problem.reason, now=self._services.now())
+
+    def sweep_problem(self, reason: str) -> None:
+        """A sweep failed, or stopped taking roles."""
+        self._services.notices.sync_failed("", None, None, reason, now=self._services.now())
+
+    def _notify_new(self, user: User, problems: Problems) -> None:
+        """Notify those problems that are not on record."""
+        if user.link is None:
+            return
+        for problem in in_order(problems - user.problems):
+            self.problem(user.user_id, user.link.account.id, user.link.account.shown, problem)

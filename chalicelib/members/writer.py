@@ -19,17 +19,16 @@ from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts
 from chalicelib.problems import NO_PROBLEMS, Problems
 from chalicelib.services import Services
-from chalicelib.store import audit
 from chalicelib.store.users import User
 
 
 class MemberWriter:
     """Plans and writes changes of members. `writes` counts those that reached Discord, or may have."""
 
-    def __init__(self, services: Services, view: GuildView, records: Reporter) -> None:
+    def __init__(self, services: Services, view: GuildView, reporter: Reporter) -> None:
         self._services = services
         self._view = view
-        self._reporter = records
+        self._reporter = reporter
         self.writes = 0
 
     def plan(self, user: User, member: Member, parts: Parts, context: JobContext, guild: Guild | None = None) -> Change:
@@ -63,7 +62,7 @@ class MemberWriter:
         try:
             more, left = self._give_new(user, changed, change, parts, context.spent())
         except RolecallError:
-            audit.keep(self._reporter.entry(user, member, done, context))
+            self._reporter.changed(user, member, done, context)
             raise
         done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
         return done, left | problems | change.problems
@@ -82,7 +81,7 @@ class MemberWriter:
             done, problems = self._write(user, member, done, parts, context)
         if trouble:
             if done:
-                audit.keep(self._reporter.entry(user, member, done, context))
+                self._reporter.changed(user, member, done, context)
             raise trouble
         return done, limit | problems
 

@@ -19,9 +19,8 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, Rules, plan_change
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import merge_role_ids
-from chalicelib.members.usernames import renew_username
 from chalicelib.messages import ComparePage, Parts
-from chalicelib.problems import in_order, outside
+from chalicelib.problems import outside
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
@@ -154,7 +153,7 @@ class GuildComparer:
         if Parts.USERNAME in parts and sweep.dry_run:
             before = _renamed_from(user.link.account, member.user)
         elif Parts.USERNAME in parts:
-            renew_username(self._services, user, member.user)
+            self._reporter.username_seen(user, member.user)
         change, guild = plan_change(member, Desired(user.wanted, user.nickname), rules, parts=parts), rules.roles.guild
         if not sweep.dry_run:
             self._note_problem(user, change, parts)
@@ -177,13 +176,10 @@ class GuildComparer:
         problems = change.problems | outside(user.problems, parts)
         if user.link is None or problems == user.problems:
             return
-        now = self._services.now()
         if change.problems:
-            for new in in_order(problems - user.problems):  # told first: a notice twice is better than none
-                self._reporter.report(user, user.link, new)
-            users.mark_failed(user, problems, now=now)
+            self._reporter.failed(user, problems)
         elif not change and (parts == Parts.ALL or user.synced_version == user.version):
-            users.mark_synced(user, now=now, problems=problems)
+            self._reporter.synced(user, problems)
 
 
 def _has_room(sweep: Sweep, example: dict[str, Any], *, most: int) -> bool:

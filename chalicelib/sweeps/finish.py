@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from chalicelib import log
+from chalicelib.members.reporter import Reporter
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from chalicelib.sweeps.summary import summary_of
@@ -11,9 +12,10 @@ from chalicelib.sweeps.summary import summary_of
 class Finisher:
     """Ends sweeps."""
 
-    def __init__(self, services: Services, sweeps: Sweeps) -> None:
+    def __init__(self, services: Services, sweeps: Sweeps, reporter: Reporter) -> None:
         self._services = services
         self._sweeps = sweeps
+        self._reporter = reporter
 
     def finish(self, sweep: Sweep) -> None:
         """Let another sweep start. Doing it twice does no harm."""
@@ -33,5 +35,5 @@ class Finisher:
         now = self._services.now()
         sweep = replace(sweep, state=SweepState.FAILED, note=why, step=sweep.step + 1, updated_at=now)
         self._sweeps.advance(sweep)
-        self._services.notices.sync_failed("", None, None, f"sweep failed: {why}", now=now)
+        self._reporter.sweep_problem(f"sweep failed: {why}")
         self.finish(sweep)

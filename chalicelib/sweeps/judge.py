@@ -1,6 +1,7 @@
 """Carrying out a verdict: what is remembered of it, and who is told."""
 
 from chalicelib import log
+from chalicelib.members.reporter import Reporter
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep
 from chalicelib.sweeps.verdict import verdict_on
@@ -11,8 +12,9 @@ NOTICE_INTERVAL = 86_400  # seconds; a sweep that is held back every hour is rep
 class Judge:
     """Passes the verdict on sweeps."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, reporter: Reporter) -> None:
         self._services = services
+        self._reporter = reporter
 
     def judge(self, sweep: Sweep) -> Sweep:
         """The sweep with its verdict. A dry run changes nothing for later sweeps, and nobody is told of it."""
@@ -34,4 +36,4 @@ class Judge:
         self._services.metrics.count("SweepsHeld")
         now = self._services.now()
         if self._services.memory.claim_sweep_notice(sweep.state, sweep.sweep_id, now=now, seconds=NOTICE_INTERVAL):
-            self._services.notices.sync_failed("", None, None, f"sweep: {sweep.note}", now=now)
+            self._reporter.sweep_problem(f"sweep: {sweep.note}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.members.removal_limit import brake
+from chalicelib.members.removal_limit import max_removals
 from chalicelib.messages import RepairMember, encode
 from chalicelib.queues import Progress
 from chalicelib.services import Services
@@ -42,7 +42,7 @@ class _Scheduler:
         self._sweep = sweep
         self._waiting = waiting
         # How many members may lose what the survey did not see.
-        self._unforeseen = 0 if sweep.force else brake(sweep.linked, services.settings.sweep_brake_percent)
+        self._unforeseen = 0 if sweep.force else max_removals(sweep.linked, services.settings.sweep_brake_percent)
 
     def batch(self) -> RepairBatch:
         routes = self._possible_routes()

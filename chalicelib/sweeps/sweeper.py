@@ -14,6 +14,7 @@ from typing import Any
 from chalicelib.errors import Ticket
 from chalicelib.members.context import Outcome
 from chalicelib.members.guild import GuildView
+from chalicelib.members.reporter import Reporter
 from chalicelib.messages import ComparePage, Parts, RepairPage, StartSweep
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweeps
@@ -34,8 +35,9 @@ class Sweeper:
         self._services = services
         self.sweeps = sweeps = Sweeps(services.settings.guild_id)
         steps = StepQueue(services)
-        comparer, judge = GuildComparer(services, view), Judge(services)
-        self._finisher = Finisher(services, sweeps)
+        reporter = Reporter(services, view)
+        comparer, judge = GuildComparer(services, view), Judge(services, reporter)
+        self._finisher = Finisher(services, sweeps, reporter)
         self._starter = Starter(services, sweeps, steps)
         self._dry_run = DryRun(services, sweeps, comparer, judge)
         self._survey = Survey(services, sweeps, comparer, judge, steps, self._finisher)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from chalicelib.members.removal_limit import brake
+from chalicelib.members.removal_limit import max_removals
 from chalicelib.messages import Parts
 from chalicelib.store.sweeps import NO_LIST, Sweep, SweepState
 
@@ -47,7 +47,7 @@ def verdict_on(sweep: Sweep, *, taking_allowed: bool, limit_percent: int) -> Ver
     if sweep.differing == 0:
         return Verdict(SweepState.DONE, in_agreement=_sees_all_roles(sweep))
     may_take = sweep.force or taking_allowed
-    limit = brake(sweep.linked, limit_percent)
+    limit = max_removals(sweep.linked, limit_percent)
     if sweep.gone + (sweep.losing if may_take else 0) > limit and not sweep.force:
         return Verdict(SweepState.HELD, may_take=False, note=_too_many(sweep, limit))
     # Without the list of members a survey cannot tell who would lose roles.

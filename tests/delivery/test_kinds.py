@@ -11,6 +11,7 @@ from chalicelib.delivery.failures import FailureRecorder
 from chalicelib.delivery.kinds import KINDS, Delivered, Kind, kind_of
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome
+from chalicelib.members.reporter import Reporter
 from chalicelib.messages import (
     ComparePage,
     DeleteUser,
@@ -158,11 +159,18 @@ def test_the_audit_trail_says_why_a_member_was_changed(kira: World, row: Kind[An
     assert row.cause(job) == (expected or "message from the auth site")
 
 
+def recorder_of(world: World) -> FailureRecorder:
+    container = world.http
+    return FailureRecorder(
+        container.services, container.delivery.sweeper, Reporter(container.services, container.delivery.view)
+    )
+
+
 @ROWS
 def test_what_was_given_up_is_recorded_where_people_look_for_it(kira: World, row: Kind[Any]) -> None:
     kira.sweep()
     job = samples(kira)[row.struct]
-    recorder = FailureRecorder(kira.http.services, kira.http.delivery.sweeper)
+    recorder = recorder_of(kira)
     row.record(recorder, job, "Discord refused")
     on_sweep = row.struct in (ComparePage, RepairPage)
     on_user = hasattr(job, "user_id") and row.struct is not RemoveReplacedAccount
@@ -187,9 +195,7 @@ def test_an_internal_error_is_recorded_only_where_a_sweep_would_stand_still(row:
 
 
 def test_a_deletion_that_failed_leaves_a_link_without_groups(kira: World) -> None:
-    kind_of(DeleteUser(user_id="101")).record(
-        FailureRecorder(kira.http.services, kira.http.delivery.sweeper), DeleteUser(user_id="101"), "why"
-    )
+    kind_of(DeleteUser(user_id="101")).record(recorder_of(kira), DeleteUser(user_id="101"), "why")
     user = users.get("101", now=kira.clock.now())
     assert user
     assert (linked(kira, "101"), user.wanted) == (True, ())

@@ -8,8 +8,8 @@ import pytest
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import DiscordUnavailable, LinkRefused, Reason, Refused
 from chalicelib.linking.follow_ups import VERIFY_AFTER
-from chalicelib.linking.join_request import PERHAPS_JOINED
 from chalicelib.members.context import JobContext
+from chalicelib.members.reporter import PERHAPS_JOINED
 from chalicelib.messages import UpdateAll
 from chalicelib.store import audit, users
 from local.discord.faults import Fault

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib.discord.models import Account
-from chalicelib.members.removal_limit import MIN_BRAKE, brake
+from chalicelib.members.removal_limit import MIN_REMOVALS, max_removals
 from chalicelib.messages import Parts
 from chalicelib.queues import message_of
 from chalicelib.store import users
@@ -25,7 +25,7 @@ from tests.sweeps.support import latest, losers, names, roles_of_all
     [(0, 20, 25), (10, 20, 25), (125, 20, 25), (130, 20, 26), (1000, 20, 200), (1000, 0, 25), (1000, 100, 1000)],
 )
 def test_a_fifth_may_lose_roles_and_few_always_may(linked_members: int, percent: int, most: int) -> None:
-    assert brake(linked_members, percent) == most
+    assert max_removals(linked_members, percent) == most
 
 
 def test_the_first_sweep_of_a_guild_gives_and_takes_nothing(world: World) -> None:
@@ -71,7 +71,7 @@ def test_a_survey_without_the_list_lets_nobody_take(world: World) -> None:
     assert roles_of_all(world, "loser") == {frozenset({"Member", "Old"})}
 
 
-@pytest.mark.parametrize(("losing", "held"), [(MIN_BRAKE, False), (MIN_BRAKE + 1, True)])
+@pytest.mark.parametrize(("losing", "held"), [(MIN_REMOVALS, False), (MIN_REMOVALS + 1, True)])
 def test_a_sweep_that_would_take_from_too_many_stops(world: World, losing: int, held: bool) -> None:
     losers(world, losing, of=60)
     let_sweeps_take(world)
@@ -177,7 +177,7 @@ def test_the_brake_counts_who_lost_a_role_though_the_new_one_has_to_wait(world: 
     world.sweep()
     world.run(seconds=600)
     kept = [member for member in world.guild.state().members if "Old" in member.roles]
-    assert len(kept) == 40 - MIN_BRAKE
+    assert len(kept) == 40 - MIN_REMOVALS
 
 
 @pytest.mark.parametrize("may_take", [True, False], ids=["a later sweep", "the first sweep"])
@@ -188,8 +188,8 @@ def test_without_the_intent_it_unlinks_no_more_than_the_brake_allows(world: Worl
     world.guild.turn(member_intent=False)
     world.guild.inject(fault(method="GET", path="/members/[0-9]+$", status=404, code=10007, times=None))
     told = swept(world)
-    assert sum(linked(world, user_id) for user_id in accounts) == 40 - MIN_BRAKE
-    assert [n["kind"] for n in told if n["user_id"]] == ["unlinked"] * MIN_BRAKE
+    assert sum(linked(world, user_id) for user_id in accounts) == 40 - MIN_REMOVALS
+    assert [n["kind"] for n in told if n["user_id"]] == ["unlinked"] * MIN_REMOVALS
     assert sum("stopped taking roles and unlinking" in (n["reason"] or "") for n in told) == 1
 
 
@@ -204,7 +204,7 @@ def test_what_its_survey_did_not_see_a_sweep_takes_from_as_many_as_the_brake_all
         world.guild.change_member(name, give=["Extra"])
     told = swept(world)
     kept = [name for name in names(world) if "Extra" in (world.roles(name) or ())]
-    assert len(kept) == 40 - MIN_BRAKE
+    assert len(kept) == 40 - MIN_REMOVALS
     assert all({"Member", "New"} <= (world.roles(name) or set()) for name in names(world))
     assert sum("stopped taking" in (n["reason"] or "") for n in told) == 1
 
