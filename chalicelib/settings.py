@@ -1,7 +1,8 @@
 """Every setting, typed; the only module that reads the environment.
 
-Secrets (`*` in the README's table) come from SSM Parameter Store, `/rolecall/<stage>/<NAME>`; an environment variable
-of the same name wins. Whatever is missing or wrong is reported in one `BadSettings`, a line for each.
+Secrets come from SSM Parameter Store, `/rolecall/<stage>/<NAME>`; an environment variable of the same name wins.
+Whatever is missing or wrong is reported in one `BadSettings`, a line for each. docs/reference/settings.md is generated
+from the tables below (`make docs`).
 """
 
 import os
@@ -20,7 +21,7 @@ FetchSecrets = Callable[[list[str]], Mapping[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All settings of the README's table. Times are seconds."""
+    """All settings, typed; `TABLE` says what each means. Times are seconds."""
 
     stage: str
     app_id: int
@@ -122,34 +123,109 @@ def _long_secret(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row of the table: the field of `Settings`, how its text is read, its default as text, and what it means."""
+
+    field: str
+    read: Callable[[str], Any]
+    default: str | None
+    meaning: str
+
+
 _REQUIRED = None
 
-# environment name: (field, reader, default as text)
-_TABLE: dict[str, tuple[str, Callable[[str], Any], str | None]] = {
-    "DISCORD_APP_ID": ("app_id", _snowflake, _REQUIRED),
-    "DISCORD_APP_SECRET": ("app_secret", _secret, _REQUIRED),
-    "DISCORD_BOT_TOKEN": ("bot_token", _secret, _REQUIRED),
-    "DISCORD_CALLBACK_URL": ("callback_url", _url, _REQUIRED),
-    "DISCORD_GUILD_ID": ("guild_id", _snowflake, _REQUIRED),
-    "DISCORD_GUILD_NAME_CACHE_MAX_AGE": ("guild_name_cache_max_age", _whole(0, 2_592_000), "86400"),
-    "DISCORD_ROLES_CACHE_MAX_AGE": ("roles_cache_max_age", _whole(0, 2_592_000), "3600"),
-    "DISCORD_SYNC_NAMES": ("sync_names", _flag, "False"),
-    "DISCORD_TASKS_RETRY_PAUSE": ("retry_pause", _whole(0, 43_200), "60"),
-    "DISCORD_TASKS_MAX_RETRIES": ("max_retries", _whole(0, 100), "3"),
-    "DISCORD_DISABLE_ROLE_CREATION": ("disable_role_creation", _flag, "False"),
-    "DISCORD_RESERVED_ROLES": ("reserved_roles", _names, ""),
-    "DISCORD_PROTECTED_MEMBERS": ("protected_members", _snowflakes, ""),
-    "DISCORD_API_BASE_URL": ("api_base_url", _base_url, "https://discord.com/api/v10"),
-    "DISCORD_OAUTH_BASE_URL": ("oauth_base_url", _url, "https://discord.com/oauth2/authorize"),
-    "DISCORD_OAUTH_TOKEN_URL": ("oauth_token_url", _base_url, "https://discord.com/api/oauth2/token"),
-    "DISCORD_API_TIMEOUT_CONNECT": ("timeout_connect", _seconds, "5"),
-    "DISCORD_API_TIMEOUT_READ": ("timeout_read", _seconds, "30"),
-    "AUTH_SITE_SECRET": ("auth_site_secret", _long_secret, _REQUIRED),
-    "AUTH_SITE_URL": ("auth_site_url", lambda text: _url(text) if text else "", ""),
-    "SWEEP_BRAKE_PERCENT": ("sweep_brake_percent", _whole(0, 100), "20"),
-    "AUDIT_DAYS": ("audit_days", _whole(1, 3650), "90"),
+TABLE: dict[str, Setting] = {  # by the name of the environment variable
+    "DISCORD_APP_ID": Setting(
+        "app_id",
+        _snowflake,
+        _REQUIRED,
+        "the Discord application: Developer Portal → General Information → Application ID",
+    ),
+    "DISCORD_APP_SECRET": Setting(
+        "app_secret", _secret, _REQUIRED, "the application's client secret: Developer Portal → OAuth2 → Reset Secret"
+    ),
+    "DISCORD_BOT_TOKEN": Setting(
+        "bot_token", _secret, _REQUIRED, "the bot's token: Developer Portal → Bot → Reset Token"
+    ),
+    "DISCORD_CALLBACK_URL": Setting(
+        "callback_url",
+        _url,
+        _REQUIRED,
+        "`<address>/discord/callback`, exactly as registered at Discord under OAuth2 → Redirects",
+    ),
+    "DISCORD_GUILD_ID": Setting("guild_id", _snowflake, _REQUIRED, "the Discord server (guild)"),
+    "DISCORD_GUILD_NAME_CACHE_MAX_AGE": Setting(
+        "guild_name_cache_max_age",
+        _whole(0, 2_592_000),
+        "86400",
+        "how long the server's name is believed before Discord is asked again",
+    ),
+    "DISCORD_ROLES_CACHE_MAX_AGE": Setting(
+        "roles_cache_max_age",
+        _whole(0, 2_592_000),
+        "3600",
+        "how long the server's list of roles is believed before Discord is asked again",
+    ),
+    "DISCORD_SYNC_NAMES": Setting("sync_names", _flag, "False", "set nicknames to the main character's name"),
+    "DISCORD_TASKS_RETRY_PAUSE": Setting(
+        "retry_pause", _whole(0, 43_200), "60", "how long a message that failed waits before it is tried again"
+    ),
+    "DISCORD_TASKS_MAX_RETRIES": Setting(
+        "max_retries",
+        _whole(0, 100),
+        "3",
+        "how often a message that failed is tried again before it becomes a dead letter; to wait is not to fail",
+    ),
+    "DISCORD_DISABLE_ROLE_CREATION": Setting(
+        "disable_role_creation", _flag, "False", "never create roles; a group without a role of its name gives none"
+    ),
+    "DISCORD_RESERVED_ROLES": Setting(
+        "reserved_roles", _names, "", "names of roles that are never given or taken; upper and lower case are the same"
+    ),
+    "DISCORD_PROTECTED_MEMBERS": Setting(
+        "protected_members", _snowflakes, "", "Discord ids of members who are never changed"
+    ),
+    "DISCORD_API_BASE_URL": Setting("api_base_url", _base_url, "https://discord.com/api/v10", "where Discord's API is"),
+    "DISCORD_OAUTH_BASE_URL": Setting(
+        "oauth_base_url", _url, "https://discord.com/oauth2/authorize", "the page on which people authorise"
+    ),
+    "DISCORD_OAUTH_TOKEN_URL": Setting(
+        "oauth_token_url",
+        _base_url,
+        "https://discord.com/api/oauth2/token",
+        "where codes are exchanged for tokens; tokens are revoked at the same address with `/revoke`",
+    ),
+    "DISCORD_API_TIMEOUT_CONNECT": Setting(
+        "timeout_connect", _seconds, "5", "how long a connection to Discord may take"
+    ),
+    "DISCORD_API_TIMEOUT_READ": Setting("timeout_read", _seconds, "30", "how long an answer of Discord may take"),
+    "AUTH_SITE_SECRET": Setting(
+        "auth_site_secret",
+        _long_secret,
+        _REQUIRED,
+        "the key with which the auth site signs tokens (HS256), at least 32 bytes",
+    ),
+    "AUTH_SITE_URL": Setting(
+        "auth_site_url",
+        lambda text: _url(text) if text else "",
+        "",
+        "where people return to after linking or unlinking; without it they see a page that says what happened",
+    ),
+    "SWEEP_BRAKE_PERCENT": Setting(
+        "sweep_brake_percent",
+        _whole(0, 100),
+        "20",
+        "the removal limit: a sweep that would take roles from, or unlink as having left, more than this percentage of "
+        "the linked members (and more than 25) is held; 100 turns the limit off",
+    ),
+    "AUDIT_DAYS": Setting("audit_days", _whole(1, 3650), "90", "how many days the audit trail is kept"),
 }
-NAMES = tuple(_TABLE)  # every setting's environment variable
+NAMES = tuple(TABLE)  # every setting's environment variable
+SCHEDULES = {  # read by app.py when it is deployed: their default, and what they mean
+    "UPDATE_ALL_SCHEDULE": ("rate(1 hour)", "how often a sweep compares and repairs roles, nicknames and usernames"),
+    "UPDATE_ALL_USERNAMES_SCHEDULE": ("rate(12 hours)", "how often a sweep renews all usernames and the server's name"),
+}
 
 
 def stage() -> str:
@@ -167,19 +243,19 @@ def load(fetch_secrets: FetchSecrets, environ: Mapping[str, str] = os.environ) -
 
     Raises BadSettings naming every setting that is missing or wrong; never shows a secret's value.
     """
-    given = {name: environ[name] for name in _TABLE if environ.get(name)}
+    given = {name: environ[name] for name in TABLE if environ.get(name)}
     absent = [name for name in SECRETS if name not in given]
     if absent:
         given.update(fetch_secrets(absent))
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for name, (attribute, read, default) in _TABLE.items():
-        text = given.get(name, default)
+    for name, setting in TABLE.items():
+        text = given.get(name, setting.default)
         if text is None:
             faults.append(f"{name} is missing")
             continue
         try:
-            values[attribute] = read(text)
+            values[setting.field] = setting.read(text)
         except ValueError as error:
             faults.append(f"{name} must be {error}")  # its value may be a secret put in the wrong place
     if faults:
@@ -187,4 +263,4 @@ def load(fetch_secrets: FetchSecrets, environ: Mapping[str, str] = os.environ) -
     return Settings(stage=environ.get(STAGE) or "dev", **values)
 
 
-assert {attribute for attribute, _, _ in _TABLE.values()} == {f.name for f in fields(Settings)} - {"stage"}  # noqa: S101
+assert {setting.field for setting in TABLE.values()} == {f.name for f in fields(Settings)} - {"stage"}  # noqa: S101
