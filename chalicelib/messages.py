@@ -13,10 +13,40 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from chalicelib.errors import BadMessage
 from chalicelib.queues import MAX_BODY
 
+# Descriptions and examples are for the schemas of docs/reference (`make docs`).
 Name = Annotated[str, Meta(max_length=1000)]  # characters; roles are cut to 100, nicknames to 32 when they are used
-UserId = Annotated[str, Meta(min_length=1, max_length=256)]
-Groups = Annotated[list[Name], Meta(max_length=1000)]
-Millis = Annotated[int, Meta(ge=0, le=10**14)]  # epoch milliseconds
+UserId = Annotated[
+    str,
+    Meta(min_length=1, max_length=256, description="The user's id on the auth site, as text.", examples=["101"]),
+]
+Groups = Annotated[
+    list[Name],
+    Meta(
+        max_length=1000,
+        description="The names of all groups of the user; each stands for the Discord role of that name (100 "
+        "characters). An empty list takes all roles.",
+        examples=[["Member", "Logistics"]],
+    ),
+]
+Nickname = Annotated[
+    Name | None,
+    Meta(
+        description="The name of the user's main character, which becomes the nickname (32 characters). Null: the user "
+        "has none; the nickname is left as it is.",
+        examples=["Kira Vantari"],
+    ),
+]
+ChangedAt = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=10**14,
+        description="When the auth site changed this user, in milliseconds since 1970 (UTC). It orders a user's "
+        "changes: an older one never overwrites a newer one.",
+        examples=[1767225600000],
+    ),
+]
+Notify = Annotated[bool, Meta(description="Whether an `unlinked` notice is to be sent.", examples=[True])]
 MAX_FUTURE = 24 * 3600  # seconds that `changed_at` may lie ahead of our clock; a later one would block all changes
 
 
@@ -37,41 +67,41 @@ class _ForUser(Struct, frozen=True, tag_field="kind", kw_only=True):
 
 
 class UpdateGroups(_ForUser, frozen=True, kw_only=True, tag="update_groups"):
-    """Store the groups if given; reconcile the member's roles."""
+    """Store the groups, if given; then make the member's roles match what is stored."""
 
     about: ClassVar[Parts] = Parts.GROUPS
     groups: Groups | UnsetType = UNSET
-    changed_at: Millis | UnsetType = UNSET
+    changed_at: ChangedAt | UnsetType = UNSET
 
 
 class UpdateNickname(_ForUser, frozen=True, kw_only=True, tag="update_nickname"):
-    """Store the nickname if given; reconcile the member's nickname."""
+    """Store the nickname, if given; then make the member's nickname match (only with DISCORD_SYNC_NAMES)."""
 
     about: ClassVar[Parts] = Parts.NICKNAME
-    nickname: Name | UnsetType | None = UNSET
-    changed_at: Millis | UnsetType = UNSET
+    nickname: Nickname | UnsetType = UNSET
+    changed_at: ChangedAt | UnsetType = UNSET
 
 
 class UpdateUsername(_ForUser, frozen=True, kw_only=True, tag="update_username"):
-    """Read the Discord username and store it."""
+    """Read the member's Discord username and store it."""
 
     about: ClassVar[Parts] = Parts.USERNAME
 
 
 class UpdateAll(_ForUser, frozen=True, kw_only=True, tag="update_all"):
-    """All three."""
+    """Store what is given; then roles, nickname and username together."""
 
     about: ClassVar[Parts] = Parts.ALL
     groups: Groups | UnsetType = UNSET
-    nickname: Name | UnsetType | None = UNSET
-    changed_at: Millis | UnsetType = UNSET
+    nickname: Nickname | UnsetType = UNSET
+    changed_at: ChangedAt | UnsetType = UNSET
 
 
 class DeleteUser(_ForUser, frozen=True, kw_only=True, tag="delete_user"):
-    """Remove the member from the guild and delete the link; send a notice if `notify`."""
+    """Remove the member from the guild and delete the link."""
 
     about: ClassVar[Parts] = Parts.ALL
-    notify: bool = False
+    notify: Notify = False
 
 
 # --- what Rolecall sends itself ------------------------------------------------------------------------------

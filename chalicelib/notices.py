@@ -1,8 +1,10 @@
 """What the auth site must hear, as the contract words it."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from chalicelib.queues import Queues
 
@@ -15,15 +17,32 @@ class Unlinked(StrEnum):
     ACCOUNT_DELETED = "account_deleted"
 
 
-class Notice(msgspec.Struct, frozen=True):
-    """One notice. `at` is epoch milliseconds; `reason` is null where the kind needs none."""
+class Kind(StrEnum):
+    """What a notice is about."""
 
-    kind: str
-    user_id: str
-    discord_id: str | None
-    username: str | None
-    reason: str | None
-    at: int
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+    USERNAME_CHANGED = "username_changed"
+    SYNC_FAILED = "sync_failed"
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something that the auth site should know. A notice may come twice; fields and kinds may be added."""
+
+    kind: Kind
+    user_id: Annotated[
+        str,
+        Meta(description="The user's id on the auth site. Empty: the notice is about a sweep.", examples=["101"]),
+    ]
+    discord_id: Annotated[
+        str | None,
+        Meta(description="The Discord account's id, as text: it exceeds what JavaScript's numbers hold exactly."),
+    ]
+    username: Annotated[str | None, Meta(description="The Discord username as it is shown.", examples=["@kira"])]
+    reason: Annotated[str | None, Meta(description="Why, where the kind has a reason; else null.")]
+    at: Annotated[
+        int, Meta(description="When it happened, in milliseconds since 1970 (UTC).", examples=[1767225600000])
+    ]
 
 
 class Notices:
@@ -34,24 +53,24 @@ class Notices:
 
     def linked(self, user_id: str, discord_id: int, username: str, *, now: float) -> None:
         """The user's Discord account was linked."""
-        self._send("linked", user_id, discord_id, username, None, now)
+        self._send(Kind.LINKED, user_id, discord_id, username, None, now)
 
     def unlinked(self, user_id: str, discord_id: int, username: str, reason: Unlinked, *, now: float) -> None:
         """The link is gone."""
-        self._send("unlinked", user_id, discord_id, username, reason, now)
+        self._send(Kind.UNLINKED, user_id, discord_id, username, reason, now)
 
     def username_changed(self, user_id: str, discord_id: int, username: str, *, now: float) -> None:
         """The account has a new name."""
-        self._send("username_changed", user_id, discord_id, username, None, now)
+        self._send(Kind.USERNAME_CHANGED, user_id, discord_id, username, None, now)
 
     def sync_failed(
         self, user_id: str, discord_id: int | None, username: str | None, reason: str, *, now: float
     ) -> None:
         """The user could not be made right; `reason` says why. Also of sweeps, whose user id is empty."""
-        self._send("sync_failed", user_id, discord_id, username, reason, now)
+        self._send(Kind.SYNC_FAILED, user_id, discord_id, username, reason, now)
 
     def _send(
-        self, kind: str, user_id: str, discord_id: int | None, username: str | None, reason: str | None, now: float
+        self, kind: Kind, user_id: str, discord_id: int | None, username: str | None, reason: str | None, now: float
     ) -> None:
         shown = None if discord_id is None else str(discord_id)
         self._queues.notice(msgspec.json.encode(Notice(kind, user_id, shown, username, reason, int(now * 1000))))

@@ -1,11 +1,51 @@
 """What the auth site's own page shows of a linked user."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, to_builtins
 
 from chalicelib.linking.context import JOIN_OPTIONS
 from chalicelib.members.guild import GuildView
+from chalicelib.messages import UserId
 from chalicelib.services import Services
 from chalicelib.store import users
+
+
+class LinkedAccount(Struct, frozen=True, kw_only=True):
+    """A user's linked Discord account. Times are milliseconds since 1970 (UTC). Fields may be added."""
+
+    user_id: UserId
+    discord_id: Annotated[
+        str,
+        Meta(
+            description="The Discord account's id, as text: it exceeds what JavaScript's numbers hold exactly.",
+            examples=["80351110224678912"],
+        ),
+    ]
+    username: Annotated[
+        str,
+        Meta(
+            description="The Discord username as it is shown. Empty for an imported link until the first look.",
+            examples=["@kira"],
+        ),
+    ]
+    activated_at: Annotated[
+        int,
+        Meta(description="When the account was linked, in milliseconds since 1970 (UTC).", examples=[1767225600000]),
+    ]
+    synced_at: Annotated[
+        int | None,
+        Meta(
+            description="When the member last was as the auth site wants, in milliseconds since 1970 (UTC), or null.",
+            examples=[1767225612000],
+        ),
+    ]
+    last_error: Annotated[
+        str | None, Meta(description="What could not be done for this member. Null: nothing is in the way.")
+    ]
+    server_name: Annotated[
+        str, Meta(description="The Discord server's name. Empty where Discord does not say.", examples=["Ours"])
+    ]
 
 
 def account_of(services: Services, view: GuildView, user_id: str) -> dict[str, Any] | None:
@@ -13,12 +53,14 @@ def account_of(services: Services, view: GuildView, user_id: str) -> dict[str, A
     user = users.get(user_id, now=services.now())
     if user is None or user.link is None:
         return None
-    return {
-        "user_id": user.user_id,
-        "discord_id": str(user.link.account.id),
-        "username": user.link.account.shown,
-        "activated_at": user.link.activated_at * 1000,
-        "synced_at": None if user.synced_at is None else user.synced_at * 1000,
-        "last_error": user.last_error,
-        "server_name": view.name(JOIN_OPTIONS),
-    }
+    account = LinkedAccount(
+        user_id=user.user_id,
+        discord_id=str(user.link.account.id),
+        username=user.link.account.shown,
+        activated_at=user.link.activated_at * 1000,
+        synced_at=None if user.synced_at is None else user.synced_at * 1000,
+        last_error=user.last_error,
+        server_name=view.name(JOIN_OPTIONS),
+    )
+    found: dict[str, Any] = to_builtins(account)
+    return found

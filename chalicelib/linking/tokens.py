@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from chalicelib.errors import LinkRefused, Reason
+from chalicelib.messages import ChangedAt, Groups, Nickname, UserId
 
 ALGORITHM = "HS256"
 MAX_LIFETIME = 15 * 60  # seconds from `iat` to `exp`
@@ -24,16 +25,32 @@ class Purpose(StrEnum):
     READ = "read"
 
 
-class _Claims(msgspec.Struct):
-    sub: Annotated[str, Meta(min_length=1, max_length=256)]
-    purpose: str
-    iat: int | float
-    exp: int | float
-    jti: Annotated[str, Meta(min_length=1, max_length=256)]
-    nbf: int | float | UnsetType = UNSET  # not in our contract, but a sender may add it (RFC 7519, section 4.1.5)
-    groups: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=1000)] | UnsetType = UNSET
-    nickname: Annotated[str, Meta(max_length=1000)] | UnsetType | None = UNSET
-    changed_at: Annotated[int, Meta(ge=0, le=10**14)] | UnsetType = UNSET
+class Claims(msgspec.Struct):
+    """The claims of a token that the auth site signs for one of its users."""
+
+    sub: UserId
+    purpose: Annotated[str, Meta(description="What the token allows; it allows nothing else.", examples=["link"])]
+    iat: Annotated[
+        int | float, Meta(description="When it was signed, in seconds since 1970 (UTC).", examples=[1767225600])
+    ]
+    exp: Annotated[
+        int | float,
+        Meta(description="Until when it is valid: at most 900 seconds after `iat`.", examples=[1767226200]),
+    ]
+    jti: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=256,
+            description="A value that no other token has. A token can be used once.",
+            examples=["0b8f2f1e6d5c4b3a9f8e7d6c5b4a3f2e"],
+        ),
+    ]
+    # Not in our contract, but a sender may add it (RFC 7519, section 4.1.5).
+    nbf: Annotated[int | float, Meta(description="Not valid before, in seconds since 1970 (UTC).")] | UnsetType = UNSET
+    groups: Groups | UnsetType = UNSET
+    nickname: Nickname | UnsetType = UNSET
+    changed_at: ChangedAt | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,7 @@ def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -
     try:
         # PyJWT checks the signature. The claims are checked here, as strict JSON and by our clock.
         payload: bytes = jwt.PyJWS().decode(text, secret, algorithms=[ALGORITHM])
-        claims = msgspec.json.decode(payload, type=_Claims)
+        claims = msgspec.json.decode(payload, type=Claims)
     except jwt.InvalidTokenError as error:
         raise _bad(type(error).__name__) from None
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -80,7 +97,7 @@ def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -
     )
 
 
-def _check(claims: _Claims, purpose: Purpose, now: float) -> None:
+def _check(claims: Claims, purpose: Purpose, now: float) -> None:
     if claims.purpose != purpose:
         raise _bad("a token for another purpose")
     if not 0 <= claims.exp - claims.iat <= MAX_LIFETIME:
