@@ -20,7 +20,7 @@ from deploy.stacks import Stacks
 
 def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, pace: dict[str, float] | None = None) -> int:
     """Do what the command line says; 0 if it was done, else 1. `pace` is how often AWS is asked whether it is ready."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     if region := os.environ.get("AWS_REGION"):  # most AWS programs read it; boto3 and chalice know the other name only
         os.environ.setdefault("AWS_DEFAULT_REGION", region)
     try:
@@ -156,7 +156,8 @@ def _tell(what: str) -> None:
     print(f"→ {what}", flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """What can be typed; docs/reference/commands.md is generated from it."""
     parser = argparse.ArgumentParser(prog="python -m deploy", description="Put Rolecall into an AWS account.")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="deploy the stage, or what changed of it")

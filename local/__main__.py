@@ -6,7 +6,8 @@ import sys
 from local import link_url, up
 
 
-def main() -> int:
+def command_line() -> argparse.ArgumentParser:
+    """What can be typed; docs/reference/commands.md is generated from it."""
     parser = argparse.ArgumentParser(
         prog="python -m local", description="Rolecall on one machine, without an account anywhere."
     )
@@ -16,7 +17,12 @@ def main() -> int:
     demo.add_argument("--keep", action="store_true", help="leave it running at the end, to play with")
     link = commands.add_parser("link-url", help="one more link for what runs", description=link_url.main.__doc__)
     link_url.add_options(link)
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Run one command; its exit code."""
+    options = command_line().parse_args()
     if options.command == "up":
         return up.main(options)
     if options.command == "link-url":

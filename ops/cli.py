@@ -43,7 +43,7 @@ Run = Callable[[argparse.Namespace, Stage, Screen], int]
 
 def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage] = Stage) -> int:
     """Run one command; its exit code. `stage_of` makes the stage of a name."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     screen = Screen(as_json=options.as_json)
     _keep_quiet()
     aws_access.honour_region()
@@ -105,7 +105,8 @@ def _keep_quiet() -> None:
 # --- the parser ---------------------------------------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """What can be typed; docs/reference/commands.md is generated from it."""
     parser = argparse.ArgumentParser(
         prog="python -m ops",
         usage="python -m ops [--stage STAGE] [--json] COMMAND …",
