@@ -23,7 +23,7 @@ ifdef AWS_REGION  # most AWS programs read it; boto3 knows the other name only, 
 export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
-.PHONY: help setup demo test test-all resilience simulate fuzz bench check format secrets deploy package deploy-package destroy clean
+.PHONY: help setup demo test test-all resilience simulate fuzz bench check format docs secrets deploy package deploy-package destroy clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-16s%s\n' "$$name" "$$says"; done
@@ -68,6 +68,9 @@ bench: setup  ## what it costs: one table; QUICK=1 for the part that fits into t
 format: setup  ## put right what `make check` finds, where a program can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup  ## write docs/reference anew from the code
+	@$(BIN)/python -m tools.reference
 
 secrets: setup  ## ask for the three secrets and store them: make secrets STAGE=prod
 	@for name in DISCORD_APP_SECRET DISCORD_BOT_TOKEN AUTH_SITE_SECRET; do $(BIN)/python -m ops --stage $(STAGE) secrets put $$name || exit 1; done

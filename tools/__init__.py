@@ -1,0 +1,1 @@
+"""What helps those who work on Rolecall. Never shipped to Lambda."""
