@@ -42,12 +42,12 @@ def tokens(page: Path) -> list[Token]:
 
 
 def fences(*languages: str) -> list[Fence]:
-    """All blocks of code, of these languages."""
+    """All blocks of code, of these languages. Indented ones are shell: they cannot say otherwise."""
     found = [
-        Fence(page, (token.map or [0])[0] + 1, token.info.strip(), token.content)
+        Fence(page, (token.map or [0])[0] + 1, token.info.strip() if token.type == "fence" else "sh", token.content)
         for page in PAGES
         for token in tokens(page)
-        if token.type == "fence"
+        if token.type in ("fence", "code_block")
     ]
     return [one for one in found if not languages or one.language in languages]
 
