@@ -1,15 +1,18 @@
-"""The doors of Rolecall: routes, queues, schedules, tasks. Each decodes, calls, encodes. The only file with Chalice."""
+"""The entry points of Rolecall: routes, queues, schedules, tasks. Each decodes, calls, encodes.
 
-import json
+The only file that imports Chalice; what can be read or written without it is in `chalicelib/http.py`.
+"""
+
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from chalice.app import Chalice, CloudWatchEvent, Request, Response, SQSEvent
 
-from chalicelib import VERSION, log, settings
+from chalicelib import VERSION, http, log, settings
 from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
 from chalicelib.linking import pages
 from chalicelib.linking.attempts import LIFE, cookie_name
@@ -20,72 +23,159 @@ from chalicelib.wiring import deferral, flush, wired
 
 app = Chalice(app_name="rolecall", configure_logs=False)
 STAGE = settings.stage()
-FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-ANY_CONTENT_TYPE = "*/*"  # what is none of ours gets our page too, not a bare 415
-MAX_FORM = 64 * 1024  # bytes
-MAX_FIELDS = 10  # of a form; ours has one
+ANY_CONTENT_TYPE = "*/*"  # so that unsupported content types get our error page, too, not a bare 415
 JOBS_AT_ONCE = 5  # functions on the jobs queue; Discord's limits set the pace, not their number
 BULK_AT_ONCE = 5
 Headers = dict[str, str | list[str]]
+Handler = Callable[..., Response]
+JSON_HEADERS: Headers = {"Cache-Control": "no-store", "Content-Type": http.JSON}
 
 
-# --- people ---------------------------------------------------------------------------------------------------
+# --- HTTP -----------------------------------------------------------------------------------------------------
 
 
-def answers_people(handler: Callable[..., Response]) -> Callable[..., Response]:
-    """A refusal becomes the page, or the way back, that says why; nobody ever sees a traceback."""
+@dataclass(frozen=True, slots=True)
+class ErrorResponses:
+    """How a route says that it failed: that the request was refused, that Discord or we failed, that we are broken."""
 
-    @wraps(handler)
-    def answer(*arguments: str) -> Response:
-        log.bind(request_id())
-        try:
-            return handler(*arguments)
-        except LinkRefused as refused:
-            log.warning("refused", reason=refused.reason, detail=refused.detail)
-            return refusal(refused.reason)
-        except BadSettings as error:
-            log.error("misconfigured", faults=error.faults)
-            return page(pages.refusal_page(Reason.MISCONFIGURED), 500)
-        except RolecallError as error:
-            log.error("unexpected", why=str(error))
-            return refusal(Reason.DISCORD_UNAVAILABLE)
-        except Exception:  # noqa: BLE001 - the caller gets a page, the log the traceback
-            log.error("broken")
-            return page(pages.refusal_page(Reason.MISCONFIGURED), 500)
-        finally:
-            flush()
+    refused: Callable[[Reason], Response]
+    unavailable: Callable[[], Response]
+    broken: Callable[[], Response]
 
-    return answer
+
+def answers(errors: ErrorResponses) -> Callable[[Handler], Handler]:
+    """Log every error, and answer it with one of `errors`; nobody ever sees a traceback."""
+
+    def decorate(handler: Handler) -> Handler:
+        @wraps(handler)
+        def answer(**path_parameters: str) -> Response:
+            log.bind(request_id())
+            try:
+                return handler(**path_parameters)
+            except LinkRefused as refused:
+                log.warning("refused", reason=refused.reason, detail=refused.detail)
+                return errors.refused(refused.reason)
+            except BadSettings as error:
+                log.error("misconfigured", faults=error.faults)
+                return errors.broken()
+            except RolecallError as error:
+                log.error("unexpected", why=str(error))
+                return errors.unavailable()
+            except Exception:  # noqa: BLE001 - the caller gets an answer, the log the traceback
+                log.error("broken")
+                return errors.broken()
+            finally:
+                flush()
+
+        return answer
+
+    return decorate
+
+
+def current() -> Request:
+    """Return the request that is being answered."""
+    request = app.current_request
+    if request is None:
+        raise RuntimeError("no request is being answered")
+    return request
+
+
+def query(name: str) -> str | None:
+    """Return a query parameter, the last one if it came several times; None if it is absent."""
+    return dict(current().query_params or {}).get(name)
+
+
+def header(name: str) -> str:
+    """Return a header of the request; empty if it is absent. `name` is in lower case."""
+    found: str = current().headers.get(name, "")
+    return found
+
+
+def fields() -> dict[str, str]:
+    """Return the text fields of the form or JSON object that was sent; empty if it cannot be read."""
+    try:
+        body = bytes(current().raw_body)  # type: ignore[arg-type]  # bytes, always
+    except ValueError:  # not base64, although the event says so
+        return {}
+    return http.read_fields(current().headers.get("content-type"), body)
+
+
+def request_id() -> str:
+    """Return API Gateway's id of this request: the correlation id of all that follows from it."""
+    found: str = current().context.get("requestId") or "-"
+    return found
+
+
+def redirect(url: str, headers: Headers | None = None) -> Response:
+    """Send the browser to `url`, without a referrer."""
+    kept: Headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return Response("", {"Location": url, "Content-Type": "text/plain"} | kept | (headers or {}), 302)
+
+
+def page(html: str, status: int, *, form_target: str = "") -> Response:
+    """Answer with a page of our own."""
+    return Response(html, pages.security_headers(form_target), status)
+
+
+def outcome(word: str) -> Response:
+    """Go back to the auth site with what happened, or show a page that says it."""
+    target = wired().services.settings.auth_site_url
+    return redirect(pages.way_back(target, word)) if target else page(pages.done_page(word), 200)
+
+
+def refusal(reason: Reason) -> Response:
+    """Go back to the auth site with the reason, or show a page that says what to do."""
+    target = wired().services.settings.auth_site_url
+    if not target:
+        return page(pages.refusal_page(reason), 400)
+    return redirect(pages.way_back(target, "denied" if reason is Reason.DENIED else "failed", reason))
+
+
+def json_error(word: str, status: int, headers: Headers | None = None) -> Response:
+    """Answer a program with an error as JSON."""
+    return Response({"error": word}, JSON_HEADERS | (headers or {}), status)
+
+
+PAGES = ErrorResponses(  # for people
+    refused=refusal,
+    unavailable=lambda: refusal(Reason.DISCORD_UNAVAILABLE),
+    broken=lambda: page(pages.refusal_page(Reason.MISCONFIGURED), 500),
+)
+PLAIN_JSON = ErrorResponses(  # for programs
+    refused=lambda reason: json_error(reason, 401, {"WWW-Authenticate": "Bearer"}),
+    unavailable=lambda: json_error(Reason.MISCONFIGURED, 500),
+    broken=lambda: json_error(Reason.MISCONFIGURED, 500),
+)
+
+
+# --- routes ---------------------------------------------------------------------------------------------------
 
 
 @app.route("/discord/link", methods=["GET"])
-@answers_people
+@answers(PAGES)
 def link() -> Response:
-    """Begin to link: check the auth site's token, send the person to Discord."""
+    """Begin to link: check the auth site's token and send the person to Discord."""
     started = wired().linking.start(query("token"))
     callback = urlsplit(wired().services.settings.callback_url)
-    secure = "; Secure" if callback.scheme == "https" else ""
-    cookie = (
-        f"{cookie_name(started.state)}={started.cookie}; Max-Age={LIFE}; Path={callback.path or '/'}; HttpOnly; "
-        f"SameSite=Lax{secure}"
-    )
+    secure, path = callback.scheme == "https", callback.path or "/"
+    cookie = http.set_cookie(cookie_name(started.state), started.cookie, max_age=LIFE, path=path, secure=secure)
     return redirect(started.url, {"Set-Cookie": cookie})
 
 
 @app.route("/discord/callback", methods=["GET"])
-@answers_people
+@answers(PAGES)
 def callback() -> Response:
-    """Finish: Discord sent the person back."""
+    """Finish linking: Discord has sent the person back."""
     state = query("state")
-    cookie = cookies().get(cookie_name(state)) if state else None
+    cookie = http.read_cookies(header("cookie")).get(cookie_name(state)) if state else None
     wired().linking.finish(code=query("code"), state=state, error=query("error"), cookie=cookie)
     return outcome("linked")
 
 
 @app.route("/discord/unlink", methods=["GET"])
-@answers_people
+@answers(PAGES)
 def ask_to_unlink() -> Response:
-    """Ask before anything is done."""
+    """Show the page that asks for confirmation; nothing is unlinked yet."""
     token = query("token")
     wired().linking.token(token, Purpose.UNLINK, use=False)
     target = wired().services.settings.auth_site_url
@@ -93,41 +183,32 @@ def ask_to_unlink() -> Response:
 
 
 @app.route("/discord/unlink", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
-@answers_people
+@answers(PAGES)
 def unlink() -> Response:
-    """Do it."""
+    """Unlink, after confirmation."""
     wired().linking.unlink(fields().get("token"))
     return outcome("unlinked")
 
 
 @app.route("/discord/add_bot", methods=["GET"])
-@answers_people
+@answers(PAGES)
 def add_bot() -> Response:
     """Send the guild's administrator to Discord's page that adds the bot."""
     return redirect(wired().linking.add_bot_url(query("token")))
 
 
 @app.route("/discord/users/{user_id}", methods=["GET"])
+@answers(PLAIN_JSON)
 def user(user_id: str) -> Response:
     """The linked account, for the auth site's own page."""
-    log.bind(request_id())
-    headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}
-    try:
-        found = wired().linking.account(bearer(), *readings(user_id))
-    except LinkRefused as refused:
-        log.warning("refused", reason=refused.reason, detail=refused.detail)
-        return Response({"error": str(refused.reason)}, headers | {"WWW-Authenticate": "Bearer"}, 401)
-    except Exception:  # noqa: BLE001 - the caller gets an answer, the log the traceback
-        log.error("broken")
-        return Response({"error": str(Reason.MISCONFIGURED)}, headers, 500)
-    finally:
-        flush()
-    return Response(found, headers, 200) if found else Response({"error": "not_linked"}, headers, 404)
+    token = http.bearer_token(header("authorization"))
+    found = wired().linking.account(token, *http.path_readings(user_id))
+    return Response(found, JSON_HEADERS, 200) if found else json_error("not_linked", 404)
 
 
 @app.route("/health", methods=["GET"])
 def health() -> dict[str, str]:
-    """Alive; touches nothing."""
+    """Say that the function runs; touches nothing."""
     return {"status": "ok", "version": VERSION}
 
 
@@ -142,12 +223,12 @@ def sync_jobs(event: SQSEvent) -> None:
 
 @app.on_sqs_message(queue=f"rolecall-{STAGE}-bulk", batch_size=10, maximum_concurrency=BULK_AT_ONCE, name="sync_bulk")
 def sync_bulk(event: SQSEvent) -> None:
-    """Steps of sweeps, and the members that they found to differ."""
+    """Steps of sweeps, and repairs of the members who were found to differ."""
     deliver(event, bulk=True)
 
 
 def deliver(event: SQSEvent, *, bulk: bool) -> None:
-    """Settle every message of the batch; put them off where nothing can be built to do so."""
+    """Settle every message of the batch; defer them all if the services cannot be built."""
     messages = [message_of(record) for record in event.to_dict()["Records"]]
     left = event.context.get_remaining_time_in_millis  # type: ignore[union-attr]  # Chalice types it as a dict
     try:
@@ -181,7 +262,7 @@ def update_all_nicknames(event: Any, context: object) -> dict[str, Any]:
 
 @app.lambda_function(name="update_all_usernames")
 def update_all_usernames(event: Any, context: object) -> dict[str, Any]:
-    """Renew the usernames of the whole guild, and the server's name."""
+    """Refresh the usernames of the whole guild, and the name of the server."""
     return sweep(Parts.USERNAME, event, context)
 
 
@@ -198,7 +279,7 @@ def update_all_usernames_on_schedule(event: CloudWatchEvent) -> None:
 
 
 def sweep(parts: Parts, options: Any, context: object) -> dict[str, Any]:
-    """Start a sweep; `options` may be `{"dry_run": true}` or `{"force": true}`, `context` is Lambda's."""
+    """Start a sweep and return its state; `options` may be `{"dry_run": true}` or `{"force": true}`."""
     log.bind(getattr(context, "aws_request_id", None) or uuid4().hex)
     try:
         return wired().delivery.sweeper.start(parts, **sweep_options(options))
@@ -207,96 +288,10 @@ def sweep(parts: Parts, options: Any, context: object) -> dict[str, Any]:
 
 
 def sweep_options(options: Any) -> dict[str, bool]:
-    """The options, or a clear error: a misspelt `dry_run` must not become a real run."""
+    """Return the options. Raises ValueError for any other, since a misspelt `dry_run` must not become a real run."""
     options = {} if options is None else options
     if not isinstance(options, dict) or not all(
         name in ("dry_run", "force") and isinstance(value, bool) for name, value in options.items()
     ):
         raise ValueError('give nothing, {"dry_run": true} or {"force": true}')
     return options
-
-
-# --- HTTP, in and out -----------------------------------------------------------------------------------------
-
-
-def current() -> Request:
-    """The request that is being answered."""
-    request = app.current_request
-    if request is None:
-        raise RuntimeError("no request is being answered")
-    return request
-
-
-def query(name: str) -> str | None:
-    """A query parameter; None where it is absent. The last one where it came several times."""
-    return dict(current().query_params or {}).get(name)
-
-
-def cookies() -> dict[str, str]:
-    """The request's cookies. Split by hand: the standard library drops them all where another site's is odd."""
-    pairs = (pair.partition("=") for pair in current().headers.get("cookie", "").split(";"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def fields() -> dict[str, str]:
-    """The texts of the form, or of the JSON object, that was sent.
-
-    Empty where it is neither, cannot be read, or is larger than any of ours. JSON needs no Content-Type.
-    """
-    kind = current().headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    try:
-        body = bytes(current().raw_body)  # type: ignore[arg-type]  # bytes, always
-        if len(body) > MAX_FORM or kind not in (FORM, JSON):
-            return {}
-        if kind == FORM:
-            return dict(parse_qsl(body.decode(), max_num_fields=MAX_FIELDS))
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
-
-
-def bearer() -> str | None:
-    """The token of the Authorization header."""
-    scheme, _, token = current().headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
-def readings(parameter: str) -> frozenset[str]:
-    """What a part of the path may mean.
-
-    A REST API of API Gateway gives it as it was sent, still quoted (https://github.com/aws/chalice/issues/511). What
-    stands in for one may have unquoted it: then `a%2Fb` is meant as it is.
-    """
-    return frozenset({parameter, unquote(parameter)})
-
-
-def request_id() -> str:
-    """What API Gateway calls this request; the correlation id of all that follows from it."""
-    found: str = current().context.get("requestId") or "-"
-    return found
-
-
-def redirect(url: str, headers: Headers | None = None) -> Response:
-    """Send the browser elsewhere, telling nobody where it came from."""
-    kept: Headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    return Response("", {"Location": url, "Content-Type": "text/plain"} | kept | (headers or {}), 302)
-
-
-def page(html: str, status: int, *, form_target: str = "") -> Response:
-    """A page of our own."""
-    return Response(html, pages.security_headers(form_target), status)
-
-
-def outcome(word: str) -> Response:
-    """Back to the auth site with what happened, or a page that says it."""
-    target = wired().services.settings.auth_site_url
-    return redirect(pages.way_back(target, word)) if target else page(pages.done_page(word), 200)
-
-
-def refusal(reason: Reason) -> Response:
-    """Back to the auth site with the reason, or a page that says what to do."""
-    target = wired().services.settings.auth_site_url
-    if not target:
-        return page(pages.refusal_page(reason), 400)
-    return redirect(pages.way_back(target, "denied" if reason is Reason.DENIED else "failed", reason))

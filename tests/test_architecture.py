@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 PURE = {
     "chalicelib.discord.rate_limit",
     "chalicelib.discord.models",
+    "chalicelib.http",
     "chalicelib.linking.pages",
     "chalicelib.linking.tokens",
     "chalicelib.messages",

@@ -1,0 +1,58 @@
+"""HTTP without a framework: reads cookies, form fields, tokens and path parameters, and writes a cookie. Pure."""
+
+import json
+from urllib.parse import parse_qsl, unquote
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+MAX_FORM = 64 * 1024  # bytes of a request's body; our own form sends one token, of 8,000 characters at most
+MAX_FIELDS = 10  # of a form; ours has one
+
+
+def read_cookies(header: str) -> dict[str, str]:
+    """Return the cookies of a Cookie header by name.
+
+    Split by hand: `http.cookies` drops every cookie if another site's is malformed.
+    """
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def set_cookie(name: str, value: str, *, max_age: int, path: str, secure: bool) -> str:
+    """Return a Set-Cookie header that scripts cannot read; `max_age` is in seconds.
+
+    SameSite=Lax, since the browser must send it when Discord redirects back.
+    """
+    attributes = [f"{name}={value}", f"Max-Age={max_age}", f"Path={path}", "HttpOnly", "SameSite=Lax"]
+    return "; ".join(attributes + (["Secure"] if secure else []))
+
+
+def read_fields(content_type: str | None, body: bytes) -> dict[str, str]:
+    """Return the text fields of a form or of a JSON object; without a Content-Type the body is read as JSON.
+
+    Empty if the body is neither, cannot be read, or is larger than MAX_FORM.
+    """
+    kind = (JSON if content_type is None else content_type).partition(";")[0].strip().lower()
+    if len(body) > MAX_FORM or kind not in (FORM, JSON):
+        return {}
+    try:
+        if kind == FORM:
+            return dict(parse_qsl(body.decode(), max_num_fields=MAX_FIELDS))
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
+
+
+def bearer_token(header: str) -> str | None:
+    """Return the token of an Authorization header; None unless its scheme is Bearer."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def path_readings(parameter: str) -> frozenset[str]:
+    """Return the possible readings of a path parameter: as it was sent, and percent-decoded.
+
+    A REST API of API Gateway passes it as it was sent (https://github.com/aws/chalice/issues/511); the servers that
+    stand in for one may have decoded it already, and then `a%2Fb` means just that.
+    """
+    return frozenset({parameter, unquote(parameter)})
