@@ -57,10 +57,11 @@ simulate: setup  ## the real code in worlds where everything goes wrong: make si
 fuzz: setup  ## odd input by the hundred thousand: make fuzz N=100000
 	$(BIN)/python -m tests.fuzz --examples $(N)
 
-check: setup  ## formatting, lint, types
+check: setup  ## formatting, lint, types, imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: setup  ## what it costs: one table; QUICK=1 for the part that fits into two minutes
 	$(BIN)/python -m bench $(if $(QUICK),--quick)
