@@ -1,6 +1,8 @@
 """Rolecall: everything that runs in Lambda, and nothing else.
 
-Data flows one way: `app` → `linking`, `delivery` → `sweeps` → `members` → `discord`, `store`, `queues` → `errors`.
+Dependencies point one way, as import-linter checks (pyproject.toml):
+`app` → `wiring` → `linking` | `delivery` → `sweeps` → `members` → `services` → `store` → `discord` → `messages`,
+`queues` → `errors`. `linking` and `delivery` do not know each other.
 """
 
 VERSION = "0.1.0"

@@ -1,28 +1,28 @@
-"""Time as something that is handed in: real in Lambda, simulated in tests and benchmarks."""
+"""The clock that is passed in: the system's in Lambda, a simulated one in tests and benchmarks."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds since the epoch, and waiting."""
+    """Tells the time, and sleeps."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
+        """Return after so many seconds."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The system's clock."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
+        """Return after so many seconds."""
         time.sleep(seconds)

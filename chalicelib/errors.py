@@ -1,27 +1,27 @@
 """Every error Rolecall raises on purpose.
 
 RolecallError
-├── TryAgain(retry_after)        the same call may succeed later
-│   ├── Wait                     nobody's fault: not counted as a failure, repeated for as long as it takes
-│   │   ├── TurnLater(ticket)    our own budget says that this request's turn comes later
-│   │   ├── RateLimited(scope)   Discord said 429 all the same
-│   │   ├── RoleInTheMaking      another worker is creating the role that this job needs
-│   │   ├── LinkInTheMaking      a callback is bringing the member in
-│   │   └── Halted(reason)       all calls have stopped: token refused, address banned, too many invalid requests,
-│   │                            or, for a moment, Discord's limit on all of the bot's requests together
-│   └── Failure                  counted against DISCORD_TASKS_MAX_RETRIES
-│       └── DiscordUnavailable   5xx, time-out, cut connection, an answer that is none
-└── GiveUp                       trying again cannot help
-    ├── Refused(status, code)    Discord's lasting no
-    │   ├── UnknownMember        10007, 10013: they left, or deleted their account
-    │   ├── UnknownRole          10011, 50028: the role is gone, the cached list is stale
-    │   ├── UnknownGuild         10004, 50001: the guild is gone, or the bot is not in it
-    │   ├── NotPermitted         50013, 60003: hierarchy, owner, missing permission, 2FA
-    │   ├── RoleLimit            30005: 250 roles; or Discord's limit on creating them
-    │   └── IntentMissing        listing members needs the privileged GUILD_MEMBERS intent
-    ├── LinkRefused(reason)      a person cannot be linked; one of the closed list of reasons
-    ├── BadMessage               a message that cannot be read
-    └── BadSettings(faults)      settings that are missing or wrong, all in one message
+├── TryAgain(retry_after)                the same call may succeed later
+│   ├── Wait                             not a failure: retried for as long as it takes
+│   │   ├── RateLimitDeferred(ticket)    our own rate limiter has given this request a later turn
+│   │   ├── RateLimited(scope)           Discord answered 429 all the same
+│   │   ├── RoleCreationInProgress       another worker is creating the role that this job needs
+│   │   ├── LinkInProgress               a callback is letting the member into the guild
+│   │   └── CallsHalted(reason)          all calls are stopped: token refused, address banned, too many invalid
+│   │                                    requests, or, for a moment, Discord's limit on all requests of the bot
+│   └── Failure                          counted against DISCORD_TASKS_MAX_RETRIES
+│       └── DiscordUnavailable           5xx, timeout, broken connection, malformed response
+└── GiveUp                               retrying cannot help
+    ├── Refused(status, code)            Discord refused the request for good
+    │   ├── UnknownMember                10007, 10013: they left, or deleted their account
+    │   ├── UnknownRole                  10011, 50028: the role is gone, our cached list is stale
+    │   ├── UnknownGuild                 10004, 50001: the guild is gone, or the bot is not in it
+    │   ├── NotPermitted                 50013, 60003: hierarchy, owner, missing permission, 2FA
+    │   ├── RoleLimit                    30005: 250 roles; or Discord's limit on creating them
+    │   └── IntentMissing                listing members needs the privileged GUILD_MEMBERS intent
+    ├── LinkRefused(reason)              a person cannot be linked, for one of the contract's reasons
+    ├── BadMessage                       a message that cannot be read
+    └── BadSettings(faults)              settings that are missing or wrong, all in one message
 """
 
 from dataclasses import dataclass
@@ -44,14 +44,14 @@ class TryAgain(RolecallError):
 
 
 class Wait(TryAgain):
-    """Nobody's fault; not a failure."""
+    """Not a failure: retried for as long as it takes, and not counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in the queue of one rate-limit bucket: `slot` counts that bucket's requests of all windows.
+    """A numbered slot in one bucket's endless sequence of requests.
 
-    `urgent`: it is of the lane that goes first, and so is what it was given for.
+    `urgent`: the slot belongs to the lane that goes first, and so does the job that holds the ticket.
     """
 
     bucket: str
@@ -60,7 +60,7 @@ class Ticket:
 
 
 class RateLimitDeferred(Wait):
-    """The request's turn comes in `retry_after` seconds; come back with `ticket`."""
+    """The request's turn comes in `retry_after` seconds; it is to be made again with `ticket`."""
 
     def __init__(self, ticket: Ticket, *, retry_after: float) -> None:
         super().__init__(f"turn in {retry_after:.1f} s", retry_after=retry_after)
@@ -76,17 +76,17 @@ class RateLimited(Wait):
 
 
 class RoleCreationInProgress(Wait):
-    """Another worker creates this role just now."""
+    """Another worker is creating this role."""
 
 
 class LinkInProgress(Wait):
-    """A callback is at work on this link, and may yet have to undo it."""
+    """A callback is still working on this link, and may have to undo it."""
 
 
 class CallsHalted(Wait):
-    """All calls have stopped. `reason`: `token_refused`, `address_banned`, `too_many_invalid`, `global_limit`.
+    """All calls are stopped. `reason`: `token_refused`, `address_banned`, `too_many_invalid` or `global_limit`.
 
-    The first and the last are about the bot's token, the other two about this address, whoever calls.
+    The first and the last concern the bot's token, the other two this IP address, whoever calls from it.
     """
 
     def __init__(self, reason: str, *, retry_after: float) -> None:
@@ -95,13 +95,13 @@ class CallsHalted(Wait):
 
 
 class Failure(TryAgain):
-    """Counts as one of the tries that DISCORD_TASKS_MAX_RETRIES allows."""
+    """Counts as one of the attempts that DISCORD_TASKS_MAX_RETRIES allows."""
 
 
 class DiscordUnavailable(Failure):
-    """Discord did not answer, or not with an answer.
+    """Discord did not answer, or its response was malformed.
 
-    `answered`: it said itself that it could not do it. `undone`: whoever answered, nothing of it was done.
+    `answered`: Discord itself said that it failed. `undone`: it is certain that the request had no effect.
     """
 
     def __init__(self, message: str, *, answered: bool = False, undone: bool = False) -> None:
@@ -114,11 +114,11 @@ class DiscordUnavailable(Failure):
 
 
 class GiveUp(RolecallError):
-    """Trying again cannot help."""
+    """Retrying cannot help."""
 
 
 class Refused(GiveUp):
-    """Discord's lasting no: HTTP `status` and Discord's JSON error `code` (0 where it gave none)."""
+    """Discord refused the request for good: HTTP `status` and Discord's JSON error `code`, 0 if there was none."""
 
     def __init__(self, *, status: int, code: int, message: str = "") -> None:
         super().__init__(f"Discord refused: {status}/{code} {message}".rstrip())
@@ -143,7 +143,7 @@ class NotPermitted(Refused):
 
 
 class RoleLimit(Refused):
-    """No more roles can be created (now)."""
+    """No more roles can be created, at least for now."""
 
 
 class IntentMissing(Refused):
@@ -151,7 +151,7 @@ class IntentMissing(Refused):
 
 
 class Reason(StrEnum):
-    """Why a person was not linked: the closed list of the contract."""
+    """Why a person was not linked: the contract's closed list."""
 
     BAD_TOKEN = "bad_token"  # noqa: S105 - a reason, not a secret
     EXPIRED = "expired"
@@ -165,7 +165,7 @@ class Reason(StrEnum):
 
 
 class LinkRefused(GiveUp):
-    """A person cannot be linked. `detail` is for the log, never for the page."""
+    """A person cannot be linked. `detail` is for the log only, never for a page."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
@@ -174,11 +174,11 @@ class LinkRefused(GiveUp):
 
 
 class BadMessage(GiveUp):
-    """A message that cannot be read; says what is wrong with it, without quoting it."""
+    """A message that cannot be read. Says what is wrong without quoting the message."""
 
 
 class BadSettings(GiveUp):
-    """Settings that are missing or wrong; one line for each."""
+    """Settings that are missing or wrong, with one line for each."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("Settings need attention:\n" + "\n".join(f"- {fault}" for fault in faults))

@@ -1,6 +1,6 @@
-"""Structured logs: one JSON object a line, an event with fields. What looks like a secret is never written.
+"""Structured logs: each line is one JSON object, an event with fields. Secrets are never written.
 
-`bind` sets the correlation id that every line of the current job or request carries, `about` whom it concerns.
+`bind` sets the correlation id that every line of the current job or request carries; `about` sets the user.
 """
 
 import json
@@ -21,48 +21,48 @@ _logger = logging.getLogger("rolecall")
 
 
 def bind(trace: str) -> None:
-    """Every line from here on belongs to this job or request."""
+    """Set the correlation id of the job or request that begins; forget the user of the one before."""
     _trace.set(trace)
     _user_id.set(None)
 
 
 def bound() -> str:
-    """The correlation id in force."""
+    """Return the current correlation id."""
     return _trace.get()
 
 
 def about(user_id: str) -> None:
-    """The job or request is this user's: every line from here on says so."""
+    """Set the user whom the job or request concerns: every line from here on names them."""
     _user_id.set(user_id)
 
 
 def hide(*secrets: str) -> None:
-    """Never write these texts, as they are or as JSON spells them."""
+    """Never write these texts, neither as they are nor as JSON escapes them."""
     for secret in secrets:
         if len(secret) >= MIN_HIDDEN:
             _secrets.update((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]))
 
 
 def info(event: str, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-    """Something happened."""
+    """Log an event."""
     _write(logging.INFO, event, fields)
 
 
 def warning(event: str, **fields: Any) -> None:  # noqa: ANN401
-    """Something an operator may want to look at."""
+    """Log an event that an operator may want to look at."""
     _write(logging.WARNING, event, fields)
 
 
 def error(event: str, **fields: Any) -> None:  # noqa: ANN401
-    """Something went wrong. Called while an exception is handled, its traceback goes along."""
+    """Log that something failed, with the traceback of the exception that is being handled, if any."""
     if sys.exc_info()[0] is not None:
         fields["traceback"] = traceback.format_exc()
     _write(logging.ERROR, event, fields)
 
 
 def redacted(text: str) -> str:
-    """The text without any secret that is known, and without anything that looks like a token."""
-    for secret in sorted(_secrets, key=len, reverse=True):  # of two that overlap no tail is left over
+    """Return the text without known secrets, and without anything that looks like a JWT."""
+    for secret in sorted(_secrets, key=len, reverse=True):  # longest first, so that nothing is left of two that overlap
         text = text.replace(secret, _HIDDEN)
     return _JWT.sub(_HIDDEN, text)
 
@@ -75,7 +75,7 @@ def _write(level: int, event: str, fields: dict[str, Any]) -> None:
 
 
 def to_stdout() -> None:
-    """Write to standard output, which is where Lambda takes logs from."""
+    """Write to standard output, from which Lambda takes the logs."""
     if not _logger.handlers:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))

@@ -1,16 +1,16 @@
 """Metrics in CloudWatch's embedded format: counted in memory, written as a log line at the end of an invocation.
 
-CloudWatch charges for each name with each combination of dimensions beyond ten in an account, so there are only those
-that an alarm or the dashboard's graphs need, and their one dimension is the stage. What is counted by route, status or
-outcome are fields of log lines (`discord_request`, `settled`), which the dashboard counts with Logs Insights.
+Beyond ten per account, CloudWatch charges for each name with each combination of dimensions. So there are only the
+metrics that an alarm or the dashboard's graphs need, with the stage as their only dimension. Counts by route, status or
+outcome are taken from the fields of log lines (`discord_request`, `settled`), with Logs Insights.
 
 | metric | unit | what it says |
 |---|---|---|
-| ChangeAge | s | how long ago the auth site posted a change, whenever a worker settles it or puts it off |
+| ChangeAge | s | time since the auth site posted a change, whenever a worker settles or defers it |
 | CallsStopped | count | jobs that found all calls stopped: token refused, address banned, too many invalid requests |
-| SweepsHeld | count | sweeps that the brake stopped, or the first one of a guild, which takes nothing |
+| SweepsHeld | count | sweeps that the removal limit stopped, or that may take nothing yet, as the first of a guild |
 | SweepsFailed | count | sweeps that were given up |
-| SweepSeconds | s | how long a sweep took that ended, in whatever way |
+| SweepSeconds | s | duration of a sweep that ended, in whatever way |
 | SweepDifferences | count | members whom a sweep found to differ |
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -25,7 +25,7 @@ MAX_VALUES = 100  # of one metric in one line; CloudWatch takes no more
 
 
 class Metrics:
-    """What one invocation counted. `write` gets the finished line."""
+    """The metrics of one invocation. `write` is called with the finished line."""
 
     def __init__(self, stage: str, write: Callable[[str], None] = print) -> None:
         self._stage = stage
@@ -38,13 +38,13 @@ class Metrics:
         self._counts[name] = self._counts.get(name, 0) + number
 
     def seconds(self, name: str, value: float) -> None:
-        """Record a duration or an age."""
+        """Record a duration or an age, in seconds."""
         values = self._seconds.setdefault(name, [])
         if len(values) < MAX_VALUES:
             values.append(round(value, 3))
 
     def flush(self, now: float) -> None:
-        """Write what was counted, if anything was, and start anew."""
+        """Write what was counted, if anything, and start anew. `now` is in epoch seconds."""
         counts, self._counts = self._counts, {}
         seconds, self._seconds = self._seconds, {}
         if not (counts or seconds):

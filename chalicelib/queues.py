@@ -1,7 +1,8 @@
 """SQS, in and out. Bodies are the contract's JSON; Rolecall's own bookkeeping travels in message attributes.
 
-A job on its way carries `tries` (failures so far), `ticket` (its place in a rate-limit bucket), `due` (when that is),
-`since` (when it was sent), `touched` (when an earlier try may last have written) and `trace` (its correlation id).
+A job that was put back carries `tries` (failures so far), `received` (deliveries so far), `ticket` (its slot in a
+rate-limit bucket), `due` (when that is), `since` (when it was first sent), `touched` (when an earlier delivery may last
+have written) and `trace` (its correlation id).
 """
 
 import re
@@ -11,19 +12,19 @@ from typing import Any
 from chalicelib.errors import Ticket
 
 MAX_DELAY = 900  # seconds; SQS allows no longer DelaySeconds
-MAX_WAIT = 2 * 86_400  # seconds until a job is due; whatever says more makes no sense
-BATCH = 10  # messages; the most that SQS takes at once
-MAX_BODY = 64 * 1024  # bytes; far less than SQS takes, and far above any change of one user
-MAX_DEAD_LETTER = 240 * 1024  # bytes of what is set aside; SQS takes 1 MiB, once 256 KiB, with the attributes in it
-MAX_REASON = 1000  # characters of a message attribute that says why
+MAX_WAIT = 2 * 86_400  # seconds until a job is due; an attribute that says more is malformed
+BATCH = 10  # messages; SQS takes no more at once
+MAX_BODY = 64 * 1024  # bytes; far below what SQS takes, far above any change of one user
+MAX_DEAD_LETTER = 240 * 1024  # bytes of a dead letter's body; SQS took 256 KiB at first, now 1 MiB, attributes included
+MAX_REASON = 1000  # characters of the attribute that gives the reason
 SLOT = re.compile("[0-9]{1,18}")  # a ticket's number; str.isdigit would let "²" pass, and any length
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job has come. Times are epoch seconds; `received` counts deliveries of all its messages.
+    """How far a job has come. Times are in epoch seconds; `received` counts the deliveries of all its messages.
 
-    `touched`: when a delivery may last have changed the member, 0 where none did. What it sent may arrive late.
+    `touched`: when a delivery may last have changed the member, 0 if none has. Its request may take effect later.
     """
 
     trace: str
@@ -35,13 +36,13 @@ class Progress:
     due: float = 0.0
 
     def failed_once_more(self) -> "Progress":
-        """After a failure: its ticket is spent."""
+        """Return the progress after a failure, whose ticket is used up."""
         return replace(self, tries=self.tries + 1, ticket=None, due=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it came in. `handle` deletes it, `attributes` is what it carries beside its body."""
+    """A received message. `handle` is SQS's receipt handle, `sent_at` is in epoch seconds."""
 
     body: str
     id: str
@@ -52,7 +53,7 @@ class Message:
     received: int = 1
 
     def progress(self) -> Progress:
-        """What its attributes say; malformed attributes are ignored."""
+        """Return what its attributes say; malformed attributes are ignored."""
         known = self.attributes
         ticket = None
         if SLOT.fullmatch(known.get("ticket_slot", "")) and known.get("ticket_bucket"):
@@ -69,12 +70,12 @@ class Message:
         )
 
     def progress_at(self, now: float) -> Progress:
-        """The same for a worker that begins now: if it was delivered before, that worker may still be writing."""
+        """Return the progress for a worker that begins now; one that had the message before may still be writing."""
         progress = self.progress()
         return replace(progress, touched=now) if self.received > 1 else progress
 
     def unseen(self, now: float) -> Progress:
-        """The same for a message that is put back unhandled: this delivery does not count.
+        """Return the progress of a message that is put back unhandled: this delivery does not count.
 
         Otherwise the next worker would believe that what the message says was stored.
         """
@@ -83,7 +84,7 @@ class Message:
 
 
 def message_of(record: dict[str, Any]) -> Message:
-    """A record of Lambda's SQS event."""
+    """Return the message in a record of Lambda's SQS event."""
     attributes = record.get("messageAttributes") or {}
     system = record.get("attributes") or {}
     return Message(
@@ -98,7 +99,7 @@ def message_of(record: dict[str, Any]) -> Message:
 
 
 class Queues:
-    """The four queues of a stage. Looks a queue's address up once."""
+    """The four queues of a stage. The URL of each is looked up once."""
 
     def __init__(self, sqs: Any, stage: str) -> None:  # noqa: ANN401 - boto3's client has no type of its own
         self._sqs = sqs
@@ -106,15 +107,15 @@ class Queues:
         self._urls: dict[str, str] = {}
 
     def jobs(self, body: bytes, progress: Progress | None = None, *, delay: float = 0.0) -> None:
-        """A job that a person or the auth site waits for."""
+        """Send a job that a person or the auth site waits for. `delay` is in seconds."""
         self._send(self._name("jobs"), body, _attributes(progress), delay)
 
     def bulk(self, body: bytes, progress: Progress | None = None, *, delay: float = 0.0) -> None:
-        """A job of a whole-guild repair."""
+        """Send a job of a sweep. `delay` is in seconds."""
         self._send(self._name("bulk"), body, _attributes(progress), delay)
 
     def bulk_many(self, jobs: list[tuple[bytes, Progress, float]]) -> None:
-        """Jobs of a whole-guild repair, each with its delay in seconds. Raises where any was not taken."""
+        """Send jobs of a sweep, each with its delay in seconds. Raises RuntimeError if SQS refused any."""
         name = self._name("bulk")
         for start in range(0, len(jobs), BATCH):
             entries = [
@@ -135,9 +136,9 @@ class Queues:
         self._send(message.queue, message.body.encode(), _attributes(progress), delay)
 
     def dead_letter(self, message: Message, reason: str) -> None:
-        """Set a message aside, with the reason, for a person to look at.
+        """Send a message to the dead-letter queue with the reason, for a person to look at.
 
-        What is too large to be set aside with a reason is cut: it could not be read anyway.
+        A body that is too large is cut: it could not be read anyway.
         """
         progress, body = message.progress(), message.body.encode()
         cut = f" (cut: the body had {len(body)} bytes)" if len(body) > MAX_DEAD_LETTER else ""
@@ -148,15 +149,15 @@ class Queues:
             "reason": reason[: MAX_REASON - len(cut)] + cut,
             "queue": message.queue,
         }
-        shortened = body[:MAX_DEAD_LETTER].decode(errors="ignore").encode()  # without half a character at its end
+        shortened = body[:MAX_DEAD_LETTER].decode(errors="ignore").encode()  # without a part of a character at its end
         self._send(self._name("dead-letters"), shortened, {n: _text(v) for n, v in attributes.items()}, 0.0)
 
     def notice(self, body: bytes) -> None:
-        """Tell the auth site."""
+        """Send a notice to the auth site."""
         self._send(self._name("notices"), body, {}, 0.0)
 
     def delete(self, message: Message) -> None:
-        """The message is settled."""
+        """Delete a message that is settled."""
         self._sqs.delete_message(QueueUrl=self._url(message.queue), ReceiptHandle=message.handle)
 
     def _send(self, name: str, body: bytes, attributes: dict[str, Any], delay: float) -> None:
@@ -177,7 +178,7 @@ class Queues:
 
 
 def _delay(seconds: float) -> int:
-    """Whole seconds, rounded up: a job that comes too early comes in vain."""
+    """Return whole seconds, rounded up: a job that arrives too early would have to be put back."""
     return min(MAX_DELAY, max(0, -int(-seconds // 1)))
 
 

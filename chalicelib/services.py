@@ -1,4 +1,4 @@
-"""The parts that doing anything needs, handed around as one."""
+"""The services that every job and request shares: settings, clock, Discord client, queues, notices, metrics."""
 
 from dataclasses import dataclass
 
@@ -24,5 +24,5 @@ class Services:
     metrics: Metrics
 
     def now(self) -> float:
-        """Epoch seconds."""
+        """Return the seconds since the epoch."""
         return self.clock.now()

@@ -1,4 +1,4 @@
-"""Builds the real parts, lazily, once per container. Nothing here runs when `app` is imported."""
+"""Wiring: builds the real services lazily, once per Lambda container. Importing `app` builds nothing."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,7 @@ from chalicelib.store import rows
 from chalicelib.store.guild import GuildMemory
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 
-# For Parameter Store: where it is away, that must be known well before API Gateway, or Lambda, ends the invocation.
+# For SSM Parameter Store: if it is down, we must know well before API Gateway or Lambda ends the invocation.
 SSM_TIMEOUTS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
@@ -38,7 +38,7 @@ class Wired:
 
 @cache
 def wired() -> Wired:
-    """The parts of this container. Raises BadSettings, and tries again at the next event."""
+    """Return the parts of this container. Raises BadSettings; then the next event tries again."""
     log.to_stdout()
     chosen = settings.load(_secrets_from_ssm)
     log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
@@ -47,20 +47,20 @@ def wired() -> Wired:
 
 
 def deferral() -> Deferral:
-    """What takes messages where `wired` raises."""
+    """Return what takes the messages if `wired` raises. Needs no setting but the stage."""
     stage = settings.stage()
     return Deferral(Queues(boto3.client("sqs"), stage), Metrics(stage), SystemClock().now)
 
 
 def flush() -> None:
-    """Write the metrics of this invocation, if anything was built that could count."""
+    """Write the metrics of this invocation, if anything was built that could count them."""
     if wired.cache_info().currsize:
         services = wired().services
         services.metrics.flush(services.now())
 
 
 def assemble(chosen: Settings) -> Wired:
-    """The parts for these settings, on real services."""
+    """Build the parts for these settings, on real AWS and Discord."""
     clock = SystemClock()
     metrics = Metrics(chosen.stage)
     rate_limiter = RateLimiter(DynamoRateLimitStore(chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
@@ -79,7 +79,7 @@ def assemble(chosen: Settings) -> Wired:
 
 
 def _secrets_from_ssm(names: list[str]) -> dict[str, str]:
-    """The secrets of this stage that Parameter Store holds; those it lacks are missing in the answer."""
+    """Return those secrets of this stage that Parameter Store holds; others are left out."""
     prefix = f"/rolecall/{settings.stage()}/"
     answer = boto3.client("ssm", config=SSM_TIMEOUTS).get_parameters(
         Names=[prefix + name for name in names], WithDecryption=True

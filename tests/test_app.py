@@ -1,4 +1,4 @@
-"""The doors: what each route, queue, task and schedule takes and gives, and that nobody ever sees a traceback."""
+"""The entry points: what each route, queue, task and schedule takes and gives; nobody ever sees a traceback."""
 
 import json
 import re
@@ -357,7 +357,7 @@ def test_rolecalls_own_kinds_are_refused_on_the_auth_sites_queue(world: World) -
 
 
 @pytest.mark.parametrize(("handler", "queue"), [(app.sync_jobs, "jobs"), (app.sync_bulk, "bulk")])
-def test_messages_of_a_function_without_its_settings_are_put_off(
+def test_messages_of_a_function_without_its_settings_are_deferred(
     world: World, handler: Any, queue: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.sqs.send_message(QueueUrl=world.queue_url(queue), MessageBody='{"kind":"update_all","user_id":"1"}')

@@ -28,13 +28,13 @@ class Scene:
         self.queues = Queues(self.sqs, "test")
         self.metrics: list[dict[str, Any]] = []
         metrics = Metrics("test", lambda line: self.metrics.append(json.loads(line)))
-        self._standstill = Deferral(self.queues, metrics, self.clock.now)
+        self._deferral = Deferral(self.queues, metrics, self.clock.now)
 
     def invoke(self, queue: str = "jobs", why: Exception = WHY) -> list[Message]:
         """One invocation, as Lambda makes it: what it got, which is deleted where it ended well."""
         records = self.sqs.receive(queue)
         messages = [message_of(record) for record in records]
-        self._standstill.defer_all(messages, why, bulk=queue == "bulk")
+        self._deferral.defer_all(messages, why, bulk=queue == "bulk")
         self.sqs.delete_all(records)
         return messages
 
@@ -81,7 +81,7 @@ def test_the_alarm_on_late_changes_hears_of_it(scene: Scene) -> None:
     assert (line["ChangeAge"], line["stage"]) == ([1000.0], "test")
 
 
-def test_repairs_of_a_sweep_are_put_off_without_counting_as_late_changes(scene: Scene) -> None:
+def test_repairs_of_a_sweep_are_deferred_without_counting_as_late_changes(scene: Scene) -> None:
     scene.queues.bulk(b"repair", PROGRESS)
     scene.invoke("bulk")
     assert [sent.body for sent in scene.sqs.waiting("bulk")] == ["repair"]

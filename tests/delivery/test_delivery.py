@@ -73,7 +73,7 @@ def test_done_nothing_to_do(kira: World, user_id: str) -> None:
         pytest.param({"status": 404, "code": 10004, "message": "Unknown Guild"}, "404/10004", id="10004"),
     ],
 )
-def test_refused_for_a_reason_that_a_retry_cannot_cure(kira: World, answer: dict[str, Any], why: str) -> None:
+def test_refused_for_a_reason_that_a_retry_cannot_fix(kira: World, answer: dict[str, Any], why: str) -> None:
     kira.guild.inject(fault(method="DELETE", path=ROLE, times=None, **answer))
     assert deliver(kira, told("101", ["Member"], 2)) == [Outcome.REFUSED]
     assert why in (last_error(kira, "101") or "")
@@ -115,7 +115,7 @@ def test_a_removal_that_fails_is_told_even_if_something_else_failed_for_the_same
     assert [n["kind"] for n in kira.site.notices()] == ["sync_failed"]
 
 
-def test_a_refusal_is_reported_once_until_it_is_cured(kira: World) -> None:
+def test_a_refusal_is_reported_once_until_it_is_fixed(kira: World) -> None:
     fault_id = kira.guild.inject(fault(method="DELETE", path=ROLE, times=None, status=400, code=50035))
     for changed_at in (2, 3):
         assert deliver(kira, told("101", ["Member"], changed_at)) == [Outcome.REFUSED]
@@ -303,7 +303,7 @@ def test_a_message_that_sqs_delivers_twice_at_once_does_no_harm(kira: World) -> 
     assert ends == [Outcome.DONE, Outcome.NOTHING]
 
 
-def test_attributes_that_make_no_sense_count_as_absent() -> None:
+def test_malformed_attributes_are_ignored() -> None:
     odd = {"tries": "many", "due": "-5", "received": "nan", "ticket_slot": "x", "ticket_bucket": "b"}
     message = Message("{}", "id", "handle", "queue", 12.0, odd)
     assert message.progress() == Progress("id", 12.0, tries=0, received=1)
