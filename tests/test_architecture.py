@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 APP_IMPORTS = {"chalice", "chalicelib"}
 
@@ -38,6 +40,14 @@ def test_the_linter_looks_at_every_package() -> None:
         if contract["type"] == "layers" and "containers" not in contract
     )
     assert {name.strip() for layer in layers for name in layer.split("|")} == packages
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "chalicelib").rglob("*.py")), ids=lambda path: path.stem)
+def test_only_the_reporter_notifies_and_only_it_and_the_store_write_the_trail(path: Path) -> None:
+    name = path.relative_to(ROOT / "chalicelib").as_posix()
+    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
+    assert name == "members/reporter.py" or not {call for call in calls if ".notices." in f".{call}"}
+    assert name in ("members/reporter.py", "store/users.py") or "audit.keep" not in calls
 
 
 def test_the_app_is_importable_with_an_empty_environment_and_builds_nothing() -> None:
