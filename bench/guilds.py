@@ -23,7 +23,7 @@ def linked_world(members: int, *, workers: int = 10, guild_members: int | None =
     with AccountRow.batch_write() as accounts:
         for discord_id in ids:
             accounts.save(AccountRow(int(discord_id), user_id=f"user-{discord_id}"))
-    world.http.services.memory.allow_taking(by="benchmark", now=world.clock.now())
+    world.http.services.memory.sweeps.allow_taking(by="benchmark", now=world.clock.now())
     world.dynamodb.before = lambda *_: world.clock.sleep(STORE_LATENCY)
     return world, ids
 

@@ -84,9 +84,8 @@ def _calm(world: Harness) -> None:
 
 
 def _sweep(world: Harness) -> None:
-    memory = GuildMemory(int(GUILD))
-    limit, refused = memory.flag("no_new_roles") or {}, memory.flag("refused_roles") or {}
-    stops = [limit.get("until", 0.0), *(until for until, _ in refused.values())]
+    creation = GuildMemory(int(GUILD)).role_creation
+    stops = [creation.limit_until(), *(refused.until for refused in creation.refused().values())]
     if max(stops) > world.clock.now():  # refused roles are tried again after an hour
         world.clock.move_to(max(stops) + 1)
     world.invariants.note("operator", "the last sweep")

@@ -6,7 +6,6 @@ one look; what turns out to be stale is read again from Discord at once.
 
 import uuid
 from dataclasses import replace
-from typing import Any
 
 from chalicelib import log
 from chalicelib.discord.client import RequestOptions
@@ -23,9 +22,10 @@ from chalicelib.errors import (
 )
 from chalicelib.members.plan import Rules
 from chalicelib.members.roles import RolePolicy, merge_role_ids
-from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems, problem_of, role_refused
+from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems, role_refused
 from chalicelib.services import Services
 from chalicelib.settings import Settings
+from chalicelib.store.guild import RefusedRole
 
 CACHE_TTL = 30.0  # seconds
 MAX_ATTEMPTS = 5  # at remembering a role while others do so too; what is missed is remembered at its next match
@@ -149,20 +149,19 @@ class GuildView:
 
         Raises RoleCreationInProgress while another worker is creating one of them.
         """
-        memory, now, problems = self._services.memory, self._services.now(), NO_PROBLEMS
+        memory, now, problems = self._services.memory.role_creation, self._services.now(), NO_PROBLEMS
         no_more = frozenset({Problem(ProblemKind.ROLE_LIMIT)})
-        limit = memory.flag("no_new_roles")
-        if limit and limit["until"] > now:
+        if memory.limit_until() > now:
             return no_more
-        refused: dict[str, Any] = {n: one for n, one in (memory.flag("refused_roles") or {}).items() if one[0] > now}
+        refused = {name: one for name, one in memory.refused().items() if one.until > now}
         for name in names:
             if name in refused:
-                problems = problems or frozenset({problem_of(refused[name][1])})
+                problems = problems or frozenset({refused[name].problem})
                 continue
             try:
                 self._create_once(name, options)
             except RoleLimit as error:
-                memory.set_flag("no_new_roles", {"until": now + NO_NEW_ROLES})
+                memory.keep_limit(until=now + NO_NEW_ROLES)
                 log.warning("no_more_roles", name=name, code=error.code)
                 return no_more
             except UnknownGuild:
@@ -172,13 +171,13 @@ class GuildView:
                 problems = frozenset({problem})
                 log.warning("role_refused", name=name, code=error.code)
                 if not isinstance(error, NotPermitted):  # a permission may be given any moment
-                    refused[name] = [now + NO_NEW_ROLES, problem.reason]
-                    memory.set_flag("refused_roles", refused)
+                    refused[name] = RefusedRole(now + NO_NEW_ROLES, problem)
+                    memory.keep_refused(refused)
         return problems
 
     def _create_once(self, name: str, options: RequestOptions) -> None:
-        memory, owner = self._services.memory, uuid.uuid4().hex
-        if not memory.lock(f"role:{name}", owner, now=self._services.now(), seconds=ROLE_LOCK_TTL):
+        memory, owner = self._services.memory.role_creation, uuid.uuid4().hex
+        if not memory.lock(name, owner, now=self._services.now(), seconds=ROLE_LOCK_TTL):
             raise RoleCreationInProgress(f"the role {name!r} is being created", retry_after=ASK_AGAIN)
         try:
             self._create_if_missing(name, options)
@@ -186,9 +185,9 @@ class GuildView:
             # Whether it was created is not known; nobody else may try before that can be seen. The lock expires.
             raise
         except BaseException:
-            memory.unlock(f"role:{name}", owner)
+            memory.unlock(name, owner)
             raise
-        memory.unlock(f"role:{name}", owner)
+        memory.unlock(name, owner)
 
     def _create_if_missing(self, name: str, options: RequestOptions) -> None:
         bot_roles = self._guild.bot_roles if self._guild else None

@@ -1,4 +1,4 @@
-"""The audit trail: every change made to a member, by whom it was asked, from what to what."""
+"""The audit trail: every change made to a member, who asked for it, and the values before and after."""
 
 import uuid
 from dataclasses import asdict, dataclass
@@ -12,9 +12,9 @@ DAY = 86_400  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change. `cause`: who asked, for example `message from the auth site`, `sweep <id>`, `link`; `trace` its id.
+    """One change. `cause` is who asked for it, for example `message from the auth site`, `sweep <id>` or `link`.
 
-    Roles are names, as they were called then.
+    `trace` is the id of that request, `at` epoch seconds. Roles are given by the names that they had then.
     """
 
     user_id: str
@@ -42,7 +42,7 @@ def of_user(user_id: str, *, now: float, most: int = 50) -> list[dict[str, Any]]
 
 
 def row(entry: Entry) -> AuditRow:
-    """The entry as a row, for those who write it together with something else."""
+    """The entry as a row, to be written in a transaction with other rows."""
     moment = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="microseconds")
     data = {name: value for name, value in asdict(entry).items() if value not in (None, ()) and name != "keep_days"}
     return AuditRow(

@@ -1,104 +1,143 @@
-"""What is remembered of the guild: its facts, which role stands for which group, locks, and what sweeps may do."""
+"""What is remembered of the guild: its facts, which role stands for which group, role creation, what sweeps may do."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.discord.models import Guild
+from chalicelib.problems import Problem, problem_of
 from chalicelib.store.rows import GuildRow, read_as, written
-
-_MAY_TAKE = "flag:may_take"
 
 
 class GuildMemory:
-    """One guild's rows."""
+    """The memory of one guild."""
 
     def __init__(self, guild_id: int) -> None:
-        self._prefix = f"{guild_id}:"
-
-    # --- facts ---
+        self._rows = _Rows(guild_id)
+        self.role_creation = RoleCreationMemory(self._rows)
+        self.sweeps = SweepMemory(self._rows)
 
     def facts(self) -> Guild | None:
         """The guild as it was when last read, however long ago."""
-        row = self._row("facts")
+        row = self._rows.get("facts")
         return read_as(Guild, row.data) if row and row.data else None
 
     def keep_facts(self, guild: Guild) -> None:
         """Remember the guild as it was at `guild.read_at`."""
-        self._save("facts", data=_plain(guild), read_at=guild.read_at)
-
-    # --- which role stands for which group ---
+        self._rows.save("facts", data=_plain(guild), read_at=guild.read_at)
 
     def role_ids(self) -> dict[str, int]:
-        """The role that each group's name was matched to last."""
-        row = self._row("roles")
+        """The role to which each group's name was matched last."""
+        row = self._rows.get("roles")
         return {name: int(role_id) for name, role_id in (row.data or {}).items()} if row else {}
 
     def keep_role_ids(self, role_ids: dict[str, int], known: dict[str, int]) -> bool:
-        """Remember which role each group's name stands for; False where it is no longer `known` that is remembered."""
-        row = GuildRow(self._prefix + "roles", data=_as_text(role_ids))
-        unmoved = GuildRow.data == _as_text(known)
-        return written(lambda: row.save(condition=unmoved if known else unmoved | GuildRow.key.does_not_exist()))
+        """Remember which role stands for each group; return False if what is remembered is no longer `known`."""
+        row = self._rows.new("roles", data=_as_text(role_ids))
+        unchanged = GuildRow.data == _as_text(known)
+        return written(lambda: row.save(condition=unchanged if known else unchanged | GuildRow.key.does_not_exist()))
 
-    # --- one at a time ---
 
-    def claim_queued_sweep(self, parts: int, *, force: bool, now: float, seconds: int) -> bool:
-        """Claim to be the one sweep of these parts that waits for another; return False if one waits already."""
-        return self.lock(_queued_sweep(parts, force=force), "waiting", now=now, seconds=seconds)
+@dataclass(frozen=True, slots=True)
+class RefusedRole:
+    """A role that Discord refused to create: not to be tried again before `until` (epoch seconds), and why."""
 
-    def release_queued_sweep(self, parts: int, *, force: bool) -> None:
-        """Let another sweep of these parts wait."""
-        self.unlock(_queued_sweep(parts, force=force), "waiting")
+    until: float
+    problem: Problem
 
-    def claim_sweep_notice(self, state: str, sweep_id: str, *, now: float, seconds: int) -> bool:
-        """Claim the notice that a sweep is held back in `state`; return False if one was sent within `seconds`."""
-        return self.lock(f"told:{state}", sweep_id, now=now, seconds=seconds)
+
+class RoleCreationMemory:
+    """Which roles are being created, and which cannot be."""
+
+    def __init__(self, rows: "_Rows") -> None:
+        self._rows = rows
 
     def lock(self, name: str, owner: str, *, now: float, seconds: int) -> bool:
-        """Hold `name` for at most `seconds`; False where somebody else holds it."""
-        row = GuildRow(self._prefix + f"lock:{name}", owner=owner, expires_at=int(now) + seconds)
-        free = GuildRow.key.does_not_exist() | (GuildRow.expires_at <= int(now))
-        return written(lambda: row.save(condition=free))
+        """Claim the creation of a role for at most `seconds`; return False if another owner has it."""
+        return self._rows.lock(f"role:{name}", owner, now=now, seconds=seconds)
 
     def unlock(self, name: str, owner: str) -> None:
-        """Give `name` back, if `owner` still holds it."""
-        row = GuildRow(self._prefix + f"lock:{name}")
-        written(lambda: row.delete(condition=GuildRow.owner == owner))
+        """Release the creation of a role, if `owner` still has it."""
+        self._rows.unlock(f"role:{name}", owner)
 
-    # --- what sweeps may do ---
+    def limit_until(self) -> float:
+        """Until when no role is to be created, because the guild has as many as Discord allows; 0.0 if never."""
+        row = self._rows.get("flag:no_new_roles")
+        return float((row.data or {}).get("until", 0.0)) if row else 0.0
+
+    def keep_limit(self, *, until: float) -> None:
+        """Remember that the guild has as many roles as Discord allows."""
+        self._rows.save("flag:no_new_roles", data={"until": until})
+
+    def refused(self) -> dict[str, RefusedRole]:
+        """The roles that Discord refused to create, by name."""
+        row = self._rows.get("flag:refused_roles")
+        stored = (row.data or {}) if row else {}
+        return {name: RefusedRole(until, problem_of(problem)) for name, (until, problem) in stored.items()}
+
+    def keep_refused(self, refused: dict[str, RefusedRole]) -> None:
+        """Remember the roles that Discord refused to create, in place of those remembered before."""
+        self._rows.save(
+            "flag:refused_roles", data={name: [one.until, one.problem.reason] for name, one in refused.items()}
+        )
+
+
+class SweepMemory:
+    """What sweeps of the guild may do, and which of them waits."""
+
+    def __init__(self, rows: "_Rows") -> None:
+        self._rows = rows
 
     def taking_allowed(self) -> bool:
-        """Whether sweeps of this guild may take roles."""
-        return self._row(_MAY_TAKE) is not None
+        """Whether sweeps may take roles."""
+        return self._rows.get("flag:may_take") is not None
 
     def allow_taking(self, *, by: str, now: float) -> None:
         """Let sweeps take roles from now on. `by` is what allowed it: a sweep's id, or `force`."""
-        self._save(_MAY_TAKE, data={"since": now, "by": by})
+        self._rows.save("flag:may_take", data={"since": now, "by": by})
 
-    # --- flags ---
+    def claim_queue(self, parts: int, *, force: bool, now: float, seconds: int) -> bool:
+        """Claim to be the one sweep of these parts that waits for another; return False if one waits already."""
+        return self._rows.lock(f"next_sweep:{parts}:{force}", "waiting", now=now, seconds=seconds)
 
-    def flag(self, name: str) -> dict[str, Any] | None:
-        """What was noted under `name`."""
-        row = self._row(f"flag:{name}")
-        return dict(row.data or {}) if row else None
+    def release_queue(self, parts: int, *, force: bool) -> None:
+        """Let another sweep of these parts wait."""
+        self._rows.unlock(f"next_sweep:{parts}:{force}", "waiting")
 
-    def set_flag(self, name: str, data: dict[str, Any]) -> None:
-        """Note something for good."""
-        self._save(f"flag:{name}", data=data)
+    def claim_notice(self, state: str, sweep_id: str, *, now: float, seconds: int) -> bool:
+        """Claim the notice that a sweep is held back in `state`; return False if one was sent within `seconds`."""
+        return self._rows.lock(f"told:{state}", sweep_id, now=now, seconds=seconds)
 
-    def _row(self, key: str) -> GuildRow | None:
+
+class _Rows:
+    """The rows of one guild, by the second part of their key."""
+
+    def __init__(self, guild_id: int) -> None:
+        self._prefix = f"{guild_id}:"
+
+    def get(self, key: str) -> GuildRow | None:
         try:
             return GuildRow.get(self._prefix + key, consistent_read=True)
         except DoesNotExist:
             return None
 
-    def _save(self, key: str, **columns: Any) -> None:  # noqa: ANN401 - the row's own columns
-        GuildRow(self._prefix + key, **columns).save()
+    def new(self, key: str, **columns: Any) -> GuildRow:  # noqa: ANN401 - the row's own columns
+        return GuildRow(self._prefix + key, **columns)
 
+    def save(self, key: str, **columns: Any) -> None:  # noqa: ANN401 - the row's own columns
+        self.new(key, **columns).save()
 
-def _queued_sweep(parts: int, *, force: bool) -> str:
-    return f"next_sweep:{parts}:{force}"
+    def lock(self, name: str, owner: str, *, now: float, seconds: int) -> bool:
+        """Hold `name` for at most `seconds`; return False if it is held already."""
+        row = self.new(f"lock:{name}", owner=owner, expires_at=int(now) + seconds)
+        free = GuildRow.key.does_not_exist() | (GuildRow.expires_at <= int(now))
+        return written(lambda: row.save(condition=free))
+
+    def unlock(self, name: str, owner: str) -> None:
+        """Release `name`, if `owner` still holds it."""
+        row = self.new(f"lock:{name}")
+        written(lambda: row.delete(condition=GuildRow.owner == owner))
 
 
 def _as_text(role_ids: dict[str, int]) -> dict[str, str]:

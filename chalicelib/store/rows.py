@@ -1,4 +1,4 @@
-"""The tables as PynamoDB sees them. Rows never leave `chalicelib.store`; plain dataclasses do.
+"""The tables as PynamoDB models. Rows never leave `chalicelib.store`; plain dataclasses do.
 
 Keys and indexes are those of `.chalice/data-stack.yaml`. Times are epoch seconds, `*_at` of the auth site epoch
 milliseconds. DynamoDB deletes expired rows up to two days late, so every reader of `expires_at` checks it too.
@@ -21,8 +21,11 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from chalicelib import log
+from chalicelib.store.pynamo import connection_with, share_connection
 
-MAX_ATTEMPTS = 8  # of a write that meets a transaction; each takes a few milliseconds, and a transaction not many more
+MAX_ATTEMPTS = (
+    8  # of a write that meets a transaction; each takes a few milliseconds, and a transaction not much longer
+)
 WRITE_ERRORS = (DeleteError, PutError, UpdateError)
 Plain = TypeVar("Plain")
 
@@ -46,24 +49,24 @@ class UserRow(Model):
 
     user_id = UnicodeAttribute(hash_key=True)
     version = NumberAttribute(default=0)  # raised by every change of what should be
-    groups: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, null=True)  # absent: never told
+    groups: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, null=True)  # absent: never stated
     groups_at = NumberAttribute(null=True)
     nickname = UnicodeAttribute(null=True)
     nickname_at = NumberAttribute(null=True)
-    guild_id = UnicodeAttribute(null=True)  # present on linked users only, so that the index holds only them
+    guild_id = UnicodeAttribute(null=True)  # on linked users only, so that the index holds no others
     discord_id = NumberAttribute(null=True)
     username = UnicodeAttribute(null=True)
     discriminator = UnicodeAttribute(null=True)
     activated_at = NumberAttribute(null=True)
     joining_until = NumberAttribute(null=True)  # while a callback brings them into the guild
-    untold_id = NumberAttribute(null=True)  # the account of whose link the auth site is still to hear
+    untold_id = NumberAttribute(null=True)  # the account of whose link the auth site is still to be notified
     synced_at = NumberAttribute(null=True)
     synced_version = NumberAttribute(null=True)
     last_error = UnicodeAttribute(null=True)  # the contract's text of
     problems = JSONAttribute(null=True)  # these; absent where there are none, and on rows of older versions
     failed_at = NumberAttribute(null=True)
-    looked_at = NumberAttribute(null=True)  # when the member was read by whoever synced last, and
-    looked_for = NumberAttribute(null=True)  # which parts of them were looked at
+    looked_at = NumberAttribute(null=True)  # when the last sync read the member, and
+    looked_for = NumberAttribute(null=True)  # which parts of the member it compared
     deleted_at = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)  # on users without a link
     links = LinkIndex()
@@ -91,7 +94,7 @@ class AttemptRow(Model):
 
 
 class GuildRow(Model):
-    """What is remembered of the guild."""
+    """One thing that is remembered of the guild, by its key."""
 
     class Meta:
         table_name = "guild"
@@ -104,7 +107,7 @@ class GuildRow(Model):
 
 
 class RateLimitRow(Model):
-    """A rate-limit bucket, the noticeboard, or a count of invalid requests."""
+    """A rate-limit bucket, the shared state of all calls, or a count of invalid requests."""
 
     class Meta:
         table_name = "budgets"
@@ -136,9 +139,9 @@ class RateLimitRow(Model):
 
 
 class SweepRow(Model):
-    """A sweep (`<id>`), what one page of it found (`<id>#<page>`), or the running one (`running`).
+    """A sweep (`<id>`), the differences of one page of it (`<id>#<page>`), or the running marker (`running`).
 
-    `<id>#losing` counts the members it took roles from, where it could not know their number beforehand.
+    `<id>#losing` counts the members from whom the sweep took roles, if its survey could not count them.
     """
 
     class Meta:
@@ -167,34 +170,27 @@ class AuditRow(Model):
 
 
 ALL: tuple[type[Model], ...] = (UserRow, AccountRow, AttemptRow, GuildRow, RateLimitRow, SweepRow, AuditRow)
-RENEWED = {model: model.Meta.table_name for model in ALL}
+TABLE_NAMES = {model: model.Meta.table_name for model in ALL}
 
 
 def connect(stage: str, *, region: str | None = None, client: object = None) -> Connection:
-    """Point every table at `rolecall-<stage>-…`, all of them over one connection (and so one botocore client).
+    """Point every table at `rolecall-<stage>-…`, all of them over one connection, and so one botocore client.
 
-    PynamoDB would make a connection, and a client that takes a tenth of a second to build, for each table. `client`
-    replaces botocore's (for a DynamoDB in memory).
+    `client` replaces botocore's, for a DynamoDB in memory.
     """
-    shared = Connection(region=region)
-    if client is not None:
-        shared._client = client  # type: ignore[assignment]  # the seam for tests: PynamoDB offers none
-    for model, name in RENEWED.items():
+    shared = connection_with(client, region=region)
+    for model, name in TABLE_NAMES.items():
         model.Meta.table_name = f"rolecall-{stage}-{name}"
-        model._connection = None
-        table = model._get_connection()
-        meta = table.get_meta_table()
-        if meta is not None:
-            shared.add_meta_table(meta)
-        table.connection = shared
+    share_connection(shared, ALL)
     return shared
 
 
 def read_as(kind: type[Plain], data: object) -> Plain | None:
-    """What a row keeps, as that dataclass; None where it cannot be read.
+    """What a row holds, as that dataclass; None if it cannot be read.
 
-    Another version of Rolecall may have written it, before an upgrade or a rollback. What only that one knows is left
-    out, and what it meant otherwise counts as not there: it must not break every job that comes by.
+    Another version of Rolecall may have written it, before an upgrade or a rollback. Fields that only that version
+    knows are ignored, and a row with fields of another type counts as absent: it must not break every job
+    that reads it.
     """
     try:
         return msgspec.convert(data, kind)
@@ -204,9 +200,10 @@ def read_as(kind: type[Plain], data: object) -> Plain | None:
 
 
 def written(write: Callable[[], object]) -> bool:
-    """Do a conditional write: False where its condition did not hold. Raises where it failed otherwise.
+    """Do a conditional write; return False if its condition did not hold. Raises PynamoDB's error if it failed for
+    any other reason.
 
-    While a transaction is at the same row DynamoDB refuses it, whatever its condition, and botocore does not try again.
+    While a transaction is at work on the row, DynamoDB refuses any write to it, and botocore does not retry.
     """
     for _ in range(MAX_ATTEMPTS - 1):
         try:
@@ -228,7 +225,7 @@ def _written_now(write: Callable[[], object]) -> bool:
 
 
 def _code(error: PynamoDBException) -> str | None:
-    """What DynamoDB calls it; None where no answer came. PynamoDB's own look at that trips over a call without one."""
+    """DynamoDB's code for the error; None if there was no answer, for which PynamoDB's own property raises."""
     answer = getattr(error.cause, "response", None) or {}
     code: str | None = answer.get("Error", {}).get("Code")
     return code

@@ -18,6 +18,7 @@ from chalicelib.discord.models import Account
 from chalicelib.problems import NO_PROBLEMS, Problems, from_last_error, from_stored, last_error, to_store
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
+from chalicelib.store.pynamo import connection_of
 from chalicelib.store.rows import AccountRow, UserRow, written
 
 JOIN_TIMEOUT = 60  # seconds; longer than API Gateway lets a callback run
@@ -440,7 +441,7 @@ def _updated(user_id: str, actions: list[Action], condition: Condition) -> bool:
 
 
 def _connection() -> Connection:
-    return UserRow._get_connection().connection
+    return connection_of(UserRow)
 
 
 def _only_cancelled(error: TransactWriteError) -> None:

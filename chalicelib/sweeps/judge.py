@@ -18,7 +18,7 @@ class Judge:
 
     def judge(self, sweep: Sweep) -> Sweep:
         """The sweep with its verdict. A dry run changes nothing for later sweeps, and nobody is told of it."""
-        memory = self._services.memory
+        memory = self._services.memory.sweeps
         allowed = memory.taking_allowed()
         percent = self._services.settings.sweep_brake_percent
         verdict = verdict_on(sweep, taking_allowed=allowed, limit_percent=percent)
@@ -35,5 +35,5 @@ class Judge:
             return
         self._services.metrics.count("SweepsHeld")
         now = self._services.now()
-        if self._services.memory.claim_sweep_notice(sweep.state, sweep.sweep_id, now=now, seconds=NOTICE_INTERVAL):
+        if self._services.memory.sweeps.claim_notice(sweep.state, sweep.sweep_id, now=now, seconds=NOTICE_INTERVAL):
             self._reporter.sweep_problem(f"sweep: {sweep.note}")

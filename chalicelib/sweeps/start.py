@@ -33,7 +33,7 @@ class Starter:
         if running:
             return self._join_running_or_queue(running, parts, force=force, tries=tries)
         if force:
-            self._services.memory.allow_taking(by="force", now=sweep.started_at)
+            self._services.memory.sweeps.allow_taking(by="force", now=sweep.started_at)
         self._steps.send(ComparePage(sweep_id=sweep.sweep_id))
         log.info("sweep_started", sweep_id=sweep.sweep_id, parts=str(parts), force=force)
         return summary_of(sweep)
@@ -41,7 +41,7 @@ class Starter:
     def start_queued(self, job: StartSweep) -> None:
         """Start a sweep that had to wait for another one; if one runs again, it stays queued."""
         parts = Parts(job.parts)
-        self._services.memory.release_queued_sweep(job.parts, force=job.force)
+        self._services.memory.sweeps.release_queue(job.parts, force=job.force)
         if self.start(parts, force=job.force, tries=job.tries).get("queued"):
             self._claim_queue(parts, force=job.force)
 
@@ -63,7 +63,7 @@ class Starter:
     def _claim_queue(self, parts: Parts, *, force: bool) -> bool:
         """Of all sweeps that are asked for while another runs, one waits: it will compare everybody anew."""
         seconds, now = int(2 * MAX_RESTART_DELAY), self._services.now()
-        return self._services.memory.claim_queued_sweep(parts.value, force=force, now=now, seconds=seconds)
+        return self._services.memory.sweeps.claim_queue(parts.value, force=force, now=now, seconds=seconds)
 
 
 def new_sweep(parts: Parts, *, now: float, force: bool = False, dry_run: bool = False) -> Sweep:

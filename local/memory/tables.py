@@ -19,7 +19,7 @@ RANGE_VALUE = itemgetter(0)
 
 def schemas(stage: str) -> list[Schema]:
     """CreateTable's arguments for every table of `chalicelib.store.rows`."""
-    return [_schema(model, f"rolecall-{stage}-{name}") for model, name in rows.RENEWED.items()]
+    return [_schema(model, f"rolecall-{stage}-{name}") for model, name in rows.TABLE_NAMES.items()]
 
 
 def _schema(model: Any, name: str) -> Schema:  # noqa: ANN401 - PynamoDB types its schema privately

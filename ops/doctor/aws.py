@@ -63,7 +63,7 @@ def concurrency(context: DoctorContext) -> Iterator[Finding]:
 @checks.check("tables", "Every table is there, with its keys", needs=("aws",))
 def tables(context: DoctorContext) -> Iterator[Finding]:
     client = context.stage.client("dynamodb")
-    for model, short in rows.RENEWED.items():
+    for model, short in rows.TABLE_NAMES.items():
         name = f"rolecall-{context.stage.name}-{short}"
         try:
             described = client.describe_table(TableName=name)["Table"]

@@ -92,7 +92,7 @@ def swept(world: World, **options: Any) -> list[dict[str, Any]]:
 
 def let_sweeps_take(world: World) -> None:
     """The first sweep of a guild takes nothing; this guild is behind that."""
-    world.http.services.memory.allow_taking(by="test", now=0)
+    world.http.services.memory.sweeps.allow_taking(by="test", now=0)
 
 
 def deliver(world: World, container: Container, queue: str = "jobs") -> None:

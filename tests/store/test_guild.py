@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.store.guild import GuildMemory
+from chalicelib.problems import problem_of
+from chalicelib.store.guild import GuildMemory, RefusedRole
 from chalicelib.store.rows import GuildRow
 from local.memory.clock import START as NOW
 
@@ -28,7 +29,7 @@ def memory() -> GuildMemory:
 def test_nothing_is_remembered_at_first(memory: GuildMemory) -> None:
     assert memory.facts() is None
     assert memory.role_ids() == {}
-    assert memory.flag("seen") is None
+    assert not memory.sweeps.taking_allowed()
 
 
 def test_facts_come_back_whole_however_large_their_ids(memory: GuildMemory) -> None:
@@ -88,39 +89,98 @@ def test_what_another_worker_remembered_meanwhile_is_not_overwritten(memory: Gui
     assert memory.role_ids() == {"a": 1, "b": 2}
 
 
-def test_a_lock_is_held_by_one(memory: GuildMemory) -> None:
-    assert memory.lock("role:a", "me", now=NOW, seconds=30)
-    assert not memory.lock("role:a", "you", now=NOW + 29, seconds=30)
-    assert memory.lock("role:b", "you", now=NOW, seconds=30)
+# --- creating roles ---------------------------------------------------------------------------------------------
+
+
+def test_a_role_is_created_by_one(memory: GuildMemory) -> None:
+    creation = memory.role_creation
+    assert creation.lock("a", "me", now=NOW, seconds=30)
+    assert not creation.lock("a", "you", now=NOW + 29, seconds=30)
+    assert creation.lock("b", "you", now=NOW, seconds=30)
 
 
 def test_a_lock_ends_when_its_time_is_over(memory: GuildMemory) -> None:
-    memory.lock("role:a", "me", now=NOW, seconds=30)
-    assert memory.lock("role:a", "you", now=NOW + 30, seconds=30)
-    memory.unlock("role:a", "me")  # too late: it is somebody else's
-    assert not memory.lock("role:a", "me", now=NOW + 31, seconds=30)
+    creation = memory.role_creation
+    creation.lock("a", "me", now=NOW, seconds=30)
+    assert creation.lock("a", "you", now=NOW + 30, seconds=30)
+    creation.unlock("a", "me")  # too late: it is somebody else's
+    assert not creation.lock("a", "me", now=NOW + 31, seconds=30)
 
 
-def test_a_lock_that_is_given_back_is_free(memory: GuildMemory) -> None:
-    memory.lock("role:a", "me", now=NOW, seconds=30)
-    memory.unlock("role:a", "you")
-    assert not memory.lock("role:a", "you", now=NOW, seconds=30)
-    memory.unlock("role:a", "me")
-    assert memory.lock("role:a", "you", now=NOW, seconds=30)
+def test_a_lock_that_is_released_is_free(memory: GuildMemory) -> None:
+    creation = memory.role_creation
+    creation.lock("a", "me", now=NOW, seconds=30)
+    creation.unlock("a", "you")
+    assert not creation.lock("a", "you", now=NOW, seconds=30)
+    creation.unlock("a", "me")
+    assert creation.lock("a", "you", now=NOW, seconds=30)
 
 
-def test_a_flag_keeps_what_was_noted(memory: GuildMemory) -> None:
-    memory.set_flag("seen", {"by": "sweep", "n": 1.5})
-    assert memory.flag("seen") == {"by": "sweep", "n": 1.5}
-    memory.set_flag("seen", {})
-    assert memory.flag("seen") == {}
+def test_the_role_limit_is_remembered_until_its_time(memory: GuildMemory) -> None:
+    assert memory.role_creation.limit_until() == 0.0
+    memory.role_creation.keep_limit(until=NOW + 0.5)
+    assert memory.role_creation.limit_until() == NOW + 0.5
+
+
+def test_refused_roles_are_remembered_with_their_problems(memory: GuildMemory) -> None:
+    assert memory.role_creation.refused() == {}
+    refused = {"a": RefusedRole(NOW + 1.5, problem_of("no")), "Corp, Inc": RefusedRole(NOW, problem_of("ü"))}
+    memory.role_creation.keep_refused(refused)
+    assert memory.role_creation.refused() == refused
+    memory.role_creation.keep_refused({})
+    assert memory.role_creation.refused() == {}
+
+
+def test_what_other_versions_stored_is_read(memory: GuildMemory) -> None:
+    """The rows are as they were before they had types."""
+    GuildRow(f"{LARGE}:flag:no_new_roles", data={"until": NOW}).save()
+    GuildRow(f"{LARGE}:flag:refused_roles", data={"a": [NOW, "no"]}).save()
+    GuildRow(f"{LARGE}:flag:may_take", data={}).save()
+    assert memory.role_creation.limit_until() == NOW
+    assert memory.role_creation.refused() == {"a": RefusedRole(NOW, problem_of("no"))}
+    assert memory.sweeps.taking_allowed()
+
+
+def test_what_is_stored_can_be_read_by_other_versions(memory: GuildMemory) -> None:
+    memory.role_creation.keep_limit(until=NOW)
+    memory.role_creation.keep_refused({"a": RefusedRole(NOW, problem_of("no"))})
+    memory.sweeps.allow_taking(by="force", now=NOW)
+    flags = [GuildRow.get(f"{LARGE}:flag:{name}").data for name in ("no_new_roles", "refused_roles", "may_take")]
+    assert flags == [{"until": NOW}, {"a": [NOW, "no"]}, {"since": NOW, "by": "force"}]
+
+
+# --- sweeps -----------------------------------------------------------------------------------------------------
+
+
+def test_sweeps_may_take_once_that_was_allowed(memory: GuildMemory) -> None:
+    assert not memory.sweeps.taking_allowed()
+    memory.sweeps.allow_taking(by="force", now=NOW)
+    assert memory.sweeps.taking_allowed()
+
+
+def test_one_sweep_of_each_kind_waits(memory: GuildMemory) -> None:
+    sweeps = memory.sweeps
+    assert sweeps.claim_queue(7, force=False, now=NOW, seconds=30)
+    assert not sweeps.claim_queue(7, force=False, now=NOW + 1, seconds=30)
+    assert sweeps.claim_queue(7, force=True, now=NOW, seconds=30)
+    assert sweeps.claim_queue(1, force=False, now=NOW, seconds=30)
+    sweeps.release_queue(7, force=False)
+    assert sweeps.claim_queue(7, force=False, now=NOW + 1, seconds=30)
+    assert not sweeps.claim_queue(7, force=True, now=NOW + 1, seconds=30)
+
+
+def test_a_notice_is_claimed_once_for_each_state_and_time(memory: GuildMemory) -> None:
+    assert memory.sweeps.claim_notice("held", "a", now=NOW, seconds=30)
+    assert not memory.sweeps.claim_notice("held", "b", now=NOW + 29, seconds=30)
+    assert memory.sweeps.claim_notice("repairing", "b", now=NOW + 29, seconds=30)
+    assert memory.sweeps.claim_notice("held", "b", now=NOW + 30, seconds=30)
 
 
 def test_guilds_do_not_see_each_other(memory: GuildMemory) -> None:
     memory.keep_facts(FACTS)
-    memory.set_flag("seen", {"x": 1})
-    memory.lock("role:a", "me", now=NOW, seconds=30)
+    memory.sweeps.allow_taking(by="force", now=NOW)
+    memory.role_creation.lock("a", "me", now=NOW, seconds=30)
     other = GuildMemory(2)
     assert other.facts() is None
-    assert other.flag("seen") is None
-    assert other.lock("role:a", "you", now=NOW, seconds=30)
+    assert not other.sweeps.taking_allowed()
+    assert other.role_creation.lock("a", "you", now=NOW, seconds=30)

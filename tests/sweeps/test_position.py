@@ -9,7 +9,7 @@ from chalicelib.sweeps.position import Phase, Position
 SWEEP = Sweep("2-sweep", Parts.ALL.value, SweepState.REPAIRING, 0.0, 0.0, step=4, pages_found=(3, 8), losing=1)
 LOSES = Difference("1", 11, 1, take=1)
 LOSES_AND_GAINS = Difference("2", 12, 1, take=1, give=1)
-GONE = Difference("3", 13, 1, gone=True)
+GONE = Difference("3", 13, 1, take=1, gone=True)
 GAINS = Difference("4", 14, 1, give=2)
 RENAMED = Difference("5", 15, 1, nickname=True)
 FOUND = [RENAMED, LOSES, GAINS, GONE, LOSES_AND_GAINS]
