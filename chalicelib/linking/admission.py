@@ -54,7 +54,7 @@ class Admission:
         except GiveUp as error:
             if not outcome.may_have_joined and self._reconciler.writes == writes:
                 raise
-            # Whoever was let in or given something stays linked, or they would keep it forever.
+            # A person who was let in or given roles stays linked: unlinked, they would keep them forever.
             log.warning("link_incomplete", user_id=user_id, why=str(error))
             self._follow_ups.complete(user_id, delay=0)
 

@@ -32,8 +32,8 @@ SCOPES = ("identify", "guilds.join")
 PERMISSIONS = (1 << 28) | (1 << 27) | (1 << 1) | (1 << 0)
 BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
-JOINS_LATER = frozenset({"global_limit"})  # a stop that is over in a moment, before the bot lets the person in
-BOTS_OWN = frozenset({"global_limit", "token_refused"})  # stops that are about the bot's token, which is not used here
+JOINS_LATER = frozenset({"global_limit"})  # a halt that ends within seconds, before the bot lets the person in
+BOTS_OWN = frozenset({"global_limit", "token_refused"})  # halts of the bot's token, which is not used here
 MAX_WAIT = (3.0, 8.0)  # seconds to connect, to read, whatever the settings say: a person waits
 
 
@@ -173,7 +173,7 @@ class OAuth:
 
         session = OAuth2Session(str(self._settings.app_id), redirect_uri=self._settings.callback_url)
         session.headers["User-Agent"] = USER_AGENT
-        session.max_redirects = 0  # Discord sends nobody elsewhere, and secrets shall not go there
+        session.max_redirects = 0  # Discord redirects no such request, and secrets must not follow one
         if self._transport is not None:
             session.adapters = self._transport.adapters
         return session
@@ -201,7 +201,7 @@ class OAuth:
         return answer
 
     def _check(self, harmless: frozenset[str]) -> None:
-        """Raise LinkRefused where all calls have stopped, for a reason that is not one of these."""
+        """Raise LinkRefused if all calls are halted for a reason other than these."""
         try:
             self._services.discord.rate_limiter.check()
         except CallsHalted as halted:
@@ -209,7 +209,7 @@ class OAuth:
                 raise stopped(halted) from None
 
     def _heed(self, answer: requests.Response) -> None:
-        """These calls come from the bot's address: what counts against it counts here too."""
+        """These requests come from the address that the bot uses, so they count in its limits."""
         try:
             watch_address(self._services.discord.rate_limiter, answer)
         except CallsHalted as halted:
@@ -230,7 +230,7 @@ def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
 
 
 def stopped(halted: CallsHalted) -> LinkRefused:
-    """What a person is told while all calls have stopped. A refused token stays so until an operator mends it."""
+    """The refusal while all calls are halted. A refused token stays refused until an operator replaces it."""
     lasting = halted.reason == "token_refused"
     return LinkRefused(Reason.MISCONFIGURED if lasting else Reason.DISCORD_UNAVAILABLE, str(halted))
 
@@ -242,10 +242,10 @@ def _check_scopes(token: dict[str, Any]) -> None:
 
 
 def _refusal(status: int, detail: str = "") -> LinkRefused:
-    """What a refusal by the OAuth2 endpoints means. A code that is no longer good: begin again."""
+    """The refusal for an error of the OAuth2 endpoints. With an expired code, the person has to begin again."""
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return LinkRefused(Reason.MISCONFIGURED, f"Discord refuses the application: {status} {detail}")
-    if status == HTTPStatus.TOO_MANY_REQUESTS or not 400 <= status < 500:  # no answer, or none that can be read
+    if status == HTTPStatus.TOO_MANY_REQUESTS or not 400 <= status < 500:  # no answer, or a malformed one
         return LinkRefused(Reason.DISCORD_UNAVAILABLE, f"{status} {detail}")
     return LinkRefused(Reason.EXPIRED, f"Discord does not accept the code: {status} {detail}")
 

@@ -63,7 +63,7 @@ class UserRow(Model):
     synced_at = NumberAttribute(null=True)
     synced_version = NumberAttribute(null=True)
     last_error = UnicodeAttribute(null=True)  # the contract's text of
-    problems = JSONAttribute(null=True)  # these; absent where there are none, and on rows of older versions
+    problems = JSONAttribute(null=True)  # these; absent if there are none, and on rows of older versions
     failed_at = NumberAttribute(null=True)
     looked_at = NumberAttribute(null=True)  # when the last sync read the member, and
     looked_for = NumberAttribute(null=True)  # which parts of the member it compared

@@ -27,7 +27,7 @@ from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
 from chalicelib.store.users import User
 
 MAX_EXAMPLES = 200
-MAX_RENAMED = 100  # of them may show new usernames alone, which leaves room for members who differ
+MAX_RENAMED = 100  # of these, how many may show nothing but a new username: the rest is for members who differ
 EXAMPLES_ROOM = 100_000  # bytes; an item of DynamoDB holds 400 KB
 LAST_ID = 2**63 - 1
 SWEEPING = RequestOptions(Lane.BULK, reason="Rolecall: sweep")
@@ -106,7 +106,7 @@ class GuildComparer:
     def _compare_without_list(self, sweep: Sweep, job: ComparePage, after: int) -> ComparedPage:
         """Discord refuses to list members (the GUILD_MEMBERS intent is off): every linked user becomes a difference."""
         if job.page == 0:
-            self._view.refresh(SWEEPING)  # raises where the bot is not in the guild, which is refused alike
+            self._view.refresh(SWEEPING)  # raises if the bot is not in the guild, which Discord refuses in the same way
         log.warning("member_intent_missing", fix="Discord developer portal → Bot → Server Members Intent")
         links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
         found = [Difference(user.user_id, user.link.account.id, user.version) for user in links if user.link]

@@ -13,7 +13,7 @@ from chalicelib.sweeps.schedule import schedule_repairs
 from chalicelib.sweeps.step_queue import StepQueue
 
 REPAIR_INTERVAL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
-FIRST_ANSWERS = 1.0  # seconds until more are sent where a bucket is not known yet
+FIRST_ANSWERS = 1.0  # seconds until more are sent while the limit of a bucket is not known yet
 
 
 class Repair:
@@ -37,7 +37,7 @@ class Repair:
         return Outcome.DONE
 
     def _within_removal_limit(self, sweep: Sweep) -> Sweep:
-        """The sweep; it takes from nobody any more if it reached the removal limit while it ran."""
+        """The sweep, which takes nothing more if it reached the removal limit while it ran."""
         if sweep.brake and sweep.may_take and self._sweeps.has_braked(sweep.sweep_id):
             return replace(sweep, may_take=False, note=f"{stopped_taking(sweep.brake)} ({sweep.note})")
         return sweep

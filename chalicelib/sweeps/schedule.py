@@ -10,13 +10,13 @@ from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Difference, Sweep
 
-HORIZON = 60.0  # seconds ahead that jobs are sent; what lies further ahead stays in the sweep's own pages
+HORIZON = 60.0  # seconds ahead for which jobs are sent; the others stay in the sweep's pages
 SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
 
 
 @dataclass(frozen=True, slots=True)
 class RepairBatch:
-    """The jobs for the first few members who wait: body, progress, and delay in seconds of each.
+    """The jobs for the first of the waiting members: body, progress, and delay in seconds of each.
 
     `buckets_known`: the limits of all buckets they use are known, so that there is no need to try with a few.
     """
