@@ -1,4 +1,4 @@
-"""What a job's work is done under: whose it is, what the settings allow; and how it ends when it ends well."""
+"""The context a job runs in (lane, cause, ticket), and its successful outcomes."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,8 +9,8 @@ from chalicelib.discord.rate_limiter import PATIENCE, Reservation
 from chalicelib.errors import Ticket
 from chalicelib.members.removal_limit import SweepAllowance
 
-PERSON_PATIENCE = 8.0  # seconds; for whom a person waits (API Gateway ends after 29), and for what has no second chance
-ROUNDS = 4  # looks at one user in one job; each further one means that something moved meanwhile
+PERSON_PATIENCE = 8.0  # seconds; while a person waits (API Gateway ends after 29), and for what has no second chance
+MAX_ROUNDS = 4  # times one job compares one user; each further one means that the desired state changed meanwhile
 
 
 class Outcome(StrEnum):
@@ -26,23 +26,23 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """Whose work this is: lane and ticket for Discord's limits, cause for the audit trail."""
+    """How the work is done: lane and ticket for Discord's rate limits, cause for the audit trail."""
 
     lane: Lane
     cause: str
     ticket: Ticket | None = None
-    already_recorded: bool = False  # an earlier delivery stored what the message says
-    since: float | None = None  # a look at the member that began after this answers for the message, too
+    already_recorded: bool = False  # an earlier delivery stored what the message states
+    since: float | None = None  # epoch seconds; a comparison that began later answers this message, too
     may_take: bool = True
     allowance: SweepAllowance | None = None  # set while this member still counts against it
     patience: float = PATIENCE
-    reservation: Reservation | None = None  # a place for the write that was taken already
+    reservation: Reservation | None = None  # the slot for the write, if one is reserved already
 
     def options(self, *, takes: bool = False) -> RequestOptions:
-        """How requests are made. Taking access goes first; among bulk work each keeps its own turn."""
+        """How requests are made. Taking access away goes first, except in bulk work, where each job keeps its turn."""
         lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
         return RequestOptions(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.reservation)
 
     def spent(self) -> "JobContext":
-        """The same, with ticket and place used up."""
+        """The same, with ticket and reservation used up."""
         return replace(self, ticket=None, reservation=None)

@@ -1,4 +1,4 @@
-"""Those who go: who left the server, who is to be removed from it, and what that leaves behind."""
+"""Ends links: of members who left the server, and of users who are to be removed from it."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp, NotPermitted, UnknownMember, UnknownRole
-from chalicelib.members.context import PERSON_PATIENCE, ROUNDS, JobContext, Outcome
+from chalicelib.members.context import MAX_ROUNDS, PERSON_PATIENCE, JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
 from chalicelib.members.reporter import Reporter
@@ -20,12 +20,12 @@ from chalicelib.store import users
 from chalicelib.store.users import Link, User
 
 ACCOUNT_DELETED = 10013  # Discord's "unknown user"
-STRIP_AGAIN = 30  # seconds until roles are taken once more from whom the bot may not remove; no write takes so long
+STRIP_AGAIN = 30  # seconds until roles are taken once more from members the bot may not remove; no write takes so long
 CANNOT_REMOVE = Problem(ProblemKind.CANNOT_REMOVE)  # the owner, or a member ranked above the bot
 
 
 class Removal:
-    """Ends links, and takes members out of the guild."""
+    """Ends links and removes members from the guild."""
 
     def __init__(self, services: Services, view: GuildView, writer: MemberWriter, reporter: Reporter) -> None:
         self._services = services
@@ -34,21 +34,21 @@ class Removal:
         self._reporter = reporter
 
     def left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
-        """They left, or deleted their account: the link goes, the auth site is told. None where something moved.
+        """The member left, or deleted their account: end the link and notify the auth site.
 
-        A callback may have linked and brought them in anew since they were looked for.
+        Returns None if the user changed meanwhile: a callback may have linked them and brought them in again.
         """
         now = self._services.now()
         if link.joining_until > now:
-            return Outcome.NOTHING  # a callback is bringing them in just now, and checks afterwards by itself
+            return Outcome.NOTHING  # a callback is bringing them in, and has a check of its own afterwards
         reason = Unlinked.ACCOUNT_DELETED if gone.code == ACCOUNT_DELETED else Unlinked.LEFT_SERVER
         if self._reporter.unlinked(user, link, reason, notify=True, version=user.version):
             return Outcome.DONE
         return None
 
     def delete(self, job: DeleteUser, context: JobContext) -> Outcome:
-        """Remove the member from the guild and delete the link. Raises what Discord refuses it with."""
-        for _ in range(ROUNDS):
+        """Remove the member from the guild and delete the link. Raises the error if Discord refuses that."""
+        for _ in range(MAX_ROUNDS):
             now = self._services.now()
             user = users.get(job.user_id, now=now)
             if user is None or user.link is None:
@@ -57,8 +57,8 @@ class Removal:
                 continue
             removed = self._kick(user, user.link.account.id, context)
             if not removed or user.link.joining_until > now:
-                # Another worker may be giving roles just now, or a callback bring them in: not any more once the link
-                # is gone.
+                # Another worker may be giving roles just now, or a callback bringing them in; neither can happen once
+                # the link is gone.
                 later = RemoveReplacedAccount(user_id=user.user_id, discord_id=user.link.account.id)
                 self._services.queues.bulk(encode(later), Progress(log.bound(), now), delay=STRIP_AGAIN)
             if self._reporter.unlinked(user, user.link, Unlinked.ASKED, notify=job.notify):
@@ -66,10 +66,10 @@ class Removal:
                     account = user.link.account
                     self._reporter.problem(user.user_id, account.id, account.shown, CANNOT_REMOVE)
                 return Outcome.DONE
-        raise RuntimeError(f"the link moved {ROUNDS} times; SQS will deliver the message again")
+        raise RuntimeError(f"the link changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
 
     def revoke_given(self, discord_id: int, done: Change, context: JobContext) -> None:
-        """They were unlinked while they got roles, by a callback that gave up: nobody would look after those."""
+        """Take back roles given while a callback unlinked the account: they would keep those roles forever."""
         if not done.give or users.owner_of(discord_id) is not None:
             return
         options = replace(context.options(takes=True), patience=PERSON_PATIENCE)
@@ -78,7 +78,7 @@ class Removal:
                 self._services.discord.take_role(discord_id, role_id, options)
 
     def _kick(self, user: User, discord_id: int, context: JobContext) -> bool:
-        """Remove the account from the guild. False where the bot may not: then it took what roles it can."""
+        """Remove the account from the guild. Returns False if the bot may not, after taking the roles it can take."""
         if self._view.role_policy.protects(discord_id):
             log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
             return True
@@ -94,7 +94,7 @@ class Removal:
         return True
 
     def _revoke_roles(self, user: User, discord_id: int, context: JobContext) -> None:
-        """Take what roles the bot can take; that it was refused once shows that its facts may be old."""
+        """Take the roles that the bot can take. The guild is read anew: the refusal may mean that its facts are old."""
         options = replace(context.options(takes=True), ticket=None)
         guild = self._view.refresh(options)
         member = self._services.discord.member(discord_id, options)

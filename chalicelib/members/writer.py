@@ -1,7 +1,7 @@
-"""Bringing a planned change of a member to Discord: in the cheapest exact way, and what is harmful first.
+"""Writes a planned change of a member to Discord with the cheapest exact request; taking away comes first.
 
-What Discord refuses is looked at once more with fresh facts of the guild; what remains refused is raised, or left as a
-problem by name.
+If Discord refuses a change, it is planned once more with the guild's facts read anew. What is still refused is raised
+or returned as a problem.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from chalicelib import log
+from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.errors import TWO_FACTOR
 from chalicelib.discord.models import Guild, Member
 from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
@@ -32,7 +33,7 @@ class MemberWriter:
         self.writes = 0
 
     def plan(self, user: User, member: Member, parts: Parts, context: JobContext, guild: Guild | None = None) -> Change:
-        """What must change for the member to be as the user should; by fresher facts where theirs are not enough."""
+        """Plan the change; read the guild's roles anew if the cached list lacks one that the member holds."""
         options = context.options()
         guild = guild or self._view.facts(options)
         desired = Desired(user.wanted, user.nickname)
@@ -50,7 +51,7 @@ class MemberWriter:
     def apply(
         self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
     ) -> tuple[Change, Problems]:
-        """Do the change: what was done, and the problems that are left."""
+        """Make the change. Returns what was done, and the problems that are left."""
         if not change.create:
             return self._write(user, member, change, parts, context)
         if not change.take and change.nickname is None:
@@ -70,7 +71,7 @@ class MemberWriter:
     def _give_new(
         self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
     ) -> tuple[Change, Problems]:
-        """Create the roles that the change needs, and give them with whatever is left to do."""
+        """Create the roles that the change needs, and give them together with whatever is left to do."""
         limit, trouble = NO_PROBLEMS, None
         try:
             limit = self._view.create_roles(change.create, context.options())
@@ -88,7 +89,7 @@ class MemberWriter:
     def _write(
         self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
     ) -> tuple[Change, Problems]:
-        """Send the change in the cheapest exact way; once more, differently, where Discord's no shows how."""
+        """Send the change; if Discord refuses it, read the guild anew and send what is possible then."""
         try:
             self.send(member, change, context)
         except UnknownRole:
@@ -121,19 +122,27 @@ class MemberWriter:
         return again, again.problems
 
     def send(self, member: Member, change: Change, context: JobContext) -> None:
-        """One request: of a single role where that is all, and no place is held for another; else a PATCH."""
-        discord, options = self._services.discord, context.options(takes=bool(change.take))
+        """Make one request: for a single role if that is all and no slot is reserved for a PATCH; else a PATCH."""
+        options = context.options(takes=bool(change.take))
+        if change.only_role and context.reservation is None:
+            self.send_role(member.id, change, options)
+            return
+        roles = change.roles_after(member) if change.give or change.take else None
         with self.counted():
-            if change.only_role and context.reservation is None:
-                role_id, give = change.only_role
-                (discord.give_role if give else discord.take_role)(member.id, role_id, options)
-            else:
-                roles = change.roles_after(member) if change.give or change.take else None
-                discord.change(member.id, options, roles=roles, nick=change.nickname)
+            self._services.discord.change(member.id, options, roles=roles, nick=change.nickname)
+
+    def send_role(self, discord_id: int, change: Change, options: RequestOptions) -> None:
+        """Give or take the one role that `change` consists of; the member's other roles need not be known."""
+        if change.only_role is None:
+            raise ValueError("the change is more than one role")
+        role_id, give = change.only_role
+        discord = self._services.discord
+        with self.counted():
+            (discord.give_role if give else discord.take_role)(discord_id, role_id, options)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count a change of a member. A Wait says that it was not sent, Refused that Discord did not do it."""
+        """Count a change of a member. A Wait means that it was not sent, Refused that Discord did not make it."""
         self.writes += 1
         try:
             yield

@@ -1,0 +1,44 @@
+"""Finishes what a callback left undone if it died half-way: a member to reconcile, a link to notify."""
+
+from dataclasses import replace
+
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.errors import GiveUp
+from chalicelib.members.context import JobContext, Outcome
+from chalicelib.members.member_sync import MemberSync
+from chalicelib.members.reporter import Reporter
+from chalicelib.messages import Parts, VerifyLink
+from chalicelib.services import Services
+from chalicelib.store import users
+
+
+class LinkCheck:
+    """Verifies links some time after their callback."""
+
+    def __init__(self, services: Services, reporter: Reporter, sync: MemberSync) -> None:
+        self._services = services
+        self._reporter = reporter
+        self._sync = sync
+
+    def verify(self, job: VerifyLink, context: JobContext) -> Outcome:
+        """Reconcile the member unless that was done, and notify the auth site of the link unless it was."""
+        user, outcome = users.get(job.user_id, now=self._services.now()), Outcome.NOTHING
+        if user is None or user.link is None:
+            return outcome
+        try:
+            if user.synced_version != user.version:
+                outcome = self._sync.reconcile(user, Parts.ALL, replace(context, lane=Lane.NORMAL))
+        except GiveUp:
+            self._notify_if_pending(job.user_id)  # the link stands all the same
+            raise
+        self._notify_if_pending(job.user_id)
+        return outcome
+
+    def _notify_if_pending(self, user_id: str) -> None:
+        """Notify the auth site unless the callback did, or a newer callback is running: that one has its own check."""
+        now = self._services.now()
+        user = users.get(user_id, now=now)
+        if user is None or user.link is None or user.link.joining_until > now:
+            return
+        if user.link.notify_pending:
+            self._reporter.linked(user_id, user.link.account)

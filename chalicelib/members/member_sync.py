@@ -1,0 +1,117 @@
+"""Reconciles one member: compare the desired with the actual state, do the least that makes them equal, and check that
+the desired state has not changed meanwhile.
+"""
+
+from dataclasses import replace
+
+from chalicelib.discord.client import MEMBER_PATCH
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.errors import LinkInProgress, RolecallError, UnknownMember
+from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome
+from chalicelib.members.plan import Change
+from chalicelib.members.removal import Removal
+from chalicelib.members.removal_counter import RemovalCounter
+from chalicelib.members.reporter import Reporter
+from chalicelib.members.writer import MemberWriter
+from chalicelib.messages import Parts
+from chalicelib.problems import outside
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.store.users import Link, Look, User
+
+CALLBACK_TIME = 5.0  # seconds that a callback rarely exceeds
+
+
+def wait_for_callback(link: Link, *, now: float) -> None:
+    """Raise LinkInProgress while a callback is at work: if it gives up, it takes back only what it gave itself."""
+    left = link.joining_until - now
+    if left > 0:
+        raise LinkInProgress("a callback is bringing the member in", retry_after=min(left, CALLBACK_TIME))
+
+
+class MemberSync:
+    """Reconciles members with the store."""
+
+    def __init__(self, services: Services, reporter: Reporter, writer: MemberWriter, removal: Removal) -> None:
+        self._services = services
+        self._reporter = reporter
+        self._writer = writer
+        self._removal = removal
+        self._removals = RemovalCounter(services, reporter)
+
+    def reconcile(self, user: User, parts: Parts, context: JobContext) -> Outcome:
+        """Reconcile the member; repeat if the desired state changed meanwhile.
+
+        Raises RuntimeError if it changed MAX_ROUNDS times, and RateLimitDeferred if the write's turn is far off.
+        """
+        outcome = Outcome.NOTHING
+        for _ in range(MAX_ROUNDS):
+            if user.link is None:
+                return outcome
+            context = self._reserve_write(user, parts, context)
+            try:
+                done, unchanged = self._round(user, user.link, parts, context)
+            except UnknownMember as gone:
+                if context.allowance and not self._removals.try_count(context.allowance):
+                    return outcome
+                if ended := self._removal.left(user, user.link, gone):
+                    return ended
+                done, unchanged = Change(), False
+            finally:
+                if context.reservation:
+                    self._services.discord.rate_limiter.release(context.reservation)
+            outcome = Outcome.DONE if done else outcome
+            if unchanged:
+                return outcome
+            context, parts = context.spent(), Parts.ALL
+            again = users.get(user.user_id, now=self._services.now())
+            if again is None or again.link is None:
+                self._removal.revoke_given(user.link.account.id, done, context)
+                return outcome
+            user = again
+        raise RuntimeError(f"the desired state changed {MAX_ROUNDS} times during the sync; SQS will redeliver")
+
+    def _reserve_write(self, user: User, parts: Parts, context: JobContext) -> JobContext:
+        """If the write's turn is far off, read the member then, instead of now and once more then.
+
+        Urgent work does not wait, nor does work that writes nothing. A job with a ticket for a write reserves that slot
+        first. Raises RateLimitDeferred if the slot is still to come.
+        """
+        rate_limiter = self._services.discord.rate_limiter
+        if context.ticket is not None and context.ticket.bucket in (MEMBER_PATCH, rate_limiter.bucket_of(MEMBER_PATCH)):
+            reservation = rate_limiter.reserve(MEMBER_PATCH, context.lane, context.ticket, patience=context.patience)
+            return replace(context, ticket=None, reservation=reservation)
+        if context.ticket is None and not user.settled and context.lane is not Lane.URGENT and parts != Parts.USERNAME:
+            rate_limiter.defer_if_far_off(MEMBER_PATCH, context.lane)
+        return context
+
+    def _round(self, user: User, link: Link, parts: Parts, context: JobContext) -> tuple[Change, bool]:
+        """Read the member once and write what differs. Returns what was done, and whether it is still desired."""
+        look = Look(self._services.now(), parts.value)
+        member = self._services.discord.member(link.account.id, context.options())
+        self._reporter.username_seen(user, member.user)
+        change = self._writer.plan(user, member, parts, context)
+        change, context = self._within_limit(change, context)
+        writes = self._writer.writes
+        done, found = change, change.problems
+        try:
+            if change:
+                done, found = self._writer.apply(user, member, change, parts, context)
+        except RolecallError:
+            if context.allowance and self._writer.writes == writes:
+                self._removals.uncount(context.allowance)
+            raise
+        entry = self._reporter.entry(user, member, done, context) if done else None
+        if parts == Parts.USERNAME:
+            return Change(), True  # neither groups nor nickname were compared: this says nothing about them
+        problems = found | outside(user.problems, parts)
+        seen = look if context.may_take else None  # what was left alone has to be compared again
+        return done, self._reporter.synced(user, problems, entry=entry, looked=seen)
+
+    def _within_limit(self, change: Change, context: JobContext) -> tuple[Change, JobContext]:
+        """What the sweep may do of the change. The context keeps its allowance only if this member was counted."""
+        if context.allowance is None or not change.take:
+            return change, replace(context, allowance=None)
+        if self._removals.try_count(context.allowance):
+            return change, context
+        return replace(change, take=frozenset()), replace(context, may_take=False, allowance=None)

@@ -1,0 +1,83 @@
+"""Repairs a member whom a sweep found to differ; if one role is all that differs, without reading the member again."""
+
+from dataclasses import replace
+
+from chalicelib.discord.client import MEMBER_PATCH
+from chalicelib.discord.models import Member
+from chalicelib.errors import NotPermitted, UnknownMember, UnknownRole
+from chalicelib.members.context import JobContext, Outcome
+from chalicelib.members.guild import GuildView
+from chalicelib.members.member_sync import MemberSync, wait_for_callback
+from chalicelib.members.plan import Change
+from chalicelib.members.removal import Removal
+from chalicelib.members.removal_limit import SweepAllowance
+from chalicelib.members.reporter import Reporter
+from chalicelib.members.statements import parts_to_compare
+from chalicelib.members.writer import MemberWriter
+from chalicelib.messages import Parts, RepairMember, parts_of
+from chalicelib.problems import of_the_guild
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.store.users import Link, User
+
+
+class MemberRepair:
+    """Does the jobs that sweeps send."""
+
+    def __init__(
+        self,
+        services: Services,
+        view: GuildView,
+        reporter: Reporter,
+        writer: MemberWriter,
+        removal: Removal,
+        sync: MemberSync,
+    ) -> None:
+        self._services = services
+        self._view = view
+        self._reporter = reporter
+        self._writer = writer
+        self._removal = removal
+        self._sync = sync
+
+    def repair(self, job: RepairMember, context: JobContext) -> Outcome:
+        """Reconcile the member, by a single request if the sweep's finding still holds. Raises LinkInProgress."""
+        user = users.get(job.user_id, now=self._services.now())
+        if user is None or user.link is None:
+            return Outcome.NOTHING
+        wait_for_callback(user.link, now=self._services.now())
+        self._view.know_as_sweep(job.sweep_id)
+        allowance = SweepAllowance(job.sweep_id, job.brake) if job.brake else None
+        context, parts = replace(context, may_take=job.take, allowance=allowance), parts_to_compare(job, user)
+        as_found = user.version == job.version and parts == parts_of(job)
+        if job.role is None or not as_found or not self._is_still_desired(user, job, context):
+            return self._sync.reconcile(user, parts, context)
+        if context.ticket and context.ticket.bucket == self._services.discord.rate_limiter.bucket_of(MEMBER_PATCH):
+            return self._sync.reconcile(user, parts, context)
+        change = Change(give=frozenset({job.role})) if job.give else Change(take=frozenset({job.role}))
+        return self._write_unread(user, user.link, change, parts, context)
+
+    def _is_still_desired(self, user: User, job: RepairMember, context: JobContext) -> bool:
+        """Is the one role still to be given, or still to be taken, by what the store and the guild say now?"""
+        guild = self._view.facts(context.options())
+        role = guild.by_id.get(job.role or 0)
+        rules = self._view.rules(guild).roles
+        if user.wanted is None or role is None or not rules.owns(role):
+            return False
+        return (role.id in rules.match(user.wanted).ids.values()) == job.give
+
+    def _write_unread(self, user: User, link: Link, change: Change, parts: Parts, context: JobContext) -> Outcome:
+        """Give or take the one role without reading the member first."""
+        member = Member(link.account, None, frozenset())
+        try:
+            self._writer.send_role(link.account.id, change, context.options())
+        except UnknownMember as gone:
+            return self._removal.left(user, link, gone) or self._sync.reconcile(user, parts, context.spent())
+        except (UnknownRole, NotPermitted):
+            self._view.refresh(context.options())
+            return self._sync.reconcile(user, parts, context.spent())
+        entry = self._reporter.entry(user, member, change, context)
+        if self._reporter.synced(user, of_the_guild(user.problems), entry=entry):  # the sweep itself found those
+            return Outcome.DONE
+        now_desired = users.get(user.user_id, now=self._services.now())
+        return self._sync.reconcile(now_desired, Parts.ALL, context.spent()) if now_desired else Outcome.DONE

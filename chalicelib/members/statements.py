@@ -1,0 +1,73 @@
+"""What the auth site states in a message: recorded in the store, and what of the member has to be compared then."""
+
+from dataclasses import replace
+
+from msgspec import UNSET
+
+from chalicelib.discord.client import MEMBER_PATCH
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.discord.rate_limiter import RateLimiter
+from chalicelib.members.context import JobContext
+from chalicelib.messages import (
+    Parts,
+    RepairMember,
+    UpdateAll,
+    UpdateGroups,
+    UpdateNickname,
+    UserJob,
+    parts_of,
+)
+from chalicelib.store import users
+from chalicelib.store.users import User
+
+
+def record_statement(job: UserJob, context: JobContext, *, now: float) -> User | None:
+    """Store the groups and the nickname that the message states; return the user as stored then."""
+    user = None
+    if not context.already_recorded:
+        if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET and job.changed_at is not UNSET:
+            user = users.record_groups(job.user_id, tuple(job.groups), job.changed_at, now=now)
+        if isinstance(job, UpdateNickname | UpdateAll) and job.nickname is not UNSET and job.changed_at is not UNSET:
+            user = users.record_nickname(job.user_id, job.nickname, job.changed_at, now=now)
+    return user or users.get(job.user_id, now=now)
+
+
+def prioritised(job: UserJob, context: JobContext, rate_limiter: RateLimiter, *, now: float) -> JobContext:
+    """The context; in the urgent lane if the message takes a group away, so that it waits behind no additions.
+
+    The groups before are read only while many requests are waiting. Call it before `record_statement`.
+    """
+    if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
+        return context
+    if context.lane is not Lane.NORMAL or not rate_limiter.is_far_off(MEMBER_PATCH, context.lane):
+        return context
+    before = users.get(job.user_id, now=now)
+    takes = before and job.changed_at > before.groups_at and not set(before.groups or ()) <= set(job.groups)
+    return replace(context, lane=Lane.URGENT) if takes else context
+
+
+def is_answered(user: User, parts: Parts, context: JobContext) -> bool:
+    """Was the member reconciled, in these parts, by a look that began after the message was sent?
+
+    Of many messages about one user, the first that is worked on answers for all.
+    """
+    if context.since is None or user.looked is None or not user.settled:
+        return False
+    return user.looked.at >= context.since and parts in Parts(user.looked.parts)
+
+
+def parts_to_compare(job: UserJob | RepairMember, user: User) -> Parts:
+    """The parts that the job is about; all parts if another change has not been brought to Discord yet.
+
+    Once this job records the newest version as synced, nothing else would look for what was left undone.
+    """
+    parts, is_newest = parts_of(job), False
+    match job:
+        case UpdateGroups():
+            is_newest = job.changed_at == user.groups_at
+        case UpdateNickname():
+            is_newest = job.changed_at == user.nickname_at
+    undone = user.version - (user.synced_version or 0) - is_newest
+    if parts == Parts.USERNAME or undone <= 0:  # comparing the username says nothing about versions
+        return parts
+    return Parts.ALL
