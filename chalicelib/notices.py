@@ -1,4 +1,4 @@
-"""What the auth site must hear, as the contract words it."""
+"""The notices to the auth site, in the contract's format."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -46,7 +46,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Notices:
-    """Tells the auth site."""
+    """Sends notices to the auth site."""
 
     def __init__(self, queues: Queues) -> None:
         self._queues = queues
@@ -56,7 +56,7 @@ class Notices:
         self._send(Kind.LINKED, user_id, discord_id, username, None, now)
 
     def unlinked(self, user_id: str, discord_id: int, username: str, reason: Unlinked, *, now: float) -> None:
-        """The link is gone."""
+        """The link was ended."""
         self._send(Kind.UNLINKED, user_id, discord_id, username, reason, now)
 
     def username_changed(self, user_id: str, discord_id: int, username: str, *, now: float) -> None:
@@ -66,7 +66,7 @@ class Notices:
     def sync_failed(
         self, user_id: str, discord_id: int | None, username: str | None, reason: str, *, now: float
     ) -> None:
-        """The user could not be made right; `reason` says why. Also of sweeps, whose user id is empty."""
+        """The user could not be synced, for this `reason`. For a sweep the user id is empty."""
         self._send(Kind.SYNC_FAILED, user_id, discord_id, username, reason, now)
 
     def _send(

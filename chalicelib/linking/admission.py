@@ -14,6 +14,7 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, plan_change
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.members.reporter import Reporter
+from chalicelib.members.role_creation import RoleCreator
 from chalicelib.messages import Parts
 from chalicelib.services import Services
 from chalicelib.store import users
@@ -27,6 +28,7 @@ class Admission:
         self._reconciler = reconciler
         self._view = view
         self._reporter = Reporter(services, view)
+        self._role_creator = RoleCreator(services, view)
         self._request = JoinRequest(services, view)
         self._follow_ups = FollowUps(services)
 
@@ -76,7 +78,7 @@ class Admission:
         spare = self._services.discord.seconds_left - MIN_JOIN_TIME
         try:
             with self._services.discord.until(self._services.now() + spare):
-                problems = self._view.create_roles(change.create, JOIN_OPTIONS)
+                problems = self._role_creator.create(change.create, JOIN_OPTIONS)
         except TryAgain as later:
             log.info("roles_follow_later", user_id=user.user_id, why=str(later))
             return change

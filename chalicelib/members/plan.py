@@ -23,7 +23,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What the auth site wants. `groups` None: it never said. `nickname` None: none, or never said."""
+    """The desired state of a user. `groups` None: never stated. `nickname` None: there is none, or never stated."""
 
     groups: tuple[str, ...] | None = None
     nickname: str | None = None
@@ -31,11 +31,11 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The difference between a member as they are and as they should be. Falsy where there is none.
+    """The difference between a member's actual and desired state. Falsy if there is none.
 
-    `create` are names of roles that must be created first, to be given as well. `unknown` are ids that the member
-    holds and the guild's list lacks: the list is stale, or the role is gone. `role_by_group`: the role that stands
-    for each group, to be stored. No retry can fix `problems`.
+    `create` are names of roles that must be created first, and given then. `unknown` are ids that the member holds and
+    the guild's list lacks: the list is stale, or the role was deleted. `role_by_group`: the role that stands for each
+    group, to be stored. No retry can fix `problems`.
     """
 
     give: frozenset[int] = frozenset()
@@ -51,7 +51,7 @@ class Change:
 
     @property
     def only_role(self) -> tuple[int, bool] | None:
-        """The one role that differs, and whether it is given, where nothing else differs: one exact request."""
+        """The role that differs and whether it is given, if nothing else differs: then one exact request is enough."""
         if self.nickname is not None or len(self.give) + len(self.take) != 1:
             return None
         return next(((role, True) for role in self.give), None) or next((role, False) for role in self.take)
@@ -62,7 +62,7 @@ class Change:
 
 
 def plan_change(member: Member, desired: Desired, rules: Rules, *, parts: Parts = Parts.ALL) -> Change:
-    """What must change for `member` to be as `desired`; roles the guild keeps for itself are never touched."""
+    """Compare `member` with `desired`. Roles that the auth site does not own are neither given nor taken."""
     guild = rules.roles.guild
     if rules.roles.protects(member.id):
         return Change()
@@ -87,7 +87,7 @@ def plan_change(member: Member, desired: Desired, rules: Rules, *, parts: Parts 
 
 
 def nickname_of(name: str | None) -> str | None:
-    """A name as Discord stores it: trimmed, inner white space squeezed, 32 characters; None where nothing is left."""
+    """A name as Discord stores it: trimmed, inner white space squeezed, 32 characters; None if nothing is left."""
     return " ".join((name or "").split())[:MAX_NICKNAME].strip() or None
 
 

@@ -46,7 +46,7 @@ class MemberRepair:
         if user is None or user.link is None:
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
-        self._view.know_as_sweep(job.sweep_id)
+        self._view.require_facts_of_sweep(job.sweep_id)
         allowance = SweepAllowance(job.sweep_id, job.brake) if job.brake else None
         context, parts = replace(context, may_take=job.take, allowance=allowance), parts_to_compare(job, user)
         as_found = user.version == job.version and parts == parts_of(job)

@@ -45,7 +45,7 @@ class RolePolicy:
         return name.strip().casefold() in self.reserved
 
     def name_of(self, group: str) -> str | None:
-        """The name of the role for a group: trimmed, cut to Discord's length; None where nothing is left of it."""
+        """The name of the role for a group: trimmed, cut to Discord's length; None if nothing is left of it."""
         return group.strip()[:MAX_ROLE_NAME].strip() or None
 
     def names_of(self, groups: Iterable[str]) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class RoleRules:
         return self.policy.protects(discord_id)
 
     def name_of(self, group: str) -> str | None:
-        """The name of the role for a group; None where no role stands for it."""
+        """The name of the role for a group; None if no role stands for it."""
         return self.policy.name_of(group)
 
     def owns(self, role: Role) -> bool:

@@ -17,6 +17,7 @@ from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import NICKNAME_NOT_PERMITTED, Change, Desired, plan_change
 from chalicelib.members.reporter import Reporter
+from chalicelib.members.role_creation import RoleCreator
 from chalicelib.messages import Parts
 from chalicelib.problems import NO_PROBLEMS, Problems
 from chalicelib.services import Services
@@ -30,6 +31,7 @@ class MemberWriter:
         self._services = services
         self._view = view
         self._reporter = reporter
+        self._role_creator = RoleCreator(services, view)
         self.writes = 0
 
     def plan(self, user: User, member: Member, parts: Parts, context: JobContext, guild: Guild | None = None) -> Change:
@@ -74,7 +76,7 @@ class MemberWriter:
         """Create the roles that the change needs, and give them together with whatever is left to do."""
         limit, trouble = NO_PROBLEMS, None
         try:
-            limit = self._view.create_roles(change.create, context.options())
+            limit = self._role_creator.create(change.create, context.options())
         except RolecallError as error:
             trouble = error  # a role that cannot be created must not hold up those that are there
         done, problems = replace(self.plan(user, member, parts & Parts.GROUPS, context), create=()), NO_PROBLEMS
@@ -114,7 +116,7 @@ class MemberWriter:
     def _once_more(self, user: User, member: Member, parts: Parts, context: JobContext) -> tuple[Change, Problems]:
         again = self.plan(user, member, parts, context)
         if again.create:
-            self._view.create_roles(again.create, context.options())
+            self._role_creator.create(again.create, context.options())
             again = self.plan(user, member, parts, context)
         again = replace(again, create=())
         if again:

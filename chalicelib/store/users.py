@@ -1,7 +1,7 @@
-"""Auth users: what the auth site says they should have, and the Discord account that is linked to each.
+"""Auth users: their desired state as the auth site stated it, and the Discord account that is linked to each.
 
-An older `changed_at` never overwrites a newer one. Every change of what should be raises `version`; whoever made a
-member so marks that version as synced, and learns at once whether it moved meanwhile.
+An older `changed_at` never overwrites a newer one. Every change of the desired state raises `version`; a worker marks
+the version that it brought to Discord as synced, and learns by that whether the desired state has changed meanwhile.
 """
 
 from collections.abc import Iterator
@@ -22,17 +22,16 @@ from chalicelib.store.pynamo import connection_of
 from chalicelib.store.rows import AccountRow, UserRow, written
 
 JOIN_TIMEOUT = 60  # seconds; longer than API Gateway lets a callback run
-UNLINKED_RETENTION = 15 * 60 + 24 * 3600  # seconds: a link token's longest life and a day
-MAX_ATTEMPTS = 5  # each failed one means that somebody else changed the same user meanwhile
-# The account of a link that the auth site has not heard of. Beside the row, since no reader of a user needs it.
+UNLINKED_RETENTION = 15 * 60 + 24 * 3600  # seconds: the longest life of a link token, and a day
+MAX_ATTEMPTS = 5  # each failed one means that another worker changed the same user meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """The Discord account of an auth user. Times in epoch seconds.
 
-    Until `joining_until` a callback may be bringing them into the guild: not to be there yet is not to have left.
-    `notify_pending`: the auth site is still to hear of it.
+    Until `joining_until` a callback may be bringing the member into the guild: if they are missing, they have not left.
+    `notify_pending`: the auth site has yet to be notified of the link.
     """
 
     account: Account
@@ -51,10 +50,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An auth user. `groups` is None where the auth site never stated any, which is not the same as none.
+    """An auth user. `groups` is None if the auth site never stated any, which is not the same as an empty list.
 
     `groups_at`, `nickname_at`: the auth site's `changed_at` (epoch ms). Other times: epoch seconds. `deleted_at`: when
-    the auth site deleted them; who is linked all the same could not be removed.
+    the auth site deleted them; a deleted user with a link could not be removed.
     """
 
     user_id: str
@@ -73,7 +72,7 @@ class User:
 
     @property
     def wanted(self) -> tuple[str, ...] | None:
-        """The groups that count: none from when the auth site deleted the user until it speaks of them again."""
+        """The groups that count: none after the auth site deleted the user, until it states their groups again."""
         deleted = self.link is not None and self.deleted_at is not None and self.groups_at <= self.deleted_at * 1000
         return () if deleted else self.groups
 
@@ -84,7 +83,7 @@ class User:
 
     @property
     def settled(self) -> bool:
-        """The newest version was brought to Discord, without a fault."""
+        """The newest version was brought to Discord, without a problem."""
         return self.synced_version == self.version and not self.problems
 
 
@@ -97,7 +96,7 @@ class UserDeletedSince(Exception):
 
 
 def get(user_id: str, *, now: float) -> User | None:
-    """The user as stored now (a consistent read), or None where nothing is kept of them."""
+    """The user as stored now (a consistent read), or None if the store has nothing about them."""
     try:
         row = UserRow.get(user_id, consistent_read=True)
     except DoesNotExist:
@@ -106,23 +105,23 @@ def get(user_id: str, *, now: float) -> User | None:
 
 
 def owner_of(discord_id: int) -> str | None:
-    """The auth user whom this Discord account belongs to."""
+    """The auth user to whom this Discord account is linked."""
     try:
         return AccountRow.get(discord_id, consistent_read=True).user_id
     except DoesNotExist:
         return None
 
 
-# --- what the auth site says ----------------------------------------------------------------------------------
+# --- what the auth site states ----------------------------------------------------------------------------------
 
 
 def record_groups(user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float) -> User:
-    """Store the groups, unless newer ones are known; the user as they are then."""
+    """Store the groups unless newer ones are stored; return the user as stored then."""
     return _record(user_id, "groups", list(groups), changed_at, now)
 
 
 def record_nickname(user_id: str, nickname: str | None, changed_at: int, *, now: float) -> User:
-    """Store the nickname (None: there is none), unless a newer one is known; the user as they are then."""
+    """Store the nickname (None: there is none) unless a newer one is stored; return the user as stored then."""
     return _record(user_id, "nickname", nickname, changed_at, now)
 
 
@@ -149,13 +148,13 @@ def _record(user_id: str, name: str, value: list[str] | str | None, changed_at: 
         unlinked = UserRow.discord_id.does_not_exist()
         if written(partial(row.update, [*actions, forgotten], condition=unlinked & newer)):
             return _user(row)
-    raise RuntimeError(f"user changed {MAX_ATTEMPTS} times while being told; SQS will deliver the message again")
+    raise RuntimeError(f"the user changed {MAX_ATTEMPTS} times while a statement was stored; SQS will redeliver")
 
 
 def mark_deleted(user_id: str, *, now: float) -> bool:
-    """Remember, as long as a link token can live, that the auth site deleted this user: no older attempt may link.
+    """Record that the auth site deleted this user, for as long as a link token can live: no older attempt may link.
 
-    False where the user has a link (by now).
+    Returns False if the user has a link (by now).
     """
     deleted: list[Action] = [
         UserRow.deleted_at.set(now),
@@ -166,9 +165,9 @@ def mark_deleted(user_id: str, *, now: float) -> bool:
 
 
 def mark_unwanted(user: User, *, now: float) -> bool:
-    """Remember that the auth site deleted this user, whom Discord did not let be removed: they are to have no roles.
+    """Record that the auth site deleted this user and Discord refused to remove them: they should have no roles.
 
-    False where they are not linked to that account any more.
+    Returns False if they are not linked to that account any more.
     """
     if user.link is None:
         return False
@@ -189,12 +188,12 @@ def link(
     opened_at: float | None = None,
     activated_at: int | None = None,
 ) -> User | None:
-    """Link the account to the user; gives the user as they were before, None where nothing was kept of them.
+    """Link the account to the user. Returns the user as stored before, None if the store had nothing about them.
 
-    That the auth site is still to hear of it is remembered with the link, until `mark_notified`.
-    `began_at`: when the auth site issued the token, in whole seconds. `opened_at`: when we were shown it.
-    `activated_at`: since when the account counts as linked, if not since now. Raises AccountTaken where the account is
-    another user's, DeletedMeanwhile where the auth site deleted the user after either of the first two.
+    The link is marked as not yet notified, until `mark_notified`. `began_at`: when the auth site issued the token, in
+    whole seconds. `opened_at`: when Rolecall received it. `activated_at`: since when the account counts as linked, if
+    not since now. Raises AccountTaken if the account is another user's, UserDeletedSince if the auth site deleted the
+    user after either of the first two.
     """
     for _ in range(MAX_ATTEMPTS):
         before = get(user_id, now=now)
@@ -210,17 +209,17 @@ def link(
 
 
 def _is_older(deleted_at: float, began_at: float, opened_at: float | None) -> bool:
-    """Did the attempt to link begin before the deletion? Our clock tells more finely than the token does."""
+    """Did the attempt to link begin before the deletion? `opened_at` is finer than the whole seconds of the token."""
     return began_at < int(deleted_at) or (opened_at is not None and opened_at < deleted_at)
 
 
 def _link(
     user_id: str, guild_id: int, account: Account, before: User | None, now: float, activated_at: int | None
 ) -> bool:
-    told: Action = UserRow.untold_id.remove()
+    notified: Action = UserRow.untold_id.remove()
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link.account.id if before and before.link else None
-    restored = activated_at is not None  # or imported: no callback is at work
+    restored = activated_at is not None  # restored or imported: no callback is at work
     if not restored and before and before.link and old == account.id:
         activated_at = before.link.activated_at
     try:
@@ -245,8 +244,8 @@ def _link(
                     UserRow.problems.remove(),
                     UserRow.deleted_at.remove(),
                     UserRow.expires_at.remove(),
-                    # Of an account that was linked already the auth site was told, or will be.
-                    *([] if old == account.id else [told if restored else UserRow.untold_id.set(account.id)]),
+                    # If the account was linked before, the auth site was notified of it, or will be.
+                    *([] if old == account.id else [notified if restored else UserRow.untold_id.set(account.id)]),
                 ],
                 condition=unchanged,
             )
@@ -257,12 +256,12 @@ def _link(
 
 
 def end_joining(user_id: str) -> None:
-    """The callback has ended, and the account is in the guild: jobs need not wait for it any more."""
+    """The callback has ended, and the account is a member: jobs need not wait for it any more."""
     _updated(user_id, [UserRow.joining_until.remove()], UserRow.discord_id.exists())
 
 
 def mark_notified(user_id: str, discord_id: int) -> None:
-    """The auth site heard that this account was linked to the user."""
+    """The auth site was notified that this account was linked to the user."""
     _updated(user_id, [UserRow.untold_id.remove()], UserRow.untold_id == discord_id)
 
 
@@ -274,10 +273,10 @@ def unlink(
     deleted: bool = False,
     version: int | None = None,
 ) -> bool:
-    """Remove the link to that account; False where the user is not linked to it (any more).
+    """Remove the link to that account. Returns False if the user is not linked to it (any more).
 
-    What the auth site said is kept for a while. `deleted`: no attempt that began before may link again. `version`: only
-    if nothing moved since then, for whoever concludes from what they saw, not because they were asked.
+    What the auth site stated is kept for a while. `deleted`: no attempt that began earlier may link again. `version`:
+    only if the user has not changed since then, for callers that conclude it from what they read and were not asked.
     """
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
@@ -332,12 +331,12 @@ def links_between(guild_id: int, after: int, upto: int, *, most: int | None = No
 def mark_synced(
     user: User, *, now: float, problems: Problems = NO_PROBLEMS, entry: Entry | None = None, looked: Look | None = None
 ) -> bool:
-    """Record that Discord is as `user` says (but for `problems`), and the change that was made; one call.
+    """Record that Discord is as `user` says (but for `problems`), and the audit entry of the change; one transaction.
 
-    `looked`: by what look at the member this is known, where they were looked at.
+    `looked`: when the member was read, and which parts were compared; None if they were not read.
 
-    False where what should be has changed since `user` was read: it must be looked at again. The change is recorded
-    all the same.
+    Returns False if the desired state has changed since `user` was read: the member must be compared again. The entry
+    is stored all the same.
     """
     actions: list[Action] = [
         UserRow.synced_at.set(int(now)),
@@ -347,14 +346,14 @@ def mark_synced(
     ]
     if looked:
         actions += [UserRow.looked_at.set(looked.at), UserRow.looked_for.set(looked.parts)]
-    else:  # an earlier look may have been at an earlier version
+    else:  # the member may have been read for an earlier version
         actions += [UserRow.looked_at.remove(), UserRow.looked_for.remove()]
-    unmoved = UserRow.version == user.version
+    unchanged_since = UserRow.version == user.version
     if entry is None:
-        return _updated(user.user_id, actions, unmoved)
+        return _updated(user.user_id, actions, unchanged_since)
     try:
         with TransactWrite(connection=_connection()) as write:
-            write.update(UserRow(user.user_id), actions=actions, condition=unmoved)
+            write.update(UserRow(user.user_id), actions=actions, condition=unchanged_since)
             write.save(audit.row(entry))
     except TransactWriteError as failed:
         _only_cancelled(failed)
@@ -364,19 +363,19 @@ def mark_synced(
 
 
 def mark_failed(user: User, problems: Problems, *, now: float) -> bool:
-    """Record why and when the user could not be synced; False where why is known already, or they were unlinked."""
+    """Record why and when the user could not be synced. Returns False if that is on record, or they are not linked."""
     if user.link is None:
         return False
     linked = UserRow.discord_id == user.link.account.id
-    news = linked & (UserRow.last_error.does_not_exist() | (UserRow.last_error != last_error(problems)))
-    is_news = _updated(user.user_id, [*_problem_actions(problems), UserRow.failed_at.set(now)], news)
-    if not is_news:
+    is_new = linked & (UserRow.last_error.does_not_exist() | (UserRow.last_error != last_error(problems)))
+    recorded = _updated(user.user_id, [*_problem_actions(problems), UserRow.failed_at.set(now)], is_new)
+    if not recorded:
         _updated(user.user_id, [UserRow.failed_at.set(now)], linked)
-    return is_news
+    return recorded
 
 
 def rename(user: User, account: Account) -> bool:
-    """Store the account's new username; False where the user is no longer linked to it."""
+    """Store the account's new username. Returns False if the user is not linked to it any more."""
     named: list[Action] = [UserRow.username.set(account.username), UserRow.discriminator.set(account.discriminator)]
     return _updated(user.user_id, named, UserRow.discord_id == account.id)
 
@@ -429,14 +428,14 @@ def _expired(row: UserRow, now: float) -> bool:
 
 
 def _drop_expired(user_id: str, now: float) -> None:
-    """Delete a row whose time is over and that DynamoDB has not come round to; what it says must not be mixed in."""
+    """Empty an expired row that DynamoDB has not deleted yet: its old values must not mix with new ones."""
     stale = (UserRow.groups, UserRow.groups_at, UserRow.nickname, UserRow.nickname_at, UserRow.deleted_at)
     actions: list[Action] = [column.remove() for column in (*stale, UserRow.expires_at)]
     _updated(user_id, actions, UserRow.discord_id.does_not_exist() & (UserRow.expires_at <= int(now)))
 
 
 def _updated(user_id: str, actions: list[Action], condition: Condition) -> bool:
-    """Do it, if the condition holds: whether it did."""
+    """Apply the update if the condition holds; return whether it was applied."""
     return written(lambda: UserRow(user_id).update(actions, condition=condition))
 
 
@@ -445,7 +444,7 @@ def _connection() -> Connection:
 
 
 def _only_cancelled(error: TransactWriteError) -> None:
-    """A condition that failed, or a neighbour's transaction on the same rows: both mean that somebody was faster."""
+    """Raise `error` unless another worker was faster: its condition failed, or another transaction held the rows."""
     codes = {reason.code for reason in error.cancellation_reasons if reason}
     if not codes & {"ConditionalCheckFailed", "TransactionConflict"}:
         raise error

@@ -1,0 +1,79 @@
+"""Creates missing roles: once each, however many workers ask for them."""
+
+import uuid
+
+from chalicelib import log
+from chalicelib.discord.client import RequestOptions
+from chalicelib.errors import DiscordUnavailable, NotPermitted, Refused, RoleCreationInProgress, RoleLimit, UnknownGuild
+from chalicelib.members.guild import GuildView
+from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems, role_refused
+from chalicelib.services import Services
+from chalicelib.store.guild import RefusedRole
+
+ROLE_LOCK_TTL = 90  # seconds that one worker may take to create a role; more than Discord's time-outs together
+ASK_AGAIN = 2.0  # seconds until a role that another worker is creating should be there
+REFUSAL_TTL = 3600  # seconds without another try, after Discord refused a role or said that it allows no more
+ROLE_LIMIT: Problems = frozenset({Problem(ProblemKind.ROLE_LIMIT)})
+
+
+class RoleCreator:
+    """Creates roles in the guild of one view."""
+
+    def __init__(self, services: Services, view: GuildView) -> None:
+        self._services = services
+        self._view = view
+
+    def create(self, names: tuple[str, ...], options: RequestOptions) -> Problems:
+        """Create the roles that are still missing. Returns a problem if Discord refuses one, or allows no more.
+
+        Raises RoleCreationInProgress while another worker is creating one of them.
+        """
+        memory, now, problems = self._services.memory.role_creation, self._services.now(), NO_PROBLEMS
+        if memory.limit_until() > now:
+            return ROLE_LIMIT
+        refused = {name: one for name, one in memory.refused().items() if one.until > now}
+        for name in names:
+            if name in refused:
+                problems = problems or frozenset({refused[name].problem})
+                continue
+            try:
+                self._create_once(name, options)
+            except RoleLimit as error:
+                memory.keep_limit(until=now + REFUSAL_TTL)
+                log.warning("no_more_roles", name=name, code=error.code)
+                return ROLE_LIMIT
+            except UnknownGuild:
+                raise
+            except Refused as error:
+                problem = role_refused(name, error)
+                problems = frozenset({problem})
+                log.warning("role_refused", name=name, code=error.code)
+                if not isinstance(error, NotPermitted):  # a permission may be granted at any moment
+                    refused[name] = RefusedRole(now + REFUSAL_TTL, problem)
+                    memory.keep_refused(refused)
+        return problems
+
+    def _create_once(self, name: str, options: RequestOptions) -> None:
+        """Create the role under a lock that all workers share."""
+        memory, owner = self._services.memory.role_creation, uuid.uuid4().hex
+        if not memory.lock(name, owner, now=self._services.now(), seconds=ROLE_LOCK_TTL):
+            raise RoleCreationInProgress(f"the role {name!r} is being created", retry_after=ASK_AGAIN)
+        try:
+            self._create_if_missing(name, options)
+        except DiscordUnavailable:
+            # It may have been created. Nobody may try again before that can be seen: the lock stays until it expires.
+            raise
+        except BaseException:
+            memory.unlock(name, owner)
+            raise
+        memory.unlock(name, owner)
+
+    def _create_if_missing(self, name: str, options: RequestOptions) -> None:
+        bot_roles = self._view.known.bot_roles if self._view.known else None
+        guild = self._view.refresh(options, bot_roles=bot_roles)
+        if not self._view.role_policy.within(guild).match([name]).missing:
+            return
+        role = self._services.discord.create_role(name, options)
+        log.info("role_created", role_id=role.id, name=name)
+        self._view.add_role(guild, role)
+        self._view.remember({name: role.id})  # Discord may have changed its name a little
