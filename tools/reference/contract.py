@@ -36,7 +36,7 @@ REASONS = {  # of the kinds of notices that have any
 
 def claims_schema() -> Schema:
     """The claims of a token, of any purpose."""
-    schema = _schema(Claims, "Claims of a token", "What an auth site signs as a JWT, by HS256 with AUTH_SITE_SECRET.")
+    schema = _schema(Claims, "TokenClaims", "What an auth site signs as a JWT, by HS256 with AUTH_SITE_SECRET.")
     claims = schema["$defs"]["Claims"]
     claims["properties"]["purpose"]["enum"] = [str(one) for one in Purpose]
     claims["if"] = {"properties": {"purpose": {"const": str(Purpose.LINK)}}, "required": ["purpose"]}
@@ -81,7 +81,7 @@ def reasons() -> str:
 def messages_schema() -> Schema:
     """The messages that an auth site sends."""
     schema = _schema(
-        UserJob, "A message to Rolecall", "One JSON object in the queue rolecall-<stage>-jobs, at most 64 KiB."
+        UserJob, "Message", "One JSON object in the queue rolecall-<stage>-jobs, at most 64 KiB."
     )
     for kind in schema["$defs"].values():
         stated = [name for name in ("groups", "nickname") if name in kind["properties"]]
@@ -130,7 +130,7 @@ def messages_in_full() -> str:
 
 def notices_schema() -> Schema:
     """The notices that an auth site reads."""
-    schema = _schema(Notice, "A notice of Rolecall", "One JSON object in the queue rolecall-<stage>-notices.")
+    schema = _schema(Notice, "Notice", "One JSON object in the queue rolecall-<stage>-notices.")
     notice = schema["$defs"]["Notice"]
     notice["properties"]["kind"] = {
         "description": "What happened. Kinds may be added: ignore one that you do not know.",
