@@ -31,6 +31,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "notice-fields": contract.notice_fields,
     "notices": contract.notices,
     "ops": commands.ops,
+    "problems": contract.problems,
     "purposes": contract.purposes,
     "queues": resources.queues,
     "reasons": contract.reasons,

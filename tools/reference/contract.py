@@ -11,6 +11,7 @@ from chalicelib.linking.pages import WORDS
 from chalicelib.linking.tokens import Claims, Purpose
 from chalicelib.messages import UserJob
 from chalicelib.notices import Kind, Notice, Notices, Unlinked
+from chalicelib.problems import SENTENCES, ProblemKind
 from chalicelib.queues import Queues
 from tools.reference.markdown import code, json_block, sentence, table
 
@@ -27,7 +28,7 @@ PURPOSES = {
 }
 REASONS = {  # of the kinds of notices that have any
     Kind.UNLINKED: ", ".join(code(one) for one in Unlinked),
-    Kind.SYNC_FAILED: "what could not be done, in words",
+    Kind.SYNC_FAILED: "[what is in the way](#problems)",
 }
 
 
@@ -80,9 +81,7 @@ def reasons() -> str:
 
 def messages_schema() -> Schema:
     """The messages that an auth site sends."""
-    schema = _schema(
-        UserJob, "Message", "One JSON object in the queue rolecall-<stage>-jobs, at most 64 KiB."
-    )
+    schema = _schema(UserJob, "Message", "One JSON object in the queue rolecall-<stage>-jobs, at most 64 KiB.")
     for kind in schema["$defs"].values():
         stated = [name for name in ("groups", "nickname") if name in kind["properties"]]
         if stated:  # as `_check_stamp` of chalicelib/messages.py has it
@@ -148,6 +147,12 @@ def notices() -> str:
     """A table of the kinds."""
     rows = [(code(one), sentence(getattr(Notices, one).__doc__ or ""), REASONS.get(one, "")) for one in Kind]
     return table(("kind", "what happened", "`reason`"), rows)
+
+
+def problems() -> str:
+    """A table of the problems that are told by a code of their own; all others are told in words."""
+    rows = [(code(one), sentence(SENTENCES[one])) for one in ProblemKind if one in SENTENCES]
+    return table(("code", "what is in the way"), rows)
 
 
 def notice_fields() -> str:
