@@ -19,6 +19,7 @@ HEREDOC = re.compile(r"<<'?(\w+)'?")
 SEPARATORS = {"|", "||", "&&", ";", "&"}
 OTHERS = {"aws", "cd", "echo", "export", "git", "mysql", "openssl", "tee"}  # programs that are not ours
 VALUE = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
+STANDS_FOR = {"COMMAND": "doctor", "NAME": "AUTH_SITE_SECRET"}  # what a person puts there
 PARSERS = {
     "ops": ops_command_line,
     "deploy": deploy.__main__.command_line,
@@ -123,8 +124,8 @@ def _check_module(module: str, words: list[str]) -> None:
 
 
 def _parse(parser: argparse.ArgumentParser, words: list[str]) -> None:
-    """`--help` is right wherever it stands; COMMAND stands for any; without words the program is only named."""
-    words = ["doctor" if word == "COMMAND" else word for word in words] or ["--help"]
+    """`--help` is right wherever it stands; without words the program is only named."""
+    words = [STANDS_FOR.get(word, word) for word in words] or ["--help"]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):

@@ -94,6 +94,8 @@ def _program(name: str, parser: argparse.ArgumentParser, *, common: tuple[str, .
 
 def _command(name: str, parser: argparse.ArgumentParser, common: tuple[str, ...], about: str) -> str:
     parts = [f"```text\n{_usage(name, parser, common)}\n```", _description(parser.description or sentence(about))]
+    if parser.epilog:
+        parts.append(_description(parser.epilog))
     own = [action for action in parser._actions if not _is_common(action, common) and not _is_subparsers(action)]
     if own:
         parts.append(_options(own))

@@ -96,7 +96,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("POST", "/discord/unlink"): Route(
         "Unlink",
-        "Removes the member from the server and deletes the link. What Discord cannot do now follows by itself.",
+        "Removes the member from the server and deletes the link; the token comes in a form or in JSON. What Discord "
+        "cannot do now follows by itself.",
         {
             "302": _redirect(BACK),
             "200": {"description": "Unlinked, where AUTH_SITE_URL is empty: a page.", "content": HTML},
@@ -115,7 +116,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("GET", "/discord/users/{user_id}"): Route(
         "Read the linked account",
-        "The linked account of the user whom the token names.",
+        "The linked account of the user whom the token (purpose `read`, in the header Authorization) names. 404 "
+        "without a link.",
         {
             "200": _json("The account.", "LinkedAccount"),
             "401": _json("The token does not hold, or is another user's.", "Error"),
