@@ -6,7 +6,7 @@ https://discord.com/developers/docs/reference#user-agent
 
 import re
 
-from local.discord.limiter import cloudflare_429
+from local.discord.blocks import block
 from local.discord.messages import Answer, Request, blocked_by_cloudflare
 from local.discord.world import World
 
@@ -18,8 +18,8 @@ def refusal(world: World, request: Request, now: float) -> Answer | None:
     """Cloudflare's refusal of this request, or None if the request reaches Discord."""
     if not request.path.startswith("/api/") or request.path == BROWSERS_OWN:
         return None
-    if world.request_log.invalid_lately(now) >= world.config.invalid_request_limit:
-        return cloudflare_429()
+    if world.request_log.invalid_lately(now, request.address) >= world.config.invalid_request_limit:
+        return block("html")
     if world.switches.user_agent_check and not USER_AGENT.fullmatch(request.headers.get("user-agent", "")):
         return blocked_by_cloudflare().answer()
     return None

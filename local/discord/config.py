@@ -70,6 +70,16 @@ class Switches:
     latency: float
     """Seconds that every answer takes; the effect happens when the request arrives."""
     scale: float
+    null_nick_for_username: bool = False
+    """A nickname equal to the username is stored as none."""
+    strips_invisible: bool = False
+    """Invisible characters are left out of nicknames."""
+    leaves_out_unknown_roles: bool = False
+    """Unknown role ids in a PATCH of roles are left out of it, and the answer is 200 instead of 400/50028."""
+    member_page: int = 1000
+    """Members that one page of the list holds at most, however many are asked for."""
+    list_lag: float = 0.0
+    """Seconds until a new member is in the list of members."""
     requires_2fa: bool = False
     """The guild demands two-factor authentication of moderators, and the bot's owner has none (60003)."""
 

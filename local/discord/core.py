@@ -66,7 +66,7 @@ class Discord:
         """Serve a request and log it."""
         world = self._world
         now = world.clock()
-        fault = world.faults.strike(request.method, request.path)
+        fault = world.faults.take(request)
         destination = self._destination(request)
         answer, scope = self._stopped(request, fault, now), None
         if answer is None:

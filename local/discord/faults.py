@@ -1,35 +1,58 @@
 """Injected faults.
 
-A fault waits for requests of its method and path and affects the next `times` of them (all of them until it is
-removed, if `times` is None), after letting the first `skip` pass. Kinds:
+A fault waits for requests of its method, path, body and address and affects the next `times` of them (all of them
+until it is removed, if `times` is None), after letting the first `skip` pass. Kinds:
 
     answer       answer `status` with `body`, or with a Discord error of `code` and `message`; nothing is done
     rate_limit   a 429 of `scope` user (a sub-limit: the bucket's headers say there is room), global or shared
-    cloudflare   Cloudflare's HTML 429, without rate-limit headers
+    cloudflare   Cloudflare's block of the address, in the form that `shape` names (see `cloudflare`)
     delay        everything as usual, but the answer takes `seconds` longer
     hang         nothing is done and nothing answered; after `seconds` the connection ends
     cut          nothing is done and the connection ends
     hang_after   it *is* done, but no answer comes; after `seconds` the connection ends
     cut_after    it *is* done, but the connection ends
+    ignore       nothing is done, but the answer is that of a success (discord-api-docs#6074, #6289)
+    leave_out    a PATCH of roles leaves out one that was to be given, and is answered 200 with the rest
+    short_page   a list of members ends early, though more follow
 """
 
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from local.discord.limiter import Scope, cloudflare_429, too_many
-from local.discord.messages import Answer, DiscordError, json_answer
+from local.discord.blocks import Shape, block
+from local.discord.limiter import Scope, too_many
+from local.discord.messages import Answer, DiscordError, Request, json_answer
 
-Kind = Literal["answer", "rate_limit", "cloudflare", "delay", "hang", "cut", "hang_after", "cut_after"]
+Kind = Literal[
+    "answer",
+    "rate_limit",
+    "cloudflare",
+    "delay",
+    "hang",
+    "cut",
+    "hang_after",
+    "cut_after",
+    "ignore",
+    "leave_out",
+    "short_page",
+]
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """One fault; `path` is a regular expression searched in the request's path, `method` one too."""
+    """One fault.
+
+    `method`, `path`, `content` and `address` are regular expressions: for the whole method, for a part of the path, for
+    a part of the body, and for the whole address that the request comes from.
+    """
 
     kind: Kind
     method: str = ".*"
     path: str = ""
+    content: str = ""
+    address: str = ".*"
+    shape: Shape = "html"
     times: int | None = 1
     skip: int = 0
     status: int = 500
@@ -48,10 +71,17 @@ class Fault:
     def __post_init__(self) -> None:
         self._method = re.compile(self.method)
         self._path = re.compile(self.path)
+        self._content = re.compile(self.content)
+        self._address = re.compile(self.address)
 
-    def fits(self, method: str, path: str) -> bool:
-        """Whether it applies to such a request."""
-        return self._method.fullmatch(method) is not None and self._path.search(path) is not None
+    def applies_to(self, request: Request) -> bool:
+        """Whether it affects this request."""
+        return (
+            self._method.fullmatch(request.method) is not None
+            and self._path.search(request.path) is not None
+            and self._address.fullmatch(request.address) is not None
+            and (not self.content or self._content.search(request.body.decode("utf-8", "replace")) is not None)
+        )
 
 
 class Faults:
@@ -72,14 +102,14 @@ class Faults:
         """Remove one fault, or all."""
         self.waiting = [fault for fault in self.waiting if fault_id is not None and fault.id != fault_id]
 
-    def strike(self, method: str, path: str) -> Fault | None:
-        """The fault that affects this request, if any."""
+    def take(self, request: Request) -> Fault | None:
+        """The fault that affects this request, if any; it counts as used."""
         for fault in self.waiting:
-            if fault.fits(method, path):
-                return self._strike(fault)
+            if fault.applies_to(request):
+                return self._use(fault)
         return None
 
-    def _strike(self, fault: Fault) -> Fault | None:
+    def _use(self, fault: Fault) -> Fault | None:
         if fault.skip > 0:
             fault.skip -= 1
             return None
@@ -97,7 +127,7 @@ def instead(fault: Fault, limit_headers: dict[str, str], *, scale: float) -> Ans
         case "answer":
             return _given(fault)
         case "cloudflare":
-            return cloudflare_429(fault.retry_after)
+            return block(fault.shape, fault.retry_after)
         case "rate_limit":
             headers = {} if fault.scope == "global" else limit_headers
             wait = 1.0 / scale if fault.retry_after is None else fault.retry_after

@@ -7,6 +7,8 @@ that were deleted, how many guilds a person is in, two-factor authentication.
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from simcord.backend.errors import BackendError
@@ -134,12 +136,15 @@ class GuildModel:
         ids.extend(user_ids)
         ids.sort()
 
-    def members_after(self, after: int, limit: int) -> list[Member]:
-        """At most `limit` members with ids above `after`, ascending."""
+    def members_after(self, after: int, limit: int, *, joined_before: float | None = None) -> list[Member]:
+        """At most `limit` members with ids above `after`, ascending; with `joined_before`, only older members."""
         ids = self.store.member_ids[self.id]
         start = bisect_right(ids, after)
-        members = self.guild.members
-        return [members[user_id] for user_id in ids[start : start + limit]]
+        if joined_before is None:
+            return [self.guild.members[user_id] for user_id in ids[start : start + limit]]
+        latest = datetime.fromtimestamp(joined_before, UTC)
+        later = (self.guild.members[ids[place]] for place in range(start, len(ids)))
+        return list(islice((one for one in later if datetime.fromisoformat(one.joined_at) <= latest), limit))
 
     # The bot, and what it may.
 

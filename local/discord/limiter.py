@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from local.discord.limits import Bucket, Limit, RollingBucket, Verdict, bucket_for, up_to_milliseconds
-from local.discord.messages import Answer, html_answer, json_answer
+from local.discord.messages import Answer, json_answer
 
 Scope = Literal["user", "global", "shared"]
 
@@ -132,17 +132,3 @@ def too_many(
         "code": code,
     }
     return json_answer(429, body, said)
-
-
-CLOUDFLARE_PAGE = """<!doctype html> <html lang="en-US"><head><title>Access denied | discord.com used
-Cloudflare to restrict access</title></head> <body><h1>Error 1015</h1><h2>You are being rate limited</h2>
-<p>The owner of this website (discord.com) has banned you temporarily from accessing this
-website.</p></body></html> """
-
-
-def cloudflare_429(retry_after: float | None = None) -> Answer:
-    """Cloudflare's 429: HTML, and none of Discord's rate-limit headers."""
-    headers = {"Server": "cloudflare"}
-    if retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(retry_after))
-    return html_answer(429, CLOUDFLARE_PAGE, headers)

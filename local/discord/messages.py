@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+ADDRESS_HEADER = "cf-connecting-ip"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -29,6 +31,11 @@ class Request:
         lowered = {name.lower(): value for name, value in (headers or {}).items()}
         query = dict(parse_qsl(parts.query, keep_blank_values=True)) if parts.query else {}
         return cls(method.upper(), unquote(parts.path), query, lowered, body)
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from, by the header that Cloudflare adds; empty if unknown."""
+        return self.headers.get(ADDRESS_HEADER, "")
 
     def form(self) -> dict[str, str]:
         """The body read as an HTML form."""

@@ -6,7 +6,7 @@ https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit
 """
 
 import hashlib
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -48,7 +48,7 @@ class RequestLog:
     def __init__(self, size: int) -> None:
         self._entries: deque[Entry] = deque(maxlen=size)
         self._number = 0
-        self._invalid_times: deque[float] = deque()
+        self._invalid_times: dict[str, deque[float]] = defaultdict(deque)  # by address
         self.routes: dict[str, RouteCounts] = {}
         self.scopes: Counter[str] = Counter()
 
@@ -78,13 +78,18 @@ class RequestLog:
             self.scopes[scope] += 1
         if status in (401, 403) or (status == 429 and scope != "shared"):
             counts.invalid += 1
-            self._invalid_times.append(at)
+            self._invalid_times[request.address].append(at)
 
-    def invalid_lately(self, now: float) -> int:
-        """Invalid requests in the last ten minutes."""
-        while self._invalid_times and self._invalid_times[0] <= now - INVALID_WINDOW:
-            self._invalid_times.popleft()
-        return len(self._invalid_times)
+    def invalid_lately(self, now: float, address: str) -> int:
+        """Invalid requests of this address in the last ten minutes."""
+        times = self._invalid_times[address]
+        while times and times[0] <= now - INVALID_WINDOW:
+            times.popleft()
+        return len(times)
+
+    def invalid_of_all(self, now: float) -> int:
+        """Invalid requests of all addresses in the last ten minutes."""
+        return sum(self.invalid_lately(now, address) for address in list(self._invalid_times))
 
     def forgive(self) -> None:
         """Reset the count of invalid requests."""

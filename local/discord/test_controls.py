@@ -107,7 +107,7 @@ class TestControls(Lookup):
             rate_limited=sum(counts.rate_limited for counts in routes.values()),
             rate_limited_by_scope=dict(request_log.scopes),
             invalid=sum(counts.invalid for counts in routes.values()),
-            invalid_lately=request_log.invalid_lately(self.world.clock()),
+            invalid_lately=request_log.invalid_of_all(self.world.clock()),
             living_tokens=self.world.grants.count(),
             routes=routes,
         )

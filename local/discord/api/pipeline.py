@@ -7,6 +7,7 @@ from dataclasses import replace
 from local.discord import messages
 from local.discord.api import audit, members, roles, server, users
 from local.discord.api.routes import routes
+from local.discord.deviations import carry_out
 from local.discord.faults import Fault, instead
 from local.discord.limiter import Ruling, Scope
 from local.discord.messages import Answer, DiscordError, Request
@@ -49,7 +50,7 @@ def serve(
     if ruling.refusal is not None:
         return ruling.refusal, ruling.scope
     try:
-        answer = route.handler(Call(world, request, args, grant))
+        answer = carry_out(Call(world, request, args, grant), route.handler, fault)
     except DiscordError as error:
         answer = error.answer()
     return replace(answer, headers={**answer.headers, **ruling.headers}), None
