@@ -10,7 +10,6 @@ Workers are greenlets that yield wherever they would wait: on a sleep, on Discor
 such points one runs alone, so a run is decided by its seed.
 """
 
-import heapq
 import json
 import logging
 import random
@@ -44,10 +43,13 @@ from local.discord.adapter import DiscordAdapter
 from local.discord.config import Config
 from local.discord.control import Control
 from local.discord.core import Discord as LocalDiscord
-from local.memory.clock import VirtualClock
+from local.memory.clock import VirtualClock, skewed
 from local.memory.dynamodb import MemoryDynamoDB
 from local.memory.sqs import MemorySqs
+from local.network import Connection
+from local.outages import Outages
 from local.recursion import MAX_INVOCATIONS, Chain, chain_of
+from local.scheduler import Scheduler, WorkerDied
 
 STAGE = "test"
 AT = "https://discord.test"
@@ -68,51 +70,7 @@ ENVIRONMENT = {
 INVOCATION = 60.0  # seconds; the timeout of one invocation
 POLLING = 0.03  # seconds from a message's arrival to its function's start
 
-
-class WorkerDied(BaseException):
-    """The process of a function was killed."""
-
-
-class Scheduler:
-    """Runs tasks that sleep on one virtual clock, in the order in which they wake up."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-        self._sleeping: list[tuple[float, int, greenlet]] = []
-        self._number = 0
-        self._main = getcurrent()
-        self.on_resume: Callable[[], None] = lambda: None  # called when a task resumes; may raise in it
-        self.ends_at: dict[greenlet, float] = {}  # when a task that still runs is killed
-        clock.on_sleep = self._sleep
-
-    def spawn(self, task: Callable[[], None], *, after: float = 0.0) -> None:
-        """Start `task` after that many seconds."""
-        self._push(after, greenlet(task, parent=self._main))
-
-    @property
-    def next_at(self) -> float | None:
-        """When the next task resumes; None if none sleeps."""
-        return self._sleeping[0][0] if self._sleeping else None
-
-    def step(self) -> None:
-        """Resume the task that is due first."""
-        moment, _, task = heapq.heappop(self._sleeping)
-        self._clock.move_to(moment)
-        task.switch()
-
-    def _push(self, after: float, task: greenlet) -> None:
-        self._number += 1
-        heapq.heappush(self._sleeping, (self._clock.now() + after, self._number, task))
-
-    def _sleep(self, seconds: float) -> None:
-        if getcurrent() is self._main:
-            self._clock.advance(seconds)
-            return
-        self._push(seconds, getcurrent())
-        self._main.switch()
-        if self._clock.now() > self.ends_at.get(getcurrent(), float("inf")):
-            raise WorkerDied
-        self.on_resume()
+__all__ = ("AT", "GUILD", "STAGE", "Clocks", "Container", "Scheduler", "WorkerDied", "World")
 
 
 @dataclass
@@ -122,6 +80,17 @@ class Container:
     services: Services
     delivery: Delivery
     linking: LinkFlow
+    session: requests.Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clocks:
+    """How many seconds each clock is ahead of true time; negative if it is behind. `functions`: by process number."""
+
+    auth_site: float = 0.0
+    sqs: float = 0.0
+    discord: float = 0.0
+    functions: Callable[[int], float] = lambda _: 0.0
 
 
 @dataclass
@@ -151,13 +120,25 @@ class World:
         latency: float = 0.05,
         store_latency: float = 0.0,
         loops: Collection[str] | None = None,
+        clocks: Clocks | None = None,
+        idle_limit: float | None = None,
+        expire_every: float | None = None,
     ) -> None:
-        """`loops` names the functions (`jobs`, `bulk`) that Lambda allows to loop; by default, as they are deployed."""
+        """Durations are seconds.
+
+        loops: the functions (`jobs`, `bulk`) that Lambda allows to loop; by default, as they are deployed.
+        idle_limit: each process has its own address and connection, which dies after so long without a request.
+        expire_every: how often DynamoDB deletes expired items; by default never.
+        """
         self.random = random.Random(seed)  # noqa: S311 - decides a simulation, guards nothing
         self.clock = VirtualClock()
         self.scheduler = Scheduler(self.clock)
-        self.dynamodb = MemoryDynamoDB(self.clock, stage=STAGE)
-        self.sqs = MemorySqs(self.clock, stage=STAGE, seed=seed)
+        self.clocks = clocks or Clocks()
+        self.outages = Outages(self.clock)
+        self.dynamodb = MemoryDynamoDB(self.clock, stage=STAGE, expire_every=expire_every)
+        self.dynamodb.is_away = lambda: self.outages.has("dynamodb")
+        self.sqs = MemorySqs(self.clock, stage=STAGE, seed=seed, ahead=self.clocks.sqs)
+        self.sqs.is_away = lambda: self.outages.has("sqs")
         rows.connect(STAGE, client=self.dynamodb)
         config = replace(
             discord or Config(),
@@ -168,11 +149,13 @@ class World:
             redirect_uris=(ENVIRONMENT["DISCORD_CALLBACK_URL"],),
             latency=latency,
         )
-        self.discord = LocalDiscord(config, self.clock.now)
+        self.discord = LocalDiscord(config, skewed(self.clock, self.clocks.discord).now)
         self.guild = self.discord.admin
         self.session = requests.Session()
         self.session.trust_env = False  # no proxy, and the environment is not read for every request
-        self.session.mount(AT, self.wire())
+        self.session.mount(AT, Connection(self.wire(), self.outages, self.clock))
+        self._idle_limit = idle_limit
+        self._processes = 0
         self.settings: Settings = settings_module.load(lambda _: {}, ENVIRONMENT | (environment or {}))
         self.workers = workers
         self.counts = Counts()
@@ -187,7 +170,7 @@ class World:
             secret=AUTH_SITE_SECRET,
             jobs_queue_url=self.queue_url("jobs"),
             notices_queue_url=self.queue_url("notices"),
-            now=self.clock.now,
+            now=skewed(self.clock, self.clocks.auth_site).now,
         )
         self.http = self.container()
         logging.getLogger("rolecall").addHandler(logging.NullHandler())
@@ -208,18 +191,24 @@ class World:
     def container(self, chosen: Settings | None = None) -> Container:
         """A new process with empty caches."""
         chosen = chosen or self.settings
+        self._processes += 1
+        clock = skewed(self.clock, self.clocks.functions(self._processes))
+        session = self.session if self._idle_limit is None else self._own_session(self._processes, self._idle_limit)
         metrics = Metrics(STAGE, lambda line: self.metrics.append(json.loads(line)))
-        rate_limiter = RateLimiter(
-            DynamoRateLimitStore(chosen.guild_id), self.clock, token=fingerprint(chosen.bot_token)
-        )
+        rate_limiter = RateLimiter(DynamoRateLimitStore(chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
         queues = Queues(self.sqs, STAGE)
-        discord = Discord(
-            chosen, rate_limiter, self.clock, session=self.session, on_request=self.counts.requests.append
-        )
-        services = Services(chosen, self.clock, discord, queues, Notices(queues), GuildMemory(chosen.guild_id), metrics)
+        discord = Discord(chosen, rate_limiter, clock, session=session, on_request=self.counts.requests.append)
+        services = Services(chosen, clock, discord, queues, Notices(queues), GuildMemory(chosen.guild_id), metrics)
         delivery = self.delivery(services)
-        oauth = OAuth(services, self.session)
-        return Container(services, delivery, LinkFlow(services, oauth, delivery.reconciler, delivery.view))
+        oauth = OAuth(services, session)
+        return Container(services, delivery, LinkFlow(services, oauth, delivery.reconciler, delivery.view), session)
+
+    def _own_session(self, number: int, idle_limit: float) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        address = f"10.0.{number // 256}.{number % 256}"
+        session.mount(AT, Connection(self.wire(), self.outages, self.clock, address=address, idle_limit=idle_limit))
+        return session
 
     def delivery(self, services: Services) -> Delivery:
         """The message handler of a new process."""
@@ -247,9 +236,12 @@ class World:
             for name, busy in self._busy.items()
             if busy < self.workers
         ]
-        return min((at for at in moments if at is not None), default=None)
+        soonest = min((at for at in moments if at is not None), default=None)
+        return None if soonest is None else max(soonest, self.outages.ends_at("sqs", "lambda"))
 
     def _take_messages(self) -> None:
+        if self.outages.has("sqs") or self.outages.has("lambda"):
+            return
         for name in self._busy:
             queue = f"rolecall-{STAGE}-{name}"
             while self._busy[name] < self.workers:

@@ -46,7 +46,7 @@ class DiscordAdapter(BaseAdapter):
             requests.ConnectionError: the connection was cut.
         """
         answer = self._discord.handle(_received(request))
-        patience = _read_timeout(timeout)
+        patience = read_timeout(timeout)
         if patience is not None and answer.delay > patience:
             self._sleep(patience)
             raise requests.ReadTimeout(f"Read timed out. (read timeout={patience})", request=request)
@@ -73,7 +73,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _read_timeout(timeout: Any) -> float | None:  # noqa: ANN401 - see `send`
+def read_timeout(timeout: Any) -> float | None:  # noqa: ANN401 - see `send`
     """The seconds that the client waits for an answer."""
     if isinstance(timeout, tuple):
         return None if timeout[1] is None else float(timeout[1])

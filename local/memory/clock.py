@@ -39,3 +39,24 @@ class VirtualClock:
     def move_to(self, moment: float) -> None:
         """Move the clock to that time, unless it is in the past."""
         self._now = max(self._now, moment)
+
+
+class SkewedClock:
+    """Another clock that is `ahead` seconds ahead of `clock`, or behind it. Sleeping is the same on both."""
+
+    def __init__(self, clock: VirtualClock, ahead: float) -> None:
+        self._clock = clock
+        self._ahead = ahead
+
+    def now(self) -> float:
+        """Seconds since the epoch, as this clock shows them."""
+        return self._clock.now() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep that many seconds."""
+        self._clock.sleep(seconds)
+
+
+def skewed(clock: VirtualClock, ahead: float) -> VirtualClock | SkewedClock:
+    """`clock` itself, or another one that is `ahead` seconds ahead of it."""
+    return SkewedClock(clock, ahead) if ahead else clock

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.clock import Clock
 from local.memory import expressions
@@ -69,7 +69,8 @@ class MemoryDynamoDB:
 
     `before(operation, arguments)` is called ahead of each operation and `after` behind it: what they raise, the caller
     gets. `index_lag`: seconds that the index is behind, or what gives them for each write. `page_size`: items that
-    one Query or Scan reads at most, to see pages without a megabyte of rows.
+    one Query or Scan reads at most, to see pages without a megabyte of rows. `expire_every`: seconds between two
+    deletions of expired items; without it they stay. While `is_away`, nobody can reach DynamoDB.
     """
 
     meta = None  # attributes of a botocore client that PynamoDB reads
@@ -84,12 +85,16 @@ class MemoryDynamoDB:
         after: Hook | None = None,
         index_lag: float | Callable[[], float] = 0.0,
         page_size: int | None = None,
+        expire_every: float | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.before = before
         self.after = after
         self.index_lag = index_lag
         self.page_size = page_size
+        self.is_away: Callable[[], bool] = lambda: False
+        self._expire_every = expire_every
+        self._expire_at = self.clock.now() + expire_every if expire_every else float("inf")
         self.counts: Counter[tuple[str, str]] = Counter()
         self.tables: dict[str, Table] = {}
         self._operations: dict[str, Callable[[Arguments], Answer]] = {
@@ -113,8 +118,11 @@ class MemoryDynamoDB:
     def _make_api_call(self, operation: str, arguments: Arguments) -> Answer:
         """Perform one call, as botocore's client does. Raises ClientError."""
         self.counts[operation, _table_names(arguments)] += 1
+        if self.is_away():
+            raise EndpointConnectionError(endpoint_url="https://dynamodb.test")
         if self.before:
             self.before(operation, arguments)
+        self._expire_in_time()
         try:
             answer = self._operations[operation](arguments)
         except Invalid as error:
@@ -149,6 +157,11 @@ class MemoryDynamoDB:
                 self._store(table, record.key, None)
                 count += 1
         return count
+
+    def _expire_in_time(self) -> None:
+        if self._expire_every and self.clock.now() >= self._expire_at:
+            self._expire_at = self.clock.now() + self._expire_every
+            self.expire()
 
     def snapshot(self) -> Snapshot:
         """A snapshot of all rows; cheap, since rows are never changed in place."""

@@ -18,7 +18,7 @@ from hashlib import md5
 from heapq import heappop, heappush
 from typing import Any
 
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import EndpointConnectionError, ParamValidationError
 
 from chalicelib.clock import Clock
 from local.memory.clock import VirtualClock
@@ -32,6 +32,7 @@ MAX_MESSAGE_SIZE = 1024 * 1024  # bytes, body and attributes together
 MAX_ATTRIBUTES = 10
 MAX_VISIBILITY = 12 * 3600  # seconds
 DUPLICATE_WITHIN = 30.0  # seconds; a second copy of a message arrives within this time
+EARLY_WITHIN = 20.0  # seconds; a message that is received too early comes again within this time
 LATE_BY = 60.0  # seconds; the maximum delay of a late message
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that SQS refuses
 ATTRIBUTE_NAME = re.compile(r"(?!aws\.|amazon\.)[A-Za-z0-9_.-]{1,256}", re.IGNORECASE)
@@ -74,9 +75,11 @@ class Chaos:
     late: float = 0.0  # a message is delivered up to a minute late
     reorder: float = 0.0  # a receive takes messages in any order
     zombie: float = 0.0  # a deleted message is received once more
+    early: float = 0.0  # a message is received again while the first receiver is still at work
     few: float = 0.0  # a receive returns only some of the messages, so that several functions share them
     duplicate_within: float = DUPLICATE_WITHIN
     late_by: float = LATE_BY
+    early_within: float = EARLY_WITHIN
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ class _Holding:
 class MemorySqs:
     """The queues of a stage. Everything ever sent is in `sent`; `counts` counts calls by operation and queue.
 
-    `before(operation, arguments)` and `after` are called around each call; what they raise, the caller gets.
+    `before(operation, arguments)` and `after` are called around each call; what they raise, the caller gets. `ahead`:
+    seconds that the timestamps of messages are ahead of the clock. While `is_away`, nobody can reach SQS.
     """
 
     def __init__(
@@ -151,8 +155,11 @@ class MemorySqs:
         chaos: Chaos | None = None,
         before: Hook | None = None,
         after: Hook | None = None,
+        ahead: float = 0.0,
     ) -> None:
         self.clock = clock or VirtualClock()
+        self.is_away: Callable[[], bool] = lambda: False
+        self._ahead = ahead
         self.chaos = chaos or Chaos()
         self.before = before
         self.after = after
@@ -215,7 +222,7 @@ class MemorySqs:
                 message = f"Value {MaxNumberOfMessages} for parameter MaxNumberOfMessages is invalid"
                 raise _Refused("InvalidParameterValue", message)
             found = self._take(held, self.clock.now(), MaxNumberOfMessages, VisibilityTimeout)
-            return {"Messages": [_message(copy) for copy in found]} if found else {}
+            return {"Messages": [_message(copy, self._ahead) for copy in found]} if found else {}
 
         return self._called("ReceiveMessage", QueueUrl, {}, take)
 
@@ -270,7 +277,7 @@ class MemorySqs:
         held = self._held(queue)
         if self.chaos.few and self._random.random() < self.chaos.few:
             most = self._random.randint(1, most)
-        return [_record(copy, held.queue) for copy in self._take(held, self._at(now), most, None)]
+        return [_record(copy, held.queue, self._ahead) for copy in self._take(held, self._at(now), most, None)]
 
     def delete_all(self, records: Iterable[Record]) -> None:
         """Delete a whole batch, as Lambda does when the function succeeds."""
@@ -297,6 +304,8 @@ class MemorySqs:
     def _called(self, operation: str, queue: str, arguments: Answer, act: Callable[[_Holding], Answer]) -> Answer:
         held = self._held(queue, operation)
         self.counts[operation, held.queue.name] += 1
+        if self.is_away():
+            raise EndpointConnectionError(endpoint_url="https://sqs.test")
         if self.before:
             self.before(operation, arguments)
         try:
@@ -349,7 +358,10 @@ class MemorySqs:
                     copy.handle = f"{copy.order}-{copy.received}"
                     found.append(copy)
         for copy in found:  # only now: with a visibility timeout of 0 it would be taken twice
-            held.show(copy, now + (queue.visibility if visibility is None else visibility))
+            timeout = queue.visibility if visibility is None else visibility
+            if self._happens(self.chaos.early):
+                timeout = self._random.uniform(0, min(timeout, self.chaos.early_within))
+            held.show(copy, now + timeout)
         return [replace(copy) for copy in found]
 
     def _ready(self, held: _Holding, now: float) -> Generator[_Copy, None, None]:
@@ -445,24 +457,24 @@ def _size(entry: dict[str, Any]) -> int:
     return sum(len(text.encode()) for text in texts)
 
 
-def _system_attributes(copy: _Copy) -> dict[str, str]:
+def _system_attributes(copy: _Copy, ahead: float) -> dict[str, str]:
     traced = {"AWSTraceHeader": copy.sent.trace_header} if copy.sent.trace_header else {}
     return traced | {
         "ApproximateReceiveCount": str(copy.received),
-        "SentTimestamp": str(int(copy.sent.at * 1000)),
+        "SentTimestamp": str(int((copy.sent.at + ahead) * 1000)),
         "SenderId": ACCOUNT,
-        "ApproximateFirstReceiveTimestamp": str(int(copy.first_received_at * 1000)),
+        "ApproximateFirstReceiveTimestamp": str(int((copy.first_received_at + ahead) * 1000)),
     }
 
 
-def _message(copy: _Copy) -> Answer:
+def _message(copy: _Copy, ahead: float) -> Answer:
     """A message in boto3's shape."""
     found: Answer = {"MessageId": copy.sent.id, "ReceiptHandle": copy.handle, "Body": copy.sent.body}
-    found["Attributes"] = _system_attributes(copy)
+    found["Attributes"] = _system_attributes(copy, ahead)
     return found | {"MessageAttributes": copy.raw} if copy.raw else found
 
 
-def _record(copy: _Copy, queue: Queue) -> Record:
+def _record(copy: _Copy, queue: Queue, ahead: float) -> Record:
     """A message in the shape of Lambda's event.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
@@ -471,7 +483,7 @@ def _record(copy: _Copy, queue: Queue) -> Record:
         "messageId": copy.sent.id,
         "receiptHandle": copy.handle,
         "body": copy.sent.body,
-        "attributes": _system_attributes(copy),
+        "attributes": _system_attributes(copy, ahead),
         "messageAttributes": {
             name: {
                 "stringValue": value["StringValue"],
