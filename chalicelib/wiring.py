@@ -10,7 +10,9 @@ from chalicelib import log, settings
 from chalicelib.clock import SystemClock
 from chalicelib.delivery.deferral import Deferral
 from chalicelib.delivery.delivery import Delivery
+from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.client import Discord, fingerprint, log_request
+from chalicelib.discord.halts import Halts
 from chalicelib.discord.rate_limiter import RateLimiter
 from chalicelib.linking.flow import LinkFlow
 from chalicelib.linking.oauth import OAuth
@@ -21,6 +23,7 @@ from chalicelib.services import Services
 from chalicelib.settings import Settings
 from chalicelib.store import rows
 from chalicelib.store.guild import GuildMemory
+from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 
 # For SSM Parameter Store: if it is down, we must know well before API Gateway or Lambda ends the invocation.
@@ -63,12 +66,13 @@ def assemble(chosen: Settings) -> Wired:
     """Build the parts for these settings, on real AWS and Discord."""
     clock = SystemClock()
     metrics = Metrics(chosen.stage)
-    rate_limiter = RateLimiter(DynamoRateLimitStore(chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+    halts = Halts(DynamoHaltStore(chosen.app_id, chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+    buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
     queues = Queues(boto3.client("sqs"), chosen.stage)
     services = Services(
         settings=chosen,
         clock=clock,
-        discord=Discord(chosen, rate_limiter, clock, on_request=log_request),
+        discord=Discord(chosen, RateLimiter(buckets, halts, clock), clock, on_request=log_request),
         queues=queues,
         notices=Notices(queues),
         memory=GuildMemory(chosen.guild_id),

@@ -24,7 +24,9 @@ from requests.adapters import BaseAdapter
 
 from chalicelib import settings as settings_module
 from chalicelib.delivery.delivery import Delivery
+from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.client import Discord, Request, fingerprint
+from chalicelib.discord.halts import Halts
 from chalicelib.discord.rate_limiter import RateLimiter
 from chalicelib.linking.flow import LinkFlow
 from chalicelib.linking.oauth import OAuth
@@ -36,6 +38,7 @@ from chalicelib.services import Services
 from chalicelib.settings import Settings
 from chalicelib.store import rows
 from chalicelib.store.guild import GuildMemory
+from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from local import recursion
 from local.auth_site import AuthSite
@@ -195,7 +198,9 @@ class World:
         clock = skewed(self.clock, self.clocks.functions(self._processes))
         session = self.session if self._idle_limit is None else self._own_session(self._processes, self._idle_limit)
         metrics = Metrics(STAGE, lambda line: self.metrics.append(json.loads(line)))
-        rate_limiter = RateLimiter(DynamoRateLimitStore(chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+        halts = Halts(DynamoHaltStore(chosen.app_id, chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+        buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
+        rate_limiter = RateLimiter(buckets, halts, clock)
         queues = Queues(self.sqs, STAGE)
         discord = Discord(chosen, rate_limiter, clock, session=session, on_request=self.counts.requests.append)
         services = Services(chosen, clock, discord, queues, Notices(queues), GuildMemory(chosen.guild_id), metrics)

@@ -4,14 +4,13 @@ import argparse
 from http import HTTPStatus
 
 from chalicelib.linking.oauth import add_bot_url
-from chalicelib.store.rate_limits import DynamoRateLimitStore
+from chalicelib.store.halts import DynamoHaltStore
 from ops.console import Screen
 from ops.discord import Probe
 from ops.discord_refusals import Refused, refused_token
 from ops.errors import FINE, CommandError
 from ops.formatting import moment
 from ops.stage import Stage
-from ops.store import lift_stops
 
 ABOUT_URL = """\
 Print the address of Discord's page that adds the bot to your server, with the four permissions that it needs:
@@ -40,8 +39,8 @@ def show_url(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Lift the stop, if Discord takes the token."""
     stage.connect()
-    settings, rate_limit_store = stage.settings, DynamoRateLimitStore(stage.guild_id)
-    board = rate_limit_store.shared_state()
+    settings, halt_store = stage.settings, DynamoHaltStore(stage.app_id, stage.guild_id)
+    board = halt_store.shared_state()
     refused = refused_token(stage, board)
     if refused is Refused.OLDER:
         raise CommandError(f"Stopped: {refused.value}.", fix=f"{stage.deploy}, so that they read the new one")
@@ -56,7 +55,7 @@ def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
         )
     if not answer.ok:
         raise CommandError(f"Discord answers {answer.status}: not the time to go on.", fix="wait, and try again")
-    lift_stops(stage.guild_id)
+    halt_store.lift()
     why = "the token had been refused" if halted else f"{board.blocked_why}, until {moment(board.blocked_until)}"
     return _told(
         screen, f"Discord takes the token; calls go on within half a minute. Stopped was: {why}.", resumed=True

@@ -3,7 +3,7 @@
 from enum import Enum
 
 from chalicelib.discord.client import fingerprint
-from chalicelib.discord.rate_limiter import SharedState
+from chalicelib.discord.halts import SharedState
 from ops.stage import TOKEN, Stage
 
 PORTAL = "https://discord.com/developers/applications"

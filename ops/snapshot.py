@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from chalicelib.discord import rate_limit
+from chalicelib.discord.buckets import GLOBAL_BUCKET
 from chalicelib.discord.rate_limit import Bucket, Lane
-from chalicelib.discord.rate_limiter import GLOBAL_BUCKET, INVALID_WINDOW
-from chalicelib.store import rows
-from chalicelib.store.rate_limits import MINUTE, DynamoRateLimitStore
+from chalicelib.store.halts import DynamoHaltStore
+from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from ops.dead_letter_queue import DeadLetterQueue
 from ops.discord_refusals import refused_token
@@ -103,8 +103,8 @@ class Watcher:
             self._links = look_through(stage.guild_id)
             self._letters = self._reasons()
             self._looked_at = now
-        links, rate_limit_store = self._links, DynamoRateLimitStore(stage.guild_id)
-        stopped, until = _stopped(stage, rate_limit_store, now)
+        links, halt_store = self._links, DynamoHaltStore(stage.app_id, stage.guild_id)
+        stopped, until = _stopped(stage, halt_store, now)
         sweeps = Sweeps(stage.guild_id)
         return Snapshot(
             stage=stage.name,
@@ -120,10 +120,10 @@ class Watcher:
             ],
             queues=[self._queue(short, now) for short in QUEUES],
             sweeps=sweeps.latest(MAX_SWEEPS),
-            budgets=_budgets(rate_limit_store, now),
+            budgets=_budgets(DynamoRateLimitStore(stage.guild_id, stage.app_id), now),
             stopped=stopped,
             stopped_until=until,
-            invalid=_invalid(stage.guild_id, now),
+            invalid=halt_store.invalid(now),
             still=stalled_for(sweeps.running(), now),
             letters=self._letters,
         )
@@ -148,9 +148,9 @@ class Watcher:
         return reasons
 
 
-def _stopped(stage: Stage, rate_limit_store: DynamoRateLimitStore, now: float) -> tuple[str, float]:
+def _stopped(stage: Stage, halt_store: DynamoHaltStore, now: float) -> tuple[str, float]:
     """Why no call to Discord is made, and until when (0: until somebody does something); nothing where all is well."""
-    board = rate_limit_store.shared_state()
+    board = halt_store.shared_state()
     if refused := refused_token(stage, board).value:
         return refused, 0.0
     return (board.blocked_why, board.blocked_until) if board.blocked_until > now else ("", 0.0)
@@ -158,7 +158,7 @@ def _stopped(stage: Stage, rate_limit_store: DynamoRateLimitStore, now: float) -
 
 def _budgets(rate_limit_store: DynamoRateLimitStore, now: float) -> list[BudgetState]:
     routes: dict[str, list[str]] = {}
-    for route, key in rate_limit_store.shared_state().buckets.items():
+    for route, key in rate_limit_store.bucket_names().items():
         routes.setdefault(key, []).append(route)
     found = [
         _budget(sorted(named), rate_limit_store.get(key), now) for key, named in routes.items() if key != GLOBAL_BUCKET
@@ -175,10 +175,3 @@ def _budget(routes: list[str], bucket: Bucket, now: float) -> BudgetState:
 def _wait(bucket: Bucket, lane: Lane, now: float) -> float:
     """Seconds until a request of that lane, made now, would have its turn."""
     return 0.0 if rate_limit.admit(bucket, lane, now=now) else round(rate_limit.backlog(bucket, lane, now=now), 1)
-
-
-def _invalid(guild_id: int, now: float) -> int:
-    """Answers in the last ten minutes that count towards Cloudflare's ban of the address."""
-    minute = int(now // MINUTE)
-    keys = [f"{guild_id}:invalid:{minute - back}" for back in range(INVALID_WINDOW // MINUTE)]
-    return sum(int(row.counted or 0) for row in rows.RateLimitRow.batch_get(keys))

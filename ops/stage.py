@@ -215,9 +215,17 @@ class Stage:
     @cached_property
     def guild_id(self) -> int:
         """DISCORD_GUILD_ID alone, for what needs no other setting. Raises BadSettings."""
-        text = (self.deployed | self.shell).get("DISCORD_GUILD_ID", "")
+        return self._discord_id("DISCORD_GUILD_ID")
+
+    @cached_property
+    def app_id(self) -> int:
+        """DISCORD_APP_ID alone. Raises BadSettings."""
+        return self._discord_id("DISCORD_APP_ID")
+
+    def _discord_id(self, name: str) -> int:
+        text = (self.deployed | self.shell).get(name, "")
         if not (text.isascii() and text.isdigit()):
-            raise BadSettings(["DISCORD_GUILD_ID is missing, or is not a Discord id"])
+            raise BadSettings([f"{name} is missing, or is not a Discord id"])
         return int(text)
 
     # --- Rolecall's own parts ---

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from chalicelib.discord.rate_limiter import SAFE_INVALID
+from chalicelib.discord.halts import MAX_INVALID
 from chalicelib.messages import Parts
 from chalicelib.problems import from_last_error, in_order, text
 from chalicelib.store.sweeps import Sweep, SweepState
@@ -125,7 +125,7 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
     if snapshot.invalid:
         yield (
             "refusals",
-            f"{snapshot.invalid:,} in ten minutes (Rolecall pauses at {SAFE_INVALID:,}, Discord bans at 10,000)",
+            f"{snapshot.invalid:,} in ten minutes (Rolecall pauses at {MAX_INVALID:,}, Discord bans at 10,000)",
         )
 
 

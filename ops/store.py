@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.store import users
-from chalicelib.store.rate_limits import SHARED_STATE
-from chalicelib.store.rows import RateLimitRow, UserRow
+from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
 
 FIRST_ID, LAST_ID = 0, 2**63 - 1
@@ -52,10 +51,3 @@ def failed_since(guild_id: int, moment: float) -> list[User]:
         return max(user.failed_at or 0, user.synced_at or 0)  # what was synced in part has its fault on record, too
 
     return [user for user in all_links(guild_id) if user.last_error and tried(user) >= int(moment)]
-
-
-def lift_stops(guild_id: int) -> None:
-    """Forget that all calls were stopped."""
-    RateLimitRow(f"{guild_id}:{SHARED_STATE}").update(
-        [RateLimitRow.halted_token.remove(), RateLimitRow.blocked_until.remove(), RateLimitRow.blocked_why.remove()]
-    )

@@ -12,12 +12,12 @@ from chalicelib.errors import LinkRefused
 from chalicelib.members.context import Outcome
 from chalicelib.queues import Message
 from chalicelib.services import Services
-from chalicelib.store.rows import RateLimitRow
+from chalicelib.store.halts import DynamoHaltStore
 from local.discord.adapter import DiscordAdapter
 from local.discord.config import Config
 from local.discord.core import Discord
 from local.discord.messages import Answer, Request
-from local.simulated import AUTH_SITE_SECRET, GUILD, INVOCATION, STAGE, Container, WorkerDied, World
+from local.simulated import AUTH_SITE_SECRET, INVOCATION, STAGE, Container, WorkerDied, World
 from simulation.auth_site import RecordingAuthSite
 from simulation.faults import FaultInjector
 from simulation.invariants import Invariants
@@ -181,9 +181,7 @@ class Harness(World):
 
     def lift_halts(self) -> None:
         """An operator resumes calls to Discord."""
-        RateLimitRow(f"{GUILD}:noticeboard").update(
-            [RateLimitRow.halted_token.remove(), RateLimitRow.blocked_until.remove(), RateLimitRow.blocked_why.remove()]
-        )
+        DynamoHaltStore(self.settings.app_id, self.settings.guild_id).lift()
 
     def redrive(self) -> int:
         """An operator redrives the dead letters, except malformed messages."""

@@ -117,9 +117,9 @@ def _broken_is_done() -> Places:
 
 def _no_budget() -> Places:
     def acquire(self: RateLimiter, route: str, lane: Lane, *_: Any, **__: Any) -> Reservation:  # noqa: ANN401 - as above
-        self.check()
-        key = self.bucket_of(route)
-        self.refresh([route])  # so that limits are still learnt from answers
+        self.halts.check()
+        key = self.buckets.names.current_bucket_of(route)
+        self.buckets.read(key)  # so that limits are still learnt from answers
         return Reservation(key, lane, 0, float("inf"))
 
     return [(RateLimiter, "acquire", acquire), (RateLimiter, "defer_if_far_off", lambda *_: None)]

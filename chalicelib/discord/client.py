@@ -19,9 +19,11 @@ import requests
 from chalicelib import VERSION, log
 from chalicelib.clock import Clock
 from chalicelib.discord.errors import blocks_address, body_of, error_of
+from chalicelib.discord.halts import BAN_PAUSE, Halts
 from chalicelib.discord.models import Account, Guild, Member, Role
 from chalicelib.discord.rate_limit import Lane, Seen
-from chalicelib.discord.rate_limiter import BAN_PAUSE, PATIENCE, RateLimiter, Reservation
+from chalicelib.discord.rate_limiter import PATIENCE, RateLimiter, Reservation
+from chalicelib.discord.scheduler import RequestScheduler
 from chalicelib.errors import (
     CallsHalted,
     DiscordUnavailable,
@@ -137,6 +139,8 @@ class Discord:
     ) -> None:
         self._settings = settings
         self.rate_limiter = rate_limiter
+        self.halts = rate_limiter.halts
+        self.scheduler = RequestScheduler(rate_limiter.buckets, clock)
         self._clock = clock
         self._session = session or requests.Session()
         self._on_request = on_request
@@ -330,16 +334,16 @@ class Discord:
     def _settle(self, route: str, reservation: Reservation, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""
         status = answer.status_code
-        watch_address(self.rate_limiter, answer)
+        watch_address(self.halts, answer)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self._limited(route, reservation.key, answer)
         if status == HTTPStatus.UNAUTHORIZED:
-            self.rate_limiter.token_refused()
+            self.halts.token_refused()
             raise CallsHalted("token_refused", retry_after=BAN_PAUSE)
         name = answer.headers.get("X-RateLimit-Bucket")
         done = status in range(200, 300)  # a redirection, which is not followed, changed nothing
         if done or name:  # a fault on the way to Discord says nothing of its limits
-            self.rate_limiter.answered(route, reservation.key, name, seen_in(answer, self._clock.now()))
+            self.rate_limiter.buckets.answered(route, reservation.key, name, seen_in(answer, self._clock.now()))
         else:
             self.rate_limiter.unanswered(reservation)
         if not done:
@@ -349,13 +353,13 @@ class Discord:
         """A 429: obey it, in the name of all workers."""
         scope, wait = answer.headers.get("X-RateLimit-Scope", ""), _wait_of(answer)
         if scope == "global" or answer.headers.get("X-RateLimit-Global"):
-            self.rate_limiter.blocked(wait, "global_limit")
+            self.halts.blocked(wait, "global_limit")
         else:
-            self.rate_limiter.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
+            self.rate_limiter.buckets.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
         raise RateLimited(retry_after=wait, scope=scope or "user")
 
 
-def watch_address(rate_limiter: RateLimiter, answer: requests.Response) -> None:
+def watch_address(halts: Halts, answer: requests.Response) -> None:
     """Learn from an answer what it says of this address, whatever token the request bore.
 
     Counts it where it counts towards Cloudflare's ban. Raises Halted where that ban is there, and tells all workers.
@@ -364,11 +368,11 @@ def watch_address(rate_limiter: RateLimiter, answer: requests.Response) -> None:
     status = answer.status_code
     if blocks_address(status, answer.content):
         pause = max(_wait_of(answer), BAN_PAUSE)  # each further try prolongs it
-        rate_limiter.blocked(pause, "address_banned")
+        halts.blocked(pause, "address_banned")
         raise CallsHalted("address_banned", retry_after=pause)
     limited = status == HTTPStatus.TOO_MANY_REQUESTS and answer.headers.get("X-RateLimit-Scope") != "shared"
     if limited or status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        rate_limiter.invalid()
+        halts.invalid()
 
 
 def seen_in(answer: requests.Response, at: float) -> Seen | None:

@@ -203,7 +203,7 @@ class OAuth:
     def _check(self, harmless: frozenset[str]) -> None:
         """Raise LinkRefused if all calls are halted for a reason other than these."""
         try:
-            self._services.discord.rate_limiter.check()
+            self._services.discord.halts.check()
         except CallsHalted as halted:
             if halted.reason not in harmless:
                 raise stopped(halted) from None
@@ -211,7 +211,7 @@ class OAuth:
     def _heed(self, answer: requests.Response) -> None:
         """These requests come from the address that the bot uses, so they count in its limits."""
         try:
-            watch_address(self._services.discord.rate_limiter, answer)
+            watch_address(self._services.discord.halts, answer)
         except CallsHalted as halted:
             raise stopped(halted) from None
 

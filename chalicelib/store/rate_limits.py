@@ -1,4 +1,4 @@
-"""The rate-limit budgets that all workers share. Implements `chalicelib.discord.rate_limiter.RateLimitStore`."""
+"""The rate-limit buckets that all workers share. Implements `chalicelib.discord.buckets.RateLimitStore`."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -9,61 +9,47 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.discord import rate_limit
+from chalicelib.discord.buckets import GLOBAL_BUCKET
 from chalicelib.discord.rate_limit import Bucket, Kind, Lane, Seen
-from chalicelib.discord.rate_limiter import GLOBAL_BUCKET, INVALID_WINDOW, SharedState
 from chalicelib.store.rows import RateLimitRow, read_as, written
 
-SHARED_STATE = "noticeboard"
+BUCKET_NAMES = "noticeboard"  # the row that says which bucket each route counts against
 RETENTION = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day without use
 USED = (RateLimitRow.used_0, RateLimitRow.used_1, RateLimitRow.used_2)
 TICKETS = (RateLimitRow.ticket_0, RateLimitRow.ticket_1, RateLimitRow.ticket_2)
 MAX_NAMING_ATTEMPTS = 5  # each failed one means that another route was named; the next answer would name this one again
-MINUTE = 60  # seconds; invalid requests are counted by the minute
 
 
 class DynamoRateLimitStore:
-    """The ledger in DynamoDB. `guild_id` is the major parameter of every bucket used here."""
+    """The buckets in DynamoDB. They are the guild's, but for the global one, which is the bot's (`app_id`).
 
-    def __init__(self, guild_id: int) -> None:
-        self._prefix = f"{guild_id}:"
+    Every method but three is one of `RateLimitStore`, which is as wide as what a bucket can do. The names of buckets
+    stay in the row that once held the halts too, so that an upgrade forgets none.
+    """
 
-    # --- the noticeboard ---
+    def __init__(self, guild_id: int, app_id: int) -> None:
+        self._guild = f"{guild_id}:"
+        self._bot = bot_prefix(app_id)
 
-    def shared_state(self) -> SharedState:
-        row = self._row(SHARED_STATE)
-        if row is None:
-            return SharedState()
-        return SharedState(
-            dict(row.buckets or {}), row.halted_token or "", float(row.blocked_until or 0), row.blocked_why or ""
-        )
+    # --- names ---
+
+    def bucket_names(self) -> dict[str, str]:
+        row = self._row(BUCKET_NAMES)
+        return dict(row.buckets or {}) if row else {}
 
     def name_bucket(self, route: str, key: str) -> None:
         for _ in range(MAX_NAMING_ATTEMPTS):  # others name their routes in the same map
-            row = self._row(SHARED_STATE)
+            row = self._row(BUCKET_NAMES)
             named = row.buckets if row else None
             as_read = RateLimitRow.buckets.does_not_exist() if named is None else RateLimitRow.buckets == named
-            if self._update(SHARED_STATE, [RateLimitRow.buckets.set((named or {}) | {route: key})], as_read):
+            if self._update(BUCKET_NAMES, [RateLimitRow.buckets.set((named or {}) | {route: key})], as_read):
                 return
-
-    def halt(self, token: str) -> None:
-        RateLimitRow(self._key(SHARED_STATE)).update([RateLimitRow.halted_token.set(token)])
-
-    def block(self, until: float, why: str) -> None:
-        later = RateLimitRow.blocked_until.does_not_exist() | (RateLimitRow.blocked_until < until)
-        self._update(SHARED_STATE, [RateLimitRow.blocked_until.set(until), RateLimitRow.blocked_why.set(why)], later)
-
-    def count_invalid(self, now: float) -> int:
-        minute = int(now // MINUTE)
-        row = RateLimitRow(self._key(f"invalid:{minute}"))
-        row.update([RateLimitRow.counted.add(1), RateLimitRow.expires_at.set(int(now) + 2 * INVALID_WINDOW)])
-        earlier = [self._key(f"invalid:{minute - back}") for back in range(1, INVALID_WINDOW // MINUTE)]
-        return int(row.counted or 0) + sum(int(other.counted or 0) for other in RateLimitRow.batch_get(earlier))
 
     # --- buckets ---
 
     def get(self, key: str) -> Bucket:
         row = self._row(key)
-        return self._new(key) if row is None or row.limit is None else _bucket(key, row)
+        return _unseen(key) if row is None or row.limit is None else _bucket(key, row)
 
     def acquire(self, key: str, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
         room = (RateLimitRow.closes_at > now) & (RateLimitRow.used < RateLimitRow.limit)
@@ -119,11 +105,8 @@ class DynamoRateLimitStore:
 
     # --- rows ---
 
-    def _new(self, key: str) -> Bucket:
-        return rate_limit.global_bucket(key) if key == GLOBAL_BUCKET else Bucket(key)
-
     def _key(self, key: str) -> str:
-        return self._prefix + key
+        return (self._bot if key == GLOBAL_BUCKET else self._guild) + key
 
     def _row(self, key: str) -> RateLimitRow | None:
         try:
@@ -134,6 +117,15 @@ class DynamoRateLimitStore:
     def _update(self, key: str, actions: list[Action], condition: Condition) -> RateLimitRow | None:
         row = RateLimitRow(self._key(key))
         return row if written(lambda: row.update(actions, condition=condition)) else None
+
+
+def bot_prefix(app_id: int) -> str:
+    """What keys begin with that belong to the bot, whatever the guild."""
+    return f"bot-{app_id}:"
+
+
+def _unseen(key: str) -> Bucket:
+    return rate_limit.global_bucket(key) if key == GLOBAL_BUCKET else Bucket(key)
 
 
 def _nobody_ahead(condition: Condition, lane: Lane, ticketed: bool, slot: NumberAttribute) -> Condition:

@@ -107,7 +107,7 @@ class GuildRow(Model):
 
 
 class RateLimitRow(Model):
-    """A rate-limit bucket, the shared state of all calls, or a count of invalid requests."""
+    """A rate-limit bucket, the names of the buckets, the halts, or a count of invalid requests."""
 
     class Meta:
         table_name = "budgets"

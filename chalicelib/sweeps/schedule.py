@@ -37,7 +37,7 @@ def schedule_repairs(services: Services, sweep: Sweep, waiting: list[Difference]
 
 class _Scheduler:
     def __init__(self, services: Services, sweep: Sweep, waiting: list[Difference]) -> None:
-        self._rate_limiter = services.discord.rate_limiter
+        self._limits = services.discord.scheduler
         self._now = services.now()
         self._sweep = sweep
         self._waiting = waiting
@@ -48,24 +48,22 @@ class _Scheduler:
         routes = self._possible_routes()
         room = self._room({route for several in routes for route in several})
         chosen = self._choose(routes, room)
-        return RepairBatch(self._jobs(chosen), all(self._rate_limiter.is_known(route) for route in room))
+        return RepairBatch(self._jobs(chosen), all(self._limits.is_known(route) for route in room))
 
     def _possible_routes(self) -> list[tuple[str, ...]]:
         """For each member, the routes that could repair them."""
         needed = {route for one in self._waiting for route in _routes(one, spill=False)}
-        self._rate_limiter.refresh(needed)
-        singles = [self._rate_limiter.seconds_each(route) for route in needed & {ROLE_GIVE, ROLE_TAKE}]
+        self._limits.refresh(needed)
+        singles = [self._limits.seconds_each(route) for route in needed & {ROLE_GIVE, ROLE_TAKE}]
         spill = self._sweep.singles * max(singles, default=0.0) > SPILL_AFTER
         if spill and MEMBER_PATCH not in needed:
-            self._rate_limiter.refresh([MEMBER_PATCH])
+            self._limits.refresh([MEMBER_PATCH])
         return [_routes(one, spill=spill) for one in self._waiting]
 
     def _room(self, routes: set[str]) -> dict[str, int]:
         """How many requests each route has room for within the horizon."""
         most = len(self._waiting)
-        return {
-            route: self._rate_limiter.forecast(route, Lane.BULK, most=most, horizon=HORIZON) for route in sorted(routes)
-        }
+        return {route: self._limits.forecast(route, Lane.BULK, most=most, horizon=HORIZON) for route in sorted(routes)}
 
     def _choose(self, routes: list[tuple[str, ...]], room: dict[str, int]) -> list[str]:
         """A route for each of the first members: the one with the most room. Routes of one bucket share theirs."""
@@ -75,14 +73,13 @@ class _Scheduler:
             if left[best] <= 0:
                 break
             for other in left:
-                left[other] -= self._rate_limiter.bucket_of(other) == self._rate_limiter.bucket_of(best)
+                left[other] -= self._limits.bucket_of(other) == self._limits.bucket_of(best)
             chosen.append(best)
         return chosen
 
     def _jobs(self, chosen: list[str]) -> list[tuple[bytes, Progress, float]]:
         tickets = {
-            route: iter(self._rate_limiter.tickets(route, Lane.BULK, chosen.count(route)))
-            for route in sorted(set(chosen))
+            route: iter(self._limits.tickets(route, Lane.BULK, chosen.count(route))) for route in sorted(set(chosen))
         }
         jobs = []
         for one, route in zip(self._waiting, chosen, strict=False):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from chalicelib import VERSION
-from chalicelib.store.rate_limits import DynamoRateLimitStore
+from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.sweeps import Sweeps, SweepState
 from ops.discord_refusals import Refused, refused_token
 from ops.doctor.base import Finding, Level, Registry, fault, note, warning
@@ -53,7 +53,7 @@ def clock(context: DoctorContext) -> Iterator[Finding]:
 @checks.check("stopped", "Calls to Discord", needs=("settings", "tables"))
 def stopped(context: DoctorContext) -> Iterator[Finding]:
     context.stage.connect()
-    board = DynamoRateLimitStore(context.settings.guild_id).shared_state()
+    board = DynamoHaltStore(context.settings.app_id, context.settings.guild_id).shared_state()
     match refused_token(context.stage, board):
         case Refused.STORED:
             yield fault(

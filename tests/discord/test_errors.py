@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.discord.errors import blocks_address
-from chalicelib.discord.rate_limiter import BAN_PAUSE
+from chalicelib.discord.halts import BAN_PAUSE
 from local.discord.faults import Fault
 from local.simulated import World
 

@@ -1,18 +1,20 @@
 """The shared budget at work: what waits, what goes first, what stops, and what is never held up."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
 
 import pytest
 
+from chalicelib.discord.buckets import MAX_SWAPS, Buckets
 from chalicelib.discord.client import MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
+from chalicelib.discord.halts import Halts
 from chalicelib.discord.rate_limit import Bucket, Kind, Lane, Seen
-from chalicelib.discord.rate_limiter import FIRST_ANSWER_NAP, MIN_TURN, SHARED_STATE_AGE, SWAP_TRIES, RateLimiter
+from chalicelib.discord.rate_limiter import FIRST_ANSWER_NAP, MIN_TURN, RateLimiter
 from chalicelib.errors import RateLimitDeferred, Ticket
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.messages import UpdateAll
+from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from local.discord.faults import Fault
 from local.simulated import World
@@ -80,50 +82,6 @@ def test_a_limit_on_creating_roles_that_lasts_a_day_holds_up_no_role_that_exists
     assert len(world.asked("POST role")) == asked  # it is not tried again for every member
 
 
-def test_a_refused_token_stops_all_calls_until_the_token_changes(world: World) -> None:
-    linked(world, 5)
-    world.guild.turn(bot_token="another-token-now")
-    before = len(world.asked())
-    for number in range(5):
-        world.site.groups(str(number), ["Member", "Blue"])
-    world.run(seconds=3600)
-    refused = [one for one in world.asked()[before:] if one.status == 401]
-    assert 1 <= len(refused) <= world.workers
-    assert len(world.asked()) == before + len(refused)
-    world.guild.turn(bot_token=world.settings.bot_token)
-    world.http.services.discord.rate_limiter._store.halt("the fingerprint of another token")
-    world.run(seconds=3600)
-    assert all(world.roles(f"pilot-{number}") == {"Member", "Blue"} for number in range(5))
-
-
-def test_the_page_of_a_banned_address_stops_all_calls_for_a_quarter_of_an_hour(world: World) -> None:
-    linked(world, 3)
-    world.guild.inject(Fault(kind="cloudflare", times=1))
-    before = len(world.asked())
-    for number in range(3):
-        world.site.groups(str(number), ["Member", "Blue"])
-    world.run(seconds=890)
-    assert len(world.asked()) - before <= world.workers
-    world.run(seconds=3600)
-    assert all(world.roles(f"pilot-{number}") == {"Member", "Blue"} for number in range(3))
-
-
-def test_work_pauses_well_before_cloudflare_bans_the_address(world: World) -> None:
-    linked(world, 1)
-    rate_limit_store = world.http.services.discord.rate_limiter._store
-    for _ in range(4999):
-        rate_limit_store.count_invalid(world.clock.now())
-    world.guild.inject(Fault(kind="answer", method="GET", path=".*/members/.*", times=1, status=403, code=50013))
-    world.site.groups("0", ["Member", "Blue"])
-    world.run(seconds=30)
-    before = len(world.asked())
-    world.site.groups("0", ["Blue"])
-    world.run(seconds=500)
-    assert len(world.asked()) == before
-    world.run(seconds=3600)
-    assert world.roles("pilot-0") == {"Blue"}
-
-
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
 def test_a_429_of_any_scope_is_obeyed_and_costs_no_try(
     world: World, scope: Literal["user", "shared", "global"]
@@ -175,7 +133,7 @@ def test_a_place_taken_for_a_write_that_is_not_needed_is_left_to_somebody_else(w
     rate_limiter = container.services.discord.rate_limiter
     context = JobContext(Lane.NORMAL, "test", ticket=Ticket(rate_limiter.bucket_of(MEMBER_PATCH), 0))
     assert container.delivery.reconciler.change(UpdateAll(user_id="0"), context) is Outcome.NOTHING
-    bucket = rate_limiter._store.get(rate_limiter.bucket_of(MEMBER_PATCH))
+    bucket = rate_limiter.buckets.read(rate_limiter.bucket_of(MEMBER_PATCH))
     assert bucket.opened_at == world.clock.now() - 0.05  # the place was taken, and the member looked at
     assert sum(bucket.used) == 0
 
@@ -196,24 +154,30 @@ def test_a_place_whose_window_is_over_is_good_for_nothing(world: World) -> None:
 def with_a_known_bucket(
     world: World, kind: Kind = Kind.FIXED, **changes: Any
 ) -> tuple[DynamoRateLimitStore, RateLimiter]:
-    """A ledger in which MEMBER_PATCH has a bucket of ten in ten seconds, just opened; and a process that reads it."""
-    rate_limit_store, now = DynamoRateLimitStore(1), world.clock.now()
+    """A store in which MEMBER_PATCH has a bucket of ten in ten seconds, just opened; and a process that reads it."""
+    rate_limit_store, now = DynamoRateLimitStore(1, 2), world.clock.now()
     bucket = Bucket("bucket", 10, 10.0, kind, number=3, opened_at=now, reopens_at=now + 10.1)
     assert rate_limit_store.swap(Bucket("bucket"), replace(bucket, **changes), alone=True)
     rate_limit_store.name_bucket(MEMBER_PATCH, "bucket")
-    return rate_limit_store, RateLimiter(rate_limit_store, world.clock, token="any")
+    return rate_limit_store, limiter(world, rate_limit_store)
 
 
 def test_after_a_429_on_a_bucket_of_unknown_kind_old_appointments_hold_up_nobody(world: World) -> None:
     rate_limit_store, rate_limiter = with_a_known_bucket(world, Kind.UNKNOWN, used=(0, 10, 0))
-    assert rate_limiter.take_slots("bucket", Lane.NORMAL, 38) == 40
-    rate_limiter.limited(MEMBER_PATCH, "bucket", 4.0)
+    assert rate_limiter.buckets.take_slots("bucket", Lane.NORMAL, 38) == 40
+    rate_limiter.buckets.limited(MEMBER_PATCH, "bucket", 4.0)
     world.clock.advance(4.1)
     began = world.clock.now()
     rate_limiter.acquire(MEMBER_PATCH, Lane.BULK)
     assert world.clock.now() == began
-    rate_limiter.answered(MEMBER_PATCH, "bucket", "bucket", Seen(10, 9, began + 10, 10.0, began))
-    assert rate_limiter.take_slots("bucket", Lane.NORMAL, 1) == rate_limit_store.get("bucket").first_slot + 1
+    rate_limiter.buckets.answered(MEMBER_PATCH, "bucket", "bucket", Seen(10, 9, began + 10, 10.0, began))
+    assert rate_limiter.buckets.take_slots("bucket", Lane.NORMAL, 1) == rate_limit_store.get("bucket").first_slot + 1
+
+
+def limiter(world: World, rate_limit_store: DynamoRateLimitStore) -> RateLimiter:
+    """A process that reads that store."""
+    halts = Halts(DynamoHaltStore(2, 1), world.clock, token="any")
+    return RateLimiter(Buckets(rate_limit_store, world.clock), halts, world.clock)
 
 
 def defer_all(rate_limiter: RateLimiter, ticket: Ticket | None) -> RateLimitDeferred:
@@ -244,14 +208,14 @@ def test_a_ticket_that_was_given_out_since_the_bucket_was_read_is_kept(world: Wo
 def test_whoever_comes_early_with_a_ticket_is_sent_away_without_a_further_look_at_the_bucket(world: World) -> None:
     rate_limit_store, rate_limiter = with_a_known_bucket(world, used=(0, 10, 0))
     rate_limit_store.take_slots("bucket", Lane.NORMAL, 1, at_least=60)
-    rate_limiter.refresh([MEMBER_PATCH])
+    rate_limiter.buckets.read(rate_limiter.bucket_of(MEMBER_PATCH))
     before = world.dynamodb.counts["GetItem", "rolecall-test-budgets"]
     assert defer_all(rate_limiter, Ticket("bucket", 60)).ticket.slot == 60
     assert world.dynamodb.counts["GetItem", "rolecall-test-budgets"] == before
 
 
 class Beaten(DynamoRateLimitStore):
-    """A ledger in which others always get ahead."""
+    """A store in which others always get ahead."""
 
     tries = 0
 
@@ -261,12 +225,12 @@ class Beaten(DynamoRateLimitStore):
 
 
 def test_who_waits_for_a_first_answer_asks_the_store_a_few_times_a_second_at_most(world: World) -> None:
-    rate_limit_store = Beaten(1)
+    rate_limit_store = Beaten(1, 2)
     began = world.clock.now()
     with pytest.raises(RateLimitDeferred) as later:
-        RateLimiter(rate_limit_store, world.clock, token="any").acquire(MEMBER_PATCH, Lane.NORMAL)
+        limiter(world, rate_limit_store).acquire(MEMBER_PATCH, Lane.NORMAL)
     assert later.value.retry_after >= MIN_TURN
-    assert rate_limit_store.tries <= SWAP_TRIES * (1 + (world.clock.now() - began) / FIRST_ANSWER_NAP)
+    assert rate_limit_store.tries <= MAX_SWAPS * (1 + (world.clock.now() - began) / FIRST_ANSWER_NAP)
 
 
 def test_nobody_is_sent_away_for_next_to_no_time(world: World) -> None:
@@ -275,29 +239,6 @@ def test_nobody_is_sent_away_for_next_to_no_time(world: World) -> None:
     with pytest.raises(RateLimitDeferred) as later:
         rate_limiter.acquire(MEMBER_PATCH, Lane.NORMAL, patience=0.0)
     assert later.value.retry_after >= MIN_TURN
-
-
-PLANS: dict[str, Callable[[RateLimiter], object]] = {
-    "forecast": lambda rate_limiter: rate_limiter.forecast(MEMBER_PATCH, Lane.BULK, most=2, horizon=60),
-    "seconds_each": lambda rate_limiter: rate_limiter.seconds_each(MEMBER_PATCH),
-    "is_known": lambda rate_limiter: rate_limiter.is_known(MEMBER_PATCH),
-    "tickets": lambda rate_limiter: rate_limiter.tickets(MEMBER_PATCH, Lane.BULK, 2),
-    "take_slots": lambda rate_limiter: rate_limiter.take_slots(rate_limiter.bucket_of(MEMBER_PATCH), Lane.BULK, 2),
-}
-
-
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
-def test_a_route_that_gets_its_name_after_its_bucket_was_read_is_planned_all_the_same(
-    world: World, plan: Callable[[RateLimiter], object]
-) -> None:
-    rate_limit_store = DynamoRateLimitStore(1)
-    rate_limiter = RateLimiter(rate_limit_store, world.clock, token="any")
-    world.clock.advance(1)
-    rate_limiter.refresh([MEMBER_PATCH])
-    with_a_known_bucket(world)  # as another worker learnt it meanwhile
-    world.clock.advance(SHARED_STATE_AGE)
-    plan(rate_limiter)
-    assert rate_limiter.bucket_of(MEMBER_PATCH) == "bucket"
 
 
 def test_giving_and_taking_a_role_count_against_one_bucket_as_discord_says(world: World) -> None:

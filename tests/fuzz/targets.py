@@ -23,7 +23,7 @@ from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.tokens import Purpose, read_token
 from chalicelib.members.context import Outcome
 from chalicelib.queues import message_of
-from chalicelib.store.rate_limits import DynamoRateLimitStore
+from chalicelib.store.halts import DynamoHaltStore
 from local.memory.sqs import FORBIDDEN
 from local.simulated import AT, AUTH_SITE_SECRET, World
 from tests.fuzz import inputs
@@ -264,7 +264,7 @@ class AnswerTarget:
         self.adapter.wait, self.adapter.lasting = -1, False
         world.run(seconds=MAX_WAIT)
         halted = (
-            DynamoRateLimitStore(world.settings.guild_id).shared_state().halted_token
+            DynamoHaltStore(world.settings.app_id, world.settings.guild_id).shared_state().halted_token
         )  # by a 401: until there is another
         if not halted and any(world.sqs.waiting(f"rolecall-test-{queue}") for queue in ("jobs", "bulk")):
             raise Broken("it is tried for ever")

@@ -8,10 +8,10 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
-from chalicelib.discord.rate_limiter import BAN_PAUSE
+from chalicelib.discord.halts import BAN_PAUSE
 from chalicelib.errors import CallsHalted
 from chalicelib.linking.oauth import OAuth
-from chalicelib.store.rate_limits import DynamoRateLimitStore
+from chalicelib.store.halts import DynamoHaltStore
 from local.discord.faults import Fault
 from local.simulated import AT, World
 from tests.linking.doors import Browser, Doors, callback
@@ -34,14 +34,14 @@ def asked(world: World) -> list[str]:
     return [one.route for one in world.guild.received()]
 
 
-def rate_limit_store(world: World) -> DynamoRateLimitStore:
-    return DynamoRateLimitStore(world.settings.guild_id)
+def halt_store(world: World) -> DynamoHaltStore:
+    return DynamoHaltStore(world.settings.app_id, world.settings.guild_id)
 
 
 def stop(world: World) -> str:
     """For what reason a new process would find all calls stopped; empty where it would not."""
     try:
-        world.container().services.discord.rate_limiter.check()
+        world.container().services.discord.halts.check()
     except CallsHalted as halted:
         return halted.reason
     return ""
@@ -51,7 +51,7 @@ def stop(world: World) -> str:
 def test_a_callback_asks_discord_nothing_while_the_address_is_blocked(
     world: World, browser: Browser, back: str, why: str
 ) -> None:
-    rate_limit_store(world).block(world.clock.now() + BAN_PAUSE, why)
+    halt_store(world).halt_until(world.clock.now() + BAN_PAUSE, why)
     assert browser.follow(back).reason == "discord_unavailable"
     assert asked(world) == []
     assert linked_id(world) is None
@@ -70,7 +70,7 @@ def test_a_callback_asks_discord_nothing_while_the_bots_token_is_refused(
 
 
 def test_the_bots_global_limit_keeps_nobody_from_buying_the_token(world: World, browser: Browser, back: str) -> None:
-    rate_limit_store(world).block(world.clock.now() + 0.1, "global_limit")
+    halt_store(world).halt_until(world.clock.now() + 0.1, "global_limit")
     assert "You are linked" in browser.follow(back).body
     assert set(asked(world)) >= {TOKEN, ME, JOIN, REVOKE}
 
@@ -121,7 +121,7 @@ def test_invalid_requests_are_counted_whatever_token_they_bear(
 ) -> None:
     world.guild.inject(Fault(**{"path": path} | answer))  # type: ignore[arg-type]  # as each kind needs
     browser.follow(back)
-    assert rate_limit_store(world).count_invalid(world.clock.now()) == 1 + counted
+    assert halt_store(world).count_invalid(world.clock.now()) == 1 + counted
     assert stop(world) == ""
 
 

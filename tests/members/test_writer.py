@@ -9,7 +9,7 @@ from chalicelib.discord.rate_limit import Lane
 from chalicelib.store import audit
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from local.discord.config import Config
-from local.simulated import GUILD, World
+from local.simulated import APP, GUILD, World
 from tests.members.support import Meter, fault, stored
 
 CREATIONS = 250  # roles that Discord lets a bot create in two days
@@ -34,7 +34,7 @@ def as_many_as_may_be_were_made(world: World) -> None:
         discord.create_role(f"Short-lived {number}", RequestOptions(Lane.NORMAL))
     for number in range(CREATIONS):
         world.guild.delete_role(f"Short-lived {number}")
-    bucket = DynamoRateLimitStore(int(GUILD)).get(discord.rate_limiter.bucket_of(ROLES_NEW))
+    bucket = DynamoRateLimitStore(int(GUILD), int(APP)).get(discord.rate_limiter.bucket_of(ROLES_NEW))
     assert sum(bucket.used) == bucket.limit == CREATIONS
     world.clock.move_to(bucket.reopens_at - WAIT)
 

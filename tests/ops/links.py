@@ -7,7 +7,7 @@ from chalicelib.store import users
 from chalicelib.store.users import User
 from tests.ops.world import DISCORD, World
 
-GUILD = int(DISCORD.guild_id)
+GUILD, APP = int(DISCORD.guild_id), int(DISCORD.app_id)
 
 
 def linked(

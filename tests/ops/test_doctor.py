@@ -14,7 +14,7 @@ from chalicelib.discord.client import fingerprint
 from chalicelib.linking.oauth import add_bot_url
 from chalicelib.problems import from_last_error
 from chalicelib.store import users
-from chalicelib.store.rate_limits import DynamoRateLimitStore
+from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.doctor.base import Check, Level, examine
@@ -23,7 +23,7 @@ from ops.doctor.context import DoctorContext
 from tests.ops.links import linked
 from tests.ops.world import ALARMS, DISCORD, SECRETS, STAGE, Command, World, function
 
-GUILD = int(DISCORD.guild_id)
+GUILD, APP = int(DISCORD.guild_id), int(DISCORD.app_id)
 Plant = Callable[[World], object]
 
 
@@ -246,19 +246,19 @@ def a_failure(world: World) -> None:
 
 
 def halted(_world: World) -> None:
-    DynamoRateLimitStore(GUILD).halt(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
 
 
 def renewed_without_deploying(world: World) -> None:
     world.create_queues()
     world.deploy()
-    DynamoRateLimitStore(GUILD).halt(fingerprint(SECRETS["DISCORD_BOT_TOKEN"]))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(SECRETS["DISCORD_BOT_TOKEN"]))
     world.discord.turn(bot_token="renewed")
     world.put_secrets({"DISCORD_BOT_TOKEN": "renewed"})
 
 
 def blocked(_world: World) -> None:
-    DynamoRateLimitStore(GUILD).block(time.time() + 600, "address_banned")
+    DynamoHaltStore(APP, GUILD).halt_until(time.time() + 600, "address_banned")
 
 
 def fast_clock(world: World) -> None:
@@ -350,7 +350,7 @@ def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(wor
 
 
 def test_a_token_that_was_refused_is_past_once_the_functions_were_deployed_with_the_new_one(world: World) -> None:
-    DynamoRateLimitStore(GUILD).halt(fingerprint("an older one"))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint("an older one"))
     results = world.examine("stopped") | world.examine("secrets-read")
     assert (results["stopped"].level, results["secrets-read"].level) == (Level.OK, Level.OK)
 

@@ -10,9 +10,9 @@ import pytest
 from chalicelib.discord.client import fingerprint
 from chalicelib.problems import from_last_error
 from chalicelib.store import users
-from chalicelib.store.rate_limits import DynamoRateLimitStore
+from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
-from tests.ops.links import GUILD, linked
+from tests.ops.links import APP, GUILD, linked
 from tests.ops.world import DISCORD, Command, World
 
 OTHER_SCREEN, FIRST_SCREEN = "\x1b[?1049h", "\x1b[?1049l"  # what terminals understand
@@ -72,7 +72,7 @@ def test_a_sweep_that_makes_no_step_is_seen_to_stand_still(idle: int, code: int,
 
 @pytest.mark.usefixtures("quiet")
 def test_a_stop_of_all_calls_cannot_be_overlooked(ops: Command) -> None:
-    DynamoRateLimitStore(GUILD).halt(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
     assert "no calls to Discord: Discord refused the bot's token" in ops("status").out
 
 
@@ -86,26 +86,26 @@ def test_budgets_show_what_was_learnt_from_discord(quiet: World, ops: Command) -
 
 @pytest.mark.usefixtures("quiet")
 def test_resume_lifts_a_stop_when_discord_takes_the_token(ops: Command) -> None:
-    DynamoRateLimitStore(GUILD).halt(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
     assert ops("resume").code == 0
-    assert DynamoRateLimitStore(GUILD).shared_state().halted_token == ""
+    assert DynamoHaltStore(APP, GUILD).shared_state().halted_token == ""
     assert "Nothing is stopped." in ops("resume").out
 
 
 def test_resume_leaves_a_stop_while_discord_refuses_the_token(quiet: World, ops: Command) -> None:
-    DynamoRateLimitStore(GUILD).halt(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
     quiet.discord.turn(bot_token="another")
     said = ops("resume")
     assert said.code == 1
     assert "python -m ops --stage prod secrets put DISCORD_BOT_TOKEN" in said.err
-    assert DynamoRateLimitStore(GUILD).shared_state().halted_token != ""
+    assert DynamoHaltStore(APP, GUILD).shared_state().halted_token != ""
 
 
 def test_a_token_that_the_functions_have_not_read_yet_is_a_stop_that_resume_cannot_lift(
     quiet: World, ops: Command
 ) -> None:
     quiet.deploy()
-    DynamoRateLimitStore(GUILD).halt(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
     quiet.put_secrets({"DISCORD_BOT_TOKEN": "renewed"})
     assert "an older token, which Discord refused" in ops("status").out
     said = ops("resume")

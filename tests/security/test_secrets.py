@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from chalicelib.discord.halts import BAN_PAUSE
 from chalicelib.discord.models import Account
-from chalicelib.discord.rate_limiter import BAN_PAUSE
 from chalicelib.errors import LinkRefused
 from chalicelib.linking.oauth import Authorisation, verifier_of
 from local.discord.faults import Fault

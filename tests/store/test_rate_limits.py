@@ -1,12 +1,12 @@
-"""The budgets that all workers share: the ledger's promises, under contention too."""
+"""The budgets that all workers share: the store's promises, under contention too."""
 
 from dataclasses import asdict, replace
 
 import pytest
 
 from chalicelib.discord import rate_limit
+from chalicelib.discord.buckets import GLOBAL_BUCKET
 from chalicelib.discord.rate_limit import Bucket, Kind, Lane, Seen
-from chalicelib.discord.rate_limiter import GLOBAL_BUCKET, SharedState
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.rows import RateLimitRow
 from local.memory.clock import START as NOW
@@ -20,7 +20,7 @@ OPEN = Bucket(
 
 @pytest.fixture
 def rate_limit_store() -> DynamoRateLimitStore:
-    return DynamoRateLimitStore(900)
+    return DynamoRateLimitStore(900, 7)
 
 
 def stored(rate_limit_store: DynamoRateLimitStore, bucket: Bucket = OPEN) -> Bucket:
@@ -29,21 +29,21 @@ def stored(rate_limit_store: DynamoRateLimitStore, bucket: Bucket = OPEN) -> Buc
     return bucket
 
 
-# --- the noticeboard ----------------------------------------------------------------------------------------
+# --- names ------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_noticeboard_says_nothing(rate_limit_store: DynamoRateLimitStore) -> None:
-    assert rate_limit_store.shared_state() == SharedState()
+def test_at_first_no_bucket_has_a_name(rate_limit_store: DynamoRateLimitStore) -> None:
+    assert rate_limit_store.bucket_names() == {}
 
 
 def test_every_route_keeps_the_name_of_its_bucket(rate_limit_store: DynamoRateLimitStore) -> None:
     rate_limit_store.name_bucket("PATCH member", "abc")
     rate_limit_store.name_bucket("PUT role", "def")
     rate_limit_store.name_bucket("PATCH member", "ghi")
-    assert rate_limit_store.shared_state().buckets == {"PATCH member": "ghi", "PUT role": "def"}
+    assert rate_limit_store.bucket_names() == {"PATCH member": "ghi", "PUT role": "def"}
 
 
-@pytest.mark.parametrize("before", [{}, {"GET member": "abc"}], ids=["an empty board", "a board with names"])
+@pytest.mark.parametrize("before", [{}, {"GET member": "abc"}], ids=["no names", "some names"])
 def test_no_name_is_lost_where_two_routes_are_named_at_once(
     rate_limit_store: DynamoRateLimitStore, dynamodb: Database, before: dict[str, str]
 ) -> None:
@@ -51,37 +51,24 @@ def test_no_name_is_lost_where_two_routes_are_named_at_once(
         rate_limit_store.name_bucket(route, key)
     dynamodb.meanwhile("UpdateItem", lambda: rate_limit_store.name_bucket("PUT role", "def"))
     rate_limit_store.name_bucket("PATCH member", "ghi")
-    assert rate_limit_store.shared_state().buckets == before | {"PUT role": "def", "PATCH member": "ghi"}
+    assert rate_limit_store.bucket_names() == before | {"PUT role": "def", "PATCH member": "ghi"}
 
 
-def test_a_refused_token_stands_on_the_noticeboard(rate_limit_store: DynamoRateLimitStore) -> None:
-    rate_limit_store.name_bucket("PUT role", "def")
-    rate_limit_store.halt("fingerprint")
-    assert rate_limit_store.shared_state() == SharedState({"PUT role": "def"}, "fingerprint")
-
-
-def test_a_block_never_shortens_a_longer_one(rate_limit_store: DynamoRateLimitStore) -> None:
-    rate_limit_store.block(NOW + 10.5, "first")
-    rate_limit_store.block(NOW + 9, "shorter")
-    board = rate_limit_store.shared_state()
-    assert (board.blocked_until, board.blocked_why) == (NOW + 10.5, "first")
-    rate_limit_store.block(NOW + 60, "longer")
-    assert rate_limit_store.shared_state().blocked_why == "longer"
-
-
-def test_invalid_requests_are_counted_over_ten_minutes(rate_limit_store: DynamoRateLimitStore) -> None:
-    assert [rate_limit_store.count_invalid(NOW + second) for second in (0, 1, 61, 300)] == [1, 2, 3, 4]
-    assert rate_limit_store.count_invalid(NOW + 599) == 5
-    assert rate_limit_store.count_invalid(NOW + 601) == 4  # the first minute's are over
-
-
-def test_guilds_have_budgets_of_their_own(rate_limit_store: DynamoRateLimitStore) -> None:
+def test_guilds_have_buckets_of_their_own(rate_limit_store: DynamoRateLimitStore) -> None:
     stored(rate_limit_store)
-    rate_limit_store.halt("x")
-    other = DynamoRateLimitStore(901)
+    rate_limit_store.name_bucket("PUT role", "b")
+    other = DynamoRateLimitStore(901, 7)
     assert other.get("b") == Bucket("b")
-    assert other.shared_state() == SharedState()
+    assert other.bucket_names() == {}
     assert other.acquire("b", Lane.URGENT, now=NOW, ticketed=False) is None
+
+
+def test_the_global_bucket_is_the_bots_whatever_the_guild(rate_limit_store: DynamoRateLimitStore) -> None:
+    fresh = rate_limit_store.get(GLOBAL_BUCKET)
+    used = replace(fresh, number=1, opened_at=NOW, reopens_at=NOW + 1.1, used=(0, 50, 0))
+    assert rate_limit_store.swap(fresh, used, alone=True)
+    assert DynamoRateLimitStore(901, 7).get(GLOBAL_BUCKET) == used
+    assert DynamoRateLimitStore(900, 8).get(GLOBAL_BUCKET) == fresh
 
 
 # --- what is stored comes back --------------------------------------------------------------------------------

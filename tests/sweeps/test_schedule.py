@@ -99,7 +99,7 @@ def test_much_work_of_single_roles_is_shared_by_patch_on_tickets_of_its_own(
     found = found_to_differ(world, crowd(world, 30, roles=["Member", "Old"], groups=["Member"]))
     now, services = world.clock.now(), world.http.services
     sweep = Sweep("2-sweep", Parts.ALL.value, SweepState.REPAIRING, now, now, singles=singles)
-    assert (singles * services.discord.rate_limiter.seconds_each(TAKE) > SPILL_AFTER) is (patched > 0)
+    assert (singles * services.discord.scheduler.seconds_each(TAKE) > SPILL_AFTER) is (patched > 0)
     meter = Meter(world)
     batch = schedule_repairs(services, sweep, found)
     assert batch.count == 30
