@@ -7,8 +7,9 @@ RolecallError
 │   │   ├── RateLimited(scope)           Discord answered 429 all the same
 │   │   ├── RoleCreationInProgress       another worker is creating the role that this job needs
 │   │   ├── LinkInProgress               a callback is letting the member into the guild
-│   │   └── CallsHalted(reason)          all calls are stopped: token refused, address banned, too many invalid
-│   │                                    requests, or, for a moment, Discord's limit on all requests of the bot
+│   │   └── CallsHalted(reason)          all calls are stopped: token refused, several IP addresses blocked, or, for
+│   │       │                            a moment, Discord's limit on all requests of the bot
+│   │       └── AddressBlocked           only this container's: Cloudflare blocks its IP address, or soon would
 │   └── Failure                          counted against DISCORD_TASKS_MAX_RETRIES
 │       └── DiscordUnavailable           5xx, timeout, broken connection, malformed response
 └── GiveUp                               retrying cannot help
@@ -86,12 +87,29 @@ class LinkInProgress(Wait):
 class CallsHalted(Wait):
     """All calls are stopped. `reason`: `token_refused`, `address_banned`, `too_many_invalid` or `global_limit`.
 
-    The first and the last concern the bot's token, the other two this IP address, whoever calls from it.
+    The first and the last concern the bot's token, the other two IP addresses, whoever calls from them.
     """
 
-    def __init__(self, reason: str, *, retry_after: float) -> None:
-        super().__init__(f"all calls stopped: {reason}", retry_after=retry_after)
+    def __init__(self, reason: str, *, retry_after: float, whose: str = "all calls") -> None:
+        super().__init__(f"{whose} stopped: {reason}", retry_after=retry_after)
         self.reason = reason
+
+    @property
+    def needs_attention(self) -> bool:
+        """Should an operator know of it? Not of what is over within moments."""
+        return self.reason != "global_limit"
+
+
+class AddressBlocked(CallsHalted):
+    """Only the calls of this container are stopped, because of its IP address; another container may call."""
+
+    def __init__(self, reason: str, *, retry_after: float) -> None:
+        super().__init__(reason, retry_after=retry_after, whose="this container's calls")
+
+    @property
+    def needs_attention(self) -> bool:
+        """False: other containers do the work meanwhile."""
+        return False
 
 
 class Failure(TryAgain):

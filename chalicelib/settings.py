@@ -233,6 +233,11 @@ def stage() -> str:
     return os.environ.get(STAGE) or "dev"
 
 
+def log_stream() -> str:
+    """The name of this container's log stream, by which Lambda tells containers apart; empty outside Lambda."""
+    return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
+
+
 def schedule(name: str, default: str) -> str:
     """A schedule expression (`rate(1 hour)`, `cron(…)`), read when `chalice deploy` imports the app."""
     return os.environ.get(name) or default

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from uuid import uuid4
 
 import boto3
 from botocore.config import Config
@@ -66,7 +67,12 @@ def assemble(chosen: Settings) -> Wired:
     """Build the parts for these settings, on real AWS and Discord."""
     clock = SystemClock()
     metrics = Metrics(chosen.stage)
-    halts = Halts(DynamoHaltStore(chosen.app_id, chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+    halts = Halts(
+        DynamoHaltStore(chosen.app_id, chosen.guild_id),
+        clock,
+        token=fingerprint(chosen.bot_token),
+        container=settings.log_stream() or uuid4().hex,
+    )
     buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
     queues = Queues(boto3.client("sqs"), chosen.stage)
     services = Services(

@@ -198,7 +198,12 @@ class World:
         clock = skewed(self.clock, self.clocks.functions(self._processes))
         session = self.session if self._idle_limit is None else self._own_session(self._processes, self._idle_limit)
         metrics = Metrics(STAGE, lambda line: self.metrics.append(json.loads(line)))
-        halts = Halts(DynamoHaltStore(chosen.app_id, chosen.guild_id), clock, token=fingerprint(chosen.bot_token))
+        halts = Halts(
+            DynamoHaltStore(chosen.app_id, chosen.guild_id),
+            clock,
+            token=fingerprint(chosen.bot_token),
+            container=f"container-{self._processes}",
+        )
         buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
         rate_limiter = RateLimiter(buckets, halts, clock)
         queues = Queues(self.sqs, STAGE)

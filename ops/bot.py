@@ -55,7 +55,7 @@ def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
         )
     if not answer.ok:
         raise CommandError(f"Discord answers {answer.status}: not the time to go on.", fix="wait, and try again")
-    halt_store.lift()
+    halt_store.lift_all()
     why = "the token had been refused" if halted else f"{board.blocked_why}, until {moment(board.blocked_until)}"
     return _told(
         screen, f"Discord takes the token; calls go on within half a minute. Stopped was: {why}.", resumed=True

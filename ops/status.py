@@ -125,7 +125,7 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
     if snapshot.invalid:
         yield (
             "refusals",
-            f"{snapshot.invalid:,} in ten minutes (Rolecall pauses at {MAX_INVALID:,}, Discord bans at 10,000)",
+            f"{snapshot.invalid:,} in ten minutes (a container pauses at {MAX_INVALID:,}, Discord bans at 10,000)",
         )
 
 

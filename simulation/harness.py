@@ -181,7 +181,7 @@ class Harness(World):
 
     def lift_halts(self) -> None:
         """An operator resumes calls to Discord."""
-        DynamoHaltStore(self.settings.app_id, self.settings.guild_id).lift()
+        DynamoHaltStore(self.settings.app_id, self.settings.guild_id).lift_all()
 
     def redrive(self) -> int:
         """An operator redrives the dead letters, except malformed messages."""

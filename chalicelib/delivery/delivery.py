@@ -14,7 +14,16 @@ from chalicelib.delivery.failures import FailureRecorder
 from chalicelib.delivery.kinds import Delivered, Kind, kind_of
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import PATIENCE
-from chalicelib.errors import BadMessage, CallsHalted, Failure, GiveUp, RateLimitDeferred, Refused, RolecallError, Wait
+from chalicelib.errors import (
+    BadMessage,
+    CallsHalted,
+    Failure,
+    GiveUp,
+    RateLimitDeferred,
+    Refused,
+    RolecallError,
+    Wait,
+)
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.reconciler import Reconciler
@@ -27,6 +36,7 @@ from chalicelib.sweeps.sweeper import Sweeper
 LAST_RECEIVE = 4  # deliveries; after five SQS dead-letters a message itself, but cannot say why
 BULK_PATIENCE = 0.8  # seconds; nobody waits for a repair, and to queue it again costs less than to sleep for longer
 IN_FLIGHT_FOR = 120.0  # seconds after which a request that was not answered has taken effect or never will
+CLOSING_TIME = 5.0  # seconds that are kept to end an invocation in
 ENOUGH_TIME = 15.0  # seconds that must be left of an invocation to begin another message
 
 
@@ -58,12 +68,20 @@ class Delivery:
                 ended[number] = self._settle(messages[number], bulk=bulk, seconds_left=seconds_left)
         outcomes = [ended[number] for number in range(len(messages))]
         self._services.metrics.flush(self._services.now())
+        self._stay_busy(seconds_left)
         if Outcome.BROKEN in outcomes:
             for message, outcome in zip(messages, outcomes, strict=True):
                 if outcome is not Outcome.BROKEN:
                     self._services.queues.delete(message)
             raise Undelivered(f"{outcomes.count(Outcome.BROKEN)} of {len(outcomes)} messages; see the log")
         return outcomes
+
+    def _stay_busy(self, seconds_left: Callable[[], float]) -> None:
+        """While this container's address is blocked, let Lambda give what it handed back to another container."""
+        seconds = min(self._services.discord.halts.blocked_for, seconds_left() - CLOSING_TIME)
+        if seconds > 0:
+            log.warning("address_blocked", seconds=round(seconds, 1))
+            self._services.clock.sleep(seconds)
 
     def _settle(self, message: Message, *, bulk: bool, seconds_left: Callable[[], float]) -> Outcome:
         """Handle one message, or put it back if it is not due or too little time is left; log how it ended."""
@@ -109,7 +127,7 @@ class Delivery:
                 waiting = replace(progress, ticket=error.ticket, due=now + error.retry_after)
                 return self._retry(message, waiting, error.retry_after)
             case Wait():
-                if isinstance(error, CallsHalted) and error.reason != "global_limit":
+                if isinstance(error, CallsHalted) and error.needs_attention:
                     self._services.metrics.count("CallsStopped")
                 log.info("waiting", why=str(error), seconds=round(error.retry_after, 1))
                 waiting = replace(progress, ticket=None, due=now + error.retry_after)

@@ -19,12 +19,13 @@ import requests
 from chalicelib import VERSION, log
 from chalicelib.clock import Clock
 from chalicelib.discord.errors import blocks_address, body_of, error_of
-from chalicelib.discord.halts import BAN_PAUSE, Halts
+from chalicelib.discord.halts import ADDRESS_BANNED, HAND_BACK, MAX_HALT_WAIT, TOKEN_REFUSED, Halts
 from chalicelib.discord.models import Account, Guild, Member, Role
 from chalicelib.discord.rate_limit import Lane, Seen
 from chalicelib.discord.rate_limiter import PATIENCE, RateLimiter, Reservation
 from chalicelib.discord.scheduler import RequestScheduler
 from chalicelib.errors import (
+    AddressBlocked,
     CallsHalted,
     DiscordUnavailable,
     IntentMissing,
@@ -301,6 +302,8 @@ class Discord:
         patience: float,
     ) -> requests.Response:
         reservation = options.reservation
+        if reservation is not None:
+            self.halts.check()
         if reservation is None or not self.rate_limiter.use(reservation, route):
             reservation = self.rate_limiter.acquire(route, options.lane, options.ticket, patience=patience)
         headers = {
@@ -334,12 +337,18 @@ class Discord:
     def _settle(self, route: str, reservation: Reservation, answer: requests.Response) -> None:
         """Learn from an answer; raise what it means unless it is a success."""
         status = answer.status_code
-        watch_address(self.halts, answer)
+        try:
+            watch_address(self.halts, answer)
+        except AddressBlocked:  # it did not get as far as Discord, which counted nothing
+            self.rate_limiter.buckets.leave(reservation.key, reservation.lane, reservation.number)
+            raise
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self._limited(route, reservation.key, answer)
         if status == HTTPStatus.UNAUTHORIZED:
             self.halts.token_refused()
-            raise CallsHalted("token_refused", retry_after=BAN_PAUSE)
+            self.rate_limiter.unanswered(reservation)
+            raise CallsHalted(TOKEN_REFUSED, retry_after=MAX_HALT_WAIT)
+        self.halts.let_through(with_token=True)
         name = answer.headers.get("X-RateLimit-Bucket")
         done = status in range(200, 300)  # a redirection, which is not followed, changed nothing
         if done or name:  # a fault on the way to Discord says nothing of its limits
@@ -353,23 +362,23 @@ class Discord:
         """A 429: obey it, in the name of all workers."""
         scope, wait = answer.headers.get("X-RateLimit-Scope", ""), _wait_of(answer)
         if scope == "global" or answer.headers.get("X-RateLimit-Global"):
-            self.halts.blocked(wait, "global_limit")
+            self.halts.limited(wait)
         else:
             self.rate_limiter.buckets.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
         raise RateLimited(retry_after=wait, scope=scope or "user")
 
 
-def watch_address(halts: Halts, answer: requests.Response) -> None:
-    """Learn from an answer what it says of this address, whatever token the request bore.
+def watch_address(halts: Halts, answer: requests.Response, *, oauth: bool = False) -> None:
+    """Learn from an answer what it says of this address, whichever token the request bore.
 
-    Counts it where it counts towards Cloudflare's ban. Raises Halted where that ban is there, and tells all workers.
+    Counts it where it counts towards Cloudflare's ban. Raises AddressBlocked where that ban is there. `oauth`: it came
+    from an OAuth2 endpoint, where Discord sends no rate-limit headers.
     https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans
     """
     status = answer.status_code
-    if blocks_address(status, answer.content):
-        pause = max(_wait_of(answer), BAN_PAUSE)  # each further try prolongs it
-        halts.blocked(pause, "address_banned")
-        raise CallsHalted("address_banned", retry_after=pause)
+    if blocks_address(status, answer.headers, answer.content, oauth=oauth):
+        halts.address_banned(_float(answer.headers.get("Retry-After")) or 0.0)
+        raise AddressBlocked(ADDRESS_BANNED, retry_after=HAND_BACK)
     limited = status == HTTPStatus.TOO_MANY_REQUESTS and answer.headers.get("X-RateLimit-Scope") != "shared"
     if limited or status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         halts.invalid()

@@ -3,6 +3,7 @@
 Source of the codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -34,6 +35,7 @@ BANNED = 40007  # the user is banned from this guild
 GUILD_LIMIT = 30001  # the user is in as many guilds as Discord allows
 BAD_OAUTH_TOKEN = 50025
 CLOUDFLARE_BLOCKED = 40333
+BLOCKED_MESSAGE = "You are being blocked"  # with code 0: "… from accessing our API temporarily"
 OVERLOADED = 130000
 RETRIED_CODES = frozenset({OVERLOADED})
 
@@ -54,23 +56,34 @@ def body_of(content: bytes) -> Body | None:
         return None
 
 
-def blocks_address(status: int, content: bytes) -> bool:
-    """Does the answer mean that Cloudflare lets nothing from this address through, whoever asks?
+def blocks_address(status: int, headers: Mapping[str, str], content: bytes, *, oauth: bool = False) -> bool:
+    """Does the answer mean that Cloudflare lets nothing from this address through, whichever token it bears?
 
-    It does where it says so itself, and where a 429 is not Discord's JSON but Cloudflare's page.
+    Such an answer is a 403 or 429 that is not Discord's: a page; a problem report (RFC 9457) of Cloudflare's 1xxx
+    errors; one of Discord's two ways of saying so; a 429 without Discord's rate-limit headers, which only the OAuth2
+    endpoints (`oauth`) leave out. A proxy's 5xx says nothing of the address.
+    https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/
     """
-    if status == HTTPStatus.TOO_MANY_REQUESTS and not _is_object(content):
+    if status >= HTTPStatus.BAD_REQUEST and (body := body_of(content)) and body.code == CLOUDFLARE_BLOCKED:
         return True
-    body = body_of(content) if status >= HTTPStatus.BAD_REQUEST else None
-    return body is not None and body.code == CLOUDFLARE_BLOCKED
-
-
-def _is_object(content: bytes) -> bool:
-    """Is it JSON as Discord answers, whatever it says?"""
-    try:
-        return isinstance(msgspec.json.decode(content), dict)
-    except (msgspec.MsgspecError, RecursionError):
+    if status not in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         return False
+    said = _object(content)
+    if said is None or "error_code" in said or said.get("cloudflare_error"):
+        return True
+    if said.get("code") == 0 and str(said.get("message")).startswith(BLOCKED_MESSAGE):
+        return True
+    limited = status == HTTPStatus.TOO_MANY_REQUESTS
+    return limited and not oauth and not any(name.lower().startswith("x-ratelimit-") for name in headers)
+
+
+def _object(content: bytes) -> dict[str, object] | None:
+    """The JSON object that Discord answers with, whatever it says; None where it is something else."""
+    try:
+        found = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def error_of(status: int, content: bytes) -> RolecallError:

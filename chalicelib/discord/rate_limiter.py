@@ -131,7 +131,7 @@ class RateLimiter:
 
     def is_far_off(self, route: str, lane: Lane) -> bool:
         """Would a request on `route` have to wait long, by what this process knows of it?"""
-        return self._far_off(self.buckets.known(self.bucket_of(route)), lane)
+        return _far_off(self.buckets.known(self.bucket_of(route)), lane, self._clock.now())
 
     def defer_if_far_off(self, route: str, lane: Lane) -> None:
         """Raise RateLimitDeferred where a request on `route` would have to wait long, by what is stored of it."""
@@ -139,18 +139,20 @@ class RateLimiter:
             return
         key = self.bucket_of(route)
         bucket = self.buckets.read(key)
-        if self._far_off(bucket, lane):
+        if _far_off(bucket, lane, self._clock.now()):
             slot = self.buckets.take_slots(key, lane, 1)
-            raise _deferred(key, slot, lane, rate_limit.due(bucket, slot, now=self._clock.now()) - self._clock.now())
-
-    def _far_off(self, bucket: Bucket | None, lane: Lane) -> bool:
-        if bucket is None or bucket.kind is Kind.UNSEEN:
-            return False
-        return rate_limit.backlog(bucket, lane, now=self._clock.now()) > PATIENCE
+            now = self._clock.now()
+            raise _deferred(key, slot, lane, rate_limit.due(bucket, slot, now=now) - now)
 
     def _sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
         self.slept += seconds
+
+
+def _far_off(bucket: Bucket | None, lane: Lane, now: float) -> bool:
+    if bucket is None or bucket.kind is Kind.UNSEEN:
+        return False
+    return rate_limit.backlog(bucket, lane, now=now) > PATIENCE
 
 
 def _deferred(key: str, slot: int, lane: Lane, wait: float) -> RateLimitDeferred:

@@ -18,6 +18,7 @@ import requests
 
 from chalicelib import log
 from chalicelib.discord.client import USER_AGENT, Request, log_request, watch_address
+from chalicelib.discord.halts import GLOBAL_LIMIT, TOKEN_REFUSED
 from chalicelib.discord.models import Account
 from chalicelib.errors import CallsHalted, LinkRefused, Reason
 from chalicelib.services import Services
@@ -32,8 +33,6 @@ SCOPES = ("identify", "guilds.join")
 PERMISSIONS = (1 << 28) | (1 << 27) | (1 << 1) | (1 << 0)
 BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
-JOINS_LATER = frozenset({"global_limit"})  # a halt that ends within seconds, before the bot lets the person in
-BOTS_OWN = frozenset({"global_limit", "token_refused"})  # halts of the bot's token, which is not used here
 MAX_WAIT = (3.0, 8.0)  # seconds to connect, to read, whatever the settings say: a person waits
 
 
@@ -93,7 +92,7 @@ class OAuth:
 
         Discord is not asked while all calls are halted: the bot could not use the token to let anybody in.
         """
-        self._check(JOINS_LATER)
+        self._check(with_token=True)
         with self._session() as session:
             token = self._token(session, code, state)
             access_token: str = token["access_token"]
@@ -185,7 +184,7 @@ class OAuth:
         return self._services.discord.timeouts(*MAX_WAIT)
 
     def _sent(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
-        self._check(BOTS_OWN)
+        self._check(with_token=False)
         if self._services.discord.seconds_left <= 0:
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, f"no time is left for {route}")
         began = self._services.now()
@@ -200,20 +199,24 @@ class OAuth:
         self._heed(answer)
         return answer
 
-    def _check(self, harmless: frozenset[str]) -> None:
-        """Raise LinkRefused if all calls are halted for a reason other than these."""
+    def _check(self, *, with_token: bool) -> None:
+        """Raise LinkRefused if calls are halted; `with_token`: those with the bot's token.
+
+        Discord's limit on the bot's own requests does not count here: it ends before the bot lets the person in.
+        """
         try:
-            self._services.discord.halts.check()
+            self._services.discord.halts.check(with_token=with_token)
         except CallsHalted as halted:
-            if halted.reason not in harmless:
+            if halted.reason != GLOBAL_LIMIT:
                 raise stopped(halted) from None
 
     def _heed(self, answer: requests.Response) -> None:
         """These requests come from the address that the bot uses, so they count in its limits."""
         try:
-            watch_address(self._services.discord.halts, answer)
+            watch_address(self._services.discord.halts, answer, oauth=True)
         except CallsHalted as halted:
             raise stopped(halted) from None
+        self._services.discord.halts.let_through(with_token=False)
 
 
 def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
@@ -231,7 +234,7 @@ def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
 
 def stopped(halted: CallsHalted) -> LinkRefused:
     """The refusal while all calls are halted. A refused token stays refused until an operator replaces it."""
-    lasting = halted.reason == "token_refused"
+    lasting = halted.reason == TOKEN_REFUSED
     return LinkRefused(Reason.MISCONFIGURED if lasting else Reason.DISCORD_UNAVAILABLE, str(halted))
 
 

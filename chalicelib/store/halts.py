@@ -3,23 +3,27 @@
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.discord.halts import INVALID_WINDOW, SharedState
+from chalicelib.discord.halts import INVALID_WINDOW, REPORT_WINDOW, BlockReport, SharedState
 from chalicelib.store.rate_limits import BUCKET_NAMES, bot_prefix
-from chalicelib.store.rows import RateLimitRow, written
+from chalicelib.store.rows import RateLimitRow, read_as, written
 
 MINUTE = 60  # seconds; invalid requests are counted by the minute
+MAX_REPORT_ATTEMPTS = 5  # each failed one means that another container reported itself meanwhile
+TOKEN_LIFTED: list[Action] = [RateLimitRow.halted_token.remove(), RateLimitRow.halted_at.remove()]
+BLOCK_LIFTED: list[Action] = [RateLimitRow.blocked_until.remove(), RateLimitRow.blocked_why.remove()]
+PROBE_OVER: list[Action] = [RateLimitRow.probing_until.remove()]
 
 
 class DynamoHaltStore:
     """The halts in DynamoDB, by bot (`app_id`).
 
     Up to version 1 they stood by guild, in the row of the bucket names: what is stored there still counts, so that an
-    upgrade forgets no halt. Invalid requests that were counted there are forgotten: at worst as many again are made
-    before work pauses, which is what Discord allows.
+    upgrade forgets no halt. Only the count of invalid requests begins anew.
     """
 
     def __init__(self, app_id: int, guild_id: int) -> None:
         self._prefix = bot_prefix(app_id)
+        self._halts = f"{self._prefix}halts"
         self._older = f"{guild_id}:{BUCKET_NAMES}"
 
     def shared_state(self) -> SharedState:
@@ -27,50 +31,73 @@ class DynamoHaltStore:
         now, older = (rows.get(key, RateLimitRow(key)) for key in (self._halts, self._older))
         longest = max(now, older, key=lambda row: float(row.blocked_until or 0))
         return SharedState(
-            now.halted_token or older.halted_token or "", float(longest.blocked_until or 0), longest.blocked_why or ""
+            halted_token=now.halted_token or older.halted_token or "",
+            blocked_until=float(longest.blocked_until or 0),
+            blocked_why=longest.blocked_why or "",
+            halted_at=float(now.halted_at or 0),
+            reports=_reports(now),
         )
 
-    def refuse_token(self, token: str) -> None:
-        RateLimitRow(self._halts).update([RateLimitRow.halted_token.set(token)])
+    def refuse_token(self, token: str, *, now: float) -> None:
+        RateLimitRow(self._halts).update(
+            [RateLimitRow.halted_token.set(token), RateLimitRow.halted_at.set(now), *PROBE_OVER]
+        )
 
     def halt_until(self, until: float, why: str) -> None:
         later = RateLimitRow.blocked_until.does_not_exist() | (RateLimitRow.blocked_until < until)
-        _update(self._halts, [RateLimitRow.blocked_until.set(until), RateLimitRow.blocked_why.set(why)], later)
+        block = [RateLimitRow.blocked_until.set(until), RateLimitRow.blocked_why.set(why)]
+        _update(self._halts, [*block, *PROBE_OVER], later)
 
-    def lift(self) -> None:
-        """Forget every halt: an operator lets calls be made again."""
+    def report(self, report: BlockReport) -> int:
+        for _ in range(MAX_REPORT_ATTEMPTS):
+            row = next(iter(RateLimitRow.batch_get([self._halts], consistent_read=True)), RateLimitRow(self._halts))
+            others = [one for one in _reports(row) if one.container != report.container]
+            reports = [*(one for one in others if one.at > report.at - REPORT_WINDOW), report]
+            as_read = RateLimitRow.reports == row.reports if row.reports else RateLimitRow.reports.does_not_exist()
+            kept = {one.container: [one.at, one.why] for one in reports}
+            if _update(self._halts, [RateLimitRow.reports.set(kept)], as_read):
+                return len(reports)
+        return 1  # so many report themselves that the next one counts them
+
+    def claim_probe(self, *, now: float, until: float) -> bool:
+        free = RateLimitRow.probing_until.does_not_exist() | (RateLimitRow.probing_until <= now)
+        return _update(self._halts, [RateLimitRow.probing_until.set(until)], free)
+
+    def lift(self, state: SharedState) -> None:
         for key in (self._halts, self._older):
-            RateLimitRow(key).update(
-                [
-                    RateLimitRow.halted_token.remove(),
-                    RateLimitRow.blocked_until.remove(),
-                    RateLimitRow.blocked_why.remove(),
-                ]
-            )
+            same_time = RateLimitRow.halted_at.does_not_exist() | (RateLimitRow.halted_at == state.halted_at)
+            _update(key, TOKEN_LIFTED, (RateLimitRow.halted_token == state.halted_token) & same_time)
+            _update(key, BLOCK_LIFTED, RateLimitRow.blocked_until <= state.blocked_until)
+        RateLimitRow(self._halts).update(PROBE_OVER)
+
+    def lift_all(self) -> None:
+        """Forget every halt: an operator resumes calls to Discord."""
+        for key in (self._halts, self._older):
+            RateLimitRow(key).update([*TOKEN_LIFTED, *BLOCK_LIFTED, *PROBE_OVER, RateLimitRow.reports.remove()])
 
     # --- invalid requests ---
 
-    def count_invalid(self, now: float) -> int:
-        row = RateLimitRow(self._minutes(now)[0])
-        row.update([RateLimitRow.counted.add(1), RateLimitRow.expires_at.set(int(now) + 2 * INVALID_WINDOW)])
-        return int(row.counted or 0) + _sum(self._minutes(now)[1:])
+    def count_invalid(self, now: float) -> None:
+        RateLimitRow(self._minutes(now)[0]).update(
+            [RateLimitRow.counted.add(1), RateLimitRow.expires_at.set(int(now) + 2 * INVALID_WINDOW)]
+        )
 
     def invalid(self, now: float) -> int:
-        """How many there were in the last ten minutes."""
-        return _sum(self._minutes(now))
+        """How many there were in the last ten minutes, of all containers."""
+        return sum(int(row.counted or 0) for row in RateLimitRow.batch_get(self._minutes(now)))
 
     def _minutes(self, now: float) -> list[str]:
         """The keys of the last ten minutes, the newest first."""
         minute = int(now // MINUTE)
         return [f"{self._prefix}invalid:{minute - back}" for back in range(INVALID_WINDOW // MINUTE)]
 
-    @property
-    def _halts(self) -> str:
-        return f"{self._prefix}halts"
 
-
-def _sum(keys: list[str]) -> int:
-    return sum(int(row.counted or 0) for row in RateLimitRow.batch_get(keys))
+def _reports(row: RateLimitRow) -> tuple[BlockReport, ...]:
+    found = (
+        read_as(BlockReport, {"container": container, "at": at, "why": why})
+        for container, (at, why) in (row.reports or {}).items()
+    )
+    return tuple(report for report in found if report)
 
 
 def _update(key: str, actions: list[Action], condition: Condition) -> bool:

@@ -134,6 +134,9 @@ class RateLimitRow(Model):
     halted_token = UnicodeAttribute(null=True)
     blocked_until = NumberAttribute(null=True)
     blocked_why = UnicodeAttribute(null=True)
+    halted_at = NumberAttribute(null=True)
+    probing_until = NumberAttribute(null=True)
+    reports = JSONAttribute(null=True)
     counted = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
 

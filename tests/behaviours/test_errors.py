@@ -95,21 +95,20 @@ def test_cut_connections_and_time_outs_are_tried_again(kind: str, method: str) -
 
 
 @pytest.mark.behaviour(70)
-def test_a_429_of_cloudflares_makes_everybody_wait_and_loses_nothing() -> None:
+def test_a_429_of_cloudflares_makes_one_container_wait_and_loses_nothing() -> None:
     world = kira()
     users = crowd(world, 3, prefix="liam", groups=["Blue"])
     world.guild.inject(fault(kind="cloudflare", method="GET", path=MEMBER, retry_after=1200))
     world.site.groups("101", ["Member"])
     world.run(until=lambda: bool(tries(world)))
     [refused_at] = tries(world)
-    world.run(seconds=10)
-    world.clock.advance(10)
+    world.run(until=lambda: world.roles("kira") == {"Member"})
+    assert world.clock.now() - refused_at < 10, "another container does what the blocked one handed back"
     meter = Meter(world)
     for user_id in users:
         world.site.post({"kind": "update_all", "user_id": user_id})
     world.run()
-    assert min(request.at for request in world.guild.received() if request.at > refused_at) >= refused_at + 1200
-    assert meter.routes.count("GET member") == 4, "each of them had their turn in the end"
+    assert meter.statuses("GET member") == [200] * 3, "each of them had their turn, and nobody asked in vain"
     assert world.roles("kira") == {"Member"}
     assert [world.roles(user_id.removeprefix("u-")) for user_id in users] == [{"Blue"}] * 3
 
@@ -139,7 +138,8 @@ def test_a_429_without_a_usable_number_is_five_seconds(retry_after: object) -> N
     body = {"message": "You are being rate limited.", "global": False} | (
         {} if retry_after == "absent" else {"retry_after": retry_after}
     )
-    world.guild.inject(fault(status=429, method="GET", path=MEMBER, body=body))
+    headers = {"X-RateLimit-Scope": "user"}
+    world.guild.inject(fault(status=429, method="GET", path=MEMBER, body=body, headers=headers))
     began = world.clock.now()
     world.site.groups("101", ["Member"])
     world.run(until=lambda: world.roles("kira") == {"Member"})

@@ -176,7 +176,7 @@ def test_after_a_429_on_a_bucket_of_unknown_kind_old_appointments_hold_up_nobody
 
 def limiter(world: World, rate_limit_store: DynamoRateLimitStore) -> RateLimiter:
     """A process that reads that store."""
-    halts = Halts(DynamoHaltStore(2, 1), world.clock, token="any")
+    halts = Halts(DynamoHaltStore(2, 1), world.clock, token="any", container="any")
     return RateLimiter(Buckets(rate_limit_store, world.clock), halts, world.clock)
 
 

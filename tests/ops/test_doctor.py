@@ -246,13 +246,13 @@ def a_failure(world: World) -> None:
 
 
 def halted(_world: World) -> None:
-    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token), now=time.time())
 
 
 def renewed_without_deploying(world: World) -> None:
     world.create_queues()
     world.deploy()
-    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(SECRETS["DISCORD_BOT_TOKEN"]))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(SECRETS["DISCORD_BOT_TOKEN"]), now=time.time())
     world.discord.turn(bot_token="renewed")
     world.put_secrets({"DISCORD_BOT_TOKEN": "renewed"})
 
@@ -350,7 +350,7 @@ def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(wor
 
 
 def test_a_token_that_was_refused_is_past_once_the_functions_were_deployed_with_the_new_one(world: World) -> None:
-    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint("an older one"))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint("an older one"), now=time.time())
     results = world.examine("stopped") | world.examine("secrets-read")
     assert (results["stopped"].level, results["secrets-read"].level) == (Level.OK, Level.OK)
 

@@ -72,7 +72,7 @@ def test_a_sweep_that_makes_no_step_is_seen_to_stand_still(idle: int, code: int,
 
 @pytest.mark.usefixtures("quiet")
 def test_a_stop_of_all_calls_cannot_be_overlooked(ops: Command) -> None:
-    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token), now=time.time())
     assert "no calls to Discord: Discord refused the bot's token" in ops("status").out
 
 
@@ -86,14 +86,14 @@ def test_budgets_show_what_was_learnt_from_discord(quiet: World, ops: Command) -
 
 @pytest.mark.usefixtures("quiet")
 def test_resume_lifts_a_stop_when_discord_takes_the_token(ops: Command) -> None:
-    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token), now=time.time())
     assert ops("resume").code == 0
     assert DynamoHaltStore(APP, GUILD).shared_state().halted_token == ""
     assert "Nothing is stopped." in ops("resume").out
 
 
 def test_resume_leaves_a_stop_while_discord_refuses_the_token(quiet: World, ops: Command) -> None:
-    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token), now=time.time())
     quiet.discord.turn(bot_token="another")
     said = ops("resume")
     assert said.code == 1
@@ -105,7 +105,7 @@ def test_a_token_that_the_functions_have_not_read_yet_is_a_stop_that_resume_cann
     quiet: World, ops: Command
 ) -> None:
     quiet.deploy()
-    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token))
+    DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token), now=time.time())
     quiet.put_secrets({"DISCORD_BOT_TOKEN": "renewed"})
     assert "an older token, which Discord refused" in ops("status").out
     said = ops("resume")

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from chalicelib.discord.halts import BAN_PAUSE
+from chalicelib.discord.halts import MAX_ADDRESS_PAUSE
 from chalicelib.discord.models import Account
 from chalicelib.errors import LinkRefused
 from chalicelib.linking.oauth import Authorisation, verifier_of
@@ -92,7 +92,7 @@ def every_flow() -> tuple[World, Doors, list[str]]:
         world.guild.turn(app_secret=SECRETS["app secret"], bot_in_guild=True)
         world.guild.turn(bot_permissions=doors.world.discord.config.bot_permissions)
         world.run(seconds=200)
-        world.clock.advance(BAN_PAUSE)  # after Cloudflare's page nobody is asked anything
+        world.clock.advance(MAX_ADDRESS_PAUSE)  # after Cloudflare's page nobody is asked anything
         if any(person.username == "kira" for person in world.guild.people()):
             world.guild.change_person("kira", username=f"kira{len(tokens)}")
     break_inside(world, doors)
