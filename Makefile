@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+ALLIANCEAUTH := .venv/allianceauth
+ALLIANCEAUTH_VERSION := 5.5.0
 
 SEEDS ?= 200
 N ?= 100000
@@ -23,7 +25,7 @@ ifdef AWS_REGION  # most AWS programs read it; boto3 knows the other name only, 
 export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
-.PHONY: help setup demo test test-all resilience simulate fuzz bench check format docs secrets deploy package deploy-package destroy clean
+.PHONY: help setup demo test test-all test-allianceauth resilience simulate fuzz bench check format docs secrets deploy package deploy-package destroy clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-16s%s\n' "$$name" "$$says"; done
@@ -47,6 +49,17 @@ test: setup  ## every test but the slowest, on loopback only
 
 test-all: setup  ## every test
 	$(BIN)/python -m pytest
+
+test-allianceauth: $(ALLIANCEAUTH)/.ready setup  ## the Alliance Auth app, on the real Alliance Auth and on all of Rolecall
+	cd auth_sites/allianceauth && $(CURDIR)/$(ALLIANCEAUTH)/bin/python -m pytest
+
+# Alliance Auth's own pins must not meet Rolecall's: an environment of its own. Without its dependency mysqlclient.
+$(ALLIANCEAUTH)/.ready: $(READY) auth_sites/allianceauth/requirements-test.txt auth_sites/allianceauth/pyproject.toml
+	$(PYTHON) -m venv $(ALLIANCEAUTH)
+	$(ALLIANCEAUTH)/bin/python -m pip install --quiet --disable-pip-version-check -r auth_sites/allianceauth/requirements-test.txt
+	$(ALLIANCEAUTH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps allianceauth==$(ALLIANCEAUTH_VERSION)
+	$(ALLIANCEAUTH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps ./auth_sites/allianceauth
+	@touch $@
 
 resilience: setup  ## the test of tests/stack_resilience in full: 500 changes, half a minute without Discord
 	RESILIENCE=full $(BIN)/python -m pytest tests/stack_resilience

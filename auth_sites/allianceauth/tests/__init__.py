@@ -1,0 +1,5 @@
+"""Tests of the app on the real Alliance Auth."""
+
+from .celery_app import app as celery_app
+
+__all__ = ("celery_app",)
