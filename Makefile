@@ -52,6 +52,7 @@ test-all: setup  ## every test
 
 test-allianceauth: $(ALLIANCEAUTH)/.ready setup  ## the Alliance Auth app, on the real Alliance Auth and on all of Rolecall
 	cd auth_sites/allianceauth && $(CURDIR)/$(ALLIANCEAUTH)/bin/python -m pytest
+	cd auth_sites/allianceauth && ROLECALL_WITHOUT_OWN_APP=1 $(CURDIR)/$(ALLIANCEAUTH)/bin/python -m pytest -m "not stack"
 
 # Alliance Auth's own pins must not meet Rolecall's: an environment of its own. Without its dependency mysqlclient.
 $(ALLIANCEAUTH)/.ready: $(READY) auth_sites/allianceauth/requirements-test.txt auth_sites/allianceauth/pyproject.toml

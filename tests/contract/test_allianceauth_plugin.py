@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.linking.tokens import Purpose, read_token
-from chalicelib.syncing.jobs import read_job
+from chalicelib.messages import read_job
 
 FOLDER = Path(__file__).parents[2] / "auth_sites" / "allianceauth"
 SECRET = "a secret of the auth site, 32 bytes or more"

@@ -30,7 +30,7 @@ def learn(server: Server, user_id: int) -> Linked | None:
     found = rolecall.read(server, str(user_id))
     if stamp is not None:
         with transaction.atomic():
-            _store(server, user_id, found, stamp)
+            store(server, user_id, found, stamp)
     if found and found.server_name:
         cache.set(_name_key(server), found.server_name, NAME_LIFE)
     return found
@@ -48,8 +48,11 @@ def _name_key(server: Server) -> str:
     return f"aa_rolecall_server_name_{server.key}"
 
 
-def _store(server: Server, user_id: int, found: Linked | None, stamp: int) -> None:
-    """The row is locked by the write that compares: whoever read later, and stored already, is not overwritten."""
+def store(server: Server, user_id: int, found: Linked | None, stamp: int) -> None:
+    """Store what was read after `stamp`, inside a transaction, unless something newer is stored.
+
+    The row is locked by the write that compares.
+    """
     rows = accounts_of(server.key).filter(user_id=user_id)
     if not rows.filter(read_at__lt=stamp).update(read_at=stamp):
         return

@@ -36,13 +36,13 @@ def world(settings: Any) -> Iterator[fakes.World]:
 
 
 @pytest.fixture
-def server(world: fakes.World) -> app_settings.Server:  # noqa: ARG001 - its settings
+def server(world: fakes.World) -> app_settings.Server:
     """The main server."""
     return app_settings.server("")
 
 
 @pytest.fixture
-def access(db: None) -> Permission:  # noqa: ARG001
+def access(db: None) -> Permission:
     """The permission that decides."""
     return Permission.objects.get(codename="access_discord", content_type__app_label="aa_rolecall")
 

@@ -55,7 +55,10 @@ class World:
     web_status: int = 0
     """What Rolecall's pages answer instead; 0: as they should."""
     unlink_reason: str = ""
+    date: str = ""
+    """What its clock says; empty: the right time."""
     on_read: Callable[[str], None] = lambda _user_id: None
+    on_unlink: Callable[[], None] = lambda: None
     on_send: Callable[[], None] = lambda: None
 
     def link(
@@ -126,6 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Rolecall: an account."""
         url = urlsplit(self.path)
+        if url.path == "/health":
+            self._json(200, {"status": "ok"})
+            return
         user_id = url.path.removeprefix("/discord/users/")
         claims = self.here.token(self.headers.get("Authorization", "").removeprefix("Bearer "), "read")
         if self.here.web_status:
@@ -148,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _unlink(self, body: dict[str, Any]) -> None:
         claims = self.here.token(body["token"], "unlink")
+        self.here.on_unlink()
         if self.here.web_status:
             self._answer(self.here.web_status, b"")
         elif claims is None or self.here.unlink_reason:
@@ -185,6 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _DeleteMessage(self, queue: Queue, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         queue.messages.pop(body["ReceiptHandle"], None)
         return {}
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The header Date."""
+        return self.here.date or super().date_time_string(timestamp)
 
     def _json(self, status: int, said: object) -> None:
         self._answer(status, json.dumps(said).encode(), **{"Content-Type": "application/json"})

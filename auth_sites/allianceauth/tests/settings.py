@@ -25,8 +25,13 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(HOME / "auth.sqlite3"),
-        "OPTIONS": {"timeout": 20},
-        "TEST": {"NAME": str(HOME / "test.sqlite3")} if os.environ.get("ROLECALL_TEST_FILE") else {},
+        # A file, so that threads see the same; nothing of it need outlive the machine.
+        "TEST": {"NAME": str(HOME / "test.sqlite3")},
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+        },
     }
 }
 
@@ -46,7 +51,7 @@ STATIC_ROOT = str(HOME / "static")
 STATICFILES_DIRS = []
 
 LOGGING["handlers"] = {name: {"class": "logging.NullHandler"} for name in LOGGING["handlers"]}
-LOGGING["loggers"] = {name: {"level": "DEBUG", "propagate": True} for name in LOGGING["loggers"]}
+LOGGING["loggers"] = {name: {"level": "INFO", "propagate": True} for name in LOGGING["loggers"]}
 
 WITH_OWN_APP = os.environ.get("ROLECALL_WITHOUT_OWN_APP") is None
 if WITH_OWN_APP:
