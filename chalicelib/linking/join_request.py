@@ -68,7 +68,7 @@ class JoinRequest:
         account = authorisation.user
         newcomer = Member(account, None, frozenset())
         # Made before the request, while the roles still have these names.
-        entry = self._reporter.entry(user, newcomer, change, LINK_CONTEXT)
+        entry = self._reporter.entries.change(user, newcomer, change, LINK_CONTEXT)
         try:
             joined = self._services.discord.join(
                 account.id, authorisation.access_token, change.give, change.nickname, JOIN_OPTIONS

@@ -101,7 +101,7 @@ class MemberSync:
             if context.allowance and self._writer.writes == writes:
                 self._removals.uncount(context.allowance)
             raise
-        entry = self._reporter.entry(user, member, done, context) if done else None
+        entry = self._reporter.entries.change(user, member, done, context) if done else None
         if parts == Parts.USERNAME:
             return Change(), True  # neither groups nor nickname were compared: this says nothing about them
         problems = found | outside(user.problems, parts)

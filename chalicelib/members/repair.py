@@ -76,7 +76,7 @@ class MemberRepair:
         except (UnknownRole, NotPermitted):
             self._view.refresh(context.options())
             return self._sync.reconcile(user, parts, context.spent())
-        entry = self._reporter.entry(user, member, change, context)
+        entry = self._reporter.entries.change(user, member, change, context)
         if self._reporter.synced(user, of_the_guild(user.problems), entry=entry):  # the sweep itself found those
             return Outcome.DONE
         now_desired = users.get(user.user_id, now=self._services.now())

@@ -1,7 +1,7 @@
-"""The one desk for what is told and what is recorded: notices to the auth site, the audit trail, and the user's row.
+"""All notices and all records go through here: notices to the auth site, the audit trail, and the row of the user.
 
 The order is always the same: notified first, then recorded. A process may die between the two, and a notice twice is
-better than none. What another channel should hear (officers, say) is added here.
+better than none. Another channel, for officers for example, would be added here.
 """
 
 from dataclasses import replace
@@ -24,11 +24,11 @@ PERHAPS_JOINED = "perhaps joined"  # the request was sent, and Discord gave no c
 
 
 class Reporter:
-    """Notifies the auth site and records what was done. It holds no state of its own."""
+    """Notifies the auth site and records what was done. `entries` builds audit entries for `synced` and `joined`."""
 
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
-        self._entries = AuditEntries(services, view)
+        self.entries = AuditEntries(services, view)
 
     # --- links ---
 
@@ -47,7 +47,7 @@ class Reporter:
             self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
         if not users.unlink(user.user_id, account.id, now=now, deleted=reason is Unlinked.ASKED, version=version):
             return False
-        audit.keep(self._entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
+        audit.keep(self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
         return True
 
@@ -66,13 +66,9 @@ class Reporter:
 
     # --- what was done to a member ---
 
-    def entry(self, user: User, member: Member, done: Change, context: JobContext) -> Entry:
-        """The audit entry for a change, for `synced` or `joined`. `member` is as before it."""
-        return self._entries.change(user, member, done, context)
-
     def changed(self, user: User, member: Member, done: Change, context: JobContext) -> None:
         """Part of a change was made, and what should follow failed."""
-        audit.keep(self._entries.change(user, member, done, context))
+        audit.keep(self.entries.change(user, member, done, context))
 
     def joined(self, entry: Entry, *, certain: bool = True) -> None:
         """A person was let into the guild, or may have been."""
@@ -80,7 +76,7 @@ class Reporter:
 
     def removed(self, user_id: str, discord_id: int, context: JobContext) -> None:
         """The account was removed from the guild."""
-        audit.keep(self._entries.event(user_id, discord_id, "removed", context.cause))
+        audit.keep(self.entries.event(user_id, discord_id, "removed", context.cause))
 
     # --- how a user stands ---
 

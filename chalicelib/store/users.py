@@ -23,6 +23,22 @@ from chalicelib.store.rows import AccountRow, UserRow, written
 
 JOIN_TIMEOUT = 60  # seconds; longer than API Gateway lets a callback run
 UNLINKED_RETENTION = 15 * 60 + 24 * 3600  # seconds: the longest life of a link token, and a day
+LINK_COLUMNS = (  # what a row holds about its link, and about what was brought to Discord for it
+    UserRow.guild_id,
+    UserRow.discord_id,
+    UserRow.username,
+    UserRow.discriminator,
+    UserRow.activated_at,
+    UserRow.joining_until,
+    UserRow.synced_at,
+    UserRow.synced_version,
+    UserRow.last_error,
+    UserRow.problems,
+    UserRow.failed_at,
+    UserRow.looked_at,
+    UserRow.looked_for,
+    UserRow.untold_id,
+)
 MAX_ATTEMPTS = 5  # each failed one means that another worker changed the same user meanwhile
 
 
@@ -216,7 +232,6 @@ def _is_older(deleted_at: float, began_at: float, opened_at: float | None) -> bo
 def _link(
     user_id: str, guild_id: int, account: Account, before: User | None, now: float, activated_at: int | None
 ) -> bool:
-    notified: Action = UserRow.untold_id.remove()
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link.account.id if before and before.link else None
     restored = activated_at is not None  # restored or imported: no callback is at work
@@ -232,27 +247,35 @@ def _link(
                 write.delete(AccountRow(old), condition=AccountRow.user_id == user_id)
             write.update(
                 UserRow(user_id),
-                actions=[
-                    UserRow.version.set((UserRow.version | 0) + 1),
-                    UserRow.guild_id.set(str(guild_id)),
-                    UserRow.discord_id.set(account.id),
-                    UserRow.username.set(account.username),
-                    UserRow.discriminator.set(account.discriminator),
-                    UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
-                    UserRow.joining_until.remove() if restored else UserRow.joining_until.set(int(now) + JOIN_TIMEOUT),
-                    UserRow.last_error.remove(),
-                    UserRow.problems.remove(),
-                    UserRow.deleted_at.remove(),
-                    UserRow.expires_at.remove(),
-                    # If the account was linked before, the auth site was notified of it, or will be.
-                    *([] if old == account.id else [notified if restored else UserRow.untold_id.set(account.id)]),
-                ],
+                actions=_link_actions(guild_id, account, old, now, activated_at, restored=restored),
                 condition=unchanged,
             )
     except TransactWriteError as error:
         _only_cancelled(error)
         return False
     return True
+
+
+def _link_actions(
+    guild_id: int, account: Account, old: int | None, now: float, activated_at: int | None, *, restored: bool
+) -> list[Action]:
+    """The new values of the row. `old`: the account linked before. `restored`: no callback brings the member in."""
+    actions: list[Action] = [
+        UserRow.version.set((UserRow.version | 0) + 1),
+        UserRow.guild_id.set(str(guild_id)),
+        UserRow.discord_id.set(account.id),
+        UserRow.username.set(account.username),
+        UserRow.discriminator.set(account.discriminator),
+        UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
+        UserRow.joining_until.remove() if restored else UserRow.joining_until.set(int(now) + JOIN_TIMEOUT),
+        UserRow.last_error.remove(),
+        UserRow.problems.remove(),
+        UserRow.deleted_at.remove(),
+        UserRow.expires_at.remove(),
+    ]
+    if old != account.id:  # of an account that was linked before, the auth site was notified, or will be
+        actions.append(UserRow.untold_id.remove() if restored else UserRow.untold_id.set(account.id))
+    return actions
 
 
 def end_joining(user_id: str) -> None:
@@ -281,25 +304,7 @@ def unlink(
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
         UserRow.expires_at.set(int(now) + UNLINKED_RETENTION),
-        *(
-            column.remove()
-            for column in (
-                UserRow.guild_id,
-                UserRow.discord_id,
-                UserRow.username,
-                UserRow.discriminator,
-                UserRow.activated_at,
-                UserRow.joining_until,
-                UserRow.synced_at,
-                UserRow.synced_version,
-                UserRow.last_error,
-                UserRow.problems,
-                UserRow.failed_at,
-                UserRow.looked_at,
-                UserRow.looked_for,
-                UserRow.untold_id,
-            )
-        ),
+        *(column.remove() for column in LINK_COLUMNS),
     ]
     if deleted:
         actions.append(UserRow.deleted_at.set(now))
