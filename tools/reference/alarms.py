@@ -17,7 +17,7 @@ COMMANDS = re.compile(
     r"python -m ops --stage \w+ [a-z-]+(?: (?:all|list|put [A-Z_]+))?(?: --[a-z-]+)*"
     r"|make deploy STAGE=\w+(?: [A-Z_]+=\d+)?"
 )
-STEP = re.compile(r" (?=(?:Look|Do|Run): )")  # where an alarm's text comes to what is to be done
+STEP = re.compile(r" (?=Run: )")  # where an alarm's text comes to what is to be done
 WIDTH = 120  # characters
 
 
