@@ -44,6 +44,7 @@ ChangedAt = Annotated[
         description="When the auth site changed this user, in milliseconds since 1970 (UTC). It orders a user's "
         "changes: an older one never overwrites a newer one.",
         examples=[1767225600000],
+        extra_json_schema={"format": "int64"},
     ),
 ]
 Notify = Annotated[bool, Meta(description="Whether an `unlinked` notice is to be sent.", examples=[True])]

@@ -8,6 +8,23 @@ from msgspec import Meta
 
 from chalicelib.queues import Queues
 
+DiscordId = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9]{1,20}$",
+        description="The Discord account's id, as text: it exceeds what JavaScript's numbers hold exactly.",
+        examples=["80351110224678912"],
+    ),
+]
+Moment = Annotated[
+    int,
+    Meta(
+        description="A moment, in milliseconds since 1970 (UTC).",
+        examples=[1767225600000],
+        extra_json_schema={"format": "int64"},
+    ),
+]
+
 
 class Unlinked(StrEnum):
     """Why a link is gone."""
@@ -34,15 +51,10 @@ class Notice(msgspec.Struct, frozen=True):
         str,
         Meta(description="The user's id on the auth site. Empty: the notice is about a sweep.", examples=["101"]),
     ]
-    discord_id: Annotated[
-        str | None,
-        Meta(description="The Discord account's id, as text: it exceeds what JavaScript's numbers hold exactly."),
-    ]
+    discord_id: Annotated[DiscordId | None, Meta(description="The Discord account's id. Null: about no account.")]
     username: Annotated[str | None, Meta(description="The Discord username as it is shown.", examples=["@kira"])]
     reason: Annotated[str | None, Meta(description="Why, where the kind has a reason; else null.")]
-    at: Annotated[
-        int, Meta(description="When it happened, in milliseconds since 1970 (UTC).", examples=[1767225600000])
-    ]
+    at: Annotated[Moment, Meta(description="When it happened, in milliseconds since 1970 (UTC).")]
 
 
 class Notices:

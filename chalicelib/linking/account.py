@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, to_builtins
 from chalicelib.linking.context import JOIN_OPTIONS
 from chalicelib.members.guild import GuildView
 from chalicelib.messages import UserId
+from chalicelib.notices import DiscordId, Moment
 from chalicelib.services import Services
 from chalicelib.store import users
 
@@ -15,13 +16,7 @@ class LinkedAccount(Struct, frozen=True, kw_only=True):
     """A user's linked Discord account. Times are milliseconds since 1970 (UTC). Fields may be added."""
 
     user_id: UserId
-    discord_id: Annotated[
-        str,
-        Meta(
-            description="The Discord account's id, as text: it exceeds what JavaScript's numbers hold exactly.",
-            examples=["80351110224678912"],
-        ),
-    ]
+    discord_id: DiscordId
     username: Annotated[
         str,
         Meta(
@@ -29,12 +24,9 @@ class LinkedAccount(Struct, frozen=True, kw_only=True):
             examples=["@kira"],
         ),
     ]
-    activated_at: Annotated[
-        int,
-        Meta(description="When the account was linked, in milliseconds since 1970 (UTC).", examples=[1767225600000]),
-    ]
+    activated_at: Annotated[Moment, Meta(description="When the account was linked, in milliseconds since 1970 (UTC).")]
     synced_at: Annotated[
-        int | None,
+        Moment | None,
         Meta(
             description="When the member last was as the auth site wants, in milliseconds since 1970 (UTC), or null.",
             examples=[1767225612000],

@@ -1,12 +1,7 @@
 """`python -m tools.reference`: bring docs/reference up to date. With `--check`, only say what is not."""
 
 import argparse
-import os
 import sys
-
-from chalicelib.settings import STAGE
-
-os.environ.pop(STAGE, None)  # before the parsers read their defaults
 
 from tools.reference.blocks import ROOT, everything
 
