@@ -18,6 +18,7 @@ from tools.reference import commands
 HEREDOC = re.compile(r"<<'?(\w+)'?")
 SEPARATORS = {"|", "||", "&&", ";", "&"}
 OTHERS = {"aws", "cd", "echo", "export", "git", "mysql", "openssl", "tee"}  # programs that are not ours
+ALLIANCE_AUTH_COMMANDS = commands.ROOT / "auth_sites" / "allianceauth" / "aa_rolecall" / "management" / "commands"
 VALUE = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
 STANDS_FOR = {"COMMAND": "doctor", "NAME": "AUTH_SITE_SECRET"}  # what a person puts there
 PARSERS = {
@@ -99,12 +100,20 @@ def _check_one(words: list[str]) -> None:
         _check_make(rest)
     elif program in ("python", ".venv/bin/python") and rest[:1] == ["-m"]:
         _check_module(rest[1], rest[2:])
+    elif program == "python" and rest[:1] == ["manage.py"]:
+        _check_managed(rest[1])
     elif program == ".venv/bin/python" and rest[:1] == ["-c"]:
         compile(rest[1], "-c", "exec")
     elif program == ".venv/bin/chalice":
         _check_chalice(rest)
     elif program not in OTHERS:
         raise Wrong(f"no command of ours, and none that is known: {program}")
+
+
+def _check_managed(command: str) -> None:
+    """A command of the Alliance Auth app."""
+    if not (ALLIANCE_AUTH_COMMANDS / f"{command}.py").exists():
+        raise Wrong(f"the Alliance Auth app has no {command}")
 
 
 def _check_make(words: list[str]) -> None:

@@ -23,7 +23,7 @@ from tools.reference.contract import NOW
 LANGUAGES = {"sh", "python", "json", "ini", "text", ""}  # without one: pictures, and queries of AWS's console
 GUIDE = DOCS / "how-to" / "integrate-your-auth-site.md"
 TUTORIAL = DOCS / "tutorial.md"
-COMMAND = re.compile(r"(?:make [a-z]|python -m |\.venv/bin/)")
+COMMAND = re.compile(r"(?:make [a-z]|python -m |python manage|\.venv/bin/)")
 KINDS = json.loads((DOCS / "reference" / "messages.schema.json").read_text())["discriminator"]["mapping"]
 ACCOUNT = Draft202012Validator({"$ref": "#/components/schemas/LinkedAccount", "components": OPENAPI["components"]})
 
@@ -64,6 +64,7 @@ def test_commands_in_a_commands_own_help_are_typed_rightly() -> None:
         "python -m ops doctor --everything",
         "python -m ops sweep\npython -m ops swep",
         "python -m opps doctor",
+        "python manage.py rolecall_move_away",
         "aws s3 ls | frobnicate",
         ".venv/bin/chalice invoke --stages prod",
         "python -m ops --stage 'prod",
