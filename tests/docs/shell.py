@@ -101,7 +101,7 @@ def _check_one(words: list[str]) -> None:
     elif program in ("python", ".venv/bin/python") and rest[:1] == ["-m"]:
         _check_module(rest[1], rest[2:])
     elif program == "python" and rest[:1] == ["manage.py"]:
-        _check_managed(rest[1])
+        _check_managed(*rest[1:2])
     elif program == ".venv/bin/python" and rest[:1] == ["-c"]:
         compile(rest[1], "-c", "exec")
     elif program == ".venv/bin/chalice":
@@ -110,9 +110,9 @@ def _check_one(words: list[str]) -> None:
         raise Wrong(f"no command of ours, and none that is known: {program}")
 
 
-def _check_managed(command: str) -> None:
-    """A command of the Alliance Auth app."""
-    if not (ALLIANCE_AUTH_COMMANDS / f"{command}.py").exists():
+def _check_managed(command: str = "") -> None:
+    """A command of the Alliance Auth app; without one the program is only named."""
+    if command and not (ALLIANCE_AUTH_COMMANDS / f"{command}.py").exists():
         raise Wrong(f"the Alliance Auth app has no {command}")
 
 

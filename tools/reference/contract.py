@@ -192,6 +192,9 @@ def _schema(kind: Any, title: str, description: str) -> Schema:  # noqa: ANN401 
         for field in one.get("properties", {}).values():
             if len(field.get("enum", ())) == 1:
                 (field["const"],) = field.pop("enum")
+            if field.get("anyOf") == [{"type": "integer"}, {"type": "number"}]:  # every integer is a number
+                field["type"] = "number"
+                del field["anyOf"]
     return {"$schema": DIALECT, "title": title, "description": description, **found}
 
 
