@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import botocore.session
 import jwt
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
@@ -18,6 +19,7 @@ from local.simulated import AUTH_SITE_SECRET, World
 from tests.docs import shell
 from tests.docs.pages import DOCS, PAGES, Fence, code_spans, fences, name_of
 from tests.docs.test_contract import CLAIMS, MESSAGE, NOTICE, OPENAPI
+from tools.reference import logs
 from tools.reference.contract import NOW
 
 LANGUAGES = {"sh", "python", "json", "ini", "text", ""}  # without one: pictures, and queries of AWS's console
@@ -102,6 +104,51 @@ def test_the_tutorials_token_is_one_that_holds(
     issued = jwt.decode(text, options={"verify_signature": False})["iat"]
     token = read_token(text, Purpose.LINK, secret=AUTH_SITE_SECRET, now=issued)
     assert (token.user_id, token.groups) == ("1", ("Member",))
+
+
+# --- what AWS's programs read ---------------------------------------------------------------------------------------
+
+
+def test_botocore_takes_its_credentials_from_the_tutorials_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (profile,) = fences("ini")
+    (tmp_path / "config").write_text(profile.text)
+    given = {"Version": 1, "AccessKeyId": "temporary", "SecretAccessKey": "hidden", "SessionToken": "token"}
+    program = tmp_path / "aws"  # the command line, which is not installed everywhere
+    program.write_text(f"#!/bin/sh\necho $* > {tmp_path}/asked\necho '{json.dumps(given)}'\n")
+    program.chmod(0o700)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("AWS_PROFILE", exported("AWS_PROFILE"))
+    session = botocore.session.get_session()
+    found = session.get_credentials()
+    assert found is not None
+    assert (found.access_key, session.get_config_variable("region")) == ("temporary", "eu-central-1")
+    assert f"--profile {signed_in_as()} " in (tmp_path / "asked").read_text()
+
+
+def tutorials_commands() -> list[list[str]]:
+    return [words for fence in fences("sh") if fence.page == TUTORIAL for words in shell.simple_commands(fence.text)]
+
+
+def exported(variable: str) -> str:
+    """The value that the tutorial lets a person export."""
+    return next(w[1].partition("=")[2] for w in tutorials_commands() if w[0] == "export" and w[1].startswith(variable))
+
+
+def signed_in_as() -> str:
+    """The profile with which the tutorial lets a person sign in."""
+    return next(words[-1] for words in tutorials_commands() if words[:2] == ["aws", "login"])
+
+
+def test_a_query_of_the_logs_asks_for_fields_that_are_written() -> None:
+    (query,) = [fence.text for fence in fences("") if fence.text.startswith("fields ")]
+    asked = {name.strip() for name in query.splitlines()[0].removeprefix("fields ").split(",")}
+    written = set(re.findall(r"`(\w+)`", logs.events())) | {"trace", "event", "level"}
+    assert {name for name in asked if not name.startswith("@")} <= written
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------
