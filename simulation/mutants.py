@@ -27,7 +27,7 @@ from chalicelib.members.removal import Removal
 from chalicelib.members.roles import RolePolicy
 from chalicelib.queues import Queues
 from chalicelib.store import users
-from chalicelib.store.guild import GuildMemory
+from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
 from simulation.run import Result, run
@@ -100,7 +100,7 @@ def _older_wins() -> Places:
 
 
 def _no_lock() -> Places:
-    return [(GuildMemory, "lock", lambda *_, **__: True)]
+    return [(RoleCreationMemory, "lock", lambda *_, **__: True)]
 
 
 def _no_dead_letters() -> Places:

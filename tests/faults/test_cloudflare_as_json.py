@@ -4,8 +4,6 @@ Since 11 March 2026 Cloudflare answers its 1xxx errors as JSON to clients that a
 https://developers.cloudflare.com/changelog/post/2026-03-11-json-rfc9457-responses-for-1xxx-errors/
 """
 
-import pytest
-
 from local.discord.messages import Answer, Request
 from local.simulated import World
 from tests.faults.support import before, outcome, reasons, refusal
@@ -27,7 +25,6 @@ PROBLEM = {
     "retryable": False,
     "owner_action_required": True,
 }
-unfixed = pytest.mark.xfail(strict=True, raises=AssertionError, reason="a block in JSON is taken for Discord's refusal")
 
 
 def block(world: World, *, seconds: float = HOUR) -> list[str]:
@@ -44,7 +41,6 @@ def block(world: World, *, seconds: float = HOUR) -> list[str]:
     return paths
 
 
-@unfixed
 def test_changes_wait_for_the_end_of_the_block_and_nobody_hears_that_they_failed(world: World) -> None:
     for number in range(12):
         world.link(str(100 + number), f"pilot{number}", groups=["Member"])
@@ -61,14 +57,12 @@ def test_changes_wait_for_the_end_of_the_block_and_nobody_hears_that_they_failed
     assert len(blocked) <= 40  # each request of the hour counts against the address
 
 
-@unfixed
 def test_a_person_who_links_is_told_that_discord_does_not_answer(world: World) -> None:
     world.link("100", "other", groups=["Member"])
     block(world)
     assert outcome(world, "101", "kira", groups=["Member"]) == "discord_unavailable"
 
 
-@unfixed
 def test_a_deleted_user_is_removed_after_the_block(world: World) -> None:
     world.link("100", "pilot", groups=["Member"])
     world.run()
