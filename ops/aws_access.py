@@ -1,4 +1,4 @@
-"""Getting at AWS: which region it is, and what to do where it cannot be asked at all."""
+"""Reaching AWS: which region to use, and what to do when AWS cannot be reached at all."""
 
 import os
 from collections.abc import MutableMapping
@@ -17,12 +17,12 @@ FIXES: dict[type[Exception], str] = {
 
 
 def honour_region(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Let AWS_REGION say which region it is, as for AWS's own command line: boto3 reads AWS_DEFAULT_REGION alone."""
+    """Let AWS_REGION set the region, as it does for AWS's own command line; boto3 reads AWS_DEFAULT_REGION only."""
     if environ.get(CLI_REGION) and not environ.get(BOTO_REGION):
         environ[BOTO_REGION] = environ[CLI_REGION]
 
 
 def fix_for(error: Exception) -> str:
-    """What to do where AWS was never reached, or boto3 would not even try."""
+    """Return what to do when AWS was never reached, or boto3 refused to try."""
     found = (fix for kind, fix in FIXES.items() if isinstance(error, kind))
     return next(found, "check this machine's connection, and try again")

@@ -1,4 +1,4 @@
-"""`add-bot-url`: the page that adds the bot. `resume`: going on after all calls were stopped."""
+"""`add-bot-url` prints the page that adds the bot; `resume` resumes calls to Discord after they were halted."""
 
 import argparse
 from http import HTTPStatus
@@ -22,7 +22,7 @@ Asks Discord first whether it takes the token now. A new token needs no resume."
 
 
 def add_no_options(_parser: argparse.ArgumentParser) -> None:
-    """These commands take none."""
+    """Add nothing: these commands have no options."""
 
 
 def show_url(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
@@ -37,7 +37,7 @@ def show_url(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 
 
 def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Lift the stop, if Discord takes the token."""
+    """Resume calls if Discord accepts the bot's token."""
     stage.connect()
     settings, halt_store = stage.settings, DynamoHaltStore(stage.app_id, stage.guild_id)
     board = halt_store.shared_state()
@@ -54,7 +54,7 @@ def resume(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
             fix=f"renew it: {stage.command('secrets put DISCORD_BOT_TOKEN')}; then {stage.deploy}",
         )
     if not answer.ok:
-        raise CommandError(f"Discord answers {answer.status}: not the time to go on.", fix="wait, and try again")
+        raise CommandError(f"Discord answers {answer.status}: try again later.", fix="wait, and try again")
     halt_store.lift_all()
     why = "the token had been refused" if halted else f"{board.blocked_why}, until {moment(board.blocked_until)}"
     return _told(

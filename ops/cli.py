@@ -1,4 +1,4 @@
-"""The command line: `python -m ops COMMAND`. Parses, calls one module, turns errors into words and exit codes."""
+"""The command line, `python -m ops COMMAND`: parses it, calls one module, turns errors into messages and exit codes."""
 
 import argparse
 import logging
@@ -42,7 +42,7 @@ Run = Callable[[argparse.Namespace, Stage, Screen], int]
 
 
 def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage] = Stage) -> int:
-    """Run one command; its exit code. `stage_of` makes the stage of a name."""
+    """Run one command and return its exit code. `stage_of` builds the stage from its name."""
     options = command_line().parse_args(arguments)
     screen = Screen(as_json=options.as_json)
     _keep_quiet()
@@ -79,7 +79,7 @@ def _report(screen: Screen, text: str, fix: str, code: int = WRONG) -> int:
 
 
 def _what_goes_on(options: argparse.Namespace) -> str:
-    """What Ctrl-C did not stop."""
+    """Say what continues after Ctrl-C."""
     if options.command == "sweep" or getattr(options, "sync", False):
         return "What was started in the cloud goes on."
     if options.command == "import-links":
@@ -96,7 +96,7 @@ def _command(stage: str, words: str) -> str:
 
 
 def _keep_quiet() -> None:
-    """What Rolecall's own parts would log in Lambda is of no use on a terminal."""
+    """Silence the log lines that Rolecall's own parts write in Lambda: they are of no use on a terminal."""
     logger = logging.getLogger("rolecall")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
@@ -106,7 +106,7 @@ def _keep_quiet() -> None:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """What can be typed; docs/reference/commands.md is generated from it."""
+    """Return the parser of all commands; docs/reference/commands.md is generated from it."""
     parser = argparse.ArgumentParser(
         prog="python -m ops",
         usage="python -m ops [--stage STAGE] [--json] COMMAND …",

@@ -1,7 +1,7 @@
-"""How things are shown: tables and sentences for people, JSON for programs, progress beside either.
+"""Output: tables and sentences for people, JSON for programs, and progress next to either.
 
-Results go to standard output, progress and questions to standard error. Colours appear on terminals only, and not
-where NO_COLOR is set. Names and texts of others are shown as they are: nothing in them is taken for markup.
+Results go to standard output, progress and questions to standard error. Colours appear on terminals only, unless
+NO_COLOR is set. Names and texts from outside are printed as they are, never interpreted as markup.
 """
 
 import json
@@ -39,7 +39,7 @@ Cell = str | int | float | Text | None
 
 
 class Screen:
-    """Where a command writes."""
+    """Where a command writes its output."""
 
     def __init__(self, *, as_json: bool = False, out: TextIO | None = None, side: TextIO | None = None) -> None:
         self.as_json = as_json
@@ -47,7 +47,7 @@ class Screen:
         self.side = _console(side or sys.stderr)
 
     def data(self, value: object, *, one_of_many: bool = False) -> None:
-        """The result as JSON, on one line where it is one of many."""
+        """Print the result as JSON; with `one_of_many` on a single line."""
         print(
             json.dumps(value, indent=None if one_of_many else 2, default=str, ensure_ascii=False),
             file=self.console.file,
@@ -55,16 +55,16 @@ class Screen:
         )
 
     def say(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
-        """A sentence for a person. What somebody copies from it, a command or an address, stays on one line."""
+        """Print a sentence for a person. Commands and addresses in it stay on one line, so that they can be copied."""
         if not self.as_json:
             _print(self.console, text, style, indent)
 
     def aside(self, text: str, style: str = "") -> None:
-        """A sentence beside the result: what goes on, what to do next."""
+        """Print a sentence next to the result, to standard error: what is happening, what to do next."""
         _print(self.side, text, style)
 
     def show(self, thing: RenderableType) -> None:
-        """A table, or whatever else can be drawn; in a file no line ends with spaces."""
+        """Print a table or another renderable; in a file no line ends with spaces."""
         if self.as_json:
             return
         if self.console.is_terminal:
@@ -77,7 +77,9 @@ class Screen:
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Advance]:
-        """A bar with rate and remaining time. What is given takes the number done so far; None: it is not known."""
+        """Show a progress bar with rate and remaining time; call the yielded function with the number done so far.
+
+        `total` is None if it is not known."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -92,7 +94,7 @@ class Screen:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """A sign of life while something takes as long as it takes."""
+        """Show a spinner while something of unknown length runs."""
         if not self.side.is_terminal:
             yield
             return
@@ -100,7 +102,7 @@ class Screen:
             yield
 
     def ask(self, question: str) -> bool:
-        """Yes or no, from a terminal; anything but yes is no."""
+        """Ask a yes-or-no question on the terminal; anything but yes means no."""
         self.side.print(Text(f"{question} [y/N] "), end="")
         try:
             return input().strip().lower() in ("y", "yes")
@@ -110,7 +112,7 @@ class Screen:
 
 
 class _Rate(ProgressColumn):
-    """How many a second."""
+    """Shows how many are done per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -118,7 +120,7 @@ class _Rate(ProgressColumn):
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], *, right: int = 0) -> Table:
-    """A plain table; the last `right` columns hold numbers. However narrow it is, no id and no number is broken."""
+    """Return a table whose last `right` columns hold numbers. However narrow it is, ids and numbers stay whole."""
     names, cells = list(columns), [tuple(map(cell, row)) for row in rows]
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate(names):
@@ -137,7 +139,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], *, right: int 
 
 
 def facts(rows: Iterable[tuple[str, Cell]], title: str = "") -> RenderableType:
-    """Names on the left, what is known on the right."""
+    """Return a table of facts: names on the left, values on the right."""
     drawn = Table(box=None, show_header=False)
     drawn.add_column(style="dim", no_wrap=True)
     drawn.add_column(overflow="fold")
@@ -147,7 +149,7 @@ def facts(rows: Iterable[tuple[str, Cell]], title: str = "") -> RenderableType:
 
 
 def cell(value: Cell) -> Text:
-    """Anything, as it stands."""
+    """Return a value as table text; a dash if it is empty."""
     if isinstance(value, Text):
         return value
     return Text("–" if value is None or value == "" else f"{value:,}" if isinstance(value, int) else plain(value))
@@ -159,7 +161,7 @@ def _print(console: Console, text: str, style: str, indent: int = 0) -> None:
 
 
 def filled(text: str, width: int) -> Iterator[str]:
-    """The text in lines that fit, broken between words; commands and addresses stay whole, however long they are."""
+    """Wrap the text between words; commands and addresses stay whole, however long they are."""
     for line in text.split("\n"):
         begun = ""
         for unit in UNIT.findall(line):
@@ -171,7 +173,7 @@ def filled(text: str, width: int) -> Iterator[str]:
 
 
 def plain_lines(text: str) -> str:
-    """Like `plain`, but lines stay lines."""
+    """Apply `plain` to each line."""
     return "\n".join(map(plain, text.split("\n")))
 
 

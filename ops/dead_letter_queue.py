@@ -27,7 +27,7 @@ Done = Callable[[int], None]
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message that was set aside. `queue` is the short name of where it came from, `since` when it was first seen."""
+    """A message in the dead-letter queue. `queue` is its source queue's short name, `since` when it was first seen."""
 
     id: str
     body: str
@@ -40,7 +40,7 @@ class DeadLetter:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The body's JSON object; an empty one where it is none."""
+        """The body's JSON object; empty if the body is not one."""
         with suppress(ValueError, RecursionError):
             read = json.loads(self.body)
             if isinstance(read, dict):
@@ -49,23 +49,23 @@ class DeadLetter:
 
     @property
     def kind(self) -> str:
-        """What was asked for."""
+        """The kind of message."""
         return str(self.content.get("kind") or "unreadable")[:40]
 
     @property
     def user_id(self) -> str:
-        """Whom it was about; empty where nobody."""
+        """The user that it concerns; empty if it names none."""
         return str(self.content.get("user_id") or "")[:256]
 
     @property
     def tries(self) -> int:
-        """How often it had failed."""
+        """How often it failed."""
         tries = self.attributes.get("tries", "")
         return int(tries) if tries.isdigit() else 0
 
     @property
     def safe_body(self) -> str:
-        """The body as it may be shown: indented, without anything that looks like a secret."""
+        """The body, indented, with everything that looks like a secret removed."""
         if not self.content:
             return log.redacted(self.body)
         return log.redacted(json.dumps(_without_secrets(self.content), indent=2, ensure_ascii=False))
@@ -81,7 +81,7 @@ def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 class DeadLetterQueue:
-    """The dead letters of a stage."""
+    """The dead-letter queue of a stage."""
 
     def __init__(self, sqs: AwsClient, stage: str, *, wait: float) -> None:
         self._sqs = sqs
@@ -93,7 +93,7 @@ class DeadLetterQueue:
     def held(
         self, *, most: int, hidden: int = VISIBILITY_TIMEOUT, seen: Done = lambda _: None
     ) -> Iterator[list[DeadLetter]]:
-        """Up to `most` letters, oldest first, hidden from others until the block ends."""
+        """Receive up to `most` dead letters, oldest first; other readers do not see them until the block ends."""
         letters: dict[str, DeadLetter] = {}
         try:
             self._receive(letters, most, hidden, seen)
@@ -102,17 +102,17 @@ class DeadLetterQueue:
             self._return(list(letters.values()))
 
     def number(self) -> int:
-        """About how many there are."""
+        """Return roughly how many there are."""
         said = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
         return int(said["Attributes"]["ApproximateNumberOfMessages"])
 
     def redrive(self, letter: DeadLetter, queue: str) -> None:
-        """Send it once more to the queue it came from: the body unchanged, what was noted about it forgotten."""
+        """Send it to `queue` again: the body unchanged, without the bookkeeping of earlier attempts."""
         self._sqs.send_message(QueueUrl=self._url_of(queue), MessageBody=letter.body)
         self.discard(letter)
 
     def discard(self, letter: DeadLetter) -> None:
-        """Throw it away."""
+        """Delete it for good."""
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.handle)
 
     def _receive(self, letters: dict[str, DeadLetter], most: int, hidden: int, seen: Done) -> None:
@@ -167,13 +167,13 @@ class DeadLetterQueue:
 
 
 def origin_of(body: str) -> str | None:
-    """The queue that a body belongs to by its kind; None if it cannot be read."""
+    """Return the queue that a body belongs to by its kind; None if it cannot be read."""
     kind = _kind_of(body)
     return kind.queue if kind else None
 
 
 def summary_of(body: str) -> str | None:
-    """What the message asks for, in words; None if it cannot be read."""
+    """Describe in words what the message asks for; None if it cannot be read."""
     kind = _kind_of(body)
     return kind.summary if kind else None
 

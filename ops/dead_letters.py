@@ -1,4 +1,4 @@
-"""`dead-letters`: what could not be done; sending it once more, or throwing it away."""
+"""`dead-letters`: list, redrive or discard messages that could not be processed."""
 
 import argparse
 import json
@@ -48,9 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     action("show", "one of them, whole").add_argument(
         "ids", nargs=1, metavar="N", help="number, or beginning of its id"
     )
-    redrive = action("redrive", "send letters back to where they came from")
+    redrive = action("redrive", "send dead letters back to their queues")
     redrive.add_argument("--to", choices=QUEUES, help="for letters of which nobody knows where they came from")
-    discard = action("discard", "throw letters away")
+    discard = action("discard", "discard dead letters")
     discard.add_argument("--yes", action="store_true", help="do not ask")
     for one in (redrive, discard):
         one.add_argument("ids", nargs="*", metavar="N", help="numbers of the list, or beginnings of ids")
@@ -59,7 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Read the letters, and do with them what was asked."""
+    """Read the dead letters and do what was asked with them."""
     act: Callable[[argparse.Namespace, list[DeadLetter], DeadLetterQueue, Stage, Screen], int] = {
         "list": _list,
         "show": _show,
@@ -134,7 +134,7 @@ def _show(
 
 
 def _log_of(letter: DeadLetter, trace: str, stage: Stage) -> str:
-    """The command that shows what the worker of its queue logged of the letter since it was first seen."""
+    """Return the command that shows what the function of its queue logged about it since it was first seen."""
     days = ceil((stage.now() - letter.since) / DAY) + 1
     pattern = shlex.quote(json.dumps(trace))
     return f"{stage.log_of(WORKERS.get(letter.queue or '', 'sync_jobs'), since=f'{days}d')} --filter-pattern {pattern}"
@@ -152,10 +152,10 @@ def _redrive(
             advance(number)
     if screen.as_json:
         screen.data({"redriven": [letter.id for letter in sent], "left": [letter.id for letter in homeless]})
-    screen.say(f"{count(len(sent), 'message')} sent back.")
+    screen.say(f"{count(len(sent), 'message')} redriven.")
     if homeless:
         screen.aside(
-            f"{count(len(homeless), 'letter')} left: nobody knows where they came from, because they cannot be read.",
+            f"{count(len(homeless), 'dead letter')} left: they cannot be read, so their queue is not known.",
             "yellow",
         )
         screen.aside("→ say where to with --to jobs or --to bulk, or discard them", "cyan")
@@ -175,7 +175,7 @@ def _discard(
         rows = [_row(held.index(letter) + 1, letter, stage.now()) for letter in chosen]
         screen.side.print(table(("N", "id", "since", "from", "kind", "user", "tries", "reason"), rows))
         if not screen.ask(f"Throw {count(len(chosen), 'message')} away for good?"):
-            screen.say("Nothing was thrown away.")
+            screen.say("Nothing was discarded.")
             return FINE
     with screen.progress("Discarding", len(chosen)) as advance:
         for number, letter in enumerate(chosen, 1):
@@ -183,12 +183,12 @@ def _discard(
             advance(number)
     if screen.as_json:
         screen.data({"discarded": [letter.id for letter in chosen]})
-    screen.say(f"{count(len(chosen), 'message')} thrown away.")
+    screen.say(f"{count(len(chosen), 'message')} discarded.")
     return FINE
 
 
 def _chosen(options: argparse.Namespace, held: list[DeadLetter]) -> list[DeadLetter]:
-    """The letters that are meant. Raises Complaint for a name that means none, or several."""
+    """Return the chosen dead letters. Raises CommandError for an id that matches none, or more than one."""
     if getattr(options, "everything", False):
         return held
     if getattr(options, "reason", None):

@@ -1,7 +1,7 @@
-"""Plain reads from Discord that only a check needs.
+"""Plain reads from Discord that only checks need.
 
-They pass by the shared budget and change nothing in it: a check of a wrong token must not stop the functions, which
-may have the right one. There are a handful of them, and none is on a route that Rolecall is short of.
+They bypass the shared rate limiter and do not change it: checking a wrong token must not halt the functions, which
+may have the right one. They are few, and none uses a route whose rate limit is scarce.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ NO_CODE = "rolecall-doctor"  # an OAuth2 code that nobody was given
 
 @dataclass(frozen=True)
 class Answer:
-    """What Discord said. `code` is its own code of an error, `body` the JSON, None where it was none."""
+    """Discord's answer. `code` is its JSON error code, `body` the JSON, None if it was not JSON."""
 
     status: int
     body: Any
@@ -29,17 +29,17 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """The request was granted."""
+        """Whether the request succeeded."""
         return self.status < HTTPStatus.BAD_REQUEST
 
     @property
     def code(self) -> int:
-        """Discord's JSON error code; 0 where there is none."""
+        """Discord's JSON error code; 0 if there is none."""
         return int(self.body.get("code", 0)) if isinstance(self.body, dict) else 0
 
 
 class Probe:
-    """Asks Discord as the bot, or as the application."""
+    """Sends requests to Discord as the bot or as the application."""
 
     def __init__(self, settings: Settings, session: requests.Session | None = None) -> None:
         self._settings = settings
@@ -47,12 +47,12 @@ class Probe:
         self._timeout = (settings.timeout_connect, settings.timeout_read)
 
     def get(self, path: str) -> Answer:
-        """Read, as the bot. Raises Complaint where no answer comes."""
+        """Read `path` as the bot. Raises CommandError if no answer comes."""
         headers = {"Authorization": f"Bot {self._settings.bot_token}", "User-Agent": USER_AGENT}
         return self._ask("GET", self._settings.api_base_url + path, headers=headers)
 
     def buy_with_no_code(self) -> Answer:
-        """Ask for a token with a code that was never given: Discord's no tells whether it knows the application."""
+        """Request a token with a made-up code: Discord's refusal tells whether it accepts the application's secret."""
         return self._ask(
             "POST",
             self._settings.oauth_token_url,
@@ -62,7 +62,7 @@ class Probe:
         )
 
     def page(self, url: str) -> Answer:
-        """Read any address, as nobody."""
+        """Read any address without authorization."""
         return self._ask("GET", url, headers={"User-Agent": USER_AGENT})
 
     def _ask(self, method: str, url: str, **more: Any) -> Answer:  # noqa: ANN401 - what requests takes

@@ -1,4 +1,4 @@
-"""The options that every command takes, behind its name as well as before it."""
+"""The options of every command; they may stand before or after its name."""
 
 import argparse
 import os
@@ -10,19 +10,19 @@ MAX_PAUSE = 86_400.0  # seconds
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Give them to the program itself, with their defaults."""
+    """Add them to the program itself, with their defaults."""
     _add(parser, stage=os.environ.get(STAGE) or "dev", as_json=False)
 
 
 def common() -> argparse.ArgumentParser:
-    """Give them to a command, as one of its `parents`; what was said before its name stands unless it is said anew."""
+    """Return a parent parser for commands: an option before the command's name applies unless it is given again."""
     parser = argparse.ArgumentParser(add_help=False)
     _add(parser, stage=argparse.SUPPRESS, as_json=argparse.SUPPRESS)
     return parser
 
 
 def seconds(text: str) -> float:
-    """How long to wait, for argparse: more than nothing, and no more than a day."""
+    """Parse a waiting time for argparse: more than 0 seconds and at most a day."""
     with suppress(ValueError):
         if 0 < (value := float(text)) <= MAX_PAUSE:
             return value

@@ -1,4 +1,4 @@
-"""SQS queues seen from outside: how much is in them, how old it is."""
+"""SQS queues seen from outside: how many messages, and how old."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LOOK_BACK = timedelta(minutes=15)  # CloudWatch knows a queue's age with a few m
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue. `waiting` can be received now, `delayed` later, `in_flight` is being worked on."""
+    """A queue: messages to be received now (`waiting`), later (`delayed`), or being processed (`in_flight`)."""
 
     name: str
     url: str
@@ -25,26 +25,26 @@ class Queue:
 
     @property
     def waiting(self) -> int:
-        """Messages that somebody could take now."""
+        """Messages that can be received now."""
         return self._number("")
 
     @property
     def delayed(self) -> int:
-        """Messages whose time comes later."""
+        """Messages whose delay has not ended."""
         return self._number("Delayed")
 
     @property
     def in_flight(self) -> int:
-        """Messages that somebody has taken and not settled."""
+        """Messages that were received and not deleted yet."""
         return self._number("NotVisible")
 
     @property
     def total(self) -> int:
-        """All messages."""
+        """The number of all messages."""
         return self.waiting + self.delayed + self.in_flight
 
     def oldest(self, cloudwatch: AwsClient, now: float) -> float | None:
-        """The age of the oldest message in seconds; None where CloudWatch does not know (yet)."""
+        """Return the age of the oldest message in seconds; None if CloudWatch does not know it (yet)."""
         end = datetime.fromtimestamp(now, UTC)
         said = cloudwatch.get_metric_statistics(
             Namespace="AWS/SQS",
@@ -60,7 +60,7 @@ class Queue:
 
 
 def look_at(sqs: AwsClient, name: str) -> Queue | None:
-    """The queue as it is now; None where there is none of that name."""
+    """Return the queue as it is now; None if it does not exist."""
     try:
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

@@ -1,4 +1,4 @@
-"""`secrets put NAME`: store a secret where the functions read it. It never stands on a command line."""
+"""`secrets put NAME`: store a secret where the functions read it. It is never passed on a command line."""
 
 import argparse
 import getpass
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 
 
 def _read(name: str) -> str:
-    """From the terminal without echo, or all of standard input; the line's end does not belong to it."""
+    """Read the secret from the terminal without echo, or from standard input; the line break is removed."""
     if sys.stdin.isatty():
         with suppress(EOFError):  # Ctrl-D
             return getpass.getpass(f"{name} (is not shown): ")
@@ -51,7 +51,7 @@ def _read(name: str) -> str:
 
 
 def _check(name: str, value: str) -> None:
-    """Refuse what the functions would refuse, without showing it."""
+    """Refuse a value that the functions would refuse, without showing it."""
     if not value:
         raise CommandError(f"{name} is empty; nothing was stored.", code=USAGE)
     if value != value.strip() or not value.isascii() or not value.isprintable():

@@ -1,4 +1,4 @@
-"""What goes on right now, as plain data."""
+"""The current state of a stage, as plain data."""
 
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ MAX_SWEEPS = 5
 
 @dataclass(frozen=True)
 class QueueState:
-    """A queue. `oldest` in seconds; None where nobody knows or nothing waits."""
+    """A queue. `oldest` is the age in seconds of its oldest message; None if it is empty or the age is unknown."""
 
     queue: str
     waiting: int
@@ -35,7 +35,7 @@ class QueueState:
 
 @dataclass(frozen=True)
 class BudgetState:
-    """A rate-limit bucket: `limit` requests in `window` seconds; how many seconds each lane would wait now."""
+    """A rate-limit bucket: `limit` requests in `window` seconds, and how many seconds each lane would wait now."""
 
     routes: tuple[str, ...]
     limit: int
@@ -47,7 +47,7 @@ class BudgetState:
 
 @dataclass(frozen=True)
 class Failure:
-    """A user who could not be made right."""
+    """A user that could not be synced."""
 
     user_id: str
     username: str
@@ -78,7 +78,7 @@ class Snapshot:
 
     @property
     def troubled(self) -> bool:
-        """Is there anything that an operator should look at?"""
+        """Whether an operator should look at anything."""
         newest = next((sweep.state for sweep in self.sweeps if not sweep.dry_run), None)
         return bool(self.failures or self.letters or self.stopped or self.still) or newest in (
             SweepState.FAILED,
@@ -87,7 +87,7 @@ class Snapshot:
 
 
 class Watcher:
-    """Takes snapshots; looks seldom at what is dear."""
+    """Takes snapshots; expensive reads are repeated less often."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -97,7 +97,7 @@ class Watcher:
         stage.connect()
 
     def take(self) -> Snapshot:
-        """What goes on now."""
+        """Take a snapshot."""
         stage, now = self._stage, self._stage.now()
         if now - self._looked_at >= SLOW:
             self._links = look_through(stage.guild_id)
@@ -149,7 +149,7 @@ class Watcher:
 
 
 def _stopped(stage: Stage, halt_store: DynamoHaltStore, now: float) -> tuple[str, float]:
-    """Why no call to Discord is made, and until when (0: until somebody does something); nothing where all is well."""
+    """Return why calls to Discord are halted, and until when (0: until somebody acts); empty if they are not."""
     board = halt_store.shared_state()
     if refused := refused_token(stage, board).value:
         return refused, 0.0
@@ -173,5 +173,5 @@ def _budget(routes: list[str], bucket: Bucket, now: float) -> BudgetState:
 
 
 def _wait(bucket: Bucket, lane: Lane, now: float) -> float:
-    """Seconds until a request of that lane, made now, would have its turn."""
+    """Return the seconds that a request of that lane would wait for its turn now."""
     return 0.0 if rate_limit.admit(bucket, lane, now=now) else round(rate_limit.backlog(bucket, lane, now=now), 1)

@@ -1,6 +1,6 @@
 """One stage of Rolecall as an operator sees it from outside: its functions, settings and secrets, and AWS clients.
 
-Settings are those of the deployed functions; what the environment of this process says wins. AWS_ENDPOINT_URL,
+Settings are those of the deployed functions, overridden by the environment of this process. AWS_ENDPOINT_URL,
 AWS_PROFILE and AWS_REGION work as they do for every AWS program.
 """
 
@@ -46,8 +46,8 @@ ASKED_FOR_SETTINGS = ("sync_jobs", "api_handler", "update_all")  # all have the 
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function. `timeout` in seconds; `modified` epoch seconds, None where AWS does not say; `environment`
-    may hold secrets.
+    """A deployed function. `timeout` is in seconds, `modified` epoch seconds (None if unknown); `environment` may hold
+    secrets.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Function:
 
 
 class Stage:
-    """The stage `name`. Asks AWS only for what is wanted, and once."""
+    """The stage `name`. Each method reads one thing from AWS, only when it is needed, and once."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Stage:
     # --- AWS ---
 
     def client(self, service: str) -> AwsClient:
-        """A boto3 client; the same each time. Raises Complaint where there can be none, as without a region."""
+        """Return the boto3 client of a service, always the same. Raises CommandError if there is no region."""
         if service not in self._clients:
             try:
                 self._clients[service] = self._session.client(service, config=PATIENT)  # type: ignore[call-overload]  # the stubs want a literal
@@ -94,7 +94,7 @@ class Stage:
         return self._given_session or boto3.Session()
 
     def function(self, short: str) -> Function | None:
-        """The deployed function that app.py calls `short`; None where there is none."""
+        """Return the deployed function that app.py calls `short`; None if it does not exist."""
         if short not in self._functions:
             names = [f"rolecall-{self.name}-{short}"]
             if short == "api_handler":
@@ -104,7 +104,7 @@ class Stage:
         return self._functions[short]
 
     def caller(self, function: Function) -> AwsClient:
-        """Lambda's client to call `function` with: it waits for as long as that may run, and asks once."""
+        """Return a Lambda client for invoking `function`: it waits as long as that may run, and does not retry."""
         patient = Config(
             connect_timeout=5,
             read_timeout=function.timeout + ANSWER_TIME,
@@ -125,49 +125,49 @@ class Stage:
         return Function(name, said["FunctionArn"], said["Timeout"], state, variables, modified)
 
     def command(self, words: str) -> str:
-        """One of these commands, as it is typed for this stage."""
+        """Return an operator's command as it is typed for this stage."""
         return f"python -m ops --stage {self.name} {words}"
 
     @property
     def deploy(self) -> str:
-        """The command that brings settings and code to the functions."""
+        """The command that deploys settings and code to the functions."""
         return f"make deploy STAGE={self.name}"
 
     def log_of(self, short: str, *, since: str = "1h") -> str:
-        """The command that shows the log of a function; its name is the same in both ways of deploying."""
+        """Return the command that shows the log of a function; its name is the same in both ways of deploying."""
         name = f"rolecall-{self.name}" if short == "api_handler" else f"rolecall-{self.name}-{short}"
         return f"aws logs tail /aws/lambda/{name} --since {since}"
 
     def queue(self, short: str) -> str:
-        """The name of the stage's queue."""
+        """Return the full name of one of the stage's queues."""
         return f"rolecall-{self.name}-{short}"
 
     # --- settings ---
 
     @cached_property
     def deployed(self) -> dict[str, str]:
-        """The settings that the functions have in their environment; empty where nothing is deployed."""
+        """The settings in the functions' environment; empty if nothing is deployed."""
         found = next((one for one in map(self.function, ASKED_FOR_SETTINGS) if one), None)
         return _settings_in(found.environment) if found else {}
 
     @property
     def shell(self) -> dict[str, str]:
-        """The settings that the environment of this process holds."""
+        """The settings in the environment of this process."""
         return _settings_in(self._environ)
 
     @cached_property
     def settings(self) -> Settings:
-        """Every setting. Raises BadSettings."""
+        """All settings. Raises BadSettings."""
         return self.load(self.deployed | self.shell)
 
     def load(self, environment: Mapping[str, str]) -> Settings:
-        """The settings of `environment`, with the secrets that it lacks from Parameter Store. Raises BadSettings."""
+        """Load the settings of `environment`; missing secrets come from Parameter Store. Raises BadSettings."""
         chosen = settings.load(self.secrets, {**environment, settings.STAGE: self.name})
         log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
         return chosen
 
     def faults(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """What is wrong with the settings of `environment`, by their names."""
+        """Return what is wrong with the settings of `environment`, by name."""
         try:
             self.load(environment)
         except BadSettings as error:
@@ -175,7 +175,7 @@ class Stage:
         return {}
 
     def secrets(self, names: list[str]) -> dict[str, str]:
-        """The secrets of this stage that Parameter Store holds."""
+        """The secrets of this stage in Parameter Store."""
         prefix = self.parameter("")
         wanted = [prefix + name for name in names]
         answer = self.client("ssm").get_parameters(Names=wanted, WithDecryption=True)
@@ -183,9 +183,9 @@ class Stage:
 
     @cached_property
     def unread(self) -> frozenset[str] | None:
-        """The secrets that were stored after a function was deployed: where it runs since then, it has the old ones.
+        """The secrets that were stored after a function was last deployed: a function that still runs has the old ones.
 
-        Functions read them when they start, and `make deploy` starts them anew. None where AWS does not say.
+        Functions read secrets when they start; `make deploy` restarts them. None if AWS does not say.
         """
         running = [one for one in map(self.function, READ_SECRETS) if one]
         deployed_at = [one.modified for one in running]
@@ -204,22 +204,22 @@ class Stage:
 
     @property
     def stored_token(self) -> str:
-        """The bot's token that functions get when they start; this shell's, where they would get none."""
+        """The bot's token that functions read when they start; if there is none, this shell's."""
         given = self.deployed.get(TOKEN) or self.secrets([TOKEN]).get(TOKEN)
         return given or self.shell.get(TOKEN, "")
 
     def parameter(self, name: str) -> str:
-        """The name of a secret in Parameter Store."""
+        """Return the name of a secret in Parameter Store."""
         return f"/rolecall/{self.name}/{name}"
 
     @cached_property
     def guild_id(self) -> int:
-        """DISCORD_GUILD_ID alone, for what needs no other setting. Raises BadSettings."""
+        """DISCORD_GUILD_ID, read without the other settings. Raises BadSettings."""
         return self._discord_id("DISCORD_GUILD_ID")
 
     @cached_property
     def app_id(self) -> int:
-        """DISCORD_APP_ID alone. Raises BadSettings."""
+        """DISCORD_APP_ID, read without the other settings. Raises BadSettings."""
         return self._discord_id("DISCORD_APP_ID")
 
     def _discord_id(self, name: str) -> int:
@@ -232,30 +232,30 @@ class Stage:
 
     @cached_property
     def wired(self) -> Wired:
-        """Rolecall's parts, as the functions have them, on this stage's tables and queues. Raises BadSettings."""
+        """Return Rolecall's parts as the functions have them, on this stage's tables and queues. Raises BadSettings."""
         self.connect()
         return assemble(self.settings)
 
     def connect(self) -> Connection:
-        """Point the store at this stage's tables; the connection that all of them share."""
+        """Point the store at this stage's tables; return the connection that they share."""
         if self._connection is None:
             self._connection = rows.connect(self.name, client=self.client("dynamodb"))
         return self._connection
 
 
 def error_code(error: ClientError) -> str:
-    """AWS's word for what went wrong."""
+    """Return AWS's error code."""
     code: str = error.response.get("Error", {}).get("Code", "")
     return code
 
 
 def without(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """The environment without the variables of these names."""
+    """Return the environment without the variables of these names."""
     return {name: value for name, value in environment.items() if name not in set(names)}
 
 
 def _moment(text: str) -> float | None:
-    """A time as Lambda writes it, in epoch seconds."""
+    """Parse a time as Lambda writes it, to epoch seconds."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:

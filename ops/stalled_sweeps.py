@@ -1,7 +1,7 @@
-"""Sweeps that make no step. A sweep goes on by messages: where one is lost, or nobody reads them, it just stands still.
+"""Sweeps that make no progress. Each step of a sweep is a message: if one is lost or not read, the sweep stalls.
 
-While it repairs it makes a step every half a minute, and a page of its survey takes seconds. A step that was lost
-comes again after six minutes; after half an hour another sweep may give this one up, and begin.
+A repairing sweep makes a step every half a minute, and comparing a page takes seconds. A lost step is delivered again
+after six minutes; after half an hour another sweep may take over.
 """
 
 from chalicelib.store.sweeps import STALE_AFTER, UNDER_WAY, Sweep
@@ -14,7 +14,7 @@ REMIND_AFTER = 300  # seconds after which whoever follows a sweep is told once m
 
 
 def stalled_for(sweep: Sweep | None, now: float) -> float:
-    """The seconds for which a sweep that runs has made no step, once they are too many; else 0."""
+    """Return for how many seconds a running sweep has made no step, or 0 if that is not too long."""
     if sweep is None or sweep.state not in UNDER_WAY:
         return 0.0
     idle = now - sweep.updated_at
@@ -22,7 +22,7 @@ def stalled_for(sweep: Sweep | None, now: float) -> float:
 
 
 def where_to_look(stage: Stage) -> str:
-    """What keeps a sweep from its next step, and what becomes of it."""
+    """Say where to see what keeps a sweep from its next step, and what will happen to it."""
     return (
         f"the function sync_bulk makes the steps, and its log says what keeps it: {stage.log_of('sync_bulk')} "
         f"(once a sweep has stood still for {span(STALE_AFTER)}, the next one takes its place)"
@@ -30,7 +30,7 @@ def where_to_look(stage: Stage) -> str:
 
 
 class StallWarning:
-    """Tells whoever follows a sweep, now and then, that nothing moves."""
+    """Warns a person who watches a sweep, from time to time, that it makes no progress."""
 
     def __init__(self, stage: Stage, screen: Screen) -> None:
         self._stage = stage
@@ -38,7 +38,7 @@ class StallWarning:
         self._told_at = float("-inf")
 
     def look(self, moved_at: float) -> None:
-        """It moved last at `moved_at` (epoch seconds)."""
+        """Warn if the last progress, at `moved_at` (epoch seconds), is too long ago."""
         now = self._stage.now()
         if now - moved_at > STALLED_AFTER and now - self._told_at > REMIND_AFTER:
             self._told_at = now

@@ -1,4 +1,4 @@
-"""`status`: what goes on right now."""
+"""`status`: show what is going on right now."""
 
 import argparse
 import time
@@ -31,7 +31,7 @@ STATE_STYLES = {SweepState.FAILED: "bold red", SweepState.HELD: "yellow", SweepS
 
 
 def in_words(why: str) -> str:
-    """Why a user could not be synced, for people; of several reasons each."""
+    """Say in words why a user could not be synced, every reason."""
     return "; ".join(text(problem) for problem in in_order(from_last_error(why)))
 
 
@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Show it once, or until interrupted; 1 if anything needs looking at, by the last look."""
+    """Show the state once, or until interrupted; return 1 if anything needs attention at the end."""
     with screen.waiting("Looking"):
         watcher = Watcher(stage)
         snapshot = watcher.take()
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 
 
 def _watch(watcher: Watcher, snapshot: Snapshot, screen: Screen, every: float, most: int | None) -> Snapshot:
-    """Show it again and again; the last of them, once Ctrl-C is pressed."""
+    """Show the state repeatedly; return the last snapshot once Ctrl-C is pressed."""
     with suppress(KeyboardInterrupt), _drawing(screen, most) as draw:  # the way out
         while True:
             draw(snapshot)
@@ -69,7 +69,7 @@ def _watch(watcher: Watcher, snapshot: Snapshot, screen: Screen, every: float, m
 
 @contextmanager
 def _drawing(screen: Screen, most: int | None) -> Iterator[Callable[[Snapshot], None]]:
-    """What draws a snapshot in the place of the last one; below it, where this is no terminal."""
+    """Return a function that draws a snapshot over the last one, or below it if this is not a terminal."""
     if screen.as_json:
         yield lambda snapshot: screen.data(_plain(snapshot), one_of_many=True)
     elif not screen.console.is_terminal:
@@ -80,7 +80,7 @@ def _drawing(screen: Screen, most: int | None) -> Iterator[Callable[[Snapshot], 
 
 
 def picture(snapshot: Snapshot, most: int | None) -> RenderableType:
-    """The snapshot as it is drawn, with at most so many users who could not be synced; None: with all."""
+    """Draw the snapshot, with at most `most` users that could not be synced (None: all of them)."""
     return Group(*_parts(snapshot, most))
 
 
@@ -156,7 +156,7 @@ def _failures(snapshot: Snapshot, most: int | None) -> RenderableType:
         (failure.user_id, failure.username, ago(failure.synced_at, snapshot.at), in_words(failure.why))
         for failure in snapshot.failures[:most]
     ]
-    drawn: RenderableType = table(("User", "Discord", "last synced", "could not be made right"), rows)
+    drawn: RenderableType = table(("User", "Discord", "last synced", "could not be synced"), rows)
     rest = len(snapshot.failures) - len(rows)
     return Group(drawn, Text(f"and {rest:,} more; --all shows them\n", "dim")) if rest > 0 else drawn
 

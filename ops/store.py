@@ -1,4 +1,4 @@
-"""Reads of the store that go through everything. Only an operator makes them."""
+"""Reads that go through a whole table. Only operators' commands make them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ FIRST_ID, LAST_ID = 0, 2**63 - 1
 
 @dataclass
 class Links:
-    """All links of a guild at a glance. `groups` are the names of the auth site's groups that anybody has."""
+    """All links of a guild, counted. `groups` are the names of all groups that any user has."""
 
     linked: int = 0
     never_told: int = 0  # linked users whose groups the auth site never stated
@@ -22,17 +22,17 @@ class Links:
 
 
 def all_links(guild_id: int) -> Iterator[User]:
-    """Every linked user of the guild, ascending by Discord id."""
+    """Iterate over the linked users of the guild, ascending by Discord id."""
     return users.links_between(guild_id, FIRST_ID, LAST_ID)
 
 
 def count_links(guild_id: int) -> int:
-    """How many users are linked, counted by DynamoDB."""
+    """Return how many users are linked, counted by DynamoDB."""
     return UserRow.links.count(str(guild_id))
 
 
 def look_through(guild_id: int) -> Links:
-    """Read all links, and keep what is worth telling."""
+    """Read all links and count them."""
     links = Links()
     for user in all_links(guild_id):
         links.linked += 1
@@ -45,7 +45,7 @@ def look_through(guild_id: int) -> Links:
 
 
 def failed_since(guild_id: int, moment: float) -> list[User]:
-    """The linked users who could not be made right when they were tried last, at `moment` (epoch s) or after it."""
+    """Iterate over the linked users whose last sync failed, at `moment` (epoch seconds) or later."""
 
     def tried(user: User) -> float:
         return max(user.failed_at or 0, user.synced_at or 0)  # what was synced in part has its fault on record, too

@@ -34,7 +34,7 @@ MAX_SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What can be swept: the function that does it, and what it repairs."""
+    """What can be swept: the function that sweeps it, and what it repairs."""
 
     function: str
     parts: Parts
@@ -58,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Start it; 1 if it is held or failed, or if it is followed and did not repair everybody."""
+    """Start a sweep; return 1 if it was held or failed, or if it was watched and did not repair everybody."""
     with screen.waiting("Comparing" if options.dry_run else "Starting"):
         said = _invoke(KINDS[options.what].function, _payload(options), stage)
     if options.dry_run:
@@ -148,7 +148,7 @@ def _show_rehearsal(said: dict[str, Any], what: str, stage: Stage, screen: Scree
 
 
 def _show_unseen(said: dict[str, Any], screen: Screen) -> int:
-    """Nobody was compared, and every linked user was counted as one who differs."""
+    """Whether nobody was compared, so that every linked user counts as differing."""
     if screen.as_json:
         screen.data(said | {"compared": False})
     linked = count(said["linked"], "linked user")

@@ -1,4 +1,4 @@
-"""`user ID`: all that is known of one user, desired beside actual."""
+"""`user ID`: everything known about one user, desired next to actual."""
 
 import argparse
 import json
@@ -44,7 +44,7 @@ NOT_KNOWN = "not known: "
 
 @dataclass(frozen=True)
 class Seen:
-    """The member as Discord has them, and what differs. `why` says why one of them is not known."""
+    """The member at Discord, and what differs. `why` says why one of them is not known."""
 
     member: Member | None
     rules: RoleRules | None
@@ -53,7 +53,7 @@ class Seen:
 
     @property
     def guild(self) -> Guild | None:
-        """The guild as it was read for this."""
+        """The guild as it was read for this command."""
         return self.rules.guild if self.rules else None
 
 
@@ -71,7 +71,7 @@ def _id(text: str) -> str:
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Show the user; 1 if they are not as they should be."""
+    """Show the user; return 1 if the member is not as it should be."""
     stage.connect()
     user = find(options.id, stage)
     answered = True
@@ -88,14 +88,14 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 
 
 def find(wanted: str, stage: Stage) -> User:
-    """The user of that id. Raises Complaint."""
+    """Return the user with that id. Raises CommandError."""
     user = users.get(wanted, now=stage.now())
     if user is None and wanted.isascii() and wanted.isdigit() and int(wanted) < 2**63:
         owner = users.owner_of(int(wanted))
         user = users.get(owner, now=stage.now()) if owner else None
     if user is None:
         raise CommandError(
-            f"Nothing is known of a user {wanted}.",
+            f"User {wanted} not found.",
             fix="they have never linked, and the auth site has not spoken of them lately",
         )
     return user
@@ -105,7 +105,7 @@ def find(wanted: str, stage: Stage) -> User:
 
 
 def look(user: User, stage: Stage) -> Seen:
-    """The member now, and what a sync would change."""
+    """Read the member and plan what a sync would change."""
     if user.link is None:
         return Seen(None, None, None)
     try:
@@ -125,7 +125,7 @@ def look(user: User, stage: Stage) -> Seen:
 
 
 def _sync(user: User, stage: Stage, screen: Screen, timeout: float) -> tuple[User, bool]:
-    """Post a job for the user, and wait until it shows; the user as they are then, and whether it did."""
+    """Post a job for the user and wait until it shows; return the user then, and whether it showed."""
     if user.link is None:
         raise CommandError(f"User {user.user_id} is not linked: there is nothing to sync.")
     posted = int(stage.now())
@@ -199,7 +199,7 @@ def _about(user: User, policy: RolePolicy, now: float) -> list[tuple[str, str | 
 
 
 def _listed(groups: Iterable[str], policy: RolePolicy) -> str:
-    """The roles that the groups stand for, in the order in which the member's are shown."""
+    """Return the roles that stand for the groups, in the order in which the member's roles are shown."""
     return ", ".join(sorted(policy.names_of(groups))) or "none"
 
 
@@ -252,7 +252,7 @@ def _changes(seen: Seen) -> list[str]:
 
 
 def told(entry: dict[str, Any]) -> str:
-    """One entry of the audit trail in words."""
+    """Describe one entry of the audit trail in words."""
     said = [] if entry.get("what", "changed") == "changed" else [str(entry["what"])]
     if entry.get("taken"):
         said.append(f"took {', '.join(entry['taken'])}")
@@ -307,5 +307,5 @@ def _plain_entry(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _milliseconds(seconds: float | None) -> int | None:
-    """As the auth site states times, and as the API tells them."""
+    """Convert to epoch milliseconds, as the contract states times."""
     return None if seconds is None else int(seconds * 1000)

@@ -1,4 +1,4 @@
-"""A sweep as somebody follows it: its turn, its survey, its repairs, and what came of them."""
+"""Watches a sweep: its turn, its comparison, its repairs, and its result."""
 
 import time
 from collections import Counter
@@ -22,7 +22,7 @@ ENDED = (SweepState.DONE, SweepState.HELD, SweepState.FAILED)
 
 
 def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, force: bool) -> str:
-    """Until a sweep has begun after the one of `other_id` that does what was asked for; its id."""
+    """Wait until a sweep that does what was asked for has begun after `other_id`; return its id."""
     stage.connect()
     sweeps = Sweeps(stage.guild_id)
     other = _get(other_id, sweeps)
@@ -44,7 +44,7 @@ def wait_for_turn(other_id: str, parts: Parts, stage: Stage, screen: Screen, *, 
 
 
 def _successor(other: Sweep, parts: Parts, sweeps: Sweeps, *, force: bool) -> Sweep | None:
-    """The first sweep after `other` that does all that was asked for."""
+    """Return the first sweep after `other` that does all that was asked for."""
     for sweep in reversed(sweeps.latest()):
         later = sweep.started_at > other.started_at and not sweep.dry_run
         if later and parts in Parts(sweep.parts) and (sweep.force or not force):
@@ -53,7 +53,7 @@ def _successor(other: Sweep, parts: Parts, sweeps: Sweeps, *, force: bool) -> Sw
 
 
 def follow(sweep_id: str, what: str, stage: Stage, screen: Screen) -> int:
-    """Until it is done; 1 if it is held or failed, or did not repair everybody."""
+    """Watch the sweep until it is done; return 1 if it was held or failed, or did not repair everybody."""
     stage.connect()
     sweeps = Sweeps(stage.guild_id)
     sweep = _watch_survey(sweep_id, sweeps, stage, screen)
@@ -75,7 +75,7 @@ def _watch_survey(sweep_id: str, sweeps: Sweeps, stage: Stage, screen: Screen) -
 
 
 def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) -> Sweep:
-    """Until every job was sent, and none waits any more."""
+    """Watch until every job was sent and none is waiting any more."""
     quiet, left, moved_at = 0, -1, 0.0
     stall_warning = StallWarning(stage, screen)
     total = sweep.differing if sweep.may_take else sweep.differing - sweep.losing  # at least
@@ -98,7 +98,7 @@ def _watch_repair(sweep: Sweep, sweeps: Sweeps, stage: Stage, screen: Screen) ->
 def _get(sweep_id: str, sweeps: Sweeps) -> Sweep:
     sweep = sweeps.get(sweep_id)
     if sweep is None:
-        raise CommandError(f"Nothing is known of a sweep {sweep_id}.")
+        raise CommandError(f"Sweep {sweep_id} not found.")
     return sweep
 
 
@@ -142,5 +142,5 @@ def _show_end(sweep: Sweep, what: str, stage: Stage, screen: Screen) -> int:
 
 
 def force_command(what: str, stage: Stage) -> str:
-    """The command that does it even so."""
+    """Return the command that does it anyway."""
     return f"if that is right: {stage.command(f'sweep {what} --force --watch')}"

@@ -1,4 +1,4 @@
-"""Alarms: are there any, and does anybody hear them?"""
+"""Alarms: whether they exist, and whether anybody receives them."""
 
 from collections.abc import Iterator
 
@@ -21,24 +21,24 @@ def alarms(context: DoctorContext) -> Iterator[Finding]:
     try:
         subscribed = _subscriptions(context, topic)
     except ClientError as error:
-        yield note(f"AWS does not let you see whether anybody hears the alarms: {error_code(error)}")
+        yield note(f"AWS does not let you see whether anybody receives the alarms: {error_code(error)}")
         return
     if subscribed is None and context.stage.name != WATCHED:
         yield note(f"{context.stage.name} has no alarms; if it should have some: {fix}")
     elif subscribed is None:
         yield warning(f"there are no alarms: the stack rolecall-{context.stage.name}-watch is missing", fix)
     elif not subscribed:
-        yield warning("nobody hears the alarms: no address is subscribed to them", fix)
+        yield warning("nobody receives the alarms: no address is subscribed to them", fix)
     elif not any(arn.startswith(CONFIRMED) for arn in subscribed.values()):
         yield warning(
-            f"nobody hears the alarms: {', '.join(subscribed)} has not confirmed that it wants them",
+            f"nobody receives the alarms: {', '.join(subscribed)} has not confirmed that it wants them",
             f"follow the link in the mail that AWS sent there; SNS console → Topics → {topic} → Request confirmation "
             "sends it again",
         )
 
 
 def _subscriptions(context: DoctorContext, topic: str) -> dict[str, str] | None:
-    """Who is subscribed to the alarms, and as what; None where there is no topic for them."""
+    """Return who is subscribed to the alarms, by protocol; None if there is no topic for them."""
     function = next(one for one in map(context.stage.function, FUNCTIONS) if one)
     _, partition, _, region, account, *_ = function.arn.split(":")
     client = context.stage.client("sns")

@@ -1,4 +1,4 @@
-"""Checks: small functions that say what they found. A check that fails lets those that need it be skipped."""
+"""Checks: small functions that yield findings. If a check fails, the checks that need it are skipped."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ops.stage import error_code
 
 
 class Level(StrEnum):
-    """How bad it is. A fault keeps something from working; a warning may; a note is only worth knowing."""
+    """The severity of a finding. A fault keeps something from working; a warning may; a note is only worth knowing."""
 
     OK = "ok"
     NOTE = "note"
@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a check found. `fix` names the click or the command."""
+    """What a check found. `fix` names the click or the command that fixes it."""
 
     level: Level
     text: str
@@ -33,17 +33,17 @@ class Finding:
 
 
 def note(text: str) -> Finding:
-    """Worth knowing, nothing to do."""
+    """Return a note: worth knowing, nothing to do."""
     return Finding(Level.NOTE, text)
 
 
 def warning(text: str, fix: str) -> Finding:
-    """It works, but not for long, or not for everybody."""
+    """Return a warning: it works, but not for long, or not for everybody."""
     return Finding(Level.WARNING, text, fix)
 
 
 def fault(text: str, fix: str) -> Finding:
-    """It does not work."""
+    """Return a fault: it does not work."""
     return Finding(Level.FAULT, text, fix)
 
 
@@ -52,9 +52,10 @@ CheckFunction = Callable[[DoctorContext], Iterator[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. `needs` are the names of checks without which it makes no sense.
+    """One check. `needs` names the checks that must pass first.
 
-    The title of one that may warn or note names a theme: beside such a mark, "Nothing was set aside" would be a riddle.
+    The title of a check that may warn or note names a subject, not the good case: a warning mark beside "No dead
+    letters" would be confusing.
     """
 
     name: str
@@ -65,32 +66,32 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check went; without findings it is fine."""
+    """The result of a check; without findings it passed."""
 
     check: Check
     findings: tuple[Finding, ...]
 
     @property
     def level(self) -> Level:
-        """The worst that was found."""
+        """The worst severity found."""
         order = list(Level)
         return max((finding.level for finding in self.findings), key=order.index, default=Level.OK)
 
     @property
     def failed(self) -> bool:
-        """What needs this check cannot be checked."""
+        """Whether checks that need this one must be skipped."""
         return self.level in (Level.FAULT, Level.SKIPPED)
 
 
 class Registry:
-    """The checks of one theme, in the order in which they are made."""
+    """The checks of one theme, in the order in which they run."""
 
     def __init__(self, theme: str) -> None:
         self.theme = theme
         self.checks: list[Check] = []
 
     def check(self, name: str, title: str, *, needs: tuple[str, ...] = ()) -> Callable[[CheckFunction], CheckFunction]:
-        """Register a function that yields what it finds, and nothing where all is well."""
+        """Register a function that yields its findings, none if all is well."""
 
         def register(look: CheckFunction) -> CheckFunction:
             self.checks.append(Check(name, title, look, needs))
@@ -100,7 +101,7 @@ class Registry:
 
 
 def examine(check: Check, context: DoctorContext, earlier: dict[str, Result]) -> Result:
-    """Make one check. What it could not find out is a fault of its own, with AWS's or Discord's word for it."""
+    """Run one check. If it cannot find out, that is a fault too, with what AWS or Discord said."""
     missing = [name for name in check.needs if name in earlier and earlier[name].failed]
     if missing:
         return Result(check, (_skipped(earlier[missing[0]]),))
@@ -117,7 +118,7 @@ def examine(check: Check, context: DoctorContext, earlier: dict[str, Result]) ->
 
 
 def _skipped(cause: Result) -> Finding:
-    """Why a check was not made: what failed first, not what was skipped because of that."""
+    """Say why a check was skipped: the check that failed first, not one that was skipped because of it."""
     if cause.level is Level.SKIPPED:
         return cause.findings[0]
     return Finding(Level.SKIPPED, f"not checked; it needs: {cause.check.title}")

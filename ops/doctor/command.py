@@ -1,4 +1,4 @@
-"""`doctor`: make every check, show what was found."""
+"""`doctor`: run every check and show the findings."""
 
 import argparse
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Check the set-up; 1 if there is a fault."""
+    """Check the installation; return 1 if there is a fault."""
     results: list[tuple[Registry, Result]] = []
     theme = ""
     for registry, result in examine_all(DoctorContext(stage), screen):
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 
 
 def examine_all(context: DoctorContext, screen: Screen) -> Iterator[tuple[Registry, Result]]:
-    """Every check, one after the other."""
+    """Run every check, one after the other."""
     earlier: dict[str, Result] = {}
     for registry in REGISTRIES:
         for check in registry.checks:

@@ -1,4 +1,4 @@
-"""What several checks look at, read once."""
+"""What several checks read, read once."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,35 +16,35 @@ from ops.stage import Stage, without
 
 @dataclass
 class DoctorContext:
-    """The stage under examination."""
+    """The stage that is being checked. One property for each thing that several checks read."""
 
     stage: Stage
 
     @cached_property
     def settings(self) -> Settings:
-        """Every setting; where one that is not required makes no sense, its default. Raises BadSettings."""
+        """All settings; an optional setting with a bad value has its default. Raises BadSettings."""
         environment = self.stage.deployed | self.stage.shell
         return self.stage.load(without(environment, self.stage.faults(environment)))
 
     def command(self, words: str) -> str:
-        """One of these commands, as it is typed for this stage."""
+        """Return an operator's command as it is typed for this stage."""
         return self.stage.command(words)
 
     @property
     def deploy(self) -> str:
-        """The command that brings settings and code to the functions."""
+        """The command that deploys settings and code to the functions."""
         return self.stage.deploy
 
     @cached_property
     def role_policy(self) -> RolePolicy:
-        """What the settings say about roles and members."""
+        """The role policy that the settings describe."""
         return role_policy(self.settings)
 
     # --- Discord ---
 
     @cached_property
     def probe(self) -> Probe:
-        """Asks Discord."""
+        """Sends requests to Discord."""
         return Probe(self.settings)
 
     @cached_property
@@ -65,13 +65,13 @@ class DoctorContext:
 
     @cached_property
     def bot_roles(self) -> list[dict[str, Any]]:
-        """The roles that the bot holds, @everyone among them."""
+        """The roles of the bot, including @everyone."""
         held = {*self.bot.body["roles"], str(self.settings.guild_id)}
         return [role for role in self.guild.body["roles"] if role["id"] in held]
 
     @cached_property
     def ranks(self) -> Guild:
-        """The guild with the order of its roles."""
+        """The guild with its roles in order."""
         body = self.guild.body
         roles = tuple(
             Role(int(role["id"]), role["name"], role["position"], bool(role.get("managed"))) for role in body["roles"]
@@ -81,7 +81,7 @@ class DoctorContext:
 
     @property
     def bot_role(self) -> str:
-        """What the bot's own role is called: the one that came with it, else the highest that it holds."""
+        """The name of the bot's own role: the one Discord made for it, else its highest."""
         held = [self.ranks.by_id[role_id] for role_id in self.ranks.bot_roles if role_id in self.ranks.by_id]
         return max(held, key=lambda role: (role.managed, role.rank)).name if held else ""
 
@@ -89,7 +89,7 @@ class DoctorContext:
 
     @cached_property
     def memory(self) -> GuildMemory:
-        """What is remembered of the guild."""
+        """What the store remembers about the guild."""
         self.stage.connect()
         return GuildMemory(self.settings.guild_id)
 
@@ -101,6 +101,6 @@ class DoctorContext:
 
     @cached_property
     def group_names(self) -> frozenset[str]:
-        """The names of all roles that the auth site's groups stand for, as far as they are known; no reserved ones."""
+        """The names of all roles that stand for known groups of the auth site, without reserved ones."""
         names = self.role_policy.names_of([*self.links.groups, *self.memory.role_ids()])
         return frozenset(name for name in names if not self.role_policy.reserves(name))

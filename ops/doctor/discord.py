@@ -1,4 +1,4 @@
-"""The application at Discord, and what it is known by."""
+"""The application at Discord and its credentials."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from http import HTTPStatus
 from ops.discord_refusals import PORTAL
 from ops.doctor.base import Finding, Registry, fault, warning
 from ops.doctor.context import DoctorContext
-from ops.doctor.setup import cure_of_setting
+from ops.doctor.setup import fix_for_setting
 
 checks = Registry("Discord application")
 MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for applications in fewer than 100 guilds
@@ -25,7 +25,7 @@ def bot_token(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _renew(name: str, context: DoctorContext) -> str:
-    return f"{cure_of_setting(name, context)}; then {context.deploy}, so that the functions read it anew"
+    return f"{fix_for_setting(name, context)}; then {context.deploy}, so that the functions read it anew"
 
 
 @checks.check("app-id", "The application id is the bot's", needs=("bot-token",))
@@ -34,7 +34,7 @@ def app_id(context: DoctorContext) -> Iterator[Finding]:
     if found != str(context.settings.app_id):
         yield fault(
             f"DISCORD_APP_ID is {context.settings.app_id}, but the bot's token belongs to the application {found}",
-            cure_of_setting("DISCORD_APP_ID", context),
+            fix_for_setting("DISCORD_APP_ID", context),
         )
 
 
@@ -68,7 +68,7 @@ def callback_registered(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _bare(url: str) -> str:
-    """The URL without what is most often mistaken."""
+    """Return the URL without the parts that are most often mistyped."""
     return url.casefold().removeprefix("https://").removeprefix("http://").rstrip("/")
 
 

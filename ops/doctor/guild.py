@@ -1,4 +1,4 @@
-"""The Discord server: whether the bot is in it, what it may do, where its role stands."""
+"""The Discord server: whether the bot is in it, what it may do, how high its role is."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from chalicelib.discord.models import EVERYONE
 from chalicelib.linking.oauth import add_bot_url
 from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.context import DoctorContext
-from ops.doctor.setup import cure_of_setting
+from ops.doctor.setup import fix_for_setting
 from ops.formatting import count, listed
 
 checks = Registry("Discord server")
@@ -32,8 +32,8 @@ def guild(context: DoctorContext) -> Iterator[Finding]:
         return
     if answer.status == HTTPStatus.NOT_FOUND:
         yield fault(
-            f"the bot knows no server with the id {settings.guild_id}: it is another one's, or the bot is not in it",
-            f"{cure_of_setting('DISCORD_GUILD_ID', context)}; if the id is right, add the bot: {url}",
+            f"the bot knows no server with the id {settings.guild_id}: the id is wrong, or the bot is not in it",
+            f"{fix_for_setting('DISCORD_GUILD_ID', context)}; if the id is right, add the bot: {url}",
         )
     elif answer.status == HTTPStatus.FORBIDDEN or context.bot.status == HTTPStatus.NOT_FOUND:
         yield fault("the bot is not in the server", f"open {url} as its owner ({context.command('add-bot-url')})")
@@ -83,7 +83,7 @@ def rank(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _out_of_reach(context: DoctorContext) -> list[str]:
-    """The roles at or above the bot's highest that people give by hand, from the top; reserved names are left alone."""
+    """Return the unreserved roles at or above the bot's highest that people assign by hand, from the top."""
     ranks = context.ranks
     bot_rank = ranks.rank(ranks.bot_roles)
     above = [role for role in ranks.roles if role.rank >= bot_rank and not role.managed and role.id != ranks.id]

@@ -1,4 +1,4 @@
-"""The queues, and what waits in them."""
+"""The queues and what is waiting in them."""
 
 import json
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def redrive(context: DoctorContext) -> Iterator[Finding]:
         if short in READ_BY:
             policy = json.loads(queue.attributes.get("RedrivePolicy", "{}"))
             if not policy.get("deadLetterTargetArn", "").endswith(f":{context.stage.queue('dead-letters')}"):
-                yield fault(f"{queue.name} does not send what fails to the dead letters", context.deploy)
+                yield fault(f"{queue.name} has no dead-letter queue for what fails", context.deploy)
         kept = int(queue.attributes.get("MessageRetentionPeriod", MAX_KEPT))
         if kept < MAX_KEPT:
             yield warning(f"{queue.name} forgets messages after {span(kept)}, not 14 days", context.deploy)
@@ -78,7 +78,7 @@ def dead_letters(context: DoctorContext) -> Iterator[Finding]:
     letters = _found(context).get("dead-letters")
     if letters and letters.total:
         yield warning(
-            f"{count(letters.total, 'message')} could not be done and was set aside"
+            f"{count(letters.total, 'message')} could not be processed"
             if letters.total == 1
             else f"{count(letters.total, 'message')} could not be done and were set aside",
             f"{context.command('dead-letters list')}, then redrive or discard them",

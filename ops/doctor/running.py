@@ -1,4 +1,4 @@
-"""The running service: does it answer, do clocks agree, was anything stopped?"""
+"""The running service: whether it answers, whether clocks agree, whether anything was halted."""
 
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -105,6 +105,6 @@ def failing(context: DoctorContext) -> Iterator[Finding]:
         return
     reasons = sorted({user.last_error or "" for user in failed})
     yield warning(
-        f"{count(len(failed), 'user')} could not be made right: {listed(reasons, 3)}",
+        f"{count(len(failed), 'user')} could not be synced: {listed(reasons, 3)}",
         f"{context.command('status')} names them; {context.command('user ID')} tells why",
     )

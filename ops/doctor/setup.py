@@ -34,7 +34,7 @@ def optional_settings(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _faulty(context: DoctorContext, *, required: bool) -> Iterator[Finding]:
-    """What is wrong with settings that are required, or with those that are not."""
+    """Return what is wrong with required settings, or with optional ones."""
     seen: set[str] = set()
     deployed, shell = context.stage.deployed, context.stage.shell
     for environment in (deployed, deployed | shell) if deployed else (shell,):
@@ -43,11 +43,11 @@ def _faulty(context: DoctorContext, *, required: bool) -> Iterator[Finding]:
         for name, line in faults.items():
             if line not in seen and (name in needed) is required:
                 seen.add(line)
-                yield fault(line, cure_of_setting(name, context))
+                yield fault(line, fix_for_setting(name, context))
 
 
-def cure_of_setting(name: str, context: DoctorContext) -> str:
-    """How a setting gets a value, and where to find it."""
+def fix_for_setting(name: str, context: DoctorContext) -> str:
+    """Say how to set a setting, and where to find its value."""
     found = f" ({WHERE[name]})" if name in WHERE else ""
     if name in known.SECRETS:
         return f"{context.command(f'secrets put {name}')}{found}"
@@ -76,12 +76,12 @@ def callback_shape(context: DoctorContext) -> Iterator[Finding]:
     if not parts.path.endswith(CALLBACK_PATH) or parts.query or parts.fragment:
         yield fault(
             f"DISCORD_CALLBACK_URL is {url}, which does not end in {CALLBACK_PATH}",
-            cure_of_setting("DISCORD_CALLBACK_URL", context),
+            fix_for_setting("DISCORD_CALLBACK_URL", context),
         )
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         yield fault(
             "DISCORD_CALLBACK_URL does not begin with https: codes and cookies would travel in the clear",
-            cure_of_setting("DISCORD_CALLBACK_URL", context),
+            fix_for_setting("DISCORD_CALLBACK_URL", context),
         )
 
 
@@ -90,7 +90,7 @@ def auth_site_secret(context: DoctorContext) -> Iterator[Finding]:
     if len(set(context.settings.auth_site_secret)) < MIN_VARIETY:
         yield warning(
             f"AUTH_SITE_SECRET consists of fewer than {MIN_VARIETY} different characters: it can be guessed",
-            cure_of_setting("AUTH_SITE_SECRET", context),
+            fix_for_setting("AUTH_SITE_SECRET", context),
         )
 
 

@@ -1,7 +1,7 @@
-"""Links into the store, many at a time.
+"""Stores many links at a time.
 
-A link is two rows: the user's, and the one that makes the Discord account theirs alone. Both are written together, 50
-links in a transaction, on the condition that nothing stands in their way. What the auth site said stays as it is.
+A link is two rows: the user's, and the one that reserves the Discord account for that user. Both are written together,
+50 links in a transaction, on the condition that neither conflicts with a stored link. Desired state is not changed.
 """
 
 import random
@@ -28,7 +28,7 @@ MAX_NAP = 5.0  # seconds
 
 
 class Outcome(StrEnum):
-    """What became of a line."""
+    """What happened to a line of the file."""
 
     NEW = "imported"
     SAME = "already there"
@@ -37,7 +37,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one record, and why where it was refused."""
+    """What happened to one record, and why if it was refused."""
 
     record: Record
     outcome: Outcome
@@ -45,7 +45,7 @@ class Verdict:
 
 
 class Importer:
-    """Puts links into the store of one guild. Safe to call from several threads."""
+    """Stores links of one guild. Safe to call from several threads."""
 
     def __init__(
         self, connection: Connection, guild_id: int, *, now: float, sleep: Callable[[float], None] = time.sleep
@@ -56,7 +56,7 @@ class Importer:
         self._sleep = sleep
 
     def put(self, records: Sequence[Record], *, dry_run: bool = False) -> list[Verdict]:
-        """Link all of `records`, at most AT_ONCE, that nothing stands against; says of each what became of it."""
+        """Store those of `records` (at most AT_ONCE) that conflict with nothing; return what happened to each."""
         verdicts: list[Verdict] = []
         todo = list(records)
         for attempt in range(MAX_ATTEMPTS):
@@ -91,7 +91,7 @@ class Importer:
         return Verdict(record, Outcome.NEW)
 
     def _write(self, records: list[Record], known: "_Known") -> bool:
-        """All of them or none; False where they must be looked at again."""
+        """Store all of them or none; return False if they must be compared again."""
         try:
             with TransactWrite(connection=self._connection) as write:
                 for record in records:
@@ -131,7 +131,7 @@ class Importer:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The rows that stand there now: users by id, owners by Discord id."""
+    """Return the stored rows: users by id, owners by Discord id."""
 
     users: dict[str, UserRow]
     owners: dict[int, str]

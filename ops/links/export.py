@@ -1,4 +1,4 @@
-"""`export-links FILE`: all links as the file that `import-links` reads."""
+"""`export-links FILE`: write all links to a file that `import-links` reads."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Write all of them."""
+    """Write all links."""
     stage.connect()
     total = count_links(stage.guild_id)
     with screen.progress("Exporting links", total) as advance:

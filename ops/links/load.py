@@ -1,4 +1,4 @@
-"""`import-links FILE`: links from Alliance Auth's table into Rolecall."""
+"""`import-links FILE`: import links from Alliance Auth's table."""
 
 import argparse
 import sys
@@ -53,10 +53,10 @@ def _threads(text: str) -> int:
 
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    """Read the file, link what can be linked; 1 if any line was not imported."""
+    """Read the file and store its links; return 1 if any line was not imported."""
     file = _read(options.file, stage)
     if file.unknown:
-        screen.aside(f"Columns that mean nothing here: {listed(list(file.unknown), 10)}", "yellow")
+        screen.aside(f"Unused columns: {listed(list(file.unknown), 10)}", "yellow")
     if options.strict and (file.unknown or file.bad):
         _show_bad(list(file.bad), screen)
         raise CommandError("Nothing was imported, because of --strict.")

@@ -1,9 +1,9 @@
-"""The file: Alliance Auth's table of Discord accounts, as CSV, or with tabs as `mysql --batch` writes it.
+"""The file format: Alliance Auth's table of Discord accounts, as CSV or as `mysql --batch` writes it, with tabs.
 
-With tabs a quote is a letter like any other, and a backslash says that the next sign stands for another
+With tabs a quote is an ordinary character, and a backslash escapes the next one
 (https://dev.mysql.com/doc/refman/8.4/en/mysql-command-options.html#option_mysql_batch).
 
-Every line is checked; what is wrong is said with its number. Pure but for reading.
+Every line is checked, and faults are reported with the line number. Pure, except for reading the file.
 """
 
 import csv
@@ -26,7 +26,7 @@ FIRST_DISCORD = 1_420_070_400  # epoch seconds: Discord's own epoch, 2015-01-01;
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One link. `activated_at` in epoch seconds, None where the file does not say."""
+    """One link. `activated_at` is epoch seconds, None if the file does not say."""
 
     line: int
     user_id: str
@@ -46,7 +46,7 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a file holds. `unknown` are columns that mean nothing here; `repeated` lines say an earlier one again."""
+    """The content of a file. `unknown`: columns that are not used; `repeated`: lines equal to an earlier one."""
 
     records: tuple[Record, ...]
     bad: tuple[Bad, ...]
@@ -55,24 +55,24 @@ class File:
 
 
 class _Reader(Protocol):
-    """What csv.reader makes."""
+    """The type that csv.reader returns."""
 
     @property
     def line_num(self) -> int:
-        """Lines read so far."""
+        """The number of lines read so far."""
         ...
 
     def __iter__(self) -> Iterator[list[str]]:
-        """The fields of line after line."""
+        """Iterate over the fields of each line."""
         ...
 
 
 class Unreadable(Exception):
-    """The file as a whole makes no sense; the text says why."""
+    """The file cannot be used at all; the text says why."""
 
 
 def read(lines: TextIO) -> File:
-    """Read all of it. Raises Unreadable."""
+    """Read the whole file. Raises Unreadable."""
     header = lines.readline().removeprefix("\ufeff")
     delimiter = max(",\t;", key=header.count)
     names = [_column(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
@@ -98,7 +98,7 @@ def read(lines: TextIO) -> File:
 
 
 def _column(name: str) -> str:
-    """`discord_discorduser.uid`, ` UID ` and `"uid"` all mean uid."""
+    """Normalise a column name: `discord_discorduser.uid`, ` UID ` and `"uid"` all become uid."""
     return name.strip().strip("\"'`").casefold().rsplit(".", 1)[-1]
 
 
@@ -124,7 +124,7 @@ def _text(field: str, name: str, *, escaped: bool) -> str:
 
 
 def _record(line: int, fields: dict[str, str]) -> Record:
-    """One line. Raises ValueError with what is wrong."""
+    """Read one line. Raises ValueError with what is wrong."""
     return Record(
         line=line,
         user_id=_user_id(fields["user_id"]),
@@ -166,7 +166,7 @@ def _discriminator(text: str) -> str:
 
 
 def _activated(text: str) -> int | None:
-    """A time as databases write it, in UTC unless it says otherwise; or epoch seconds."""
+    """Read a time as databases write it, in UTC unless it has an offset, or as epoch seconds."""
     if not text:
         return None
     try:
@@ -183,7 +183,7 @@ def _activated(text: str) -> int | None:
 
 
 def _without_duplicates(read: list[Record | Bad], unknown: tuple[str, ...]) -> File:
-    """Lines that contradict each other are all bad: which of them is right, nobody here can know."""
+    """Reject all lines that contradict each other: the file does not say which is right."""
     records = [one for one in read if isinstance(one, Record)]
     bad = [one for one in read if isinstance(one, Bad)]
     pairs: dict[tuple[str, int], Record] = {}
@@ -217,7 +217,7 @@ def _others(record: Record, all_of_them: list[Record]) -> str:
 
 
 def write(records: Iterable[Record], out: TextIO) -> None:
-    """The same file back; times in UTC."""
+    """Write the file; times are in UTC."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in records:

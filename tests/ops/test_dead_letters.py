@@ -1,4 +1,4 @@
-"""Messages that were set aside: seen, sent back, thrown away."""
+"""Messages that were set aside: seen, sent back, discarded."""
 
 import io
 import json

@@ -145,16 +145,16 @@ AWS = [
     warned("no time to live", no_expiry, "expiry", "budgets", "Time to Live"),
     warned("no recovery", no_recovery, "recovery", "users cannot be restored", "make deploy"),
     Planted("queue missing", lambda w: w.sqs.delete_queue(QueueUrl=w.queue_url("notices")), "queues", "rolecall-prod-notices is missing", "make deploy"),
-    Planted("no redrive", of_queue("jobs", RedrivePolicy=""), "redrive", "rolecall-prod-jobs does not send", "make deploy"),
+    Planted("no redrive", of_queue("jobs", RedrivePolicy=""), "redrive", "rolecall-prod-jobs has no dead-letter queue", "make deploy"),
     warned("forgetful queue", of_queue("dead-letters", MessageRetentionPeriod="3600"), "redrive", "forgets messages after 60 min", "make deploy"),
     Planted("visibility too short", of_queue("bulk", VisibilityTimeout="30"), "visibility", "should be 360 s", "VisibilityTimeout=360"),
     Planted("no subscription", no_subscription, "subscriptions", "does not read rolecall-prod-jobs", "make deploy"),
     Planted("subscription off", subscription_off, "subscriptions", "has stopped reading rolecall-prod-bulk", "Triggers"),
     Planted("no schedule", lambda w: w.session.client("events").remove_targets(Rule="rule-update_all_on_schedule", Ids=["1"]), "schedules", "no schedule calls", "make deploy"),
     Planted("schedule off", lambda w: w.session.client("events").disable_rule(Name="rule-update_all_on_schedule"), "schedules", "is off", "enable-rule"),
-    warned("dead letters", lambda w: w.set_aside("{}", reason="x"), "dead-letters", "1 message could not be done", "dead-letters list"),
+    warned("dead letters", lambda w: w.set_aside("{}", reason="x"), "dead-letters", "1 message could not be processed", "dead-letters list"),
     warned("no alarms", World.unwatch, "alarms", "there are no alarms", "make deploy STAGE=prod EMAIL="),
-    warned("alarms to nobody", alarms_to_nobody, "alarms", "nobody hears the alarms", "make deploy STAGE=prod EMAIL="),
+    warned("alarms to nobody", alarms_to_nobody, "alarms", "nobody receives the alarms", "make deploy STAGE=prod EMAIL="),
     warned("an old notice", an_old_notice, "waiting", "has waited for 2 days", "the auth site does not read"),
 ]  # fmt: skip
 
@@ -277,7 +277,7 @@ RUNNING = [
     warned("sweep held", a_sweep(state=SweepState.HELD, note="stopped"), "sweeps", "was held", "--force"),
     warned("sweep stands still", a_still_sweep, "sweeps", "no step for 14 min", "aws logs tail /aws/lambda/rolecall-prod-sync_bulk"),
     warned("no sweep lately", a_sweep(started_at=time.time() - 90_000), "sweeps", "began 25 h ago", "schedules"),
-    warned("somebody not synced", a_failure, "failing", "1 user could not be made right", "status"),
+    warned("somebody not synced", a_failure, "failing", "1 user could not be synced", "status"),
 ]  # fmt: skip
 
 DEPLOYED = [*SETTINGS, *AWS]
@@ -285,7 +285,7 @@ ALL = [*SETTINGS, *AWS, *DISCORD_FAULTS, *RUNNING]
 
 
 @pytest.mark.parametrize("planted", ALL, ids=[one.id for one in ALL])
-def test_a_planted_fault_is_found_and_its_cure_named(empty_world: World, planted: Planted) -> None:
+def test_a_planted_fault_is_found_and_its_fix_named(empty_world: World, planted: Planted) -> None:
     if planted in DEPLOYED:
         empty_world.build()
     else:

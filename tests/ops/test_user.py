@@ -131,7 +131,7 @@ def test_an_unknown_user_is_said_to_be_unknown(empty_world: World, ops: Command)
     empty_world.build_for_discord()
     said = ops("user", "nobody")
     assert (said.code, said.out) == (1, "")
-    assert "Nothing is known of a user nobody." in said.err
+    assert "User nobody not found." in said.err
 
 
 def test_escape_sequences_in_names_do_not_reach_the_terminal(empty_world: World, ops: Command) -> None:
