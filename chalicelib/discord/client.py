@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 import requests
+from urllib3.exceptions import MaxRetryError
 
 from chalicelib import VERSION, log
 from chalicelib.clock import Clock
@@ -34,6 +35,7 @@ from chalicelib.errors import (
     RoleLimit,
     Ticket,
     UnknownGuild,
+    UnknownMember,
     Wait,
 )
 from chalicelib.settings import Settings
@@ -46,7 +48,9 @@ MAX_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make n
 MAX_ROLE_WAIT = 900.0  # seconds; a limit on creating roles that lasts longer is no reason to wait
 SETTLING = 4.0  # seconds that are kept for what follows a request: two more calls of the store, and one of SQS
 MIN_TIMEOUT = 0.5  # seconds, to connect and to wait together
+MIN_IDLE = 5.0  # seconds without an answer from which on a cut connection is taken to have died before its request
 MIN_WAIT = 0.5  # seconds before a request is made again for a person: 429s count towards Cloudflare's ban
+IDEMPOTENT = frozenset({"GET", "PUT", "PATCH", "DELETE"})  # as Rolecall uses them
 USER_AGENT = f"DiscordBot (https://github.com/rolecall/rolecall, {VERSION})"
 
 # Routes as the budget knows them. Ids below the guild do not make another bucket.
@@ -147,6 +151,7 @@ class Discord:
         self._on_request = on_request
         self._guild = f"/guilds/{settings.guild_id}"
         self._ends_at = float("inf")
+        self._answered_at = float("inf")  # when Discord last answered; never yet: no connection is kept
 
     @contextmanager
     def until(self, moment: float) -> Iterator[None]:
@@ -301,11 +306,68 @@ class Discord:
         *,
         patience: float,
     ) -> requests.Response:
-        reservation = options.reservation
-        if reservation is not None:
+        reservation = self._reserve(route, options, patience)
+        repeated = False
+        try:
+            answer = self._send(route, method, path, options, body)
+        except requests.ConnectionError as error:
+            if not may_be_repeated(method, error) or self.seconds_left <= 0:
+                raise self._unanswered(route, reservation, error) from None
+            answer, reservation = self._repeat(route, method, path, options, body, reservation, error)
+            repeated = True
+        except requests.RequestException as error:
+            raise _unavailable(route, error) from None
+        if repeated:
+            self._settle_repeated(route, method, reservation, answer)
+        else:
+            self._settle(route, reservation, answer)
+        return answer
+
+    def _reserve(self, route: str, options: RequestOptions, patience: float) -> Reservation:
+        """The place on which the request is made: the one that was reserved for it, or the next one."""
+        if options.reservation is not None:
             self.halts.check()
-        if reservation is None or not self.rate_limiter.use(reservation, route):
-            reservation = self.rate_limiter.acquire(route, options.lane, options.ticket, patience=patience)
+            if self.rate_limiter.use(options.reservation, route):
+                return options.reservation
+        return self.rate_limiter.acquire(route, options.lane, options.ticket, patience=patience)
+
+    def _repeat(
+        self,
+        route: str,
+        method: str,
+        path: str,
+        options: RequestOptions,
+        body: dict[str, Any] | None,
+        reservation: Reservation,
+        cut: requests.ConnectionError,
+    ) -> tuple[requests.Response, Reservation]:
+        """Make a request once more whose connection was cut, on a new connection; its answer, and its place.
+
+        A connection that lay idle died before: the first request never reached Discord, and its place is still good.
+        Else Discord may have counted it, and this one needs a place of its own. RFC 9110, section 9.2.2.
+        """
+        if self._clock.now() - self._answered_at < MIN_IDLE:
+            unavailable = self._unanswered(route, reservation, cut)
+            try:
+                reservation = self.rate_limiter.acquire(route, options.lane)
+            except Wait:
+                raise unavailable from None
+        self._session.close()  # whatever else is kept in it is as old
+        try:
+            return self._send(route, method, path, options, body), reservation
+        except requests.RequestException as error:
+            raise self._unanswered(route, reservation, error) from None
+
+    def _unanswered(self, route: str, reservation: Reservation, error: requests.RequestException) -> DiscordUnavailable:
+        """The error that it means that no answer came; where it was a bucket's first request, another may try now."""
+        if isinstance(error, requests.ConnectionError):
+            self.rate_limiter.unanswered(reservation)
+        return _unavailable(route, error)
+
+    def _send(
+        self, route: str, method: str, path: str, options: RequestOptions, body: dict[str, Any] | None
+    ) -> requests.Response:
+        """Discord's answer, whatever it is. Raises what requests raises where none comes."""
         headers = {
             "Authorization": f"Bot {self._settings.bot_token}",
             "Accept": "application/json",
@@ -313,7 +375,7 @@ class Discord:
         }
         if options.reason and method != "GET":
             headers["X-Audit-Log-Reason"] = quote(options.reason[:MAX_REASON])
-        began = self._clock.now()
+        began, status, scope = self._clock.now(), 0, ""
         try:
             answer = self._session.request(
                 method,
@@ -323,15 +385,10 @@ class Discord:
                 timeout=self.timeouts(read=options.patience if options.patience > PATIENCE else float("inf")),
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
-            self._on_request(Request(route, 0, self._clock.now() - began))
-            if isinstance(error, requests.ConnectionError):
-                self.rate_limiter.unanswered(reservation)
-            raise DiscordUnavailable(f"no answer to {route}: {type(error).__name__}") from None
-        self._on_request(
-            Request(route, answer.status_code, self._clock.now() - began, answer.headers.get("X-RateLimit-Scope", ""))
-        )
-        self._settle(route, reservation, answer)
+            status, scope = answer.status_code, answer.headers.get("X-RateLimit-Scope", "")
+            self._answered_at = self._clock.now()
+        finally:
+            self._on_request(Request(route, status, self._clock.now() - began, scope))
         return answer
 
     def _settle(self, route: str, reservation: Reservation, answer: requests.Response) -> None:
@@ -358,6 +415,20 @@ class Discord:
         if not done:
             raise error_of(status, answer.content)
 
+    def _settle_repeated(self, route: str, method: str, reservation: Reservation, answer: requests.Response) -> None:
+        """The same, where the first request, whose answer was lost, may have been done: no error may deny that."""
+        try:
+            self._settle(route, reservation, answer)
+        except UnknownMember:
+            if route != MEMBER_REMOVE:  # else it was the first that removed them
+                raise
+        except Wait as wait:
+            if method == "GET":
+                raise
+            raise DiscordUnavailable(str(wait)) from None  # a Wait would say that nothing was sent
+        if route == MEMBER_JOIN and answer.status_code == HTTPStatus.NO_CONTENT:
+            raise DiscordUnavailable("they are in, perhaps by a request whose answer was lost", answered=True)
+
     def _limited(self, route: str, key: str, answer: requests.Response) -> None:
         """A 429: obey it, in the name of all workers."""
         scope, wait = answer.headers.get("X-RateLimit-Scope", ""), _wait_of(answer)
@@ -382,6 +453,23 @@ def watch_address(halts: Halts, answer: requests.Response, *, oauth: bool = Fals
     limited = status == HTTPStatus.TOO_MANY_REQUESTS and answer.headers.get("X-RateLimit-Scope") != "shared"
     if limited or status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         halts.invalid()
+
+
+def may_be_repeated(method: str, error: requests.ConnectionError) -> bool:
+    """May a request be made again at once that ended so? Where it is idempotent, and its connection was cut.
+
+    Lambda freezes a function between two events; the connections that it keeps may be dead when it thaws. The first
+    request on such a one is cut, without any fault of Discord's or ours. Where no connection could be made at all, the
+    next try would fail alike. Every PATCH of Rolecall sets a whole list, or a nickname: made twice, it does the same.
+    https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html (on keep-alive)
+    """
+    no_connection = isinstance(error, requests.Timeout | requests.exceptions.SSLError | requests.exceptions.ProxyError)
+    never_connected = no_connection or any(isinstance(cause, MaxRetryError) for cause in error.args)
+    return method in IDEMPOTENT and not never_connected
+
+
+def _unavailable(route: str, error: requests.RequestException) -> DiscordUnavailable:
+    return DiscordUnavailable(f"no answer to {route}: {type(error).__name__}")
 
 
 def seen_in(answer: requests.Response, at: float) -> Seen | None:

@@ -73,8 +73,9 @@ def blocks_address(status: int, headers: Mapping[str, str], content: bytes, *, o
         return True
     if said.get("code") == 0 and str(said.get("message")).startswith(BLOCKED_MESSAGE):
         return True
-    limited = status == HTTPStatus.TOO_MANY_REQUESTS
-    return limited and not oauth and not any(name.lower().startswith("x-ratelimit-") for name in headers)
+    if status != HTTPStatus.TOO_MANY_REQUESTS or oauth or said.get("code"):  # a code is Discord's own word
+        return False
+    return not any(name.lower().startswith("x-ratelimit-") for name in headers)
 
 
 def _object(content: bytes) -> dict[str, object] | None:

@@ -17,7 +17,7 @@ import msgspec
 import requests
 
 from chalicelib import log
-from chalicelib.discord.client import USER_AGENT, Request, log_request, watch_address
+from chalicelib.discord.client import USER_AGENT, Request, log_request, may_be_repeated, watch_address
 from chalicelib.discord.halts import GLOBAL_LIMIT, TOKEN_REFUSED
 from chalicelib.discord.models import Account
 from chalicelib.errors import CallsHalted, LinkRefused, Reason
@@ -155,7 +155,7 @@ class OAuth:
                 timeout=self._timeouts(),
             )
         except requests.RequestException as error:
-            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
+            raise _no_answer(error) from None
         except (OAuth2Error, *UNREADABLE) as error:
             status = answers[0].status_code if answers else 0
             raise _refusal(status, type(error).__name__) from None
@@ -187,16 +187,31 @@ class OAuth:
         self._check(with_token=False)
         if self._services.discord.seconds_left <= 0:
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, f"no time is left for {route}")
-        began = self._services.now()
-        status = 0
+        try:
+            answer = self._logged(route, send)
+        except requests.ConnectionError as error:
+            if not may_be_repeated(route.partition(" ")[0], error):
+                raise _no_answer(error) from None
+            answer = self._once_more(route, send)
+        except requests.RequestException as error:
+            raise _no_answer(error) from None
+        self._heed(answer)
+        return answer
+
+    def _once_more(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
+        """The answer by another connection: the one before was cut."""
+        try:
+            return self._logged(route, send)
+        except requests.RequestException as error:
+            raise _no_answer(error) from None
+
+    def _logged(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
+        began, status = self._services.now(), 0
         try:
             answer = send()
             status = answer.status_code
-        except requests.RequestException as error:
-            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__) from None
         finally:
             log_request(Request(route, status, self._services.now() - began))
-        self._heed(answer)
         return answer
 
     def _check(self, *, with_token: bool) -> None:
@@ -236,6 +251,10 @@ def stopped(halted: CallsHalted) -> LinkRefused:
     """The refusal while all calls are halted. A refused token stays refused until an operator replaces it."""
     lasting = halted.reason == TOKEN_REFUSED
     return LinkRefused(Reason.MISCONFIGURED if lasting else Reason.DISCORD_UNAVAILABLE, str(halted))
+
+
+def _no_answer(error: requests.RequestException) -> LinkRefused:
+    return LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__)
 
 
 def _check_scopes(token: dict[str, Any]) -> None:

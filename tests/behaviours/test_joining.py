@@ -67,7 +67,7 @@ def test_a_failed_join_leaves_no_link_and_says_why(world: World, trouble: dict[s
 
 
 @pytest.mark.behaviour(47)
-@pytest.mark.parametrize("trouble", [{"status": 500}, {"kind": "cut"}], ids=["5xx", "cut connection"])
+@pytest.mark.parametrize("trouble", [{"status": 500}, {"kind": "cut", "times": 2}], ids=["5xx", "cut connection"])
 def test_a_join_of_which_nobody_knows_leaves_no_link_in_the_end(world: World, trouble: dict[str, object]) -> None:
     world.guild.inject(fault(method="PUT", path=MEMBER, **trouble))
     with pytest.raises(LinkRefused) as refused:

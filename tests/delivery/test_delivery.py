@@ -135,7 +135,7 @@ def test_a_refusal_is_reported_once_until_it_is_fixed(kira: World) -> None:
         pytest.param({"status": 408}, id="408"),
         pytest.param({"status": 429, "code": 130000, "kind": "answer", "body": {"code": 130000}}, id="overloaded 429"),
         pytest.param({"status": 400, "code": 130000}, id="overloaded"),
-        pytest.param({"kind": "cut"}, id="connection cut"),
+        pytest.param({"kind": "cut", "times": 2}, id="connection cut"),
         pytest.param({"kind": "hang"}, id="time-out"),
         pytest.param({"status": 404, "code": 0}, id="404 of nobody knows what"),
         pytest.param({"status": 403, "body": "<html>proxy</html>"}, id="403 of a proxy"),

@@ -27,6 +27,7 @@ SLOWER = b'{"message": "You are being rate limited.", "retry_after": 1.0, "globa
         pytest.param(429, LIMITS, SLOWER, False, id="a 429 of Discord's own"),
         pytest.param(429, {"X-RateLimit-Scope": "global"}, SLOWER, False, id="of the global limit"),
         pytest.param(429, LIMITS, b'{"retry_after": "soon"}', False, id="a 429 of Discord's own, oddly spelt"),
+        pytest.param(429, {}, b'{"message": "overloaded", "code": 130000}', False, id="Discord is overloaded"),
         pytest.param(429, LIMITS, b"[" * 100_000, True, id="a 429 nested without end"),
         pytest.param(403, {}, CLOUDFLARE, True, id="Cloudflare's 1020 as JSON"),
         pytest.param(429, {"Retry-After": "30"}, CLOUDFLARE, True, id="Cloudflare's 1015 as JSON"),

@@ -18,7 +18,7 @@ def test_a_user_whose_change_of_account_is_cut_short_keeps_one_account() -> None
     world.run(seconds=600)
     world.clock.advance(600)
     world.site.notices()
-    world.guild.inject(fault(kind="cut", method="PUT", path="/members/"))
+    world.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
     outcome(world, "1", "ben", groups=["Member"])
     world.run(seconds=7200)
     assert linked(world, "1")

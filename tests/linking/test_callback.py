@@ -47,7 +47,7 @@ def test_an_attempt_that_was_begun_before_an_upgrade_is_finished(world: World, b
 
 
 def test_a_join_whose_answer_was_lost_leaves_no_member_unknown_to_us(world: World, browser: Browser) -> None:
-    world.guild.inject(Fault(kind="cut_after", method="PUT", path="/members/"))
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path="/members/", times=2))
     answer = browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira")
     assert answer.reason == "discord_unavailable"
     world.run(seconds=VERIFY_AFTER + 60)

@@ -109,9 +109,17 @@ def test_a_member_who_was_in_already_did_not_join(world: World) -> None:
 
 def test_a_join_whose_answer_was_lost_is_on_record_with_what_it_may_have_given(world: World) -> None:
     world.guild.create_role("Member")
-    world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER))
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER, times=2))
     assert refused(world, "1", "first", groups=["Member"]) == Reason.DISCORD_UNAVAILABLE
     world.run(seconds=VERIFY_AFTER + 60)
+    assert world.roles("first") == {"Member"}
+    assert trail(world, "1") == [(PERHAPS_JOINED, ["Member"])]
+
+
+def test_a_join_whose_answer_was_lost_once_is_found_out_at_once(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER))
+    world.link("1", "first", groups=["Member"])
     assert world.roles("first") == {"Member"}
     assert trail(world, "1") == [(PERHAPS_JOINED, ["Member"])]
 
@@ -119,7 +127,7 @@ def test_a_join_whose_answer_was_lost_is_on_record_with_what_it_may_have_given(w
 def test_a_bare_join_whose_answer_was_lost_is_on_record_too(world: World) -> None:
     world.guild.create_role("Member")
     world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=403, code=50013))
-    world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER))
+    world.guild.inject(Fault(kind="cut_after", method="PUT", path=MEMBER, times=2))
     assert refused(world, "1", "first", groups=["Member"]) == Reason.DISCORD_UNAVAILABLE
     world.run(seconds=VERIFY_AFTER + 60)
     assert world.roles("first") == {"Member"}
@@ -148,7 +156,7 @@ def completing(world: World) -> tuple[int, float]:
 @pytest.mark.parametrize(
     ("trouble", "delay"),
     [
-        pytest.param({"kind": "cut"}, 60, id="no answer, so the write may still arrive"),
+        pytest.param({"kind": "cut", "times": 2}, 60, id="no answer, so the write may still arrive"),
         pytest.param({"kind": "rate_limit", "retry_after": 20.0}, 0, id="refused for the moment"),
     ],
 )

@@ -196,3 +196,24 @@ def test_a_token_that_names_no_scopes_has_those_that_were_asked_for(
     world.session.mount(AT, saying)
     assert browser.follow(back).reason == reason
     assert (len(saying.said), linked_id(world) is None, tokens_alive(world)) == (1, bool(reason), 0)
+
+
+# --- connections that are cut -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "times", "reason"), [("/users/@me", 1, ""), ("/users/@me", 2, "discord_unavailable")])
+def test_whose_account_it_is_is_asked_once_more_where_the_connection_is_cut(
+    world: World, browser: Browser, back: str, path: str, times: int, reason: str
+) -> None:
+    world.guild.inject(Fault(kind="cut", path=path, times=times))
+    assert browser.follow(back).reason == reason
+    assert asked(world).count(ME) == 2
+
+
+@pytest.mark.parametrize("path", ["token$", "revoke$"])
+def test_a_code_is_bought_and_a_token_given_back_only_once(
+    world: World, browser: Browser, back: str, path: str
+) -> None:
+    world.guild.inject(Fault(kind="cut", path=path))
+    browser.follow(back)
+    assert [asked(world).count(route) for route in (TOKEN, REVOKE)] == [1, path == "revoke$"]
