@@ -180,6 +180,7 @@ class Reason(StrEnum):
     GUILD_LIMIT = "guild_limit"
     DISCORD_UNAVAILABLE = "discord_unavailable"
     MISCONFIGURED = "misconfigured"
+    ACCOUNT_NOT_READY = "account_not_ready"
 
 
 class LinkRefused(GiveUp):

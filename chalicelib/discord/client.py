@@ -122,7 +122,7 @@ class _Member(msgspec.Struct):
 class _Guild(msgspec.Struct):
     id: Snowflake
     name: str
-    owner_id: Snowflake = "0"  # nobody
+    owner_id: Snowflake | None = None  # null where nobody owns it
     roles: list[_Role] | None = None
 
 
@@ -187,7 +187,7 @@ class Discord:
         if not listed:
             raise DiscordUnavailable("Discord's answer lists no roles, not even @everyone: it is not the whole guild")
         roles = tuple(_role(role) for role in listed)
-        return Guild(int(found.id), found.name, int(found.owner_id), roles, frozenset(), self._clock.now())
+        return Guild(int(found.id), found.name, int(found.owner_id or 0), roles, frozenset(), self._clock.now())
 
     def create_role(self, name: str, options: RequestOptions) -> Role:
         """A new role of that name, without permissions, at the bottom. Raises RoleLimit."""
@@ -214,7 +214,10 @@ class Discord:
         return _member(self._read(_Member, MEMBER_GET, "GET", f"{self._guild}/members/{discord_id}", options))
 
     def members(self, after: int, options: RequestOptions, *, limit: int = PAGE) -> list[Member]:
-        """A page of members, ascending by id, all above `after`. Raises IntentMissing."""
+        """A page of members, ascending by id, all above `after`. Raises IntentMissing.
+
+        A page with fewer than `limit` members need not be the last one; an empty one is.
+        """
         path = f"{self._guild}/members?limit={limit}&after={after}"
         try:
             return [_member(found) for found in self._read(list[_Member], MEMBERS, "GET", path, options)]
@@ -235,8 +238,13 @@ class Discord:
 
     def change(
         self, discord_id: int, options: RequestOptions, *, roles: frozenset[int] | None = None, nick: str | None = None
-    ) -> None:
-        """Set the whole list of roles, the nickname, or both. Refused whole if a part of it is."""
+    ) -> Member | None:
+        """Set the whole list of roles, the nickname, or both. Refused whole if a part of it is.
+
+        Returns the member as Discord stored it, which is not always what was asked for: unknown role ids are left out,
+        a nickname is trimmed, or null where it equals the username; a role has been seen to stay
+        (discord-api-docs#6074). None where the answer is a success, but no member.
+        """
         body: dict[str, Any] = {}
         if roles is not None:
             body["roles"] = sorted(map(str, roles))
@@ -244,7 +252,8 @@ class Discord:
             body["nick"] = nick
         if not body:
             raise ValueError("nothing to change: give roles, a nickname, or both")
-        self._request(MEMBER_PATCH, "PATCH", f"{self._guild}/members/{discord_id}", options, body)
+        path = f"{self._guild}/members/{discord_id}"
+        return _member_in(self._request(MEMBER_PATCH, "PATCH", path, options, body).content)
 
     def give_role(self, discord_id: int, role_id: int, options: RequestOptions) -> None:
         """Give one role; without effect where the member has it."""
@@ -517,3 +526,11 @@ def _user(found: _User) -> Account:
 
 def _member(found: _Member) -> Member:
     return Member(_user(found.user), found.nick or None, frozenset(map(int, found.roles)))
+
+
+def _member_in(content: bytes) -> Member | None:
+    """The member that an answer's body describes; None where it describes none."""
+    try:
+        return _member(msgspec.json.decode(content, type=_Member))
+    except (msgspec.MsgspecError, RecursionError):
+        return None

@@ -34,6 +34,8 @@ BY_CODE: dict[int, type[Refused]] = {
 BANNED = 40007  # the user is banned from this guild
 GUILD_LIMIT = 30001  # the user is in as many guilds as Discord allows
 BAD_OAUTH_TOKEN = 50025
+# The person must verify their account first. https://github.com/discord/discord-api-docs/issues/6091
+ACCOUNT_NOT_READY = frozenset({40002, 50178})
 CLOUDFLARE_BLOCKED = 40333
 BLOCKED_MESSAGE = "You are being blocked"  # with code 0: "… from accessing our API temporarily"
 OVERLOADED = 130000

@@ -111,7 +111,7 @@ class OAuth:
             lambda: session.request("GET", url, headers=bearer, timeout=self._timeouts(), withhold_token=True),
         )
         if not answer.ok:
-            raise _refusal(answer.status_code)
+            raise _refusal(answer.status_code, persons=answer.status_code == HTTPStatus.UNAUTHORIZED)
         me = _decoded(answer, _Me)
         return Account(int(me.id), me.username, me.discriminator)
 
@@ -134,7 +134,7 @@ class OAuth:
                 log.warning("revoke_failed", why=str(answer.status_code))
 
     def _token(self, session: "OAuth2Session", code: str, state: str) -> dict[str, Any]:
-        from oauthlib.oauth2 import OAuth2Error
+        from oauthlib.oauth2 import InvalidGrantError, OAuth2Error
 
         answers: list[requests.Response] = []
 
@@ -158,7 +158,7 @@ class OAuth:
             raise _no_answer(error) from None
         except (OAuth2Error, *UNREADABLE) as error:
             status = answers[0].status_code if answers else 0
-            raise _refusal(status, type(error).__name__) from None
+            raise _refusal(status, type(error).__name__, persons=isinstance(error, InvalidGrantError)) from None
         finally:
             status = answers[0].status_code if answers else 0
             log_request(Request("POST oauth2 token", status, self._services.now() - began))
@@ -263,9 +263,13 @@ def _check_scopes(token: dict[str, Any]) -> None:
         raise LinkRefused(Reason.DENIED, "not all scopes were granted")
 
 
-def _refusal(status: int, detail: str = "") -> LinkRefused:
-    """The refusal for an error of the OAuth2 endpoints. With an expired code, the person has to begin again."""
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+def _refusal(status: int, detail: str = "", *, persons: bool = False) -> LinkRefused:
+    """The refusal for an error of the OAuth2 endpoints. With an expired code, the person has to begin again.
+
+    `persons`: it is about this person's code or token, not about the application. Discord refuses good ones now and
+    then, for single people (discord-api-docs#6769).
+    """
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and not persons:
         return LinkRefused(Reason.MISCONFIGURED, f"Discord refuses the application: {status} {detail}")
     if status == HTTPStatus.TOO_MANY_REQUESTS or not 400 <= status < 500:  # no answer, or a malformed one
         return LinkRefused(Reason.DISCORD_UNAVAILABLE, f"{status} {detail}")

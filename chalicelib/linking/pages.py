@@ -87,6 +87,13 @@ WORDS: dict[Reason, tuple[str, str]] = {
             "code below; their log says more."
         ),
     ),
+    Reason.ACCOUNT_NOT_READY: (
+        "Your Discord account is not ready yet",
+        (
+            "Discord wants you to verify it first, by e-mail or phone. Open Discord, do what it asks for under "
+            "“My Account”, then go back to your alliance’s site and click there again."
+        ),
+    ),
 }
 DONE = {
     "linked": ("You are linked", "Your Discord account is linked and gets its roles. You can close this page."),

@@ -1,6 +1,6 @@
 """Errors of Discord as one of the reasons that a person is told."""
 
-from chalicelib.discord.errors import BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
+from chalicelib.discord.errors import ACCOUNT_NOT_READY, BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
 from chalicelib.errors import CallsHalted, LinkRefused, Reason, Refused, RolecallError, TryAgain
 from chalicelib.linking.oauth import stopped
 
@@ -10,7 +10,12 @@ REASON_OF_PAGE_ERROR = {
     "server_error": Reason.DISCORD_UNAVAILABLE,
     "temporarily_unavailable": Reason.DISCORD_UNAVAILABLE,
 }
-REASON_OF_CODE = {BANNED: Reason.BANNED, GUILD_LIMIT: Reason.GUILD_LIMIT, BAD_OAUTH_TOKEN: Reason.EXPIRED}
+REASON_OF_CODE = {
+    BANNED: Reason.BANNED,
+    GUILD_LIMIT: Reason.GUILD_LIMIT,
+    BAD_OAUTH_TOKEN: Reason.EXPIRED,
+    **dict.fromkeys(ACCOUNT_NOT_READY, Reason.ACCOUNT_NOT_READY),
+}
 
 
 class UnlinkedSince(LinkRefused):

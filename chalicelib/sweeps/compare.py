@@ -83,7 +83,9 @@ class GuildComparer:
             members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
             return self._compare_without_list(sweep, job, after)
-        last = members[-1].id if len(members) == PAGE else LAST_ID
+        # A short page need not be the last one: people linked beyond it may be on the next. If there are none, no more
+        # is read.
+        last = members[-1].id if members else LAST_ID
         links = list(users.links_between(self._guild_id, after, last, most=PAGE))
         if len(links) == PAGE and links[-1].link:  # many have left: a page holds no more links than members
             last = min(last, links[-1].link.account.id)

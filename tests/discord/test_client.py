@@ -79,8 +79,11 @@ def test_a_created_role_needs_no_more_than_its_id_and_its_name(world: World) -> 
     assert world.http.services.discord.create_role("Member", WORKER) == Role(7, "Member", 0)
 
 
-def test_roles_without_a_position_and_a_guild_without_an_owner_can_be_read(world: World) -> None:
-    answering(world, "GET", GUILD, {name: value for name, value in WHOLE.items() if name != "owner_id"})
+@pytest.mark.parametrize("owner", [{}, {"owner_id": None}], ids=["not a word", "null"])
+def test_roles_without_a_position_and_a_guild_without_an_owner_can_be_read(
+    world: World, owner: dict[str, None]
+) -> None:
+    answering(world, "GET", GUILD, {name: value for name, value in WHOLE.items() if name != "owner_id"} | owner)
     guild = world.http.services.discord.guild(WORKER)
     assert (guild.owner_id, guild.roles) == (0, (Role(1, "@everyone", 0),))
 
@@ -91,7 +94,6 @@ def test_roles_without_a_position_and_a_guild_without_an_owner_can_be_read(world
         pytest.param({"id": None}, id="no id"),
         pytest.param({"id": "x"}, id="an id that is none"),
         pytest.param({"owner_id": 2}, id="an owner's id of another type"),
-        pytest.param({"owner_id": None}, id="an owner that is null"),
         pytest.param({"roles": [{"name": "@everyone"}]}, id="a role without an id"),
         pytest.param({"roles": [{"id": "1"}]}, id="a role without a name"),
         pytest.param({"roles": [{"id": "1", "name": "x", "position": "1"}]}, id="a position of another type"),
@@ -110,6 +112,31 @@ def test_a_link_whose_role_is_created_by_a_bare_answer_is_made_right(world: Worl
     answering(world, "POST", "/roles$", {"id": str(role.id), "name": "Member"})
     world.link("101", "kira", groups=["Member"])
     assert world.roles("kira") == {"Member"}
+
+
+# --- what a change stores ------------------------------------------------------------------------------------------
+
+
+def test_a_change_returns_the_member_as_discord_stored_it(world: World) -> None:
+    world.guild.create_role("Member")
+    world.guild.create_role("Stays")
+    kira = world.guild.add_member("kira", roles=["Stays"])
+    discord = world.http.services.discord
+    role = {role.name: role.id for role in discord.guild(WORKER).roles}
+    changed = discord.change(int(kira.id), WORKER, roles=frozenset({role["Member"]}), nick="Kira")
+    assert changed
+    assert (changed.id, changed.nick, changed.roles) == (int(kira.id), "Kira", frozenset({role["Member"]}))
+    stored = {"user": {"id": str(kira.id), "username": "kira"}, "roles": [str(role["Stays"])], "nick": None}
+    answering(world, "PATCH", MEMBER, stored)
+    changed = discord.change(int(kira.id), WORKER, roles=frozenset({role["Member"], 7}), nick="kira")
+    assert changed
+    assert (changed.nick, changed.roles) == (None, frozenset({role["Stays"]}))
+
+
+def test_a_change_that_is_answered_without_a_member_is_made_all_the_same(world: World) -> None:
+    kira = world.guild.add_member("kira")
+    answering(world, "PATCH", MEMBER, {"roles": "?"})
+    assert world.http.services.discord.change(int(kira.id), WORKER, nick="Kira") is None
 
 
 # --- as long as there is time -------------------------------------------------------------------------------------

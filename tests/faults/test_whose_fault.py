@@ -21,7 +21,6 @@ from tests.faults.support import before, outcome, refusal
             {"message": "401: Unauthorized", "code": 0},
             {"expired", "discord_unavailable"},
             id="the person's own token",
-            marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason="the person reads `misconfigured`"),
         ),
     ],
 )

@@ -72,6 +72,19 @@ def guild_limit(world: World, browser: Browser) -> str:
     return browser.link_as(world.site.token("101", "link"), "kira").reason
 
 
+def not_ready(world: World, browser: Browser) -> str:
+    world.guild.inject(Fault(kind="answer", method="PUT", path="/members/", status=403, code=50178))
+    return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+
+def person_refused(path: str, body: object) -> Callable[[World, Browser], str]:
+    def play(world: World, browser: Browser) -> str:
+        world.guild.inject(Fault(kind="answer", path=path, status=401, body=body))
+        return browser.link_as(world.site.token("101", "link"), "kira").reason
+
+    return play
+
+
 def discord_down(path: str, kind: Kind = "answer") -> Callable[[World, Browser], str]:
     def play(world: World, browser: Browser) -> str:
         world.guild.inject(Fault(kind=kind, path=path, status=503, times=None))
@@ -115,6 +128,10 @@ REFUSALS: list[tuple[str, Callable[[World, Browser], str], str]] = [
     ("the account is another user's", already_linked, "already_linked"),
     ("banned", banned, "banned"),
     ("in 200 guilds", guild_limit, "guild_limit"),
+    ("the account must be verified first", not_ready, "account_not_ready"),
+    ("users/@me refuses the fresh token", person_refused("/users/@me", {"message": "401", "code": 0}), "expired"),
+    ("the code is refused by 401", person_refused("token$", {"error": "invalid_grant"}), "expired"),
+    ("the application is refused", person_refused("token$", {"error": "invalid_client"}), "misconfigured"),
     ("token endpoint down", discord_down("token$"), "discord_unavailable"),
     ("token endpoint hangs", discord_down("token$", "hang"), "discord_unavailable"),
     ("token endpoint says 429", discord_down("token$", "cloudflare"), "discord_unavailable"),

@@ -14,6 +14,8 @@ from chalicelib.linking.refusals import UnlinkedSince, page_refusal, refusal_for
         pytest.param(Refused(status=403, code=BANNED), Reason.BANNED, id="banned"),
         pytest.param(Refused(status=400, code=GUILD_LIMIT), Reason.GUILD_LIMIT, id="in too many guilds"),
         pytest.param(Refused(status=403, code=BAD_OAUTH_TOKEN), Reason.EXPIRED, id="the OAuth token is refused"),
+        pytest.param(Refused(status=403, code=40002), Reason.ACCOUNT_NOT_READY, id="an account to be verified"),
+        pytest.param(Refused(status=403, code=50178), Reason.ACCOUNT_NOT_READY, id="an account that may not join yet"),
         pytest.param(Refused(status=400, code=50035), Reason.MISCONFIGURED, id="any other refusal"),
         pytest.param(Wait("later"), Reason.DISCORD_UNAVAILABLE, id="no time is left"),
         pytest.param(DiscordUnavailable("503"), Reason.DISCORD_UNAVAILABLE, id="no answer"),

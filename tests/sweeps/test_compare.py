@@ -58,6 +58,31 @@ def test_a_sweep_over_several_pages_meets_everybody_once(world: World) -> None:
     assert roles_of_all(world, "late") == {frozenset({"Member"})}
 
 
+def test_a_short_page_is_not_the_last_where_somebody_is_linked_beyond_it(world: World) -> None:
+    world.guild.create_role("Member")
+    crowd(world, 20, groups=["Member"])
+    let_sweeps_take(world)
+    world.guild.inject(fault(kind="short_page", method="GET", path=LIST))
+    meter = Meter(world)
+    swept(world)
+    assert meter.routes.count("GET members") == 2
+    assert (latest(world).members, latest(world).linked, latest(world).gone) == (20, 20, 0)
+    assert roles_of_all(world) == {frozenset({"Member"})}
+
+
+@pytest.mark.parametrize(("leaver", "reads"), [(3, 1), (-1, 2)], ids=["within the page", "beyond it"])
+def test_a_page_more_is_read_only_where_somebody_linked_would_be_beyond_the_last_member(
+    world: World, leaver: int, reads: int
+) -> None:
+    world.guild.create_role("Member")
+    crowd(world, 20, roles=["Member"], groups=["Member"])
+    world.guild.leave(names(world)[leaver])
+    meter = Meter(world)
+    swept(world)
+    assert meter.routes.count("GET members") == reads
+    assert latest(world).gone == 1
+
+
 def test_members_without_a_link_are_left_alone(world: World) -> None:
     world.guild.create_role("Guest")
     world.guild.add_member("stranger", roles=["Guest"])
