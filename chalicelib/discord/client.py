@@ -414,7 +414,7 @@ class Discord:
             self.halts.token_refused()
             self.rate_limiter.unanswered(reservation)
             raise CallsHalted(TOKEN_REFUSED, retry_after=MAX_HALT_WAIT)
-        self.halts.let_through(with_token=True)
+        self.halts.let_through(with_token=status < HTTPStatus.INTERNAL_SERVER_ERROR)
         name = answer.headers.get("X-RateLimit-Bucket")
         done = status in range(200, 300)  # a redirection, which is not followed, changed nothing
         if done or name:  # a fault on the way to Discord says nothing of its limits

@@ -20,7 +20,7 @@ from chalicelib.discord.halts import (
     TOKEN_PROBE_INTERVAL,
 )
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.errors import AddressBlocked, CallsHalted
+from chalicelib.errors import AddressBlocked, CallsHalted, DiscordUnavailable
 from chalicelib.store.halts import DynamoHaltStore
 from local.discord.faults import Fault
 from local.simulated import Container, World
@@ -262,4 +262,19 @@ def test_an_answer_to_a_call_without_the_bots_token_says_nothing_of_it(world: Wo
     container.services.discord.halts.let_through(with_token=True)
     assert not store.shared_state().halted_token
     world.clock.advance(CACHE_TTL)
+    ask(world.container())
+
+
+def test_a_fault_of_discords_own_does_not_prove_the_token(world: World) -> None:
+    world.guild.inject(Fault(kind="answer", path="/guilds/", status=401))
+    with pytest.raises(CallsHalted):
+        ask(world.container())
+    world.clock.advance(TOKEN_PROBE_INTERVAL)
+    container = world.container()
+    world.guild.inject(Fault(kind="answer", path="/guilds/", status=503))
+    with pytest.raises(DiscordUnavailable):
+        ask(container)
+    with nothing_is_asked(world), pytest.raises(CallsHalted):
+        ask(world.container())
+    ask(container)  # it is still the one that may find out
     ask(world.container())
