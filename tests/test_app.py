@@ -247,7 +247,7 @@ def lines_of(output: StringIO, event: str) -> list[dict[str, Any]]:
 
 def telling(container: Container) -> Container:
     """The same process, whose requests to Discord are logged as in Lambda."""
-    container.services.discord._on_request = log_request
+    container.services.discord._requester._on_request = log_request
     return container
 
 

@@ -105,8 +105,7 @@ class Halts:
         self._store = store
         self._clock = clock
         self._token = token
-        self._shared = SharedState()
-        self._read_at = float("-inf")
+        self._shared = _Cache(store, clock)
         self._probing_until = float("-inf")
         self._address = _Address(container)
 
@@ -116,7 +115,7 @@ class Halts:
         Where a halt's time is over, the first process to ask may call, as its probe. A call without the bot's token
         (`with_token`) may be made though that is refused.
         """
-        shared, now = self._read(), self._clock.now()
+        shared, now = self._shared.read(), self._clock.now()
         limited = shared.blocked_why == GLOBAL_LIMIT  # the weakest of all reasons: some calls are made in spite of it
         if self._address.blocked_until > now and (limited or shared.blocked_until <= now):
             raise AddressBlocked(self._address.why, retry_after=HAND_BACK)
@@ -131,7 +130,7 @@ class Halts:
     def blocked_for(self) -> float:
         """Seconds for which this container may make no call though others may; 0 where it is like all others."""
         seconds = max(0.0, self._address.blocked_until - self._clock.now())
-        return 0.0 if seconds and self._read().blocked_until > self._clock.now() else seconds
+        return 0.0 if seconds and self._shared.read().blocked_until > self._clock.now() else seconds
 
     def limited(self, wait: float) -> None:
         """Discord limits all requests of the bot together: no call for that many seconds."""
@@ -140,7 +139,7 @@ class Halts:
     def token_refused(self) -> None:
         """Discord answered 401: no further call with this token, by any worker, but for a probe now and then."""
         self._store.refuse_token(self._token, now=self._clock.now())
-        self._forget()
+        self._probe_over()
 
     def address_banned(self, wait: float) -> None:
         """Cloudflare blocks this container's address, and asks for `wait` seconds (0: it does not say)."""
@@ -156,10 +155,13 @@ class Halts:
     def let_through(self, *, with_token: bool) -> None:
         """An answer came that is no block; `with_token`: nor does it refuse the bot's token. Ends a probe."""
         self._address.let_through()
-        token_halted = self._shared.halted_token == self._token
-        if self._probing_until > self._clock.now() and (with_token or not token_halted):
-            self._store.lift(self._shared if token_halted else replace(self._shared, halted_token=""))
-            self._forget()
+        if self._probing_until <= self._clock.now():
+            return
+        state = self._shared.state
+        token_halted = state.halted_token == self._token
+        if with_token or not token_halted:
+            self._store.lift(state if token_halted else replace(state, halted_token=""))
+            self._probe_over()
 
     def _blocked(self, pause: float, why: str) -> None:
         """Stop this container; the whole bot too where others are blocked, or where this was the probe for all."""
@@ -172,7 +174,7 @@ class Halts:
 
     def _halt(self, wait: float, why: str) -> None:
         self._store.halt_until(self._clock.now() + wait, why)
-        self._forget()
+        self._probe_over()
 
     def _probe(self, why: str, not_before: float) -> None:
         now = self._clock.now()
@@ -181,18 +183,33 @@ class Halts:
         if now < self._probing_until:
             return
         if not self._store.claim_probe(now=now, until=now + PROBE_TIMEOUT):
-            self._forget()
+            self._probe_over()
             raise CallsHalted(why, retry_after=PROBE_WAIT)
         self._probing_until = now + PROBE_TIMEOUT
 
-    def _read(self) -> SharedState:
-        if self._clock.now() >= self._read_at + CACHE_TTL:
-            self._shared = self._store.shared_state()
-            self._read_at = self._clock.now()
-        return self._shared
+    def _probe_over(self) -> None:
+        """The halts are not as they were read any more."""
+        self._probing_until = float("-inf")
+        self._shared.forget()
 
-    def _forget(self) -> None:
-        self._read_at = self._probing_until = float("-inf")
+
+class _Cache:
+    """What this process read of the store last."""
+
+    def __init__(self, store: HaltStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self.state = SharedState()
+        self._read_at = float("-inf")
+
+    def read(self) -> SharedState:
+        if self._clock.now() >= self._read_at + CACHE_TTL:
+            self.state = self._store.shared_state()
+            self._read_at = self._clock.now()
+        return self.state
+
+    def forget(self) -> None:
+        self._read_at = float("-inf")
 
 
 class _Address:

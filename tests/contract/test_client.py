@@ -12,7 +12,7 @@ import requests
 from jsonschema import ValidationError
 from requests.adapters import BaseAdapter
 
-from chalicelib.discord import client
+from chalicelib.discord import payloads
 from local.discord.faults import Fault
 from local.simulated import AT, World
 from tests.contract.openapi import Description
@@ -130,10 +130,10 @@ def test_refusals_are_read_as_discord_describes_them(world: World, recorder: Rec
 @pytest.mark.parametrize(
     ("kind", "schema"),
     [
-        (client._Guild, "GuildWithCountsResponse"),
-        (client._Role, "GuildRoleResponse"),
-        (client._Member, "GuildMemberResponse"),
-        (client._User, "UserResponse"),
+        (payloads.GuildPayload, "GuildWithCountsResponse"),
+        (payloads.RolePayload, "GuildRoleResponse"),
+        (payloads.MemberPayload, "GuildMemberResponse"),
+        (payloads.UserPayload, "UserResponse"),
     ],
 )
 def test_the_client_needs_only_fields_that_discord_promises(
