@@ -9,16 +9,18 @@ from pathlib import Path
 from tests.behaviours.items import ITEMS
 
 TESTS = Path(__file__).parents[1]
+AUTH_SITES = TESTS.parent / "auth_sites"
 
 
-def marked(tests: Path = TESTS) -> dict[str, list[str]]:
-    """The tests that bear each number, `file::test`, read off their decorators."""
+def marked(*folders: Path) -> dict[str, list[str]]:
+    """The tests that bear each number, `file::test`, read off their decorators; by default of the whole project."""
     found: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(tests.rglob("test_*.py")):
-        for test in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(test, ast.FunctionDef):
-                for number in _numbers(test):
-                    found[number].append(f"{path.relative_to(tests).as_posix()}::{test.name}")
+    for folder in folders or (TESTS, AUTH_SITES):
+        for path in sorted(folder.rglob("test_*.py")):
+            for test in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(test, ast.FunctionDef):
+                    for number in _numbers(test):
+                        found[number].append(f"{path.relative_to(folder).as_posix()}::{test.name}")
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from allianceauth.authentication.models import State
 from django.contrib.auth.models import Group, Permission, User
@@ -19,6 +20,7 @@ from .stamps import take_stamp
 TABLE = "discord_discorduser"
 COLUMNS = ("user_id", "uid", "username", "discriminator", "activated")
 READERS = 8  # accounts that are read at Rolecall at the same time
+TRIES = 3  # of each
 
 
 class CannotMove(Exception):
@@ -87,15 +89,17 @@ def _stamp(server: Server, user_id: int) -> int:
 
 
 def _read_all(server: Server, user_ids: Iterable[int]) -> Iterator[tuple[int, Linked | RolecallUnavailable | None]]:
-    def read(user_id: int) -> Linked | RolecallUnavailable | None:
-        try:
-            return rolecall.read(server, str(user_id))
-        except RolecallUnavailable as error:
-            return error
-
     ids = list(user_ids)
     with ThreadPoolExecutor(READERS) as pool:
-        yield from zip(ids, pool.map(read, ids), strict=True)
+        yield from zip(ids, pool.map(partial(_read, server), ids), strict=True)
+
+
+def _read(server: Server, user_id: int, tries: int = TRIES) -> Linked | RolecallUnavailable | None:
+    """Tried again at once: many readers at a time make Rolecall start new processes, which takes seconds."""
+    try:
+        return rolecall.read(server, str(user_id))
+    except RolecallUnavailable as error:
+        return _read(server, user_id, tries - 1) if tries > 1 else error
 
 
 def _sort(result: MoveIn, user_id: int, uid: int, found: Linked | RolecallUnavailable | None) -> None:

@@ -122,6 +122,21 @@ def test_a_dry_run_of_moving_in_changes_nothing(
 
 
 @with_it
+def test_what_cannot_be_read_is_tried_again_and_then_named(newcomer: Callable[[str], User], world: World) -> None:
+    anna = newcomer("anna")
+    had_discord(anna, 500)
+    world.link(anna.pk, 500)
+    world.web_status = 503
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("rolecall_move_in", stdout=out, skip_checks=True)
+    assert "1 not read, since Rolecall could not be asked: run this again: anna" in out.getvalue()
+    assert len(world.tokens) == 3
+    world.web_status = 0
+    assert "1 links are taken over" in run("rolecall_move_in")
+
+
+@with_it
 def test_links_that_do_not_agree_are_named_and_left_alone(newcomer: Callable[[str], User], world: World) -> None:
     missing, other, sound = newcomer("missing"), newcomer("other"), newcomer("sound")
     for number, user in enumerate((missing, other, sound)):

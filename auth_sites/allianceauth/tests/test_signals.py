@@ -109,7 +109,7 @@ def test_a_renamed_state_marks_all_in_it(nothing_marked: User, dov: User, member
     assert marked() == {nothing_marked.pk, dov.pk}
 
 
-@pytest.mark.behaviour(60)
+@pytest.mark.behaviour("60b")
 def test_a_permission_taken_from_a_state_marks_all_in_it(
     nothing_marked: User, dov: User, member_state: State, access: Permission
 ) -> None:
@@ -183,6 +183,7 @@ def test_a_character_who_is_nobodys_main_marks_nobody(nothing_marked: User) -> N
     assert marked() == set()
 
 
+@pytest.mark.behaviour("55b")
 @pytest.mark.parametrize("model", [User, AuthUser])
 def test_a_user_deactivated_and_reactivated_is_marked(nothing_marked: User, model: Any) -> None:
     found = model.objects.get(pk=nothing_marked.pk)
@@ -209,6 +210,7 @@ def test_a_deleted_user_is_marked_however_it_is_done(nothing_marked: User, how: 
     assert not Account.objects.filter(user_id=pk).exists()
 
 
+@pytest.mark.behaviour(57)
 def test_an_error_of_ours_is_logged_and_breaks_no_transaction_of_theirs(
     nothing_marked: User, group: Group, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
