@@ -29,6 +29,7 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Job, read_job
+from chalicelib.outages import AWS_ERRORS, outage_in, pause_after
 from chalicelib.queues import Message, Progress
 from chalicelib.services import Services
 from chalicelib.sweeps.sweeper import Sweeper
@@ -94,7 +95,7 @@ class Delivery:
             else:
                 outcome = self._handle(message, message.progress_at(now), bulk=bulk)
         except Exception as error:  # noqa: BLE001 - a bug must not take the other messages of the batch along
-            outcome = self._broken(message, error)
+            outcome = self._broken(message, progress, error)
         age = self._services.now() - progress.since
         log.info("settled", outcome=outcome, seconds=round(age, 1), bulk=bulk)
         if not bulk:  # nobody waits for what a sweep found, and that may rightly take hours
@@ -136,6 +137,8 @@ class Delivery:
                 log.warning("failed", why=str(error), tries=progress.tries + 1)
                 pause = settings.retry_pause  # may be longer than SQS's longest delay
                 return self._retry(message, replace(progress.failed_once_more(), due=now + pause), pause)
+            case Failure() if not self._services.discord.answers():
+                return self._wait_for_end_of_outage(message, progress, str(error))
             case Failure():
                 return self._give_up(
                     kind, job, message, f"given up after {progress.tries + 1} tries: {error}", dead_letter=True
@@ -158,9 +161,22 @@ class Delivery:
         self._services.queues.dead_letter(message, why)
         return Outcome.DEAD_LETTERED
 
-    def _broken(self, message: Message, error: Exception) -> Outcome:
-        """A bug of ours or a fault of AWS: let SQS deliver the message again, but not so often that SQS gives it up."""
+    def _wait_for_end_of_outage(self, message: Message, progress: Progress, why: str) -> Outcome:
+        """Put a message back that met an outage. It does not count as a failure, however long the outage lasts."""
+        now = self._services.now()
+        pause = pause_after(now - progress.since)
+        log.warning("outage", why=why, message_id=message.id, seconds=round(pause, 1))
+        waiting = replace(progress, received=progress.received - 1, touched=now, ticket=None, due=now + pause)
+        return self._retry(message, waiting, pause)
+
+    def _broken(self, message: Message, progress: Progress, error: Exception) -> Outcome:
+        """An outage of AWS, or a bug of ours: then let SQS redeliver the message, but not until SQS gives it up."""
         log.error("broken", message_id=message.id, error=type(error).__name__, received=message.received)
+        outage = outage_in(error)
+        if outage:
+            with suppress(*AWS_ERRORS):  # SQS may be away, too: then it delivers the message again
+                return self._wait_for_end_of_outage(message, progress, outage)
+            return Outcome.BROKEN
         if message.received < LAST_RECEIVE:
             return Outcome.BROKEN
         why = f"internal error: {type(error).__name__}"

@@ -26,6 +26,7 @@ from chalicelib.discord.payloads import (
     role_of,
     user_of,
 )
+from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import RateLimiter
 from chalicelib.discord.requester import (
     MIN_IDLE,
@@ -51,7 +52,16 @@ from chalicelib.discord.routes import (
 )
 from chalicelib.discord.scheduler import RequestScheduler
 from chalicelib.discord.time_left import SETTLING
-from chalicelib.errors import DiscordUnavailable, IntentMissing, RateLimitDeferred, RateLimited, RoleLimit, UnknownGuild
+from chalicelib.errors import (
+    DiscordUnavailable,
+    IntentMissing,
+    RateLimitDeferred,
+    RateLimited,
+    RolecallError,
+    RoleLimit,
+    TryAgain,
+    UnknownGuild,
+)
 from chalicelib.settings import Settings
 
 __all__ = [
@@ -154,6 +164,16 @@ class Discord:
     def me(self, options: RequestOptions) -> Account:
         """The bot's own account."""
         return user_of(self._requester.read(UserPayload, ME, "GET", "/users/@me", options))
+
+    def answers(self) -> bool:
+        """Whether Discord answers at all: tells an outage from a request that fails by itself. Costs one request."""
+        try:
+            self.me(RequestOptions(Lane.URGENT))
+        except TryAgain:
+            return False
+        except RolecallError:
+            return True
+        return True
 
     # --- members ---
 

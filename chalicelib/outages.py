@@ -1,0 +1,42 @@
+"""Tells an outage of AWS from a fault of ours: an outage says nothing about the message that met it."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+AWS_ERRORS = (BotoCoreError, ClientError)
+MIN_PAUSE = 30.0  # seconds until a message that met an outage is tried again
+MAX_PAUSE = 300.0  # seconds; after an outage of any length everything goes on within this time
+# Answers of DynamoDB and SQS that are about what the message asks for: trying it again cannot help.
+ABOUT_THE_REQUEST = frozenset(
+    {
+        "BatchRequestTooLong",
+        "InvalidMessageContents",
+        "InvalidParameterValue",
+        "ItemCollectionSizeLimitExceededException",
+        "MalformedQueryString",
+        "SerializationException",
+        "ValidationException",
+    }
+)
+
+# Another worker was faster. Those who write handle it where they write; what is left of it is a fault of ours.
+_CONTENTION = frozenset(
+    {"ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException"}
+)
+
+
+def outage_in(error: BaseException) -> str | None:
+    """What is away, for the log: an error code of AWS or the name of a connection error. None if it is no outage.
+
+    Throttling, refused access and missing tables count too: they concern the installation, not one message. The error
+    may be botocore's, or one of PynamoDB, which keeps botocore's as its `cause`.
+    """
+    cause = getattr(error, "cause", None) or error
+    if isinstance(cause, ClientError):
+        code = str(cause.response.get("Error", {}).get("Code", "unknown"))
+        return None if code in ABOUT_THE_REQUEST or code in _CONTENTION else code
+    return type(cause).__name__ if isinstance(cause, BotoCoreError) else None
+
+
+def pause_after(age: float) -> float:
+    """Seconds until a message of this age (seconds) is tried again: longer, the longer the outage lasts."""
+    return min(MAX_PAUSE, max(MIN_PAUSE, age / 4))

@@ -1,0 +1,65 @@
+"""An outage of Discord, DynamoDB or SQS loses no message; a request that fails for good is still a dead letter."""
+
+import pytest
+
+from local.discord.messages import Request
+from local.outages import Service
+from local.simulated import World
+from tests.faults.support import before, is_member, refusal
+from tests.members.support import let_sweeps_take
+
+HOUR = 3600.0
+USERS = 4
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    for number in range(USERS):
+        world.link(str(number), f"p{number}", groups=["Director"])
+    let_sweeps_take(world)
+    world.run(seconds=600)
+    world.clock.advance(600)
+    world.site.notices()
+    return world
+
+
+def take_everything(world: World) -> None:
+    for number in range(USERS):
+        world.site.groups(str(number), [])
+
+
+def roles(world: World) -> list[set[str] | None]:
+    return [world.roles(f"p{number}") for number in range(USERS)]
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "sqs", "discord"])
+def test_changes_wait_for_the_end_of_an_outage_of_an_hour(world: World, service: Service) -> None:
+    take_everything(world)
+    world.outages.begin(service, HOUR)
+    world.run(seconds=HOUR)
+    assert roles(world) == [{"Director"}] * USERS
+    world.run(seconds=600)
+    assert roles(world) == [set()] * USERS
+    assert list(world.dead_letters()) == []
+    assert [notice for notice in world.site.notices() if notice["kind"] == "sync_failed"] == []
+
+
+def test_a_discord_that_answers_every_request_with_500_is_waited_for(world: World) -> None:
+    until = world.clock.now() + 600
+    before(world, lambda _: refusal(500, {"message": "internal"}) if world.clock.now() < until else None)
+    take_everything(world)
+    world.run(seconds=2 * HOUR)
+    assert roles(world) == [set()] * USERS
+    assert list(world.dead_letters()) == []
+
+
+def test_one_request_that_always_fails_is_given_up_while_discord_answers_others(world: World) -> None:
+    def reads_a_member(request: Request) -> bool:
+        return request.method == "GET" and is_member(request)
+
+    before(world, lambda request: refusal(500, {"message": "internal"}) if reads_a_member(request) else None)
+    world.site.groups("0", [])
+    world.run(seconds=2 * HOUR)
+    (letter,) = world.dead_letters()
+    assert "given up after 4 tries" in str(letter)

@@ -1,0 +1,53 @@
+"""What counts as an outage of AWS, and when a message that met one is tried again."""
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from pynamodb.exceptions import GetError, PutError
+
+from chalicelib.outages import MAX_PAUSE, MIN_PAUSE, outage_in, pause_after
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "…"}}, "PutItem")
+
+
+AWAY = EndpointConnectionError(endpoint_url="https://dynamodb.test")
+
+
+@pytest.mark.parametrize(
+    ("error", "outage"),
+    [
+        (AWAY, "EndpointConnectionError"),
+        (ReadTimeoutError(endpoint_url="https://sqs.test"), "ReadTimeoutError"),
+        (GetError("no answer", cause=AWAY), "EndpointConnectionError"),
+        (refused("ServiceUnavailable"), "ServiceUnavailable"),
+        (refused("InternalServerError"), "InternalServerError"),
+        (refused("ProvisionedThroughputExceededException"), "ProvisionedThroughputExceededException"),
+        (refused("AccessDeniedException"), "AccessDeniedException"),
+        (PutError("throttled", cause=refused("ThrottlingException")), "ThrottlingException"),
+    ],
+)
+def test_what_concerns_every_message_is_an_outage(error: Exception, outage: str) -> None:
+    assert outage_in(error) == outage
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("ValidationException"),
+        PutError("too large", cause=refused("ValidationException")),
+        refused("InvalidMessageContents"),
+        refused("TransactionCanceledException"),
+        PutError("no cause"),
+        KeyError("groups"),
+        RuntimeError("changed 4 times"),
+    ],
+)
+def test_what_concerns_one_message_is_no_outage(error: Exception) -> None:
+    assert outage_in(error) is None
+
+
+def test_the_pause_grows_with_the_outage_up_to_a_limit() -> None:
+    assert pause_after(0) == MIN_PAUSE
+    assert pause_after(600) == 150.0
+    assert pause_after(86_400) == MAX_PAUSE
