@@ -60,6 +60,17 @@ def log_request(request: Request) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is asked of Discord: `route` as the rate limiter knows it, `path` below the API's address."""
+
+    route: str
+    method: str
+    path: str
+    options: RequestOptions
+    body: dict[str, Any] | None
+
+
 class Requester:
     """Makes the requests of one process."""
 
@@ -90,6 +101,7 @@ class Requester:
         options: RequestOptions,
         body: dict[str, Any] | None = None,
     ) -> T:
+        """Discord's answer as `kind`. Raises what `request` raises; DiscordUnavailable where it is of another kind."""
         answer = self.request(route, method, path, options, body)
         try:
             return msgspec.json.decode(answer.content, type=kind)
@@ -99,17 +111,19 @@ class Requester:
     def request(
         self, route: str, method: str, path: str, options: RequestOptions, body: dict[str, Any] | None = None
     ) -> requests.Response:
-        """The answer. Where a person waits, a 429 that ends within their patience is waited out, and asked again.
+        """Discord's answer, which is a success; raises what it means otherwise.
 
-        Of the time that is left, half at most goes into waiting for the turn. Raises Wait where there is none.
+        Where a person waits, a 429 that ends within their patience is waited out, and the request made again. Of the
+        time that is left, half at most goes into waiting for the turn. Raises Wait where there is none.
         """
+        call = _Call(route, method, path, options, body)
         left = min(options.patience, self.time.left / 2)
         deadline = self._clock.now() + left
         while True:
             if self.time.left <= 0:
                 raise Wait(f"no time is left for {route}")
             try:
-                return self._request_once(route, method, path, options, body, patience=left)
+                return self._request_once(call, patience=left)
             except RateLimited as limited:
                 wait = max(limited.retry_after, MIN_WAIT)
                 left = deadline - self._clock.now() - wait
@@ -117,91 +131,72 @@ class Requester:
                     raise
                 self._clock.sleep(wait)
 
-    def _request_once(
-        self,
-        route: str,
-        method: str,
-        path: str,
-        options: RequestOptions,
-        body: dict[str, Any] | None,
-        *,
-        patience: float,
-    ) -> requests.Response:
-        reservation = self._reserve(route, options, patience)
-        repeated = False
+    def _request_once(self, call: _Call, *, patience: float) -> requests.Response:
+        reservation = self._reserve(call, patience)
         try:
-            answer = self._send(route, method, path, options, body)
+            answer = self._send(call)
         except requests.ConnectionError as error:
-            if not may_be_repeated(method, error) or self.time.left <= 0:
-                raise self._unanswered(route, reservation, error) from None
-            answer, reservation = self._repeat(route, method, path, options, body, reservation, error)
-            repeated = True
+            if not may_be_repeated(call.method, error) or self.time.left <= 0:
+                raise self._unanswered(call, reservation, error) from None
+            return self._repeat(call, reservation, error)
         except requests.RequestException as error:
-            raise _unavailable(route, error) from None
-        if repeated:
-            self._answers.settle_repeated(route, method, reservation, answer)
-        else:
-            self._answers.settle(route, reservation, answer)
+            raise _unavailable(call, error) from None
+        self._answers.settle(call.route, reservation, answer)
         return answer
 
-    def _reserve(self, route: str, options: RequestOptions, patience: float) -> Reservation:
+    def _reserve(self, call: _Call, patience: float) -> Reservation:
         """The place on which the request is made: the one that was reserved for it, or the next one."""
+        options = call.options
         if options.reservation is not None:
             self._rate_limiter.halts.check()
-            if self._rate_limiter.use(options.reservation, route):
+            if self._rate_limiter.use(options.reservation, call.route):
                 return options.reservation
-        return self._rate_limiter.acquire(route, options.lane, options.ticket, patience=patience)
+        return self._rate_limiter.acquire(call.route, options.lane, options.ticket, patience=patience)
 
-    def _repeat(
-        self,
-        route: str,
-        method: str,
-        path: str,
-        options: RequestOptions,
-        body: dict[str, Any] | None,
-        reservation: Reservation,
-        cut: requests.ConnectionError,
-    ) -> tuple[requests.Response, Reservation]:
-        """Make a request once more whose connection was cut, on a new connection; its answer, and its place.
+    def _repeat(self, call: _Call, reservation: Reservation, cut: requests.ConnectionError) -> requests.Response:
+        """Make a request once more whose connection was cut, on a new connection.
 
         A connection that lay idle died before: the first request never reached Discord, and its place is still good.
         Else Discord may have counted it, and this one needs a place of its own. RFC 9110, section 9.2.2.
         """
         if self._clock.now() - self._answered_at < MIN_IDLE:
-            unavailable = self._unanswered(route, reservation, cut)
+            unavailable = self._unanswered(call, reservation, cut)
             try:
-                reservation = self._rate_limiter.acquire(route, options.lane)
+                reservation = self._rate_limiter.acquire(call.route, call.options.lane)
             except Wait:
                 raise unavailable from None
         self._session.close()  # whatever else is kept in it is as old
         try:
-            return self._send(route, method, path, options, body), reservation
+            answer = self._send(call)
         except requests.RequestException as error:
-            raise self._unanswered(route, reservation, error) from None
+            raise self._unanswered(call, reservation, error) from None
+        self._answers.settle_repeated(call.route, call.method, reservation, answer)
+        return answer
 
-    def _unanswered(self, route: str, reservation: Reservation, error: requests.RequestException) -> DiscordUnavailable:
-        """The error that it means that no answer came; where it was a bucket's first request, another may try now."""
+    def _unanswered(
+        self, call: _Call, reservation: Reservation, error: requests.RequestException
+    ) -> DiscordUnavailable:
+        """The error to raise where no answer came. Where it was a bucket's first request, another may be tried now."""
         if isinstance(error, requests.ConnectionError):
             self._rate_limiter.unanswered(reservation)
-        return _unavailable(route, error)
+        return _unavailable(call, error)
 
-    def _send(
-        self, route: str, method: str, path: str, options: RequestOptions, body: dict[str, Any] | None
-    ) -> requests.Response:
+    def _send(self, call: _Call) -> requests.Response:
         """Discord's answer, whatever it is. Raises what requests raises where none comes."""
         headers = {
             "Authorization": f"Bot {self._settings.bot_token}",
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
         }
-        if options.reason and method != "GET":
+        options = call.options
+        if options.reason and call.method != "GET":
             headers["X-Audit-Log-Reason"] = quote(options.reason[:MAX_REASON])
         began, status, scope = self._clock.now(), 0, ""
         try:
             answer = self._session.request(
-                method,
-                self._settings.api_base_url + path,
-                json=body,
+                call.method,
+                self._settings.api_base_url + call.path,
+                json=call.body,
                 headers=headers,
                 timeout=self.time.timeouts(read=options.patience if options.patience > PATIENCE else float("inf")),
                 allow_redirects=False,
@@ -209,7 +204,7 @@ class Requester:
             status, scope = answer.status_code, answer.headers.get("X-RateLimit-Scope", "")
             self._answered_at = self._clock.now()
         finally:
-            self._on_request(Request(route, status, self._clock.now() - began, scope))
+            self._on_request(Request(call.route, status, self._clock.now() - began, scope))
         return answer
 
 
@@ -226,5 +221,5 @@ def may_be_repeated(method: str, error: requests.ConnectionError) -> bool:
     return method in IDEMPOTENT and not never_connected
 
 
-def _unavailable(route: str, error: requests.RequestException) -> DiscordUnavailable:
-    return DiscordUnavailable(f"no answer to {route}: {type(error).__name__}")
+def _unavailable(call: _Call, error: requests.RequestException) -> DiscordUnavailable:
+    return DiscordUnavailable(f"no answer to {call.route}: {type(error).__name__}")
