@@ -7,7 +7,6 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -17,10 +16,10 @@ import msgspec
 import requests
 
 from chalicelib import log
-from chalicelib.discord.client import USER_AGENT, Request, log_request, may_be_repeated, watch_address
-from chalicelib.discord.halts import GLOBAL_LIMIT, TOKEN_REFUSED
+from chalicelib.discord.client import Request, log_request
 from chalicelib.discord.models import Account
-from chalicelib.errors import CallsHalted, LinkRefused, Reason
+from chalicelib.errors import LinkRefused, Reason
+from chalicelib.linking.oauth_requests import OAuthRequests, no_answer
 from chalicelib.services import Services
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ SCOPES = ("identify", "guilds.join")
 PERMISSIONS = (1 << 28) | (1 << 27) | (1 << 1) | (1 << 0)
 BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
-MAX_WAIT = (3.0, 8.0)  # seconds to connect, to read, whatever the settings say: a person waits
 
 
 class _Me(msgspec.Struct):
@@ -62,7 +60,7 @@ class OAuth:
     def __init__(self, services: Services, transport: requests.Session | None = None) -> None:
         self._services = services
         self._settings = services.settings
-        self._transport = transport  # whose adapters are used; the seam for tests
+        self._requests = OAuthRequests(services, transport)
 
     def authorise_url(self, state: str) -> str:
         """Discord's page on which a person agrees. `prompt=none`: it does not ask again what was granted before."""
@@ -92,8 +90,8 @@ class OAuth:
 
         Discord is not asked while all calls are halted: the bot could not use the token to let anybody in.
         """
-        self._check(with_token=True)
-        with self._session() as session:
+        self._requests.check(with_token=True)
+        with self._requests.session() as session:
             token = self._token(session, code, state)
             access_token: str = token["access_token"]
             try:
@@ -106,9 +104,9 @@ class OAuth:
     def _account_of(self, session: "OAuth2Session", access_token: str) -> Account:
         url = f"{self._settings.api_base_url}/users/@me"
         bearer = {"Authorization": f"Bearer {access_token}"}
-        answer = self._sent(
+        answer = self._requests.send(
             "GET users @me",
-            lambda: session.request("GET", url, headers=bearer, timeout=self._timeouts(), withhold_token=True),
+            lambda: session.request("GET", url, headers=bearer, timeout=self._requests.timeouts(), withhold_token=True),
         )
         if not answer.ok:
             raise _refusal(answer.status_code, persons=answer.status_code == HTTPStatus.UNAUTHORIZED)
@@ -120,11 +118,16 @@ class OAuth:
         url = f"{self._settings.oauth_token_url}/revoke"
         body = {"token": access_token, "token_type_hint": "access_token"}
         try:
-            with self._session() as session:
-                answer = self._sent(
+            with self._requests.session() as session:
+                answer = self._requests.send(
                     "POST oauth2 revoke",
                     lambda: session.request(
-                        "POST", url, data=body, auth=self._basic(), timeout=self._timeouts(), withhold_token=True
+                        "POST",
+                        url,
+                        data=body,
+                        auth=self._requests.basic,
+                        timeout=self._requests.timeouts(),
+                        withhold_token=True,
                     ),
                 )
         except LinkRefused as refused:
@@ -140,7 +143,7 @@ class OAuth:
 
         def remember(answer: requests.Response) -> requests.Response:
             answers.append(answer)
-            self._heed(answer)
+            self._requests.heed(answer)
             return answer
 
         session.register_compliance_hook("access_token_response", remember)
@@ -150,12 +153,12 @@ class OAuth:
                 self._settings.oauth_token_url,
                 code=code,
                 code_verifier=verifier_of(state, self._settings.auth_site_secret),
-                auth=self._basic(),
+                auth=self._requests.basic,
                 include_client_id=False,
-                timeout=self._timeouts(),
+                timeout=self._requests.timeouts(),
             )
         except requests.RequestException as error:
-            raise _no_answer(error) from None
+            raise no_answer(error) from None
         except (OAuth2Error, *UNREADABLE) as error:
             status = answers[0].status_code if answers else 0
             raise _refusal(status, type(error).__name__, persons=isinstance(error, InvalidGrantError)) from None
@@ -166,72 +169,6 @@ class OAuth:
         if not isinstance(access_token, str) or not BEARER.fullmatch(access_token):
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "a token answer without a token")
         return token
-
-    def _session(self) -> "OAuth2Session":
-        from requests_oauthlib import OAuth2Session
-
-        session = OAuth2Session(str(self._settings.app_id), redirect_uri=self._settings.callback_url)
-        session.headers["User-Agent"] = USER_AGENT
-        session.max_redirects = 0  # Discord redirects no such request, and secrets must not follow one
-        if self._transport is not None:
-            session.adapters = self._transport.adapters
-        return session
-
-    def _basic(self) -> tuple[str, str]:
-        return (str(self._settings.app_id), self._settings.app_secret)
-
-    def _timeouts(self) -> tuple[float, float]:
-        return self._services.discord.timeouts(*MAX_WAIT)
-
-    def _sent(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
-        self._check(with_token=False)
-        if self._services.discord.seconds_left <= 0:
-            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, f"no time is left for {route}")
-        try:
-            answer = self._logged(route, send)
-        except requests.ConnectionError as error:
-            if not may_be_repeated(route.partition(" ")[0], error):
-                raise _no_answer(error) from None
-            answer = self._once_more(route, send)
-        except requests.RequestException as error:
-            raise _no_answer(error) from None
-        self._heed(answer)
-        return answer
-
-    def _once_more(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
-        """The answer by another connection: the one before was cut."""
-        try:
-            return self._logged(route, send)
-        except requests.RequestException as error:
-            raise _no_answer(error) from None
-
-    def _logged(self, route: str, send: Callable[[], requests.Response]) -> requests.Response:
-        began, status = self._services.now(), 0
-        try:
-            answer = send()
-            status = answer.status_code
-        finally:
-            log_request(Request(route, status, self._services.now() - began))
-        return answer
-
-    def _check(self, *, with_token: bool) -> None:
-        """Raise LinkRefused if calls are halted; `with_token`: those with the bot's token.
-
-        Discord's limit on the bot's own requests does not count here: it ends before the bot lets the person in.
-        """
-        try:
-            self._services.discord.halts.check(with_token=with_token)
-        except CallsHalted as halted:
-            if halted.reason != GLOBAL_LIMIT:
-                raise stopped(halted) from None
-
-    def _heed(self, answer: requests.Response) -> None:
-        """These requests come from the address that the bot uses, so they count in its limits."""
-        try:
-            watch_address(self._services.discord.halts, answer, oauth=True)
-        except CallsHalted as halted:
-            raise stopped(halted) from None
-        self._services.discord.halts.let_through(with_token=False)
 
 
 def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
@@ -245,16 +182,6 @@ def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
             "disable_guild_select": "true",
         }
     )
-
-
-def stopped(halted: CallsHalted) -> LinkRefused:
-    """The refusal while all calls are halted. A refused token stays refused until an operator replaces it."""
-    lasting = halted.reason == TOKEN_REFUSED
-    return LinkRefused(Reason.MISCONFIGURED if lasting else Reason.DISCORD_UNAVAILABLE, str(halted))
-
-
-def _no_answer(error: requests.RequestException) -> LinkRefused:
-    return LinkRefused(Reason.DISCORD_UNAVAILABLE, type(error).__name__)
 
 
 def _check_scopes(token: dict[str, Any]) -> None:

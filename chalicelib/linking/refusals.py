@@ -2,7 +2,7 @@
 
 from chalicelib.discord.errors import ACCOUNT_NOT_READY, BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
 from chalicelib.errors import CallsHalted, LinkRefused, Reason, Refused, RolecallError, TryAgain
-from chalicelib.linking.oauth import stopped
+from chalicelib.linking.oauth_requests import stopped
 
 # The errors with which Discord's own page sends a person back (RFC 6749, section 4.1.2.1).
 REASON_OF_PAGE_ERROR = {
