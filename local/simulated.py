@@ -14,11 +14,13 @@ import json
 import logging
 import random
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from botocore.exceptions import EndpointConnectionError
 from greenlet import getcurrent, greenlet
 from requests.adapters import BaseAdapter
 
@@ -71,6 +73,7 @@ ENVIRONMENT = {
     "AUTH_SITE_SECRET": AUTH_SITE_SECRET,
 }
 INVOCATION = 60.0  # seconds; the timeout of one invocation
+QUEUES = ("jobs", "bulk", "notices", "dead-letters")
 POLLING = 0.03  # seconds from a message's arrival to its function's start
 
 __all__ = ("AT", "GUILD", "STAGE", "Clocks", "Container", "Scheduler", "WorkerDied", "World")
@@ -142,6 +145,9 @@ class World:
         self.dynamodb.is_away = lambda: self.outages.has("dynamodb")
         self.sqs = MemorySqs(self.clock, stage=STAGE, seed=seed, ahead=self.clocks.sqs)
         self.sqs.is_away = lambda: self.outages.has("sqs")
+        self._queue_urls: dict[str, str] = {
+            name: self.sqs.get_queue_url(QueueName=f"rolecall-{STAGE}-{name}")["QueueUrl"] for name in QUEUES
+        }
         rows.connect(STAGE, client=self.dynamodb)
         config = replace(
             discord or Config(),
@@ -188,8 +194,7 @@ class World:
 
     def queue_url(self, name: str) -> str:
         """The URL of one of the four queues."""
-        url: str = self.sqs.get_queue_url(QueueName=f"rolecall-{STAGE}-{name}")["QueueUrl"]
-        return url
+        return self._queue_urls[name]
 
     def container(self, chosen: Settings | None = None) -> Container:
         """A new process with empty caches."""
@@ -293,8 +298,7 @@ class World:
             except Exception:
                 logging.getLogger("rolecall").debug("invocation failed", exc_info=True)
             else:
-                for record in records:
-                    self.sqs.delete_message(QueueUrl=self.queue_url(name), ReceiptHandle=record["receiptHandle"])
+                self._delete(name, records)
             finally:
                 del self.scheduler.ends_at[getcurrent()]
                 del self._chains[getcurrent()]
@@ -304,6 +308,12 @@ class World:
             self._idle[name].append(container)
 
         return invoke if chain[name] <= MAX_INVOCATIONS or name in self._loops else stopped
+
+    def _delete(self, name: str, records: list[dict[str, Any]]) -> None:
+        """Delete what a function has settled, as Lambda does; while SQS is away, it is delivered again."""
+        with suppress(EndpointConnectionError):
+            for record in records:
+                self.sqs.delete_message(QueueUrl=self.queue_url(name), ReceiptHandle=record["receiptHandle"])
 
     # --- what people and operators do ---
 

@@ -7,8 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import chain
 
+from simulation.conditions import CONDITIONS
 from simulation.run import TRACE_LINES, Result, run
 
 CHUNK_SIZE = 10  # seeds passed to a process at a time
@@ -22,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     failed: list[Result] = []
     faults: Counter[str] = Counter()
     counts: Counter[str] = Counter()
-    for number, result in enumerate(_results(list(seeds), options.processes), start=1):
+    for number, result in enumerate(_results(list(seeds), options.only, options.processes), start=1):
         faults += result.faults
         counts += result.counts
         if result.breaches:
@@ -42,18 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _results(seeds: list[int], processes: int) -> Iterator[Result]:
+def _results(seeds: list[int], only: list[str] | None, processes: int) -> Iterator[Result]:
     """Yield the results in the order of the seeds."""
     if processes <= 1 or len(seeds) <= CHUNK_SIZE:
-        yield from map(run, seeds)
+        yield from map(partial(run, only=only), seeds)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(_short, seeds, chunksize=CHUNK_SIZE)
+        yield from pool.map(partial(_short, only=only), seeds, chunksize=CHUNK_SIZE)
 
 
-def _short(seed: int) -> Result:
+def _short(seed: int, only: list[str] | None) -> Result:
     """The result; without a trace if the seed passed."""
-    result = run(seed)
+    result = run(seed, only=only)
     if not result.breaches:
         result.trace.clear()
     return result
@@ -75,6 +77,9 @@ def _options() -> argparse.ArgumentParser:
         "--trace", type=int, default=TRACE_LINES, metavar="N", help="lines shown of a failing run: %(default)s"
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: one a core")
+    parser.add_argument(
+        "--only", nargs="*", metavar="CONDITION", help="exactly these conditions: " + ", ".join(CONDITIONS)
+    )
     parser.add_argument("--verbose", action="store_true", help="count what was injected and done")
     return parser
 

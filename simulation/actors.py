@@ -4,16 +4,21 @@ Each event is determined by the seed and its own number alone, so that a bug fix
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from botocore.exceptions import EndpointConnectionError
+
+from chalicelib.discord.models import Account
 from chalicelib.linking.flow import Started
 from chalicelib.messages import Parts
+from chalicelib.store import users
 from local.discord.messages import Request
 from local.memory.dynamodb import Snapshot
-from local.simulated import AT, INVOCATION, STAGE
+from local.simulated import AT, GUILD, INVOCATION, STAGE
 from simulation.harness import FIRST_PERSON, Harness
 from simulation.invariants import Seen
 from simulation.plan import OWNER
@@ -27,7 +32,8 @@ GARBAGE = (
     '{"kind": "part_with", "user_id": "u0", "discord_id": 100000000000000000}',
     '{"kind": "delete_user"}',
 )
-NICKNAMES = ("Kira", "  Dov   Ber ", "N" * 40, "Ωmega", "Sanne Prime", "", None)
+NICKNAMES = ("Kira", "  Dov   Ber ", "N" * 40, "Ωmega", "Sanne Prime", "Lux\u200b Zoë", "p1", "p2", "", None)
+POST_RETRY = 60.0  # seconds
 RESTORED = ("users", "accounts")  # the tables that have point-in-time recovery
 
 
@@ -49,6 +55,8 @@ class Actors:
         if rng.random() < 0.4:
             self.names[self.users[-1]] = OWNER
         self._prepare_guild(rng)
+        self.imported: set[str] = set()
+        self.callbacks: Counter[tuple[str, int]] = Counter()  # by user and Discord id
         self.snapshot: Snapshot | None = None
         self.ended = False
 
@@ -78,8 +86,11 @@ class Actors:
         """Schedule all actions."""
         spawn, length = self.world.scheduler.spawn, self.plan.seconds
         rng = random.Random(f"times {self.plan.seed}")
+        imported = random.Random(f"imported {self.plan.seed}")
         for user_id in self.users:
-            if rng.random() < 0.85:
+            if imported.random() < self.plan.conditions.imported:
+                spawn(partial(self._import, user_id, told=imported.random() >= self.plan.conditions.never_told))
+            elif rng.random() < 0.85:
                 spawn(partial(self._first_link, user_id), after=rng.uniform(0, length * 0.3))
         moment, hot = 0.0, self.users[0]
         for number in range(self.plan.events):
@@ -125,8 +136,14 @@ class Actors:
             delay += rng.uniform(0, 10)
 
     def _send(self, body: str) -> None:
+        try:
+            self.site.post(body)
+        except EndpointConnectionError:  # the auth site keeps what it could not post, and tries again
+            self.world.scheduler.spawn(partial(self._send, body), after=POST_RETRY)
+            return
+        if '"delete_user"' in body:  # it counts from when it was posted
+            self.site.posted_deletion(body)
         self._note("posts", body=body)
-        self.site.post(body)
 
     def _some_groups(self, rng: random.Random) -> tuple[str, ...]:
         return tuple(rng.sample(self.plan.groups, rng.randint(0, min(4, len(self.plan.groups)))))
@@ -192,7 +209,7 @@ class Actors:
     def delete(self, rng: random.Random, user_id: str) -> None:
         """The auth site deletes the user."""
         person = self.site.users[user_id]
-        person.deleted_at, person.ever_deleted = self.world.clock.now(), True
+        person.deleted_at, person.ever_deleted, person.gone = self.world.clock.now(), True, True
         body = self.site.change("delete_user", user_id, notify=rng.random() < 0.5)
         person.deletes.append(body)
         self._post(rng, body)
@@ -205,6 +222,29 @@ class Actors:
         if not person.stamp:
             person.groups, person.nickname = self._some_groups(rng), rng.choice(NICKNAMES)
         self._link(rng, user_id, self.names.get(user_id, self.people[0]), tries=3)
+
+    def _import(self, user_id: str, *, told: bool) -> None:
+        """An operator imports a link: the account is a member already, and nothing was synced."""
+        who = self.names.get(user_id, self.people[0])
+        rng = random.Random(f"import {self.plan.seed} {user_id}")
+        before = self._seen(who)
+        if before is None:
+            self.guild.add_member(who)
+        held = [role for role in ("Streamer", *self.plan.groups) if self._exists(role) and rng.random() < 0.3]
+        self.guild.change_member(who, give=held)
+        self.world.invariants.by_hand(self.ids[who], before)
+        now = self.world.clock.now()
+        try:
+            users.link(user_id, int(GUILD), Account(self.ids[who], who), began_at=now, now=now - users.JOIN_TIMEOUT)
+        except users.AccountTaken:
+            return
+        self.imported.add(user_id)
+        self._note("imports a link", user=user_id, who=who, told=told)
+        if told:
+            self.both(rng, user_id)
+
+    def _exists(self, role: str) -> bool:
+        return any(one.name == role for one in self.world.model.roles())
 
     def link(self, rng: random.Random, user_id: str) -> None:
         """A user links: again, another account, or perhaps somebody else's account."""
@@ -246,6 +286,7 @@ class Actors:
         finish()
 
     def _finish(self, user_id: str, who: str, cookie: str, back: dict[str, str | None]) -> str | None:
+        self.callbacks[user_id, self.ids[who]] += 1
         end = self.world.function(
             f"callback of {user_id} as {who}",
             lambda c: c.linking.finish(cookie=cookie, code=back["code"], state=back["state"], error=back["error"]),
@@ -255,7 +296,7 @@ class Actors:
 
     def _consent(self, url: str, who: str, *, agree: bool) -> dict[str, str | None] | None:
         """Click a button on Discord's page."""
-        if self.guild.known(who) is None:
+        if self.guild.known(str(self.ids[who])) is None:
             return None
         form = {"person": str(self.ids[who]), "decision": "authorise" if agree else "cancel"}
         headers = {"content-type": "application/x-www-form-urlencoded"}
@@ -269,7 +310,7 @@ class Actors:
         """The user unlinks on the auth site."""
         token = self.site.token(user_id, "unlink")
         person = self.site.users[user_id]
-        person.ever_deleted = True
+        person.ever_deleted = person.gone = True
         self._note("asks to be unlinked", user=user_id)
         end = self.world.function(f"unlink {user_id}", lambda c: c.linking.unlink(token))
         if end is None:
@@ -300,35 +341,39 @@ class Actors:
         """Somebody leaves the server."""
         who = self._somebody(rng, user_id)
         if who != OWNER:
-            self._by_hand("leaves", who, lambda: self.guild.leave(who))
+            self._by_hand("leaves", who, lambda: self.guild.leave(str(self.ids[who])))
 
     def join(self, rng: random.Random, user_id: str) -> None:
         """Somebody joins by an invite."""
         who = self._somebody(rng, user_id)
-        self._by_hand("joins by themselves", who, lambda: self.guild.add_member(who))
+        self._by_hand("joins by themselves", who, lambda: self.guild.add_member(str(self.ids[who])))
 
     def delete_account(self, rng: random.Random, user_id: str) -> None:
         """Somebody deletes their Discord account."""
         who = self._somebody(rng, user_id)
         if who != OWNER:
-            self._by_hand("deletes the account", who, lambda: self.guild.delete_account(who))
+            self._by_hand("deletes the account", who, lambda: self.guild.delete_account(str(self.ids[who])))
 
     def ban(self, rng: random.Random, user_id: str) -> None:
         """A moderator bans somebody."""
         who = self._somebody(rng, user_id)
         if who != OWNER:
-            self._by_hand("is banned", who, lambda: self.guild.ban(who))
+            self._by_hand("is banned", who, lambda: self.guild.ban(str(self.ids[who])))
 
     def unban(self, rng: random.Random, user_id: str) -> None:
         """A moderator lifts a ban."""
         who = self._somebody(rng, user_id)
         if self.ids[who] in self.world.model.guild.bans:
-            self._by_hand("is unbanned", who, lambda: self.guild.unban(who))
+            self._by_hand("is unbanned", who, lambda: self.guild.unban(str(self.ids[who])))
 
     def rename_person(self, rng: random.Random, user_id: str) -> None:
-        """Somebody changes their display name. Usernames never change here: they identify people."""
+        """Somebody changes their username, or their display name, which Rolecall does not store."""
         who = self._somebody(rng, user_id)
-        self._by_hand("changes their display name", who, lambda: self.guild.change_person(who, global_name="x"))
+        person = str(self.ids[who])
+        if rng.random() < 0.5:
+            self._by_hand("is renamed", who, lambda: self.guild.change_person(person, username=f"{who}x"))
+        else:
+            self._by_hand("changes their display name", who, lambda: self.guild.change_person(person, global_name="x"))
 
     # --- moderators ---
 
@@ -341,12 +386,14 @@ class Actors:
         who, role = self._somebody(rng, user_id), self._some_role(rng)
         if role == self._bot_role():
             return  # Discord gives the bot's role to nobody else
-        self._by_hand(f"is given {role!r} by hand", who, lambda: self.guild.change_member(who, give=[role]))
+        self._by_hand(
+            f"is given {role!r} by hand", who, lambda: self.guild.change_member(str(self.ids[who]), give=[role])
+        )
 
     def take(self, rng: random.Random, user_id: str) -> None:
         """A moderator takes a role."""
         who, role = self._somebody(rng, user_id), self._some_role(rng)
-        self._by_hand(f"loses {role!r} by hand", who, lambda: self.guild.change_member(who, take=[role]))
+        self._by_hand(f"loses {role!r} by hand", who, lambda: self.guild.change_member(str(self.ids[who]), take=[role]))
 
     def rename_member(self, rng: random.Random, user_id: str) -> None:
         """A moderator changes a nickname."""
@@ -355,7 +402,7 @@ class Actors:
         self._by_hand(
             f"is called {nick!r} by hand",
             who,
-            lambda: self.guild.change_member(who, nick=nick, clear_nick=nick is None),
+            lambda: self.guild.change_member(str(self.ids[who]), nick=nick, clear_nick=nick is None),
         )
 
     def _role_action(self, what: str, action: Callable[[], object]) -> None:

@@ -39,6 +39,7 @@ class Person:
     deletes: list[str] = field(default_factory=list)
     last_token_at: float = float("-inf")
     ever_deleted: bool = False
+    gone: bool = False  # was deleted or unlinked after the last token to link
 
 
 class RecordingAuthSite(AuthSite):
@@ -74,6 +75,16 @@ class RecordingAuthSite(AuthSite):
         """Whether the user was ever deleted, or ever linked another account."""
         return self.users[user_id].ever_deleted or bool(accounts_of[user_id] - {discord_id})
 
+    def wants_gone(self, user_id: str) -> bool:
+        """Whether the user was deleted, or asked to be unlinked, after the last token to link."""
+        return self.users[user_id].gone
+
+    def posted_deletion(self, body: str) -> None:
+        """A deletion was posted now."""
+        user_id = json.loads(body).get("user_id")
+        if user_id in self.users:
+            self.users[user_id].gone = True
+
     def change(self, kind: str, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
         """The body of a message, recorded as a statement."""
         body = json.dumps({"kind": kind, "user_id": user_id, **fields})
@@ -86,7 +97,7 @@ class RecordingAuthSite(AuthSite):
         """A link token with the user's current groups and nickname."""
         person = self.users[user_id]
         person.stamp = person.stamp or self.stamp()
-        person.deleted_at = None
+        person.deleted_at, person.gone = None, False
         person.last_token_at = self._now()
         said = Statement(person.stamp, TOKEN, "", person.groups, person.nickname)
         self.said(user_id, said)

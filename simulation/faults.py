@@ -33,6 +33,7 @@ HTML = "<html><body>Bad gateway</body></html>"
 @dataclass
 class _Process:
     ends_at: float
+    may_die: bool = True
     dead: bool = False
 
 
@@ -49,6 +50,7 @@ class FaultInjector:
         self._note = note
         self._processes: dict[greenlet, _Process] = {}
         self._again: set[greenlet] = set()
+        self.discord: dict[str, float] = {}  # further kinds of faults, as `Rates.discord`
         self.calm = False
         self.over = False
         self.counts: Counter[str] = Counter()
@@ -57,10 +59,10 @@ class FaultInjector:
     # --- processes ---
 
     @contextmanager
-    def process(self, seconds: float) -> Iterator[None]:
+    def process(self, seconds: float, *, may_die: bool = True) -> Iterator[None]:
         """Run the block as a function's process, with this timeout in seconds."""
         me = getcurrent()
-        self._processes[me] = _Process(self._clock.now() + seconds)
+        self._processes[me] = _Process(self._clock.now() + seconds, may_die)
         try:
             yield
         finally:
@@ -83,7 +85,7 @@ class FaultInjector:
             raise WorkerDied
         if self._clock.now() > process.ends_at:
             self._die(process, "timed out")
-        if self._occurs(self._rates.die):
+        if process.may_die and self._occurs(self._rates.die):
             self._die(process, "died")
         return True
 
@@ -174,7 +176,7 @@ class FaultInjector:
         if self.calm:
             return None
         dice = self._rng.random()
-        for kind, rate in self._rates.discord.items():
+        for kind, rate in (self._rates.discord | self.discord).items():
             if dice < rate:
                 self._record("discord " + kind, request=f"{method} {path}")
                 return self._fault(kind, method, path)

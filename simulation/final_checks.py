@@ -6,12 +6,14 @@ from typing import Any
 
 from chalicelib.members.plan import nickname_of
 from chalicelib.store import users
-from chalicelib.store.sweeps import Sweeps
+from chalicelib.store.sweeps import Sweeps, SweepState
 from chalicelib.store.users import User
 from local.discord.guild import GuildModel
 from local.simulated import GUILD, STAGE
 from simulation.actors import Actors
 from simulation.auth_site import MESSAGE, UNSAID, Statement
+from simulation.conditions import NAMED_NICKNAME, NAMED_ROLE
+from simulation.harness import FIRST_PERSON
 from simulation.invariants import BOT, Invariants
 
 INDEX_SETTLES = 10.0  # seconds; more than the longest lag of the index of links
@@ -35,7 +37,10 @@ class FinalChecks:
         invariants, slack = self._invariants, self._world.settings.roles_cache_max_age + 60
         for user_id in self._actors.users:
             user = users.get(user_id, now=self._world.clock.now())
-            if user is None or user.link is None or not user.settled or user.synced_at is None:
+            if user is None or user.link is None:
+                continue
+            self._settled_or_explained(user)
+            if not user.settled or user.synced_at is None:
                 continue
             discord_id = user.link.account.id
             member, by_hand = invariants.see(discord_id), invariants.hand_at.get(discord_id, 0.0) + 1
@@ -45,6 +50,23 @@ class FinalChecks:
                 self._roles(user, discord_id, self._ours(member.roles))
             if min(user.nickname_at / 1000, user.synced_at) > by_hand:
                 self._nickname(user, discord_id, member.nick)
+
+    def _settled_or_explained(self, user: User) -> None:
+        """A linked user is settled, or has a stated problem, or a dead letter that says why not."""
+        never_stated = user.groups is None and user.nickname is None
+        if user.settled or user.problems or never_stated or self._explained(user.user_id):
+            return
+        self._breach("b", f"{user.user_id} is linked and not settled, and nothing says why")
+
+    def _explained(self, user_id: str, kind: str = "") -> bool:
+        """Whether a dead letter about the user, of this kind if one is given, has a reason."""
+        for body, reason in self._world.dead_letters():
+            if not reason or reason.startswith("bad message"):
+                continue
+            job = json.loads(body)
+            if job.get("user_id") == user_id and job["kind"].startswith(kind):
+                return True
+        return False
 
     def judge(self) -> None:
         """Check everything that must hold at the end."""
@@ -89,7 +111,7 @@ class FinalChecks:
     def _deleted(self, user_id: str, user: User | None) -> None:
         person = self._site.users[user_id]
         gone = person.deleted_at is not None and person.last_token_at < int(person.deleted_at)
-        if gone and user and user.link and not any(self._dead[body] for body in person.deletes):
+        if gone and user and user.link and not self._explained(user_id, "delete_user"):
             self._breach("a", f"{user_id} was deleted, and is linked to {user.link.account.id}")
 
     # --- (a) the guild is as the auth site wants it ---
@@ -101,7 +123,7 @@ class FinalChecks:
         if member is None:
             self._breach("a", f"{user.user_id} is linked to {discord_id}, who is not in the guild")
             return
-        if discord_id in self._world.protected:
+        if discord_id in self._world.protected or self._is_refused(user, discord_id):
             return
         if user.wanted is not None:
             self._roles(user, discord_id, self._ours(member.roles))
@@ -118,11 +140,17 @@ class FinalChecks:
             missing = not held & candidates
             # A role that had this name while nobody needed it was never matched, and does not count.
             not_there = all(role.name.strip() != name for role in self._model.guild.roles.values())
-            may_lack = out_of_reach or (not_there and self._world.settings.disable_role_creation)
+            refused = name == NAMED_ROLE and "refused_role_name" in self._world.plan.conditions.names and not_there
+            may_lack = refused or out_of_reach or (not_there and self._world.settings.disable_role_creation)
             if missing and not may_lack:
                 self._breach("a", f"{user.user_id} ({discord_id}) lacks {name!r}; holds {self._named(held)}")
         if held - accepted or len(held) > max(count, len(wanted)):
             self._breach("a", f"{user.user_id} ({discord_id}) holds {self._named(held)} and should have {list(wanted)}")
+
+    def _is_refused(self, user: User, discord_id: int) -> bool:
+        """Whether Discord refuses every change of this member, and the user has that as a stated problem."""
+        refused = [place for places in self._world.plan.conditions.refused_members.values() for place in places]
+        return discord_id - FIRST_PERSON in refused and bool(user.problems)
 
     def _standing_for(self, name: str) -> tuple[set[int], bool]:
         """The roles that may represent a group, and whether one of its name is above the bot's rank."""
@@ -154,6 +182,10 @@ class FinalChecks:
     def _nickname(self, user: User, discord_id: int, nick: str | None) -> None:
         wanted = nickname_of(user.nickname)
         if not self._world.settings.sync_names or wanted is None or nick == wanted:
+            return
+        if wanted == NAMED_NICKNAME and "refused_nickname" in self._world.plan.conditions.names and user.problems:
+            return
+        if nick == self._world.guild.world.stored_nickname(wanted, discord_id):
             return
         guild = self._model.guild
         mine = max(guild.roles[role_id].position for role_id in guild.members[self._model.bot_id].role_ids)
@@ -202,9 +234,8 @@ class FinalChecks:
         lost = [one for one in self._world.sqs.sent if one.queue.endswith(("jobs", "bulk")) and one.id not in gone]
         if lost:
             self._breach("h", f"{len(lost)} messages vanished: {[one.body for one in lost][:3]}")
-        redriven = {one.body for one in self._world.sqs.redriven}
         for body, reason in self._world.dead_letters():
-            if not reason and body not in redriven:
+            if not reason:
                 self._breach("b", f"a dead letter without a reason: {body}")
 
     # --- (f) Discord's limits ---
@@ -220,12 +251,20 @@ class FinalChecks:
     def swept(self) -> None:
         """The last sweep ended, and another one would change nothing."""
         real = [sweep for sweep in Sweeps(int(GUILD)).latest(1000) if not sweep.dry_run]
-        if not real or real[0].state != "done":
+        running = [one.sweep_id for one in real if one.state in (SweepState.SURVEYING, SweepState.REPAIRING)]
+        if running:
+            self._breach("a", f"sweeps that never ended: {running}")
+        if not real or real[0].state != SweepState.DONE:
             self._breach("a", f"the last sweep did not end: {real[0].state if real else 'there is none'}")
-        self._world.clock.advance(INDEX_SETTLES)
+        listed_after = self._world.plan.conditions.switches.get("list_lag", 0.0)
+        self._world.clock.advance(INDEX_SETTLES + listed_after)
         found = self._world.sweep(dry_run=True)
-        if found["differing"]:
+        if found["differing"] and not self._without_list():
             self._breach("a", f"a sweep after the sweep would change {json.dumps(found['would_change'])}")
+
+    def _without_list(self) -> bool:
+        """Whether Discord lists no members: each sweep then compares everybody one by one."""
+        return bool({"refused_list", "no_member_list"} & set(self._world.plan.conditions.names))
 
     def _breach(self, rule: str, text: str) -> None:
         self._invariants.breach(rule, text)

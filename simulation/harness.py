@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import requests
 from requests.adapters import BaseAdapter
@@ -14,15 +16,20 @@ from chalicelib.queues import Message
 from chalicelib.services import Services
 from chalicelib.store.halts import DynamoHaltStore
 from local.discord.adapter import DiscordAdapter
+from local.discord.blocks import Shape
 from local.discord.config import Config
 from local.discord.core import Discord
+from local.discord.faults import Fault
 from local.discord.messages import Answer, Request
+from local.memory.clock import skewed
 from local.simulated import AUTH_SITE_SECRET, INVOCATION, STAGE, Container, WorkerDied, World
 from simulation.auth_site import RecordingAuthSite
 from simulation.faults import FaultInjector
 from simulation.invariants import Invariants
 from simulation.plan import OWNER, Plan
 
+# SQS gives up a message after so many deliveries. A process that dies with the same message each time is no chance.
+MAX_RECEIVES = 5
 API_TIMEOUT = 29.0  # seconds; of the function behind the HTTP API
 LATENCY = 0.03  # seconds that Discord takes to answer
 FIRST_PERSON = 100_000_000_000_000_000  # ids of people, ascending
@@ -97,6 +104,9 @@ class Harness(World):
             seed=plan.seed,
             workers=plan.workers,
             latency=LATENCY,
+            clocks=plan.conditions.clocks,
+            idle_limit=plan.conditions.idle_limit,
+            expire_every=plan.conditions.expire_every,
         )
         self.model = self.guild.guild
         self.invariants = Invariants(self)
@@ -114,11 +124,12 @@ class Harness(World):
             secret=AUTH_SITE_SECRET,
             jobs_queue_url=self.queue_url("jobs"),
             notices_queue_url=self.queue_url("notices"),
-            now=self.clock.now,
+            now=skewed(self.clock, plan.conditions.clocks.auth_site).now,
         )
         self.site.remember()
         self._idle["api"] = []
         self._install_faults()
+        self._begin_conditions()
         self.invariants.roles_now()
 
     def _install_faults(self) -> None:
@@ -129,6 +140,43 @@ class Harness(World):
             self.dynamodb.index_lag = lambda: 0.0 if self.faults.calm else lag.uniform(0, self.plan.index_lag)
         self.sqs.chaos = self.plan.chaos
         self.faults.install_on(self.sqs)
+
+    def _begin_conditions(self) -> None:
+        conditions, began = self.plan.conditions, self.clock.now()
+        self.sqs.chaos = replace(self.sqs.chaos, early=conditions.early)
+        self.guild.turn(**conditions.switches)
+        self.outages.all = [replace(o, begins=began + o.begins, ends=began + o.ends) for o in conditions.outages]
+        self.faults.discord = conditions.discord
+        self.refuse_for_good()
+        for begins, seconds, shape, number in conditions.blocks:
+            address = rf"10\.0\.0\.{number}"
+            fault = Fault(kind="cloudflare", shape=cast(Shape, shape), address=address, times=None)
+            self.scheduler.spawn(partial(self._begin_block, fault), after=begins)
+            self.scheduler.spawn(partial(self._end_block, fault), after=begins + seconds)
+        for begins, seconds, lost, back in conditions.troubles:
+            self.scheduler.spawn(partial(self._turn, lost), after=begins)
+            self.scheduler.spawn(partial(self._turn, back), after=begins + seconds)
+
+    def refuse_for_good(self) -> None:
+        """Let Discord refuse from now on what the plan says it refuses for good."""
+        for fault in self.plan.conditions.refusals:
+            self.guild.inject(replace(fault))
+        for method, places in self.plan.conditions.refused_members.items():
+            for place in places:
+                path = rf"/members/{FIRST_PERSON + place}(/|$)"
+                refusal = Fault(kind="answer", method=method, path=path, status=403, code=50013, times=None)
+                self.guild.inject(refusal)
+
+    def _begin_block(self, fault: Fault) -> None:
+        if not self.faults.calm:
+            self.guild.inject(fault)
+
+    def _end_block(self, fault: Fault) -> None:
+        self.guild.clear_faults(fault.id)
+
+    def _turn(self, switches: dict[str, Any]) -> None:
+        self.invariants.note("operator", "the guild changes", **switches)
+        self.guild.turn(**switches)
 
     def _after_store(self, operation: str, _given: dict[str, Any]) -> None:
         if operation == "TransactWriteItems":
@@ -149,9 +197,10 @@ class Harness(World):
 
     def _invocation(self, name: str, records: list[dict[str, Any]]) -> Callable[[], None]:
         invoke = super()._invocation(name, records)
+        last = max(int(record["attributes"]["ApproximateReceiveCount"]) for record in records)
 
         def mortal() -> None:
-            with self.faults.process(INVOCATION):
+            with self.faults.process(INVOCATION, may_die=last < MAX_RECEIVES - 1):
                 invoke()
 
         return mortal

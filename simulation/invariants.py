@@ -20,6 +20,7 @@ from local.memory.dynamodb import MemoryDynamoDB
 from simulation.auth_site import RecordingAuthSite, group_role
 
 if TYPE_CHECKING:  # it imports simcord, which takes half a second
+    from local.discord.admin import Admin
     from local.discord.guild import GuildModel
 
 MEMBER = re.compile(r"/api/v10/guilds/\d+/members/(\d+)")
@@ -34,6 +35,7 @@ class Observed(Protocol):
 
     clock: VirtualClock
     dynamodb: MemoryDynamoDB
+    guild: "Admin"
     model: "GuildModel"
     protected: set[int]
     settings: Settings
@@ -76,6 +78,7 @@ class Invariants:
     linked_to: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # Discord id: all users so far
     accounts_of: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     names: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # every name of each role so far
+    bot_changes: list[tuple[int, float]] = field(default_factory=list)  # (member, when), of the bot
     held: dict[tuple[int, int], Held] = field(default_factory=dict)  # (member, role)
     joined: dict[int, str] = field(default_factory=dict)  # who brought a member in
     forgiven: set[int] = field(default_factory=set)  # accounts whose link a restored store has lost
@@ -86,6 +89,7 @@ class Invariants:
     made: dict[str, int] = field(default_factory=dict)  # existing roles that the bot created, by name
     created: int = 0
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _current: set[tuple[str, int]] = field(default_factory=set)  # the links that stand
     _read: dict[tuple[object, int], float] = field(default_factory=dict)  # (greenlet, member): when
     _guild_read: dict[object, float] = field(default_factory=dict)
 
@@ -104,8 +108,9 @@ class Invariants:
 
     def links(self) -> None:
         """Record the current links."""
-        for row in self.world.dynamodb.items("accounts"):
-            discord_id, user_id = int(row["discord_id"]["N"]), row["user_id"]["S"]
+        current = {(row["user_id"]["S"], int(row["discord_id"]["N"])) for row in self.world.dynamodb.items("accounts")}
+        self._current = current
+        for user_id, discord_id in current:
             self.linked_to[discord_id].add(user_id)
             self.accounts_of[user_id].add(discord_id)
 
@@ -165,7 +170,7 @@ class Invariants:
         return answer(request)
 
     def _change_member(self, ask: Ask, request: Request, discord_id: int) -> Answer:
-        before = self.see(discord_id)
+        before, now = self.see(discord_id), self.world.clock.now()
         answer = ask(request)
         after = self.see(discord_id)
         if request.method == "DELETE" and answer.status == HTTPStatus.FORBIDDEN:
@@ -173,6 +178,7 @@ class Invariants:
         if before != after:
             self._judge(request, discord_id, before, after)
             self._record_change(discord_id, before, after, BOT)
+            self.bot_changes.append((discord_id, now))
         self.note(
             "bot",
             request.method,
@@ -210,6 +216,7 @@ class Invariants:
                 self.world.site.may_kick(user, discord_id, self.accounts_of) for user in users
             ):
                 self.breach("c", f"{who} was removed from the guild, and nobody asked for it")
+            self._judge_removal(discord_id, who)
             return
         old = before.roles if before else frozenset()
         for role_id in after.roles - old:
@@ -217,8 +224,16 @@ class Invariants:
         for role_id in old - after.roles:
             self._judge_taken(role_id, discord_id, who)
         nick = before.nick if before else None
-        if after.nick != nick and after.nick not in self.world.site.nicknames(users):
+        stored = self.world.guild.world.stored_nickname
+        wanted = {stored(name, discord_id) for name in self.world.site.nicknames(users)}
+        if after.nick != nick and after.nick not in wanted:
             self.breach("c", f"{who} got the nickname {after.nick!r}, which nobody gave")
+
+    def _judge_removal(self, discord_id: int, who: str) -> None:
+        """An account that is linked may be removed only if its user was deleted after the last token to link."""
+        owners = [user for user, account in self._current if account == discord_id]
+        if any(not self.world.site.wants_gone(user) for user in owners) and discord_id not in self.forgiven:
+            self.breach("c", f"{who} was removed from the guild while {owners} was entitled to be in it")
 
     def _judge_given(self, role_id: int, who: str, users: set[str]) -> None:
         names = self.names[role_id]

@@ -1,9 +1,11 @@
 """The plan of a run: its size and its faults, all determined by the seed."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from local.memory.sqs import Chaos
+from simulation.conditions import Conditions, draw
 
 # Group names as auth sites have them: some equal after trimming or except for case, one longer than Discord allows.
 GROUP_NAMES = (
@@ -60,10 +62,11 @@ class Plan:
     roles_stay: bool  # nobody renames, moves, creates or deletes roles by hand
     restore: bool
     redrive: bool  # an operator redrives the dead letters at the end
+    conditions: Conditions = field(default_factory=Conditions)
 
 
-def make(seed: int) -> Plan:
-    """The plan of a seed."""
+def make(seed: int, *, only: Collection[str] | None = None) -> Plan:
+    """The plan of a seed. `only`: exactly these conditions, instead of those that the seed draws."""
     rng = random.Random(f"plan {seed}")
     users = rng.randint(3, 12)
     seconds = rng.choice((120.0, 600.0, 1800.0, 7200.0))
@@ -94,6 +97,7 @@ def make(seed: int) -> Plan:
         roles_stay=rng.random() < 0.5,
         restore=rng.random() < 0.12,
         redrive=rng.random() < 0.5,
+        conditions=draw(seed, seconds, only=only),
     )
 
 

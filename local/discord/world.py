@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from unicodedata import category
 
 from local.discord.config import Config, Switches
 from local.discord.faults import Faults
-from local.discord.guild import GuildModel
+from local.discord.guild import GuildModel, sanitised
 from local.discord.limiter import Limiter
 from local.discord.messages import Request, missing_access, unauthorized, unknown_guild
 from local.discord.oauth.grants import Grant, Grants
@@ -27,6 +28,13 @@ class World:
         self.request_log = RequestLog(config.request_log_size)
         self.limiter = Limiter()
         self.lock = threading.RLock()
+
+    def stored_nickname(self, nick: str | None, user_id: int) -> str | None:
+        """A person's nickname as this Discord stores it, by its switches."""
+        if nick is not None and self.switches.strips_invisible:
+            nick = sanitised("".join(sign for sign in nick if category(sign) != "Cf")) or None
+        is_username = self.switches.null_nick_for_username and nick == self.guild.person(user_id).name
+        return None if is_username else nick
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
 """The guild's members. https://discord.com/developers/docs/resources/guild#get-guild-member"""
 
 from typing import Any
-from unicodedata import category
 
 from simcord.backend.models import Member, Role
 
 from local.discord import validation
 from local.discord.api import audit
 from local.discord.api.routes import routes
-from local.discord.guild import MAX_GUILD_COUNT, GuildModel, sanitised
+from local.discord.guild import MAX_GUILD_COUNT, GuildModel
 from local.discord.messages import (
     NO_CONTENT,
     Answer,
@@ -79,7 +78,7 @@ def join(call: Call) -> Answer:
         call.require("manage_roles")
         for role in _listed(guild, role_ids):
             guild.require_assignable(role)
-    nick = _stored(call, nick, user_id)
+    nick = call.world.stored_nickname(nick, user_id)
     member = guild.store.add_member(guild.id, user_id, roles=role_ids or (), nick=nick)
     return json_answer(201, member_payload(guild, member))
 
@@ -95,7 +94,7 @@ def change_member(call: Call) -> Answer:
     changes: dict[str, Any] = {}
     if "nick" in body:
         _require_renamable(call, member)
-        changes["nick"] = _stored(call, nick, member.user_id)
+        changes["nick"] = call.world.stored_nickname(nick, member.user_id)
     if "roles" in body:
         if call.world.switches.leaves_out_unknown_roles:
             role_ids = [role_id for role_id in role_ids or [] if role_id in guild.guild.roles]
@@ -151,16 +150,6 @@ def _one_role(call: Call) -> tuple[GuildModel, Member, Role, str | None]:
     role = guild.role(role_id)
     guild.require_assignable(role)
     return guild, member, role, reason
-
-
-def _stored(call: Call, nick: str | None, user_id: int) -> str | None:
-    """The nickname as this Discord stores it."""
-    switches = call.world.switches
-    if nick is not None and switches.strips_invisible:
-        nick = sanitised("".join(sign for sign in nick if category(sign) != "Cf")) or None
-    if switches.null_nick_for_username and nick == call.world.guild.person(user_id).name:
-        return None
-    return nick
 
 
 def _require_renamable(call: Call, member: Member) -> None:
