@@ -1,0 +1,249 @@
+"""What can happen to one user, each as an operation that runs whole or is interrupted at one of its calls.
+
+Everything is about the user `1`. `anna` and `ben` are two Discord accounts of theirs, `carl` is one that Discord
+refuses to let in. An operation is prepared before anything overlaps (an attempt is opened, a sweep begun), then run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.discord.models import Account
+from chalicelib.errors import LinkRefused
+from chalicelib.queues import message_of
+from chalicelib.store import users
+from local.simulated import GUILD, STAGE, Container, World
+
+USER = "1"
+MANY_GUILDS = 200  # nobody can be in more
+GIVEN, TAKEN = ["Director", "Pilot"], list[str]()  # groups that messages state
+SETTLED = 600.0  # seconds; by then nothing of the past is under way
+
+
+@dataclass
+class Case:
+    """One world, and what was stated and asked for in it."""
+
+    world: World
+    base: str = ""
+    statements: list[tuple[int, list[str]]] = field(default_factory=list)  # changed_at and groups, of messages
+    tokens: list[float] = field(default_factory=list)  # when tokens were issued whose callback ended well
+    removals: list[float] = field(default_factory=list)  # when a deletion was posted, or an unlinking ended well
+    asked: list[float] = field(default_factory=list)  # when an unlinking was asked for, however it ended
+    left: bool = False  # somebody left the server, so that a link may end
+    imported: bool = False
+
+    def process(self) -> Container:
+        """A new process, as Lambda starts one."""
+        return self.world.container()
+
+
+Run = Callable[[], None]
+Prepare = Callable[[Case], Run]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`prepare` does what comes before the overlap and returns what is then run."""
+
+    name: str
+    prepare: Prepare
+    alone: bool = False  # a person's action without calls of Rolecall: nothing can overlap it
+
+
+def deliver(case: Case, queue: str) -> None:
+    """Pass the messages that can be received now to a new process, and delete them if it ends well."""
+    world, container = case.world, case.process()
+    records = world.sqs.receive(f"rolecall-{STAGE}-{queue}")
+    if not records:
+        return
+    messages = [message_of(record) for record in records]
+    began = world.clock.now()
+    try:
+        container.delivery.batch(
+            messages, bulk=queue == "bulk", seconds_left=lambda: 60.0 - (world.clock.now() - began)
+        )
+    except Exception:  # noqa: BLE001 - Lambda does not delete the batch then
+        return
+    world.sqs.delete_all(records)
+
+
+def _callback(who: str) -> Prepare:
+    def prepare(case: Case) -> Run:
+        world, groups, issued = case.world, ["Director"], case.world.clock.now()
+        linking = case.process().linking
+        started = linking.start(world.site.token(USER, "link", groups=groups, nickname=None))
+        back = world.consent(started.url, who)
+
+        def run() -> None:
+            try:
+                case.process().linking.finish(cookie=started.cookie, **back)
+            except LinkRefused:
+                return
+            case.tokens.append(issued)
+
+        return run
+
+    return prepare
+
+
+def _link_now(case: Case) -> Run:
+    """The whole of linking: the token is issued when it begins."""
+    return lambda: _callback("anna")(case)()
+
+
+def _message(groups: list[str]) -> Prepare:
+    def prepare(case: Case) -> Run:
+        def run() -> None:
+            stamp = case.world.site.stamp()
+            case.world.site.groups(USER, groups, stamp)
+            case.statements.append((stamp, groups))
+            deliver(case, "jobs")
+
+        return run
+
+    return prepare
+
+
+def _delete(case: Case) -> Run:
+    def run() -> None:
+        case.removals.append(case.world.clock.now())
+        case.world.site.delete(USER)
+        deliver(case, "jobs")
+
+    return run
+
+
+def _unlink(case: Case) -> Run:
+    token = case.world.site.token(USER, "unlink")
+
+    def run() -> None:
+        case.asked.append(case.world.clock.now())
+        try:
+            case.process().linking.unlink(token)
+        except LinkRefused:
+            return
+        case.removals.append(case.world.clock.now())
+
+    return run
+
+
+def _verify(case: Case) -> Run:
+    """The check that follows a callback, due now."""
+    _callback("anna")(case)()
+    case.world.clock.advance(90)
+    return lambda: deliver(case, "bulk")
+
+
+def _remove_replaced(case: Case) -> Run:
+    """The removal of an account that its user replaced, due now."""
+    _callback("anna")(case)()
+    case.world.run(seconds=SETTLED)
+    _callback("ben")(case)()
+    case.world.clock.advance(30)
+    return lambda: deliver(case, "bulk")
+
+
+def _sweep(steps: int) -> Prepare:
+    """A step of a sweep that finds a lost role: the comparison (0 steps before), the repairs (1), the member (2)."""
+
+    def prepare(case: Case) -> Run:
+        world = case.world
+        if world.guild.member("anna") and world.roles("anna"):
+            world.guild.change_member("anna", roles=[])
+        world.sweep()
+        for _ in range(steps):
+            deliver(case, "bulk")
+            world.clock.advance(1)
+        return lambda: deliver(case, "bulk")
+
+    return prepare
+
+
+def _leave(case: Case) -> Run:
+    def run() -> None:
+        case.left = True
+        if case.world.guild.member("anna"):
+            case.world.guild.leave("anna")
+
+    return run
+
+
+def _come_back(case: Case) -> Run:
+    def run() -> None:
+        if not case.world.guild.member("anna"):
+            case.world.guild.add_member("anna")
+
+    return run
+
+
+def _import(case: Case) -> Run:
+    def run() -> None:
+        world, now = case.world, case.world.clock.now()
+        if not world.guild.member("anna"):
+            world.guild.add_member("anna")
+        known = users.get(USER, now=now)
+        if known and known.link:
+            return  # an import leaves links that exist
+        person = next(person for person in world.guild.people() if person.username == "anna")
+        case.imported = True
+        try:
+            users.link(USER, int(GUILD), Account(int(person.id), "anna"), began_at=now, now=now - users.JOIN_TIMEOUT)
+        except (users.AccountTaken, users.UserDeletedSince):
+            return
+        case.tokens.append(now)
+
+    return run
+
+
+OPERATIONS: dict[str, Operation] = {
+    one.name: one
+    for one in (
+        Operation("callback", _callback("anna")),
+        Operation("callback with another account", _callback("ben")),
+        Operation("new link", _link_now),
+        Operation("callback that is refused", _callback("carl")),
+        Operation("unlink", _unlink),
+        Operation("delete", _delete),
+        Operation("message that gives", _message(GIVEN)),
+        Operation("message that takes", _message(TAKEN)),
+        Operation("check after a callback", _verify),
+        Operation("removal of a replaced account", _remove_replaced),
+        Operation("sweep compares", _sweep(0)),
+        Operation("sweep repairs", _sweep(1)),
+        Operation("repair of a member", _sweep(2)),
+        Operation("leaving", _leave, alone=True),
+        Operation("coming back", _come_back, alone=True),
+        Operation("import", _import),
+    )
+}
+
+
+def _new(world: World) -> Case:
+    """Nobody is linked."""
+    for who in ("anna", "ben", "carl"):
+        world.guild.add_person(who)
+    world.guild.change_person("carl", guild_count=MANY_GUILDS)
+    for role in ("Director", "Pilot"):
+        world.guild.create_role(role)
+    world.http.services.memory.set_flag("may_take", {"since": 0, "by": "explorer"})
+    return Case(world)
+
+
+def _linked(world: World) -> Case:
+    """The user is linked to anna, and everything was done long ago."""
+    case = _new(world)
+    world.link(USER, "anna", groups=["Director"])
+    world.run(seconds=SETTLED)
+    world.clock.advance(SETTLED)
+    return case
+
+
+BASES: dict[str, Callable[[World], Case]] = {"new": _new, "linked": _linked}
+
+
+def begin(base: str, **options: Any) -> Case:  # noqa: ANN401 - options of World
+    """A new world in this state."""
+    case = BASES[base](World(**options))
+    case.base = base
+    return case
