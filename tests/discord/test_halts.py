@@ -158,8 +158,9 @@ def test_a_probe_that_is_blocked_stops_everything_once_more(world: World) -> Non
         meets_a_block(world)
     world.clock.advance(BOT_PAUSE + REPORT_WINDOW)
     meets_a_block(world)
-    with nothing_is_asked(world), pytest.raises(CallsHalted, match="all calls"):
+    with nothing_is_asked(world), pytest.raises(CallsHalted, match="all calls") as halted:
         ask(world.container())
+    assert halted.value.retry_after == pytest.approx(BOT_PAUSE, abs=2)
     world.clock.advance(BOT_PAUSE)
     ask(world.container())
 
@@ -278,3 +279,13 @@ def test_a_fault_of_discords_own_does_not_prove_the_token(world: World) -> None:
         ask(world.container())
     ask(container)  # it is still the one that may find out
     ask(world.container())
+
+
+def test_a_probe_of_the_address_spares_the_halt_of_another_token(world: World) -> None:
+    store, now = halt_store(world), world.clock.now()
+    store.refuse_token("another", now=now)
+    store.halt_until(now + 10, "address_banned")
+    world.clock.advance(11)
+    ask(world.container())
+    state = store.shared_state()
+    assert (state.halted_token, state.blocked_until) == ("another", 0)
