@@ -109,13 +109,15 @@ NEUTRAL = frozenset({Reason.DENIED})  # a person's own choice is no fault
 def security_headers(form_target: str = "") -> dict[str, str | list[str]]:
     """Headers of every page: it loads nothing, is framed by nothing, is not cached, and leaks no address.
 
-    `form_target` is the address to which a submitted form may redirect: browsers apply form-action to redirects too.
+    `form_target` is the address that answers a submitted form with a redirect. Browsers apply form-action to every
+    redirect that follows (https://github.com/w3c/webappsec-csp/issues/8), and that address may send people on to a
+    login on another host: so every host is allowed, by https, or as the address itself. The page has one form, ours.
     """
-    origin = _origin(form_target)
+    hosts = _schemes(form_target)
     return {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action 'self'{origin}; "
+            f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action 'self'{hosts}; "
             "base-uri 'none'; frame-ancestors 'none'"
         ),
         "Referrer-Policy": "no-referrer",
@@ -158,9 +160,10 @@ def way_back(auth_site_url: str, outcome: str, reason: Reason | None = None) -> 
     return urlunsplit(parts._replace(query=urlencode(kept + added)))
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f" {parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
+def _schemes(url: str) -> str:
+    if not url:
+        return ""
+    return " https: http:" if urlsplit(url).scheme == "http" else " https:"
 
 
 def _page(title: str, body: str, *, mark: str, kind: str = "") -> str:

@@ -151,6 +151,11 @@ REFUSED: dict[Reason, Callable[["Page", Stage], None]] = {
     Reason.DISCORD_UNAVAILABLE: linked_with(
         lambda stage: stage.world.guild.inject(Fault(kind="answer", path="token", times=None))
     ),
+    Reason.ACCOUNT_NOT_READY: linked_with(
+        lambda stage: stage.world.guild.inject(
+            Fault(kind="answer", method="PUT", path="/members/", status=403, code=50178, times=None)
+        )
+    ),
     Reason.MISCONFIGURED: linked_with(lambda stage: stage.world.guild.turn(bot_in_guild=False)),
 }
 

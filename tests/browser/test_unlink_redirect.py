@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import chromium
 from tests.browser.stage import Reply, stage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-__all__ = ("chromium",)  # a fixture
 pytestmark = pytest.mark.browser
 TIMEOUT = 5000  # milliseconds; a redirect takes some
-unfixed = pytest.mark.xfail(strict=True, raises=AssertionError, reason="form-action names only the auth site's origin")
 
 
 def arrives(browser: "Browser", host: str) -> bool:
@@ -51,6 +48,5 @@ def test_a_login_of_the_auth_site_itself_is_reached(chromium: "Browser") -> None
     assert arrives(chromium, "localhost")
 
 
-@unfixed
 def test_a_login_on_another_host_is_reached(chromium: "Browser") -> None:
     assert arrives(chromium, "127.0.0.1")
