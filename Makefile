@@ -25,7 +25,7 @@ ifdef AWS_REGION  # most AWS programs read it; boto3 knows the other name only, 
 export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
-.PHONY: help setup demo test test-all test-allianceauth resilience simulate fuzz bench check format docs secrets deploy package deploy-package destroy clean
+.PHONY: help setup demo test test-pythons test-all test-allianceauth resilience simulate fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-16s%s\n' "$$name" "$$says"; done
@@ -33,7 +33,7 @@ help:  ## what there is to make
 setup: $(READY)  ## the environment for everything below, in .venv
 
 $(READY): requirements.txt requirements-dev.txt local/aws/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rolecall needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14) and "Rolecall needs a Python that Lambda has, 3.11 to 3.14 (3.13 is recommended); this is " + sys.version.split()[0])'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python lacks its venv module: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -46,6 +46,9 @@ demo: setup  ## link three people, change groups, damage the guild, repair it: a
 
 test: setup  ## every test but the slowest, on loopback only
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+
+test-pythons:  ## the tests that need no local AWS, on every Python from 3.11 to 3.14 that is at hand
+	.ci/pythons.sh
 
 test-all: setup  ## every test
 	$(BIN)/python -m pytest
@@ -99,8 +102,11 @@ package: setup  ## the functions' zip and CloudFormation template, for a pipelin
 deploy-package: setup  ## like deploy, with the functions as a CloudFormation stack
 	$(DEPLOY) up $(STAGE) --packaged $(if $(BUCKET),--bucket $(BUCKET)) $(CHOSEN)
 
+rollback: setup  ## put the version before back, code and settings, where deploy-package deployed: make rollback STAGE=prod
+	$(DEPLOY) rollback $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
+
 destroy: setup  ## delete a stage and all that it keeps: make destroy STAGE=dev
-	$(DEPLOY) down $(STAGE)
+	$(DEPLOY) down $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
 
 clean:  ## remove all that was made here, .venv too
 	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -227,6 +227,15 @@ SCHEDULES = {  # read by app.py when it is deployed: their default, and what the
     "UPDATE_ALL_USERNAMES_SCHEDULE": ("rate(12 hours)", "how often a sweep renews all usernames and the server's name"),
 }
 
+QUEUE_LIMIT = "LIMIT_CONCURRENCY"
+AT_DEPLOYMENT = {  # all that app.py reads when it is deployed: their default, and what they mean
+    **SCHEDULES,
+    QUEUE_LIMIT: (
+        "True",
+        "the queues take seven functions at once at most, as an account that runs ten needs; False: idle polls fall",
+    ),
+}
+
 
 def stage() -> str:
     """The stage that this process belongs to; `dev` where nobody said."""
@@ -241,6 +250,15 @@ def log_stream() -> str:
 def schedule(name: str, default: str) -> str:
     """A schedule expression (`rate(1 hour)`, `cron(…)`), read when `chalice deploy` imports the app."""
     return os.environ.get(name) or default
+
+
+def queue_limit(limit: int) -> int | None:
+    """`limit`, unless LIMIT_CONCURRENCY is False; read when `chalice deploy` imports the app.
+
+    Lambda polls an idle queue with two pollers and not five, but only without a limit:
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    """
+    return limit if _flag(os.environ.get(QUEUE_LIMIT) or "True") else None
 
 
 def load(fetch_secrets: FetchSecrets, environ: Mapping[str, str] = os.environ) -> Settings:

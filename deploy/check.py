@@ -5,11 +5,12 @@ from typing import Any
 
 from chalicelib import settings
 from chalicelib.errors import BadSettings
+from deploy import stages
+from deploy.limits import environment_fault, schedule_fault
 from deploy.project import NotDeployed
 
 CALLBACK = "DISCORD_CALLBACK_URL"
-SCHEDULES = ("UPDATE_ALL_SCHEDULE", "UPDATE_ALL_USERNAMES_SCHEDULE")  # read by app.py's decorators
-KNOWN = {*settings.NAMES, settings.STAGE, *SCHEDULES}
+KNOWN = {*settings.NAMES, settings.STAGE, *settings.AT_DEPLOYMENT}
 
 
 def check(
@@ -19,12 +20,14 @@ def check(
 
     The callback URL may be missing while the API's address is not known, which the first deployment tells.
     """
+    _check_name(stage)
     faults = [*_misplaced(stage, environment)]
     texts = {name: value for name, value in environment.items() if isinstance(value, str)}
     try:
         settings.load(fetch_secrets, texts)
     except BadSettings as bad:
         faults += bad.faults
+    faults += _refused_by_aws(texts)
     if not address_known:
         faults = [fault for fault in faults if fault != f"{CALLBACK} is missing"]
     if faults:
@@ -34,6 +37,22 @@ def check(
 def no_secrets(names: list[str]) -> dict[str, str]:
     """Stands for the secrets where only the other settings are looked at; long enough for each."""
     return dict.fromkeys(names, "x" * settings.MIN_SECRET)
+
+
+def _check_name(stage: str) -> None:
+    try:
+        stages.check_name(stage)
+    except stages.StageRefused as refused:
+        raise NotDeployed(str(refused)) from None
+
+
+def _refused_by_aws(texts: Mapping[str, str]) -> list[str]:
+    schedules = {name: schedule_fault(texts[name]) for name in settings.SCHEDULES if texts.get(name)}
+    faults = [f"{name} {fault}" for name, fault in schedules.items() if fault]
+    if texts.get(settings.QUEUE_LIMIT, "True") not in ("True", "False"):
+        faults.append(f"{settings.QUEUE_LIMIT} must be True or False")
+    size = environment_fault(texts)
+    return [*faults, size] if size else faults
 
 
 def _misplaced(stage: str, environment: Mapping[str, Any]) -> list[str]:

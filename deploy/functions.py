@@ -3,96 +3,172 @@
 One stage is deployed in one way: both make functions of the same names.
 """
 
-import hashlib
 import json
+import os
+import re
+import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deploy.project import NotDeployed, chalice, clean_copy, config_of, deployed_file
+from chalicelib.settings import QUEUE_LIMIT
+from deploy import notes
+from deploy.bucket import Bucket, packaged
+from deploy.found import APP, WEB, Clients, Found, deployed_name, find
+from deploy.project import NotDeployed, bundle, chalice, clean_copy, config_of, environment_of, notes_file
 from deploy.stacks import Stacks
 
 MERGED = ".chalice/package-merge.json"
-ZIP, TEMPLATE = "deployment.zip", "sam.json"
-LINK_LIFE = 900  # seconds that CloudFormation has to fetch the template
+LOOPING = ("sync_jobs", "sync_bulk")
+"""Functions whose messages rightly lead to further messages on the queue that called them: a sweep's next step, a job
+whose turn comes later. Lambda would stop such a chain after some 16 calls
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html)."""
+ANY_REGION = "us-east-1"  # what is packaged is the same for all, but Chalice wants to hear of one
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
+Tell = Callable[[str], None]
 
 
 def stack_name(stage: str) -> str:
     """The functions' stack, where CloudFormation deploys them."""
-    return f"rolecall-{stage}"
+    return f"{APP}-{stage}"
 
 
-def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, logs: Client) -> str:
-    """`chalice deploy`; the API's address."""
+def functions_of(root: Path) -> list[str]:
+    """app.py's names of all functions."""
+    merged = json.loads((root / MERGED).read_text())["Resources"].values()
+    names = [one["Properties"]["FunctionName"]["Fn::Sub"] for one in merged if "FunctionName" in one["Properties"]]
+    return [re.sub(r"^\$\{AWS::StackName\}-?", "", name) or WEB for name in names]
+
+
+def is_deployed(stage: str, client: Clients) -> bool:
+    """Is the web function there, by whichever way?"""
+    functions = client("lambda")
+    try:
+        functions.get_function_configuration(FunctionName=deployed_name(stage, WEB))
+    except functions.exceptions.ResourceNotFoundException:
+        return False
+    return True
+
+
+# --- chalice deploy -----------------------------------------------------------------------------------------------
+
+
+def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, client: Clients, tell: Tell) -> str:
+    """`chalice deploy`; the API's address. Takes up what an earlier run made and did not finish."""
     if stacks.find(stack_name(stage)):
         raise NotDeployed(
             f"The functions of {stage} were deployed by CloudFormation, as the stack {stack_name(stage)}. "
             f"Go on in that way: make deploy-package STAGE={stage}"
         )
-    _make_log_group(logs, f"/aws/lambda/rolecall-{stage}", config_of(stage, root)["log_retention_in_days"])
-    chalice(["deploy", "--stage", stage, "--no-autogen-policy"], clean_copy(stage, root))
-    made = json.loads(deployed_file(stage, root).read_text())["resources"]
+    copy = clean_copy(stage, root)
+    bundle(stage, root, copy)
+    for function in functions_of(root):
+        _make_log_group(client("logs"), deployed_name(stage, function), config_of(stage, root)["log_retention_in_days"])
+    _write_notes(stage, root, copy, find(stage, client), tell)
+    chalice(["deploy", "--stage", stage, "--no-autogen-policy"], copy)
+    allow_loops(stage, client("lambda"))
+    if str(environment_of(stage, root).get(QUEUE_LIMIT)) == "False":
+        lift_limits(stage, client("lambda"))
+    noted = notes_file(stage, root)
+    noted.parent.mkdir(exist_ok=True)
+    shutil.copyfile(notes_file(stage, copy), noted)
+    made = json.loads(noted.read_text())["resources"]
     address: str = next(one["rest_api_url"] for one in made if one["resource_type"] == "rest_api")
     return address.rstrip("/")
 
 
-def _make_log_group(logs: Client, name: str, days: int) -> None:
-    """The HTTP API's log. Chalice makes one for `…-api_handler`, but gives the function another name; and no function
-    may make log groups, so that without this one it would log nothing.
+def allow_loops(stage: str, functions: Client) -> None:
+    """Tell Lambda that chains of messages are meant; Chalice knows no such setting."""
+    for function in LOOPING:
+        functions.put_function_recursion_config(FunctionName=deployed_name(stage, function), RecursiveLoop="Allow")
+
+
+def lift_limits(stage: str, functions: Client) -> None:
+    """Take away the limit that an earlier deployment set on a queue's trigger; Chalice sets limits only."""
+    for function in LOOPING:
+        name = deployed_name(stage, function)
+        for one in functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+            if one.get("ScalingConfig"):
+                functions.update_event_source_mapping(UUID=one["UUID"], ScalingConfig={})
+
+
+def _write_notes(stage: str, root: Path, copy: Path, found: Found, tell: Tell) -> None:
+    """Give Chalice, as its notes of earlier deployments, what there really is."""
+    noted = notes_file(stage, root)
+    before = notes.read(noted.read_text()) if noted.exists() else {}
+    callback = str(environment_of(stage, root).get("DISCORD_CALLBACK_URL", ""))
+    api = notes.api_of(found, callback, before)
+    known = [one for one in before.get("resources", []) if one.get("rest_api_id") == api]
+    made = notes.notes_of(found, api=api, address=known[0].get("rest_api_url", "") if known else "")
+    target = notes_file(stage, copy)
+    target.unlink(missing_ok=True)
+    if made:
+        target.write_text(json.dumps(made, indent=2))
+        if not before:
+            tell("taking up what is there of an earlier deployment")
+
+
+def _make_log_group(logs: Client, function: str, days: int) -> None:
+    """A function's log. No function may make its own; and Chalice makes that of the web function under another name,
+    and none whose name another's begins with.
     """
+    name = f"/aws/lambda/{function}"
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_group(logGroupName=name)
     logs.put_retention_policy(logGroupName=name, retentionInDays=days)
 
 
+# --- CloudFormation -----------------------------------------------------------------------------------------------
+
+
 def package(stage: str, root: Path) -> Path:
-    """`chalice package`; the folder with the zip and the CloudFormation template."""
+    """`chalice package`; the folder with the zip and the CloudFormation template. Needs no account and no region."""
     out = root / ".build" / "package-out" / stage
+    copy = clean_copy(stage, root)
+    bundle(stage, root, copy)
     arguments = ["package", "--stage", stage, "--template-format", "json", "--merge-template", MERGED]
-    chalice([*arguments, str(out)], clean_copy(stage, root))
+    region = os.environ.get("AWS_DEFAULT_REGION") or ANY_REGION
+    chalice([*arguments, str(out)], copy, AWS_DEFAULT_REGION=region)
     return out
 
 
 def deploy_by_cloudformation(
-    stage: str, root: Path, stacks: Stacks, s3: Client, bucket: str, *, secrets_stored: str
+    stage: str, root: Path, stacks: Stacks, bucket: Bucket, client: Clients, *, secrets_stored: str
 ) -> str:
     """Package, upload, and make or change the functions' stack; the API's address.
 
     `secrets_stored` changes with every secret that is stored anew. A function reads its secrets once, and
     CloudFormation leaves alone what did not change: without it a new secret would never be read.
     """
-    if deployed_file(stage, root).exists():
+    name = stack_name(stage)
+    if not stacks.find(name) and find(stage, client).functions:
         raise NotDeployed(
-            f"The functions of {stage} were deployed by chalice (.chalice/deployed/{stage}.json). "
-            f"Go on in that way: make deploy STAGE={stage}"
+            f"The functions of {stage} were deployed by chalice. Go on in that way: make deploy STAGE={stage}"
         )
     folder = package(stage, root)
-    _make_bucket(s3, bucket)
-    code = (folder / ZIP).read_bytes()
-    code_key = f"{stack_name(stage)}/{hashlib.sha256(code).hexdigest()[:32]}.zip"
-    s3.put_object(Bucket=bucket, Key=code_key, Body=code)
-    template = json.loads((folder / TEMPLATE).read_text())
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": code_key}
-    template_key = f"{stack_name(stage)}/{TEMPLATE}"
-    s3.put_object(Bucket=bucket, Key=template_key, Body=json.dumps(template).encode())
-    # Too long to be sent along (51,200 bytes at most), so CloudFormation fetches it.
-    link = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": template_key}, ExpiresIn=LINK_LIFE)
-    made = stacks.bring_about(stack_name(stage), link, {"SecretsStored": secrets_stored}, url=True)
+    bucket.ensure()
+    version = bucket.put(*packaged(folder))
+    made = stacks.bring_about(name, bucket.address(version.template), {"SecretsStored": secrets_stored}, url=True)
+    bucket.deployed(version)
     return made["EndpointURL"].rstrip("/")
 
 
-def _make_bucket(s3: Client, bucket: str) -> None:
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise NotDeployed(f"The bucket {bucket} cannot be used: {error}") from error
-        region = s3.meta.region_name
-        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        s3.create_bucket(Bucket=bucket, **place)
+def roll_back(stage: str, stacks: Stacks, bucket: Bucket) -> str:
+    """Put the version before the last one back, code and settings alike; the API's address.
+
+    Raises NotDeployed where there is none: only CloudFormation's way keeps what was.
+    """
+    name = stack_name(stage)
+    if not stacks.find(name):
+        raise NotDeployed(
+            f"{stage} is not deployed as a stack, so no earlier version is kept: "
+            f"git checkout the one that you want, then make deploy STAGE={stage}"
+        )
+    *_, before, last = [None, None, *bucket.versions()]
+    if not before or not last:
+        raise NotDeployed(f"No earlier version of {stage} is kept; nothing was changed")
+    made = stacks.bring_about(name, bucket.address(before.template), url=True)
+    bucket.forget(last)
+    return made["EndpointURL"].rstrip("/")

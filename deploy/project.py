@@ -12,9 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.stages import TEMPLATES, policies
+
 ROOT = Path(__file__).resolve().parents[1]
 OWN_SETTINGS = ("DISCORD_", "AUTH_SITE_", "ROLECALL_")  # of the person's shell; config.json decides, not they
-NOT_INSTALLED = "Could not install dependencies"  # Chalice says so, and goes on without them
+CONFIGURATION = ("config.json", "package-merge.json")  # in .chalice; policies are filled in from their templates
+CHALICE = [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())"]
+BUNDLE = Path(__file__).with_name("bundle.py")
 
 Json = dict[str, Any]
 
@@ -24,11 +28,12 @@ class NotDeployed(Exception):
 
 
 def sources(root: Path) -> Iterator[Path]:
-    """The files that `chalice` must see."""
+    """The files from which the functions are made."""
     yield root / "app.py"
     yield root / "requirements.txt"
     yield from (path for path in root.glob("chalicelib/**/*") if path.is_file() and "__pycache__" not in path.parts)
-    yield from root.glob(".chalice/*.json")
+    yield from (root / ".chalice" / name for name in CONFIGURATION)
+    yield from (root / TEMPLATES).glob("*.json")
 
 
 def config_of(stage: str, root: Path) -> Mapping[str, Any]:
@@ -46,14 +51,14 @@ def environment_of(stage: str, root: Path) -> Mapping[str, Any]:
     return found
 
 
-def deployed_file(stage: str, root: Path) -> Path:
-    """Where `chalice deploy` notes what it made; without it Chalice would make a second API at another address."""
+def notes_file(stage: str, root: Path) -> Path:
+    """Where `chalice deploy` notes what it made, and `chalice invoke` and `chalice logs` look for it."""
     return root / ".chalice" / "deployed" / f"{stage}.json"
 
 
-def clean_copy(stage: str, root: Path) -> Path:
-    """A folder with the sources, and with Chalice's notes of earlier deployments and its packages."""
-    copy = root / ".build" / "deploy" / stage
+def clean_copy(stage: str, root: Path, purpose: str = "deploy") -> Path:
+    """A folder with the sources, the policies of `stage`, and the packages that Chalice made there before."""
+    copy = root / ".build" / purpose / stage
     for path in [*copy.glob("*"), *copy.glob(".chalice/*.json")]:
         if path.name != ".chalice":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -61,35 +66,51 @@ def clean_copy(stage: str, root: Path) -> Path:
         target = copy / path.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    notes = copy / ".chalice" / "deployed"
-    if not notes.is_symlink():
-        deployed_file(stage, root).parent.mkdir(exist_ok=True)
-        notes.symlink_to(deployed_file(stage, root).parent.resolve())
+    for name, content in policies(stage, root).items():
+        (copy / ".chalice" / name).write_text(content)
+    notes = notes_file(stage, copy).parent
+    if notes.is_symlink():  # as older versions left it; it may point to where the project lay once
+        notes.unlink()
+    notes.mkdir(exist_ok=True)
     return copy
 
 
-def chalice(arguments: list[str], folder: Path) -> None:
+def bundle(stage: str, root: Path, copy: Path) -> None:
+    """Make the functions' zip in the clean copy. Raises NotDeployed where the requirements cannot be had."""
+    architecture = config_of(stage, root)["lambda_architecture"]
+    run([sys.executable, "-P", str(BUNDLE), str(copy), architecture], copy, "The functions cannot be packaged")
+
+
+def chalice(arguments: list[str], folder: Path, *, quiet: bool = False, **environment: str) -> None:
     """Run `chalice` in `folder` and show what it says. Raises NotDeployed if it fails."""
+    run([*CHALICE, *arguments], folder, f"chalice {arguments[0]} failed", quiet=quiet, **environment)
+
+
+def run(command: list[str], folder: Path, failure: str, *, quiet: bool = False, **environment: str) -> None:
+    """Run a program in `folder` and show what it says, `quiet` only if it fails. Not the settings of the person's shell
+    count, but those of the project.
+
+    Raises NotDeployed, beginning with `failure`, if it fails.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
     running = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())", *arguments],
+        command,
         cwd=folder,
-        env=kept | {"PYTHONDONTWRITEBYTECODE": "1"},  # __pycache__ would be zipped
+        env=kept | environment | {"PYTHONDONTWRITEBYTECODE": "1"},  # __pycache__ would be zipped
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    said = []
     assert running.stdout is not None  # noqa: S101 - it was opened as a pipe
-    incomplete = False
     with running:
         try:
             for line in running.stdout:
-                print("  " + line, end="", flush=True)
-                incomplete = incomplete or NOT_INSTALLED in line
+                said.append("  " + line)
+                if not quiet:
+                    print(said[-1], end="", flush=True)
         except KeyboardInterrupt:
             running.terminate()
             raise
     if running.returncode:
-        raise NotDeployed(f"chalice {arguments[0]} failed; see above")
-    if incomplete:
-        raise NotDeployed("chalice could not install the requirements for the functions, see above; try again")
+        raise NotDeployed(f"{''.join(said) if quiet else ''}{failure}; see above")

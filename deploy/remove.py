@@ -1,65 +1,64 @@
-"""Taking a stage out of the account again, with all that it keeps."""
+"""Taking a stage out of the account again, with all that it keeps: by names, so that nothing depends on what an
+earlier run noted, or on how far it came.
+"""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from chalicelib.settings import SECRETS
+from deploy import found
+from deploy.bucket import Bucket
+from deploy.found import Clients, log_groups
 from deploy.functions import stack_name
-from deploy.project import NotDeployed, chalice, clean_copy, deployed_file
+from deploy.kept import Kept, Tell
+from deploy.project import NotDeployed, notes_file
 from deploy.stacks import Stacks
 
-Client = Any  # boto3 makes a client's methods at run time: no type describes them
-Clients = Callable[[str], Client]
-Tell = Callable[[str], None]
 
+def refuse_if_protected(stage: str, stacks: Stacks, kept: Kept) -> None:
+    """Raise NotDeployed where the stage's tables are protected, as prod's are unless somebody said otherwise.
 
-def refuse_if_protected(stage: str, stacks: Stacks) -> None:
-    """Raise NotDeployed where the stage's tables are protected, as prod's are unless somebody said otherwise."""
-    said = stacks.parameters(f"rolecall-{stage}-data")
-    if said.get("Protection") == "on" or (said.get("Protection") == "stage" and stage == "prod"):
+    That the stack says so counts: tables that outlived one, or were made by an attempt that failed, are asked
+    themselves.
+    """
+    said = stacks.parameters(f"rolecall-{stage}-data").get("Protection")
+    if said == "on" or (said == "stage" and stage == "prod") or (said in (None, "later") and kept.protected()):
         raise NotDeployed(
             f"The tables of {stage} are protected, so nothing was deleted. If all links may really go: "
             f"make deploy STAGE={stage} PROTECTION=off, and then this again"
         )
 
 
-def destroy(stage: str, root: Path, stacks: Stacks, client: Clients, tell: Tell) -> None:
+def destroy(stage: str, root: Path, stacks: Stacks, kept: Kept, bucket: Bucket, client: Clients, tell: Tell) -> None:
     """Delete functions, alarms, queues, tables, secrets and logs of the stage. What is gone already is no fault."""
-    refuse_if_protected(stage, stacks)
+    refuse_if_protected(stage, stacks, kept)
     tell("functions")
-    noted = deployed_file(stage, root)
-    if noted.exists():
-        chalice(["delete", "--stage", stage], clean_copy(stage, root))
-        if not json.loads(noted.read_text()).get("resources"):
-            noted.unlink()
     stacks.delete(stack_name(stage))
+    found.remove(found.find(stage, client), client)
+    notes_file(stage, root).unlink(missing_ok=True)
+    bucket.empty()
     tell("alarms and dashboard")
     stacks.delete(f"rolecall-{stage}-watch")
     tell("tables and queues")
-    kept = stacks.resources(f"rolecall-{stage}-data")
-    stacks.delete(f"rolecall-{stage}-data")
-    _delete_what_outlives_its_stack(kept, client)
+    kept.delete()
     tell("secrets and logs")
     client("ssm").delete_parameters(Names=[f"/rolecall/{stage}/{name}" for name in SECRETS])
     logs = client("logs")
-    group = f"/aws/lambda/rolecall-{stage}"
-    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=group):
-        for found in page["logGroups"]:
-            if found["logGroupName"] == group or found["logGroupName"].startswith(f"{group}-"):
-                logs.delete_log_group(logGroupName=found["logGroupName"])
+    for group in list(log_groups(stage, logs)):
+        logs.delete_log_group(logGroupName=group)
+    _refuse_to_lie(stage, stacks, kept, client)
 
 
-def _delete_what_outlives_its_stack(kept: dict[str, list[str]], client: Clients) -> None:
-    db, sqs = client("dynamodb"), client("sqs")
-    for table in kept.get("AWS::DynamoDB::Table", []):
-        try:
-            db.delete_table(TableName=table)
-        except db.exceptions.ResourceNotFoundException:
-            continue
-    for queue in kept.get("AWS::SQS::Queue", []):
-        try:
-            sqs.delete_queue(QueueUrl=queue)
-        except sqs.exceptions.QueueDoesNotExist:
-            continue
+def _refuse_to_lie(stage: str, stacks: Stacks, kept: Kept, client: Clients) -> None:
+    """Raise NotDeployed where something is left after all."""
+    there = found.find(stage, client)
+    left = [
+        *(f"function {name}" for name in there.functions),
+        *(f"role of {name}" for name in there.roles),
+        *(f"rule {name}" for name in there.rules.values()),
+        *(f"trigger {one.uuid}" for one in there.triggers),
+        *(f"REST API {one}" for one in there.apis),
+        *kept.names(),
+        *(f"stack {name}" for name in (stack_name(stage), f"rolecall-{stage}-watch") if stacks.find(name)),
+    ]
+    if left:
+        raise NotDeployed(f"Something of {stage} is still there: {', '.join(left)}. Run the same again")

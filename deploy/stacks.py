@@ -1,6 +1,7 @@
-"""CloudFormation stacks: made or changed with one call, taken away with another."""
+"""CloudFormation stacks: made or changed with one call, taken away with another, whatever an earlier run left."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -11,8 +12,13 @@ UNCHANGED = "No updates are to be performed"
 ABSENT = "does not exist"
 PACE = {"Delay": 2, "MaxAttempts": 900}  # half an hour; nothing here takes five minutes
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # the functions' roles; SAM's transform
+NEVER_STOOD = ("REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
+"""States out of which CloudFormation updates no stack: it can only be deleted."""
+UNDER_WAY = "_IN_PROGRESS"  # how the state of a stack ends while CloudFormation works on it
+IMPORT = "adopt"  # the name of the change set that takes up what outlived its stack
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
+Json = dict[str, Any]
 Parameters = Mapping[str, str | None]
 
 
@@ -23,65 +29,137 @@ class Stacks:
         self._cloudformation = cloudformation
         self._pace = dict(pace)
 
-    def find(self, name: str) -> dict[str, Any] | None:
+    def seconds(self, wanted: float) -> float:
+        """How long to wait for something that takes `wanted` seconds: less where everything goes faster than in AWS."""
+        return wanted * min(1.0, self._pace["Delay"] / PACE["Delay"])
+
+    def find(self, name: str) -> Json | None:
         """The stack as AWS describes it; None where there is none."""
         try:
-            found: dict[str, Any] = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+            found: Json = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
             if ABSENT in str(error):
                 return None
             raise
-        return found
+        return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
     def parameters(self, name: str) -> dict[str, str]:
         """The parameters of the stack, as they were given; none where it is not there."""
         there = self.find(name) or {}
         return {one["ParameterKey"]: one.get("ParameterValue", "") for one in there.get("Parameters", [])}
 
+    def outputs(self, name: str) -> dict[str, str]:
+        """What the stack says of itself; nothing where it is not there."""
+        there = self.find(name) or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in there.get("Outputs", [])}
+
     def bring_about(
         self, name: str, template: str, parameters: Parameters | None = None, *, url: bool = False
     ) -> dict[str, str]:
         """Make the stack, or make it as `template` (with `url`: what lies at that address) says; its outputs.
 
-        A parameter that is None, or not named, stays as it was. Raises NotDeployed with AWS's reasons.
+        A parameter that is None, or not named, stays as it was. Waits for what an earlier run began, and clears away
+        what never stood. Raises NotDeployed with AWS's reasons.
         """
+        self.settle(name)
         where = {"TemplateURL" if url else "TemplateBody": template}
         there = self.find(name)
-        given = {key: value for key, value in (parameters or {}).items() if value is not None}
-        known = set(self.parameters(name))
-        if known:
-            known &= {one["ParameterKey"] for one in self._cloudformation.get_template_summary(**where)["Parameters"]}
         asked = {
             **where,
             "StackName": name,
             "Capabilities": CAPABILITIES,
             "RetainExceptOnCreate": True,  # what a failed attempt made must not stand in the way of the next
-            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
-            + [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(known - set(given))],
+            "Parameters": self._said(name, where, parameters or {}),
         }
         if there:
             self._update(name, asked)
         else:
-            stack = self._cloudformation.create_stack(**asked, OnFailure="DELETE")["StackId"]
-            self._wait("stack_create_complete", name, stack)
-        made = self.find(name) or {}
-        return {output["OutputKey"]: output["OutputValue"] for output in made.get("Outputs", [])}
+            # Rolled back and not deleted: only of the first AWS says that it takes newly made tables along.
+            stack = self._cloudformation.create_stack(**asked, OnFailure="ROLLBACK")["StackId"]
+            self._expect("CREATE_COMPLETE", name, stack)
+        return self.outputs(name)
+
+    def adopt(self, name: str, template: str, parameters: Parameters, resources: Sequence[Json]) -> None:
+        """Make the stack of resources that exist: `template` describes just those, `resources` says which they are.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html
+        """
+        given = {key: value for key, value in parameters.items() if value is not None}
+        made = self._cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName=IMPORT,
+            ChangeSetType="IMPORT",
+            TemplateBody=template,
+            Capabilities=CAPABILITIES,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+            ResourcesToImport=list(resources),
+        )
+        try:
+            self._cloudformation.get_waiter("change_set_create_complete").wait(
+                StackName=name, ChangeSetName=made["Id"], WaiterConfig=self._pace
+            )
+        except WaiterError as error:
+            raise NotDeployed(f"The stack {name} cannot take up what is there: {error}") from error
+        self._cloudformation.execute_change_set(StackName=name, ChangeSetName=made["Id"])
+        self._expect("IMPORT_COMPLETE", name, made["StackId"])
+
+    def settle(self, name: str) -> None:
+        """Leave the stack as one that can be updated, or none: wait for what is under way, delete what never stood.
+
+        What its tables hold is not touched: they outlive it.
+        """
+        for _ in range(3):  # what is under way may end in what can only be deleted
+            there = self.find(name)
+            state = there["StackStatus"] if there else ""
+            if state in NEVER_STOOD:
+                self.delete(name)
+            elif there and state.endswith(UNDER_WAY):
+                self._at_rest(there["StackId"])
+            elif state == "UPDATE_ROLLBACK_FAILED":
+                self._cloudformation.continue_update_rollback(StackName=name)
+                self._at_rest(name)
+            else:
+                return
 
     def delete(self, name: str) -> None:
-        """Delete the stack, if it is there."""
+        """Delete the stack, if it is there. What refuses to be deleted is left behind, out of any stack."""
         there = self.find(name)
-        if there:
-            self._cloudformation.delete_stack(StackName=name)
-            self._wait("stack_delete_complete", name, there["StackId"])
+        if not there:
+            return
+        stack = there["StackId"]
+        kept: list[str] = []
+        if there["StackStatus"] == "DELETE_FAILED":  # only then may anything be named that is to stay
+            kept = self._refusing(stack)
+        self._cloudformation.delete_stack(StackName=stack, **({"RetainResources": kept} if kept else {}))
+        left = self._at_rest(stack)
+        if left == "DELETE_FAILED" and not kept:
+            self.delete(name)
+        elif left:
+            raise NotDeployed(f"The stack {name} cannot be deleted:\n{self._reasons(stack)}")
 
     def resources(self, name: str) -> dict[str, list[str]]:
         """The names of what the stack made, by type; nothing where it is not there."""
         found: dict[str, list[str]] = {}
         if self.find(name):
-            for page in self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=name):
-                for one in page["StackResourceSummaries"]:
-                    found.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
+            for one in self._listed(name):
+                found.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
         return found
+
+    def _said(self, name: str, where: Mapping[str, str], parameters: Parameters) -> list[Json]:
+        given = {key: value for key, value in parameters.items() if value is not None}
+        known = set(self.parameters(name))
+        if known:
+            known &= {one["ParameterKey"] for one in self._cloudformation.get_template_summary(**where)["Parameters"]}
+        return [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()] + [
+            {"ParameterKey": key, "UsePreviousValue": True} for key in sorted(known - set(given))
+        ]
+
+    def _listed(self, stack: str) -> list[Json]:
+        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        return [one for page in pages for one in page["StackResourceSummaries"]]
+
+    def _refusing(self, stack: str) -> list[str]:
+        return [one["LogicalResourceId"] for one in self._listed(stack) if one["ResourceStatus"] == "DELETE_FAILED"]
 
     def _update(self, name: str, asked: Mapping[str, Any]) -> None:
         try:
@@ -90,13 +168,24 @@ class Stacks:
             if UNCHANGED in str(error):
                 return
             raise
-        self._wait("stack_update_complete", name, stack)
+        self._expect("UPDATE_COMPLETE", name, stack)
 
-    def _wait(self, state: str, name: str, stack: str) -> None:
-        try:
-            self._cloudformation.get_waiter(state).wait(StackName=stack, WaiterConfig=self._pace)
-        except WaiterError as error:
-            raise NotDeployed(f"The stack {name} failed:\n{self._reasons(stack)}") from error
+    def _expect(self, state: str, name: str, stack: str) -> None:
+        if self._at_rest(stack) != state:
+            raise NotDeployed(f"The stack {name} failed:\n{self._reasons(stack)}")
+
+    def _at_rest(self, stack: str) -> str:
+        """The state of the stack once CloudFormation is done with it; empty where it is gone.
+
+        AWS's own waiters know only some of the ends.
+        """
+        for _ in range(int(self._pace["MaxAttempts"])):
+            there = self.find(stack)
+            state = str(there["StackStatus"]) if there else ""
+            if not state.endswith(UNDER_WAY) or state in NEVER_STOOD:
+                return state
+            time.sleep(self._pace["Delay"])
+        raise NotDeployed(f"The stack {stack} is still {state}; look at it in the CloudFormation console")
 
     def _reasons(self, stack: str) -> str:
         events = self._cloudformation.describe_stack_events(StackName=stack)["StackEvents"]

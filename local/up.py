@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from chalicelib.errors import BadSettings
 from chalicelib.settings import load
+from deploy.stages import StageRefused, check_name
 from local.aws import CannotStart, LocalAws, local_aws
 from local.aws import environment as env
 from local.aws.process import Process, port_to_use
@@ -22,7 +22,6 @@ from local.aws.server import CREDENTIALS, ROOT
 from local.aws.stack import Tell, api_url_at
 
 DISCORD_START_TIMEOUT = 20.0  # seconds
-STAGE_NAMES = "[a-z][a-z0-9]{0,19}"  # of .chalice/data-stack.yaml
 
 
 @dataclass(frozen=True)
@@ -187,9 +186,11 @@ def interruptible() -> Iterator[None]:
 
 
 def stage_name(text: str) -> str:
-    """`text` if it is a valid stage name, by the rule of the data template. Raises ArgumentTypeError."""
-    if not re.fullmatch(STAGE_NAMES, text):
-        raise argparse.ArgumentTypeError("up to 20 lower-case letters and digits, the first a letter")
+    """`text` if it is a valid stage name. Raises ArgumentTypeError."""
+    try:
+        check_name(text)
+    except StageRefused as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from None
     return text
 
 

@@ -23,5 +23,5 @@ def world() -> World:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of the local stack share one: where tests run side by side, these stay together (`--dist loadgroup`)."""
     for item in items:
-        if item.get_closest_marker("stack"):
+        if item.get_closest_marker("stack") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("stack"))

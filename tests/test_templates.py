@@ -11,9 +11,12 @@ from cfnlint.decode import decode  # type: ignore[import-untyped] # it ships non
 from chalice.config import Config
 from chalice.constants import DEFAULT_HANDLER_NAME
 
+import app
 from chalicelib import metrics, settings
 from chalicelib.metrics import DIMENSION, NAMESPACE
 from chalicelib.queues import MAX_DELAY
+from deploy import stages
+from deploy.functions import LOOPING
 
 FOLDER = Path(__file__).parents[1] / ".chalice"
 STAGES = ("dev", "prod")
@@ -40,7 +43,13 @@ SQS_METRICS = {  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSD
     "NumberOfMessagesSent",
     "SentMessageSize",
 }
-LAMBDA_METRICS = {"Invocations", "Duration", "Errors", "Throttles"}  # of which the dashboard makes use
+LAMBDA_METRICS = {
+    "Invocations",
+    "Duration",
+    "Errors",
+    "Throttles",
+    "RecursiveInvocationsDropped",
+}  # of which the dashboard makes use
 TABLES = ("users", "accounts", "attempts", "guild", "budgets", "sweeps", "audit")
 Json = dict[str, Any]
 
@@ -137,10 +146,17 @@ def queue_statements() -> list[tuple[list[str], str | None, Json]]:
     found = []
     for made in resources("AWS::SQS::QueuePolicy").values():
         queues = [queue["Ref"] for queue in made["Properties"]["Queues"]]
+        assert len(queues) == 1, "SQS: each policy must cover only a single queue"
         for statement in made["Properties"]["PolicyDocument"]["Statement"]:
             condition, said, _ = statement.get("Fn::If", [made.get("Condition"), statement, None])
             found.append((queues, condition, said))
     return found
+
+
+def test_a_queues_policy_speaks_of_that_queue_alone_and_names_few_actions() -> None:
+    for (queue,), _, said in queue_statements():
+        assert said["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
+        assert isinstance(said["Action"], str) or len(said["Action"]) <= 7  # AWS takes no more in one statement
 
 
 def test_every_queue_refuses_unencrypted_connections() -> None:
@@ -195,7 +211,7 @@ def test_a_stage_runs_on_arm_and_knows_its_name(stage: str) -> None:
 
 
 def test_the_configuration_names_no_setting_that_does_not_exist() -> None:
-    known = {*settings.NAMES, settings.STAGE, "UPDATE_ALL_SCHEDULE", "UPDATE_ALL_USERNAMES_SCHEDULE"}
+    known = {*settings.NAMES, settings.STAGE, *settings.AT_DEPLOYMENT}
     for stage in STAGES:
         assert set(function_config(stage, "update_all").environment_variables) <= known
 
@@ -205,14 +221,38 @@ def test_no_secret_has_a_place_in_the_configuration() -> None:
 
 
 def test_both_stages_differ_in_their_name_their_settings_and_how_long_logs_are_kept_only() -> None:
-    stages = read("config.json")["stages"]
+    made = read("config.json")["stages"]
     for stage in STAGES:
-        del stages[stage]["log_retention_in_days"]
-        del stages[stage]["environment_variables"]  # which are an operator's own, who runs these tests too
-    assert json.dumps(stages["dev"]).replace("dev", "prod") == json.dumps(stages["prod"])
-    for path in FOLDER.glob("policy-dev-*.json"):
-        prod = FOLDER / path.name.replace("-dev-", "-prod-")
-        assert path.read_text().replace("rolecall-dev", "rolecall-prod").replace("/dev/", "/prod/") == prod.read_text()
+        del made[stage]["log_retention_in_days"]
+        del made[stage]["environment_variables"]  # which are an operator's own, who runs these tests too
+    assert json.dumps(made["dev"]).replace("dev", "prod") == json.dumps(made["prod"])
+    new = stages.configuration("prod", FOLDER.parent)
+    assert {**made["prod"], **{name: new[name] for name in new if name not in made["prod"]}} == new
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_policies_of_a_stage_are_those_of_the_templates(stage: str) -> None:
+    for name, content in stages.policies(stage, FOLDER.parent).items():
+        assert (FOLDER / name).read_text() == content, "run: python -m ops stages renew"
+
+
+def test_there_is_no_policy_without_a_template() -> None:
+    known = {name for stage in read("config.json")["stages"] for name in stages.policies(stage, FOLDER.parent)}
+    assert {path.name for path in FOLDER.glob("policy-*.json")} == known
+
+
+def test_the_queues_leave_room_for_people_in_an_account_that_runs_ten_functions() -> None:
+    limits = app.JOBS_AT_ONCE, app.BULK_AT_ONCE
+    assert limits == (4, 3)
+    assert min(limits) >= 2  # Lambda takes no less
+
+
+@pytest.mark.parametrize(("said", "limit"), [("True", 4), ("", 4), ("False", None)])
+def test_an_account_that_runs_many_functions_needs_no_limit_on_queues(
+    said: str, limit: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMIT_CONCURRENCY", said)
+    assert settings.queue_limit(4) == limit
 
 
 # --- permissions -------------------------------------------------------------------------------------------------
@@ -269,6 +309,13 @@ def test_a_packaged_function_bears_the_name_that_its_policy_and_alarms_know(func
     merged = read("package-merge.json")["Resources"]
     names = {made["Properties"].get("FunctionName", {}).get("Fn::Sub") for made in merged.values()}
     assert deployed_name("${AWS::StackName}", function).removeprefix("rolecall-") in names
+
+
+def test_lambda_lets_the_workers_send_to_the_queue_that_called_them_and_nobody_else() -> None:
+    merged = read("package-merge.json")["Resources"]
+    allowed = {name for name, made in merged.items() if made["Properties"].get("RecursiveLoop") == "Allow"}
+    assert allowed == {"SyncJobs", "SyncBulk"}
+    assert LOOPING == ("sync_jobs", "sync_bulk")
 
 
 def test_every_packaged_function_changes_with_the_secrets_that_it_reads_once() -> None:

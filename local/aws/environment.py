@@ -11,7 +11,7 @@ MADE_UP = {
     "DISCORD_GUILD_ID": "100000000000000002",
     "AUTH_SITE_SECRET": "local-auth-site-secret-for-this-machine-only",
 }
-READ_AT_IMPORT = ("UPDATE_ALL_SCHEDULE", "UPDATE_ALL_USERNAMES_SCHEDULE")  # by app.py's decorators
+READ_AT_IMPORT = tuple(settings.AT_DEPLOYMENT)  # by app.py
 PASSED_THROUGH = (*settings.NAMES, *READ_AT_IMPORT, "POWERTOOLS_LOG_LEVEL")
 
 

@@ -2,7 +2,7 @@
 
 Chalice zips whatever lies in the folder, so the copy holds only sources. Results are kept in `.build/` by a hash of all
 that goes into them; while nothing changes nothing is built, and while requirements.txt stays the same the installed
-requirements are taken over from the previous package.
+requirements are taken over from the previous package (deploy/bundle.py).
 """
 
 import fcntl
@@ -17,19 +17,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
-from chalice.utils import UI, OSUtils
-
-from deploy.project import NOT_INSTALLED, sources
+from deploy import stages
+from deploy.project import BUNDLE, CHALICE, sources
 from local.aws.process import CannotStart
 from local.aws.server import REGION, ROOT
 
 KEPT = 4  # packages; older ones are removed
-MODEL_STAGE = "dev"  # whose configuration and policies a stage gets that config.json does not name
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 Json = dict[str, Any]
@@ -50,7 +46,7 @@ def build(stage: str, *, import_environment: Mapping[str, str], source: Path = R
     Raises CannotStart with Chalice's own words if it refuses.
     """
     files = {path.relative_to(source).as_posix(): path.read_bytes() for path in sources(source)}
-    files = _for_stage(files, stage)
+    files = _for_stage(files, stage, source)
     folder = source / ".build"
     package = folder / "package" / _digest(files, import_environment)
     with _alone(folder):
@@ -61,21 +57,14 @@ def build(stage: str, *, import_environment: Mapping[str, str], source: Path = R
     return Package(package / "deployment.zip", json.loads((package / "sam.json").read_text()))
 
 
-def _for_stage(files: Mapping[str, bytes], stage: str) -> dict[str, bytes]:
+def _for_stage(files: Mapping[str, bytes], stage: str, source: Path) -> dict[str, bytes]:
     """The same files with a config.json that knows `stage`, built for this machine, and with policies for it."""
     config = json.loads(files[".chalice/config.json"])
-    model = stage if stage in config["stages"] else MODEL_STAGE
-    text = json.dumps(config["stages"][model]).replace(f"policy-{model}-", f"policy-{stage}-")
-    config["stages"] = {stage: json.loads(text) | {"lambda_architecture": ARCHITECTURE, "environment_variables": {}}}
-    renamed = {
-        name.replace(f"policy-{model}-", f"policy-{stage}-"): content.replace(
-            f"rolecall-{model}".encode(), f"rolecall-{stage}".encode()
-        ).replace(f"/rolecall/{model}/".encode(), f"/rolecall/{stage}/".encode())
-        if name.startswith(f".chalice/policy-{model}-")
-        else content
-        for name, content in files.items()
-    }
-    return renamed | {".chalice/config.json": json.dumps(config, indent=2).encode()}
+    described = config["stages"].get(stage) or stages.configuration(stage, source)
+    config["stages"] = {stage: described | {"lambda_architecture": ARCHITECTURE, "environment_variables": {}}}
+    made = {".chalice/config.json": json.dumps(config, indent=2)}
+    made |= {f".chalice/{name}": content for name, content in stages.policies(stage, source).items()}
+    return {**files, **{name: content.encode() for name, content in made.items()}}
 
 
 def _digest(files: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
@@ -99,7 +88,6 @@ def _alone(folder: Path) -> Iterator[None]:
 def _build_into(
     package: Path, project: Path, files: Mapping[str, bytes], stage: str, environment: Mapping[str, str]
 ) -> None:
-    deployments = project / ".chalice" / "deployments"
     for path in project.glob("*"):
         if path.name != ".chalice":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -109,43 +97,18 @@ def _build_into(
         target = project / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    _take_over_requirements(project, deployments)
+    _run([sys.executable, "-P", str(BUNDLE), str(project), ARCHITECTURE], project, {})
     out = package.with_name(f"{package.name}.new")
     shutil.rmtree(out, ignore_errors=True)
     options = ["--stage", stage, "--template-format", "json", "--merge-template", ".chalice/package-merge.json"]
-    _run_chalice(["package", *options, str(out)], project, environment)
+    _run([*CHALICE, "package", *options, str(out)], project, environment)
     out.rename(package)
-    newest = max(deployments.glob("*.zip"), key=lambda path: path.stat().st_mtime)
-    for path in deployments.glob("*.zip"):
-        if path != newest:
-            path.unlink()
-    (deployments / "requirements.txt").write_bytes(files["requirements.txt"])
 
 
-def _take_over_requirements(project: Path, deployments: Path) -> None:
-    """Give Chalice the zip that it looks for, if only our own code differs from the last one.
-
-    It names zips by a hash of requirements and code, and would install the requirements anew for every changed line.
-    """
-    last = next(deployments.glob("*.zip"), None)
-    installed = deployments / "requirements.txt"
-    if last is None or not installed.exists():
-        return
-    if installed.read_bytes() != (project / "requirements.txt").read_bytes():
-        return
-    packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI(out=StringIO()), ARCHITECTURE)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    wanted = Path(packager.deployment_package_filename(str(project), version))
-    if wanted == last or last.name.partition("-")[2] != wanted.name.partition("-")[2]:
-        return
-    last.rename(wanted)
-    packager.inject_latest_app(str(wanted), str(project))
-
-
-def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, str]) -> None:
+def _run(command: list[str], project: Path, environment: Mapping[str, str]) -> None:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DISCORD_"))}
-    chalice = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())", *arguments],
+    running = subprocess.Popen(
+        command,
         cwd=project,
         env={
             **inherited,
@@ -159,12 +122,12 @@ def _run_chalice(arguments: list[str], project: Path, environment: Mapping[str, 
         start_new_session=True,
     )
     try:
-        said, _ = chalice.communicate()
+        said, _ = running.communicate()
     except BaseException:
-        os.killpg(chalice.pid, signal.SIGKILL)  # pip too
+        os.killpg(running.pid, signal.SIGKILL)  # pip too
         raise
-    if chalice.returncode or NOT_INSTALLED in said:
-        raise CannotStart(f"chalice {arguments[0]} failed:\n{said}".rstrip())
+    if running.returncode:
+        raise CannotStart(f"The functions could not be packaged:\n{said}".rstrip())
 
 
 def _forget_old_packages(folder: Path) -> None:

@@ -2,18 +2,35 @@
 
 import json
 import shutil
-import sys
-from io import StringIO
 from pathlib import Path
 
-from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
-from chalice.utils import UI, OSUtils
-
 from chalicelib import settings
-from deploy.project import clean_copy
+from deploy.project import ROOT, clean_copy, sources
+from local.aws import environment as env
 from local.aws import package
+from local.aws.stack import fit_to_emulator
 
 STAGE = "dev"
+FILLED_IN = {
+    "DISCORD_APP_ID": env.MADE_UP["DISCORD_APP_ID"],
+    "DISCORD_GUILD_ID": env.MADE_UP["DISCORD_GUILD_ID"],
+    "DISCORD_CALLBACK_URL": "https://example.org/discord/callback",
+    "UPDATE_ALL_SCHEDULE": "rate(365 days)",
+    "UPDATE_ALL_USERNAMES_SCHEDULE": "rate(365 days)",
+}
+
+
+def make_project(folder: Path, *, fitted: bool = True) -> None:
+    """What a person has who filled in config.json, for this machine's architecture; `fitted` to the local AWS."""
+    for path in [*sources(ROOT), *ROOT.glob(".chalice/*.yaml")]:
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    change_settings(folder, FILLED_IN, lambda_architecture=package.ARCHITECTURE)
+    for path in folder.glob(".chalice/templates/policy-*.json") if fitted else ():
+        policy = json.loads(path.read_text())
+        fit_to_emulator(policy)
+        path.write_text(json.dumps(policy))
 
 
 def change_settings(project: Path, environment: dict[str, str], **others: str) -> None:
@@ -26,11 +43,7 @@ def change_settings(project: Path, environment: dict[str, str], **others: str) -
 
 
 def hand_over_package(project: Path) -> None:
-    """Let Chalice find the zip that was built for the local AWS, so that no requirement is installed twice."""
-    built = package.build("local", import_environment={settings.STAGE: "local"})
-    copy = clean_copy(STAGE, project)
-    packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI(StringIO()), package.ARCHITECTURE)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    target = Path(packager.deployment_package_filename(str(copy), version))
-    target.parent.mkdir(exist_ok=True)
-    shutil.copyfile(built.zip_file, target)
+    """Let the zip that was built for the local AWS be found, so that no requirement is installed twice."""
+    package.build("local", import_environment={settings.STAGE: "local"})
+    target = clean_copy(STAGE, project) / ".chalice" / "deployments"
+    shutil.copytree(ROOT / ".build" / "project" / ".chalice" / "deployments", target, dirs_exist_ok=True)

@@ -104,8 +104,13 @@ def test_chalice_deploys_changes_and_removes_a_stage(project: Path, capsys: pyte
     there = what_is_there()
     assert [len(there[kind]) for kind in ("functions", "tables", "queues", "alarms")] == [9, 7, 4, 0]
     assert {f"/aws/lambda/{name}" for name in there["functions"]} <= logs_with_an_end()
+    for worker in ("sync_jobs", "sync_bulk"):
+        said = boto3.client("lambda").get_function_recursion_config(FunctionName=f"rolecall-{STAGE}-{worker}")
+        assert said["RecursiveLoop"] == "Allow"
     assert main(["up", STAGE, "--packaged"], root=project, pace=QUICK) == 1
     assert "Go on in that way: make deploy STAGE=dev" in capsys.readouterr().err
+    assert main(["rollback", STAGE], root=project, pace=QUICK) == 1
+    assert "git checkout" in capsys.readouterr().err
     assert main(["down", STAGE, "--yes"], root=project, pace=QUICK) == 0
     assert not any(what_is_there().values()), what_is_there()
 
@@ -155,6 +160,31 @@ def test_running_functions_read_a_changed_secret_after_the_next_packaged_deploym
     assert who_may_read(old, new) == [True, False], "functions that run already keep the old one"
     assert main(packaged, root=project, pace=QUICK) == 0
     assert who_may_read(old, new) == [False, True]
+
+
+@pytest.mark.usefixtures("account")
+def test_the_version_before_can_be_put_back(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put_secrets()
+    hand_over_package(project)
+    bucket = ["--bucket", "made-here"]
+    assert main([*UP, "--packaged", *bucket], root=project, pace=QUICK) == 0
+    assert main(["rollback", STAGE, *bucket], root=project, pace=QUICK) == 1
+    assert "No earlier version of dev is kept; nothing was changed" in capsys.readouterr().err
+    change_settings(project, {"DISCORD_RESERVED_ROLES": "Wrong"})
+    assert main([*UP, "--packaged", *bucket], root=project, pace=QUICK) == 0
+    assert reserved_roles() == "Wrong"
+    assert main(["rollback", STAGE, *bucket], root=project, pace=QUICK) == 0
+    assert reserved_roles() == ""
+    assert answer_of("update_all")["state"] == "surveying"
+    assert main(["rollback", STAGE, *bucket], root=project, pace=QUICK) == 1, "there is none before the first"
+    assert main(["down", STAGE, "--yes", *bucket], root=project, pace=QUICK) == 0
+    kept = boto3.client("s3").list_objects_v2(Bucket="made-here").get("Contents", [])
+    assert not kept, "what was uploaded of a stage goes with it"
+
+
+def reserved_roles() -> str:
+    config = boto3.client("lambda").get_function_configuration(FunctionName=f"rolecall-{STAGE}-sync_jobs")
+    return str(config["Environment"]["Variables"]["DISCORD_RESERVED_ROLES"])
 
 
 @pytest.mark.usefixtures("account")

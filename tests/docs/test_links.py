@@ -42,7 +42,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
 
 @pages
 def test_every_setting_that_is_named_exists(page: Path) -> None:
-    known = {*settings.NAMES, *settings.SCHEDULES, settings.STAGE}
+    known = {*settings.NAMES, *settings.AT_DEPLOYMENT, settings.STAGE}
     named = {found for span in code_spans(page) for found in SETTING.findall(span)}
     assert named <= known
 

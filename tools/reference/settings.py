@@ -21,7 +21,7 @@ def all_settings() -> str:
 
 def schedules() -> str:
     """The settings that are read when Chalice deploys."""
-    rows = [(code(name), meaning, code(default)) for name, (default, meaning) in settings.SCHEDULES.items()]
+    rows = [(code(name), meaning, code(default)) for name, (default, meaning) in settings.AT_DEPLOYMENT.items()]
     return table(("name", "meaning", "default"), rows)
 
 

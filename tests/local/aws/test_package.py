@@ -45,7 +45,7 @@ def source(tmp_path: Path) -> Path:
         "chalicelib/page.html": "<p>",
         "chalicelib/__pycache__/old.pyc": "",
         "notes.txt": "",
-        **{f".chalice/{path.name}": path.read_text() for path in (ROOT / ".chalice").glob("*.json")},
+        **{path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / ".chalice").rglob("*.json")},
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(content)

@@ -97,7 +97,7 @@ def test_an_address_of_another_discord_that_is_none_is_refused_alike() -> None:
 def test_a_stage_whose_name_no_table_may_bear_is_refused_before_anything_is_started() -> None:
     said = refused("--stage", "Bad_Stage")
     assert (said.returncode, said.stdout) == (2, "")
-    assert said.stderr.splitlines()[-1].endswith("up to 20 lower-case letters and digits, the first a letter")
+    assert said.stderr.splitlines()[-1].endswith("up to 16 lower-case letters, digits and hyphens, the first a letter")
 
 
 def test_a_link_is_signed_for_a_stack_of_this_machine_only() -> None:

@@ -1,0 +1,191 @@
+"""What there is of a stage in AWS, found by its names. Names are fixed, so nobody's notes are needed, and none trusted.
+
+A named function has an underscore in its name, and a stage has none: `rolecall-a-b` is the web function of the stage
+a-b, and never a function of the stage a.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+APP = "rolecall"
+WEB = "api_handler"  # app.py's name for the HTTP API's function; deployed, it bears the stage's name alone
+RULE_ENDING = "-event"
+
+Client = Any  # boto3 makes a client's methods at run time: no type describes them
+Clients = Callable[[str], Client]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A queue's messages being brought to a function."""
+
+    uuid: str
+    queue_arn: str
+    function_arn: str
+    function: str
+    """The function's name in app.py."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The functions of a stage and all that Chalice makes for them; each by its function's name in app.py."""
+
+    functions: dict[str, str] = field(default_factory=dict)
+    """ARNs."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """ARNs."""
+    rules: dict[str, str] = field(default_factory=dict)
+    """Names of EventBridge rules."""
+    triggers: tuple[Trigger, ...] = ()
+    apis: tuple[str, ...] = ()
+    """Ids of REST APIs that call the stage's function; the oldest first. One, unless something went wrong."""
+
+    def __bool__(self) -> bool:
+        return bool(self.functions or self.roles or self.rules or self.triggers or self.apis)
+
+
+def find(stage: str, client: Clients) -> Found:
+    """Look for all of it."""
+    functions = client("lambda")
+    return Found(
+        functions=dict(_functions(stage, functions)),
+        roles=dict(_roles(stage, client("iam"))),
+        rules=dict(_rules(stage, client("events"))),
+        triggers=tuple(_triggers(stage, functions)),
+        apis=tuple(_apis(stage, client("apigateway"), functions)),
+    )
+
+
+def function_of(stage: str, deployed: str) -> str | None:
+    """app.py's name of the function that is deployed as `deployed`; None where it is not the stage's."""
+    if deployed == f"{APP}-{stage}":
+        return WEB
+    named = re.fullmatch(rf"{APP}-{re.escape(stage)}-([a-z]+(?:_[a-z]+)+)", deployed)
+    return named[1] if named else None
+
+
+def deployed_name(stage: str, function: str) -> str:
+    """What the function that app.py calls `function` is called in AWS."""
+    return f"{APP}-{stage}" if function == WEB else f"{APP}-{stage}-{function}"
+
+
+def log_groups(stage: str, logs: Client) -> Iterator[str]:
+    """The log groups of the stage's functions, and that of the name by which Chalice thinks of the web function."""
+    prefix = "/aws/lambda/"
+    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{prefix}{APP}-{stage}")
+    for name in (group["logGroupName"] for page in pages for group in page["logGroups"]):
+        if function_of(stage, name.removeprefix(prefix)):
+            yield name
+
+
+def _functions(stage: str, client: Client) -> Iterator[tuple[str, str]]:
+    for page in client.get_paginator("list_functions").paginate():
+        for one in page["Functions"]:
+            if name := function_of(stage, one["FunctionName"]):
+                yield name, one["FunctionArn"]
+
+
+def _roles(stage: str, client: Client) -> Iterator[tuple[str, str]]:
+    for page in client.get_paginator("list_roles").paginate():
+        for one in page["Roles"]:
+            if one["RoleName"] != f"{APP}-{stage}" and (name := function_of(stage, one["RoleName"])):
+                yield name, one["Arn"]
+
+
+def _rules(stage: str, client: Client) -> Iterator[tuple[str, str]]:
+    for page in client.get_paginator("list_rules").paginate(NamePrefix=f"{APP}-{stage}-"):
+        for one in page["Rules"]:
+            name = one["Name"]
+            if name.endswith(RULE_ENDING) and (function := function_of(stage, name.removesuffix(RULE_ENDING))):
+                yield function, name
+
+
+def _triggers(stage: str, client: Client) -> Iterator[Trigger]:
+    """All, also those of a function that is gone: deleting a function leaves them."""
+    for page in client.get_paginator("list_event_source_mappings").paginate():
+        for one in page["EventSourceMappings"]:
+            function = function_of(stage, one["FunctionArn"].split(":")[6])
+            if function and one["State"] != "Deleting":
+                yield Trigger(one["UUID"], one["EventSourceArn"], one["FunctionArn"], function)
+
+
+def _apis(stage: str, client: Client, functions: Client) -> Iterator[str]:
+    """Those that call the stage's web function, or that it lets call it. Every API of Rolecall has the same name."""
+    pages = client.get_paginator("get_rest_apis").paginate()
+    named = [one for page in pages for one in page["items"] if one["name"] == APP]
+    web = deployed_name(stage, WEB)
+    allowed = _policy(functions, web) if named else ""
+    for one in sorted(named, key=lambda one: str(one.get("createdDate", ""))):
+        if f":{one['id']}/" in allowed or _calls(client, one["id"], f":function:{web}/"):
+            yield one["id"]
+
+
+def _policy(functions: Client, name: str) -> str:
+    """Who may call the function, as AWS writes it; nothing where nobody may."""
+    try:
+        return str(functions.get_policy(FunctionName=name)["Policy"])
+    except functions.exceptions.ResourceNotFoundException:
+        return ""
+
+
+def _calls(client: Client, api: str, function: str) -> bool:
+    """Does a method of the API call the function?"""
+    for page in client.get_paginator("get_resources").paginate(restApiId=api, embed=["methods"]):
+        for resource in page["items"]:
+            for method in resource.get("resourceMethods", {}).values():
+                if function in method.get("methodIntegration", {}).get("uri", ""):
+                    return True
+    return False
+
+
+# --- taking it away -----------------------------------------------------------------------------------------------
+
+GONE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "NoSuchEntityException"}
+
+
+def remove(found: Found, client: Clients) -> None:
+    """Delete all that was found. What is gone meanwhile is no fault."""
+    functions, events, iam, api = client("lambda"), client("events"), client("iam"), client("apigateway")
+    for trigger in found.triggers:
+        with _unless_gone():
+            functions.delete_event_source_mapping(UUID=trigger.uuid)
+    for rule in found.rules.values():
+        with _unless_gone():
+            _delete_rule(events, rule)
+    for one in found.apis:
+        with _unless_gone():
+            api.delete_rest_api(restApiId=one)
+    for arn in found.functions.values():
+        with _unless_gone():
+            functions.delete_function(FunctionName=arn)
+    for arn in found.roles.values():
+        with _unless_gone():
+            _delete_role(iam, arn.rpartition("/")[2])
+
+
+def _delete_rule(events: Client, rule: str) -> None:
+    targets = [one["Id"] for one in events.list_targets_by_rule(Rule=rule)["Targets"]]
+    if targets:
+        events.remove_targets(Rule=rule, Ids=targets)
+    events.delete_rule(Name=rule)
+
+
+def _delete_role(iam: Client, role: str) -> None:
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    iam.delete_role(RoleName=role)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
