@@ -3,7 +3,7 @@
 cli               the command line: options (`options`), dispatch, exit codes (`errors`)
 stage             one stage of Rolecall as seen from outside: AWS clients, functions, settings, secrets
 aws_access        the region, and what to do when AWS cannot be reached
-stages            which stages exist
+stages            which stages exist; `new_stage` writes what one more needs
 discord_refusals  what to do when Discord refuses the bot as a whole
 console           output: tables, progress bars, JSON; `formatting` for times, sizes and names
 store             reads that go through a whole table

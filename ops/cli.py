@@ -10,7 +10,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
-from ops import aws_access, bot, dead_letters, secrets, status, sweep, user
+from ops import aws_access, bot, dead_letters, new_stage, secrets, status, sweep, user
 from ops.console import Screen
 from ops.doctor import command as doctor
 from ops.errors import WRONG, CommandError
@@ -28,6 +28,7 @@ Operate Rolecall: check it, look into it, repair it.
   sweep           compare the whole server with the auth site, and repair it
   dead-letters    messages that could not be processed
   resume          resume calls to Discord after they were halted
+  stages new NAME write what a new stage needs: one for each Discord server
   secrets put     store a secret where the functions read it
   add-bot-url     print the page on which the server's owner adds the bot
   import-links    migrate from Alliance Auth
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
     _keep_quiet()
     aws_access.honour_region()
     try:
-        refuse_unknown(options.stage)
+        if options.run is not new_stage.run:  # which works on the project alone
+            refuse_unknown(options.stage)
         run: Run = options.run
         return run(options, stage_of(options.stage), screen)
     except CommandError as error:
@@ -125,6 +127,7 @@ def command_line() -> argparse.ArgumentParser:
         ("sweep", sweep.run, sweep.add_options, sweep.ABOUT),
         ("dead-letters", dead_letters.run, dead_letters.add_options, dead_letters.ABOUT),
         ("resume", bot.resume, bot.add_no_options, bot.ABOUT_RESUME),
+        ("stages", new_stage.run, new_stage.add_options, new_stage.ABOUT),
         ("secrets", secrets.run, secrets.add_options, secrets.ABOUT),
         ("add-bot-url", bot.show_url, bot.add_no_options, bot.ABOUT_URL),
         ("import-links", load.run, load.add_options, load.ABOUT),
