@@ -56,6 +56,7 @@ class Function:
     state: str
     environment: Mapping[str, str] = field(repr=False)
     modified: float | None = None
+    runtime: str = ""
 
 
 class Stage:
@@ -122,7 +123,7 @@ class Stage:
             return None
         variables = said.get("Environment", {}).get("Variables", {})
         state, modified = said.get("State", "Active"), _moment(said.get("LastModified", ""))
-        return Function(name, said["FunctionArn"], said["Timeout"], state, variables, modified)
+        return Function(name, said["FunctionArn"], said["Timeout"], state, variables, modified, said.get("Runtime", ""))
 
     def command(self, words: str) -> str:
         """Return an operator's command as it is typed for this stage."""

@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.store import rows
 from ops.aws_access import SIGN_IN, fix_for
-from ops.doctor.base import Finding, Registry, fault, note, warning
+from ops.doctor.base import Finding, Registry, fault, warning
 from ops.doctor.context import DoctorContext
 from ops.errors import CommandError
 from ops.stage import FUNCTIONS, error_code
@@ -16,7 +16,6 @@ WITH_TTL = {"users", "attempts", "guild", "budgets", "sweeps", "audit"}
 RECOVERABLE = ("users", "accounts")
 SUBSCRIBED = {"sync_jobs": "jobs", "sync_bulk": "bulk"}
 SCHEDULED = ("update_all_on_schedule", "update_all_usernames_on_schedule")
-MIN_CONCURRENCY = 20  # functions at once: five for each queue, some for people, some for other things
 TEMPLATE = ".chalice/data-stack.yaml"
 
 
@@ -44,20 +43,6 @@ def functions(context: DoctorContext) -> Iterator[Finding]:
             yield fault(
                 f"the function {short} is {function.state}", f"look at it in the Lambda console; {context.deploy}"
             )
-
-
-@checks.check("concurrency", "How many functions may run at once", needs=("aws",))
-def concurrency(context: DoctorContext) -> Iterator[Finding]:
-    try:
-        limit = context.stage.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    except ClientError as error:
-        yield note(f"AWS does not tell: {error_code(error)}")
-        return
-    if limit < MIN_CONCURRENCY:
-        yield warning(
-            f"this account may run {limit} functions at once: while queues are busy, people who link may be refused",
-            "AWS console → Service Quotas → AWS Lambda → Concurrent executions → request 1,000 (free)",
-        )
 
 
 @checks.check("tables", "Every table is there, with its keys", needs=("aws",))

@@ -4,6 +4,7 @@ import functools
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -42,6 +43,16 @@ def api() -> Iterator[Health]:
     server.server_close()
 
 
+class FreeTier:
+    """Tells of the account's plan."""
+
+    plan = "PAID"
+
+    def get_account_plan_state(self) -> dict[str, Any]:
+        ends = datetime(2027, 5, 25, tzinfo=UTC)
+        return {"accountPlanType": self.plan, "accountPlanStatus": "ACTIVE", "accountPlanExpirationDate": ends}
+
+
 class Session:
     """A boto3 session that makes each client once: making one takes longer than a test."""
 
@@ -50,6 +61,8 @@ class Session:
         self.client = functools.cache(self._client)
 
     def _client(self, service: str, config: object = None) -> Any:  # noqa: ARG002 - retries are none of a test's business
+        if service == "freetier":  # moto has none
+            return FreeTier()
         return self._session.client(service)  # type: ignore[call-overload]  # the stubs want a literal
 
 

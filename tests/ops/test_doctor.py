@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -304,7 +305,7 @@ def test_a_healthy_set_up_has_nothing_to_be_cured(world: World) -> None:
 
 def test_every_check_that_can_fail_has_a_planted_fault() -> None:
     names = {check.name for registry in REGISTRIES for check in registry.checks}
-    elsewhere = {"aws", "concurrency", "owner"}  # below
+    elsewhere = {"aws", "account-plan", "concurrency", "owner", "recursion", "runtime"}  # below
     assert names - elsewhere == {one.check for one in ALL}
 
 
@@ -339,6 +340,41 @@ def test_a_small_account_is_warned_that_people_may_be_refused(world: World) -> N
         result = examine(named("concurrency"), DoctorContext(stage), {})
     assert "10 functions at once" in result.findings[0].text
     assert "Service Quotas" in result.findings[0].fix
+
+
+def test_an_account_that_aws_will_close_is_told_with_the_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(world.session.client("freetier")), "plan", "FREE")
+    (finding,) = world.examine("account-plan")["account-plan"].findings
+    assert "closes it on 25 May 2027" in finding.text
+    assert "Upgrade plan" in finding.fix
+
+
+@pytest.mark.parametrize(("said", "level"), [("Terminate", Level.FAULT), ("Allow", Level.OK)])
+def test_chains_that_lambda_would_stop_are_a_fault(world: World, said: str, level: Level) -> None:
+    stage = world.stage()
+    with Stubber(stage.client("lambda")) as stub:
+        for short in ("sync_jobs", "sync_bulk"):
+            stub.add_response("get_function_configuration", configuration(short))
+            stub.add_response(
+                "get_function_recursion_config", {"RecursiveLoop": said}, {"FunctionName": function(short)}
+            )
+        result = examine(named("recursion"), DoctorContext(stage), {})
+    assert result.level is level
+    if result.findings:
+        assert "make deploy STAGE=prod" in result.findings[0].fix
+        assert f"put-function-recursion-config --function-name {function('sync_jobs')}" in result.findings[0].fix
+
+
+def configuration(short: str) -> dict[str, object]:
+    return {"FunctionName": function(short), "FunctionArn": f"arn:{function(short)}", "Timeout": 60}
+
+
+def test_functions_on_a_python_that_aws_will_drop_are_warned_of(world: World) -> None:
+    assert world.examine("runtime")["runtime"].level is Level.OK
+    world.clock = lambda: datetime(2027, 3, 1, tzinfo=UTC).timestamp()
+    (finding,) = world.examine("runtime")["runtime"].findings
+    assert "Python 3.11 ends on 2027-06-30" in finding.text
+    assert "PYTHON=python3.13" in finding.fix
 
 
 def test_a_missing_permission_of_ones_own_is_told_with_the_action_that_lacks(world: World) -> None:
