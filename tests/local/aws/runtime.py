@@ -1,0 +1,138 @@
+"""AWS's own runtime on this machine: `awslambdaric` and what it talks to, a Lambda runtime API, small.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import json
+import queue
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+PARTS = ("awslambdaric", "runtime_client*", "simplejson", "snapshot_restore_py")  # of the runtime, in site-packages
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:15"
+
+
+@dataclass
+class Call:
+    """A request that the function made to AWS: its target (`SQS.SendMessage`), headers in lower case, and body."""
+
+    target: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Runtime:
+    """A function under AWS's runtime. `lines` is what it printed, `calls` what it asked of AWS."""
+
+    calls: list[Call] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    events: "queue.Queue[Any]" = field(default_factory=queue.Queue)
+    answers: "queue.Queue[tuple[str, Any]]" = field(default_factory=queue.Queue)
+
+    def invoke(self, event: Any) -> tuple[str, Any]:
+        """Let it work on the event: `response` or `error`, and what it answered."""
+        self.events.put(event)
+        return self.answers.get(timeout=60)
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Every line that it printed, each of which is JSON."""
+        return [json.loads(line) for line in self.lines]
+
+
+@contextmanager
+def running(handler: str, code: Path, folder: Path, settings: Mapping[str, str]) -> Iterator[Runtime]:
+    """`handler` of the unpacked zip in `code`, which finds its libraries there and nowhere else."""
+    runtime, site = Runtime(), Path(sysconfig.get_paths()["purelib"])
+    own = folder / "runtime"
+    own.mkdir(parents=True)
+    for path in (found for part in PARTS for found in site.glob(part)):
+        (own / path.name).symlink_to(path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(runtime))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    address = f"127.0.0.1:{server.server_port}"
+    environment = {
+        "PYTHONPATH": f"{code}:{own}",
+        "AWS_LAMBDA_RUNTIME_API": address,
+        "AWS_LAMBDA_FUNCTION_NAME": "rolecall-prod-sync_jobs",  # with the trace, what botocore looks for
+        "AWS_ENDPOINT_URL": f"http://{address}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        **settings,
+    }
+    python = str(Path(sys.executable).resolve())
+    process = subprocess.Popen(  # noqa: S603 - our own words
+        [python, "-S", "-u", "-m", "awslambdaric", handler],
+        cwd=code,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    reader = threading.Thread(target=_read, args=(process, runtime), daemon=True)
+    reader.start()
+    try:
+        yield runtime
+    finally:
+        process.kill()
+        process.wait()
+        reader.join(timeout=10)
+        server.shutdown()
+        server.server_close()
+
+
+def _read(process: "subprocess.Popen[str]", runtime: Runtime) -> None:
+    assert process.stdout is not None
+    with process.stdout:
+        runtime.lines.extend(line.rstrip("\n") for line in process.stdout)
+
+
+def _handler_of(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
+    class Api(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            event = json.dumps(runtime.events.get())
+            self._answer(
+                event,
+                {
+                    "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                    "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 60) * 1000)),
+                    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:1:function:worker",
+                    "Lambda-Runtime-Trace-Id": TRACE,
+                },
+            )
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if "/runtime/" in self.path:
+                self._answer("{}", {}, 202)
+                runtime.answers.put((self.path.rpartition("/")[2], json.loads(body)))
+                return
+            target = self.headers.get("X-Amz-Target", "")
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            runtime.calls.append(Call(target.replace("AmazonSQS", "SQS"), headers, json.loads(body or b"{}")))
+            self._answer(json.dumps({"Parameters": [], "QueueUrl": "http://127.0.0.1/1/q", "MessageId": "1"}), {})
+
+        def _answer(self, text: str, headers: dict[str, str], status: int = 200) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Type": "application/json"}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+            """Silence."""
+
+    return Api
