@@ -16,6 +16,8 @@ from chalicelib.errors import BadSettings
 STAGE = "ROLECALL_STAGE"
 SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
 MIN_SECRET = 32  # bytes; RFC 7518, section 3.2: a key of the hash's size or larger
+ALL_ROLES, KNOWN_ROLES = "all", "known"  # DISCORD_MANAGED_ROLES
+IGNORE, REPORT, REMOVE_ROLES = "ignore", "report", "remove_roles"  # DISCORD_UNLINKED_MEMBERS
 FetchSecrets = Callable[[list[str]], Mapping[str, str]]
 
 
@@ -37,6 +39,10 @@ class Settings:
     disable_role_creation: bool
     reserved_roles: frozenset[str]
     protected_members: frozenset[int]
+    managed_roles: str
+    unlinked_members: str
+    excluded_groups: frozenset[str]
+    nickname_exempt_roles: frozenset[str]
     api_base_url: str
     oauth_base_url: str
     oauth_token_url: str
@@ -78,6 +84,15 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
             raise ValueError(f"a whole number from {least} to {most}")
         return int(text)
+
+    return read
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"{', '.join(allowed[:-1])} or {allowed[-1]}")
+        return text
 
     return read
 
@@ -185,6 +200,30 @@ TABLE: dict[str, Setting] = {  # by the name of the environment variable
     ),
     "DISCORD_PROTECTED_MEMBERS": Setting(
         "protected_members", _snowflakes, "", "Discord ids of members who are never changed"
+    ),
+    "DISCORD_MANAGED_ROLES": Setting(
+        "managed_roles",
+        _choice(ALL_ROLES, KNOWN_ROLES),
+        ALL_ROLES,
+        "`all`: the auth site decides about every role below the bot's but reserved ones, so roles given by hand are "
+        "taken from linked members. `known`: only about roles that stand for a group, or once did; all others are the "
+        "server's",
+    ),
+    "DISCORD_UNLINKED_MEMBERS": Setting(
+        "unlinked_members",
+        _choice(IGNORE, REPORT, REMOVE_ROLES),
+        IGNORE,
+        "what sweeps do about members without a link who hold a role that stands for a group: `ignore`, `report`, or "
+        "`remove_roles`, which takes those roles once a forced sweep has allowed it",
+    ),
+    "DISCORD_EXCLUDED_GROUPS": Setting(
+        "excluded_groups", _names, "", "groups that no role stands for; upper and lower case are the same"
+    ),
+    "DISCORD_NICKNAME_EXEMPT_ROLES": Setting(
+        "nickname_exempt_roles",
+        _names,
+        "",
+        "names of roles whose holders keep their nickname; upper and lower case are the same",
     ),
     "DISCORD_API_BASE_URL": Setting("api_base_url", _base_url, "https://discord.com/api/v10", "where Discord's API is"),
     "DISCORD_OAUTH_BASE_URL": Setting(

@@ -42,6 +42,8 @@ def test_what_nobody_sets_has_the_defaults_of_the_contract() -> None:
     assert (found.timeout_connect, found.timeout_read) == (5.0, 30.0)
     assert (found.sync_names, found.disable_role_creation, found.auth_site_url) == (False, False, "")
     assert (found.reserved_roles, found.protected_members) == (frozenset(), frozenset())
+    assert (found.excluded_groups, found.nickname_exempt_roles) == (frozenset(), frozenset())
+    assert (found.managed_roles, found.unlinked_members) == ("all", "ignore")
     assert found.api_base_url == "https://discord.com/api/v10"
     assert found.oauth_base_url == "https://discord.com/oauth2/authorize"
     assert found.oauth_token_url == "https://discord.com/api/oauth2/token"
@@ -56,6 +58,10 @@ def test_what_nobody_sets_has_the_defaults_of_the_contract() -> None:
         ("DISCORD_DISABLE_ROLE_CREATION", "1", "disable_role_creation", True),
         ("DISCORD_RESERVED_ROLES", " Streamer, ,BOOSTER ,Straße", "reserved_roles", {"streamer", "booster", "strasse"}),
         ("DISCORD_PROTECTED_MEMBERS", "5, 7", "protected_members", {5, 7}),
+        ("DISCORD_MANAGED_ROLES", "known", "managed_roles", "known"),
+        ("DISCORD_UNLINKED_MEMBERS", "remove_roles", "unlinked_members", "remove_roles"),
+        ("DISCORD_EXCLUDED_GROUPS", "Secret, Other", "excluded_groups", {"secret", "other"}),
+        ("DISCORD_NICKNAME_EXEMPT_ROLES", "Streamer", "nickname_exempt_roles", {"streamer"}),
         ("DISCORD_API_BASE_URL", "http://localhost:1/api/v10/", "api_base_url", "http://localhost:1/api/v10"),
         ("DISCORD_API_TIMEOUT_READ", "2.5", "timeout_read", 2.5),
         ("DISCORD_TASKS_RETRY_PAUSE", "0", "retry_pause", 0),
@@ -90,6 +96,8 @@ def test_a_text_becomes_a_value(name: str, text: str, attribute: str, value: obj
         ("DISCORD_API_TIMEOUT_READ", "inf"),
         ("DISCORD_API_TIMEOUT_CONNECT", "301"),
         ("DISCORD_PROTECTED_MEMBERS", "kira"),
+        ("DISCORD_MANAGED_ROLES", "some"),
+        ("DISCORD_UNLINKED_MEMBERS", "kick"),
         ("DISCORD_OAUTH_TOKEN_URL", "discord.com"),
         ("AUTH_SITE_SECRET", "x" * 31),
         ("AUTH_SITE_URL", "auth.test"),

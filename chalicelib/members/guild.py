@@ -4,6 +4,7 @@ There is one `GuildView` per process. Facts from the store are cached for half a
 them once; facts that turn out to be stale are read anew from Discord at once.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from chalicelib import log
@@ -17,7 +18,8 @@ from chalicelib.errors import (
 from chalicelib.members.plan import Rules
 from chalicelib.members.roles import RolePolicy, merge_role_ids
 from chalicelib.services import Services
-from chalicelib.settings import Settings
+from chalicelib.settings import KNOWN_ROLES, Settings
+from chalicelib.store.guild import StoredRoles
 
 CACHE_TTL = 30.0  # seconds that facts from the store are used without reading them again
 MAX_ATTEMPTS = 5  # to store a role while other workers store theirs; a role that is missed is stored at its next match
@@ -25,7 +27,13 @@ MAX_ATTEMPTS = 5  # to store a role while other workers store theirs; a role tha
 
 def role_policy(settings: Settings) -> RolePolicy:
     """What the settings say about roles and members."""
-    return RolePolicy(settings.reserved_roles, settings.protected_members)
+    return RolePolicy(
+        reserved=settings.reserved_roles,
+        protected=settings.protected_members,
+        excluded=settings.excluded_groups,
+        nickname_exempt=settings.nickname_exempt_roles,
+        known_only=settings.managed_roles == KNOWN_ROLES,
+    )
 
 
 class GuildView:
@@ -35,7 +43,7 @@ class GuildView:
         self._services = services
         self.role_policy = role_policy(services.settings)
         self._guild: Guild | None = None
-        self._known_role_ids: dict[str, int] = {}
+        self._stored = StoredRoles()
         self._read_at = float("-inf")
         self._sweep = ""
 
@@ -49,14 +57,19 @@ class GuildView:
     def facts(self, options: RequestOptions) -> Guild:
         """The guild, not older than DISCORD_ROLES_CACHE_MAX_AGE."""
         now = self._services.now()
-        if now - self._read_at > CACHE_TTL:
-            self._guild = self._services.memory.facts()
-            self._known_role_ids = self._services.memory.role_ids()
-            self._read_at = now
+        self._read_stored()
         guild = self._guild
         if guild is None or now - guild.read_at > self._services.settings.roles_cache_max_age:
             return self.refresh(options)
         return guild
+
+    def _read_stored(self) -> None:
+        """Read from the store what it has of the guild, unless that was done just now."""
+        now = self._services.now()
+        if now - self._read_at > CACHE_TTL:
+            self._guild = self._services.memory.facts()
+            self._stored = self._services.memory.roles()
+            self._read_at = now
 
     def name(self, options: RequestOptions) -> str:
         """The server's name, not older than DISCORD_GUILD_NAME_CACHE_MAX_AGE; empty if Discord does not answer."""
@@ -76,7 +89,7 @@ class GuildView:
         if bot_roles is None:
             bot_roles = self._bot_roles(options)
         # Without these, a process that starts with a sweep would not recognise a renamed role.
-        self._known_role_ids = self._services.memory.role_ids()
+        self._stored = self._services.memory.roles()
         self._read_at = self._services.now()
         return self._keep(replace(guild, bot_roles=bot_roles))
 
@@ -104,10 +117,10 @@ class GuildView:
 
     def rules(self, guild: Guild, known_role_ids: dict[str, int] | None = None) -> Rules:
         """The rules for changes of members in `guild`; `known_role_ids`, if they are not those of this view."""
-        known = self._known_role_ids if known_role_ids is None else known_role_ids
-        settings = self._services.settings
+        stored, settings = self._stored, self._services.settings
+        known = stored.by_name if known_role_ids is None else known_role_ids
         return Rules(
-            self.role_policy.within(guild, known),
+            self.role_policy.within(guild, known, role_map=stored.role_map, ever_known=stored.ever_known),
             sync_names=settings.sync_names,
             create_roles=not settings.disable_role_creation,
         )
@@ -120,17 +133,46 @@ class GuildView:
     @property
     def known_role_ids(self) -> dict[str, int]:
         """The role that stood for each group when it was last matched."""
-        return self._known_role_ids
+        return self._stored.by_name
 
     def remember(self, role_by_group: dict[str, int]) -> None:
         """Store which role stands for which group. Workers that do so at the same time lose nothing of each other."""
-        if merge_role_ids(self._known_role_ids, role_by_group) == self._known_role_ids:
+        if self.role_policy.known_only:
+            self._remember_known(frozenset(role_by_group.values()))
+        # What the map says is stored already, and a group that is unmapped finds the role that it had before.
+        by_name = {name: role_id for name, role_id in role_by_group.items() if name not in self._stored.role_map}
+        if merge_role_ids(self._stored.by_name, by_name) == self._stored.by_name:
             return
         for _ in range(MAX_ATTEMPTS):
-            known = self._services.memory.role_ids()
+            stored = self._services.memory.roles()
             there = {
-                name: role_id for name, role_id in known.items() if not self._guild or role_id in self._guild.by_id
+                name: role_id
+                for name, role_id in stored.by_name.items()
+                if not self._guild or role_id in self._guild.by_id
             }
-            self._known_role_ids = merge_role_ids(there, role_by_group)
-            if self._known_role_ids == known or self._services.memory.keep_role_ids(self._known_role_ids, known):
+            merged = merge_role_ids(there, by_name)
+            self._stored = replace(stored, by_name=merged)
+            if merged == stored.by_name or self._services.memory.keep_role_ids(merged, stored.by_name):
+                return
+
+    def remember_stated(self, groups: Iterable[str]) -> None:
+        """Remember the roles of groups that the auth site states, before anybody has to have them.
+
+        Only with DISCORD_MANAGED_ROLES=known: a statement that is overtaken by a newer one makes its groups known, too.
+        Asks nobody but the store.
+        """
+        if not self.role_policy.known_only:
+            return
+        self._read_stored()
+        if self._guild is not None:
+            self.remember(self.rules(self._guild).roles.match(groups).ids)
+
+    def _remember_known(self, role_ids: frozenset[int]) -> None:
+        for _ in range(MAX_ATTEMPTS):
+            if role_ids <= self._stored.ever_known:
+                return
+            stored = self._services.memory.roles()
+            known = stored.ever_known | role_ids
+            if known == stored.ever_known or self._services.memory.keep_ever_known(known, stored.ever_known):
+                self._stored = replace(stored, ever_known=known)
                 return

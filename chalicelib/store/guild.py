@@ -1,13 +1,27 @@
 """What is remembered of the guild: its facts, which role stands for which group, role creation, what sweeps may do."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pynamodb.attributes import JSONAttribute
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.discord.models import Guild
 from chalicelib.problems import Problem, problem_of
 from chalicelib.store.rows import GuildRow, read_as, written
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRoles:
+    """Which role stands for which group, by id.
+
+    `by_name`: the role to which each group's name was matched last. `role_map`: what the operator tied together.
+    `ever_known`: roles that once stood for a group (with DISCORD_MANAGED_ROLES=known only).
+    """
+
+    by_name: dict[str, int] = field(default_factory=dict)
+    role_map: dict[str, int] = field(default_factory=dict)
+    ever_known: frozenset[int] = frozenset()
 
 
 class GuildMemory:
@@ -27,16 +41,36 @@ class GuildMemory:
         """Remember the guild as it was at `guild.read_at`."""
         self._rows.save("facts", data=_plain(guild), read_at=guild.read_at)
 
+    def roles(self) -> StoredRoles:
+        """All that is remembered of which role stands for which group."""
+        row = self._rows.get("roles")
+        if row is None:
+            return StoredRoles()
+        ever_known = frozenset(map(int, row.ever_known or ()))
+        return StoredRoles(_as_ids(row.data), _as_ids(row.role_map), ever_known)
+
     def role_ids(self) -> dict[str, int]:
         """The role to which each group's name was matched last."""
-        row = self._rows.get("roles")
-        return {name: int(role_id) for name, role_id in (row.data or {}).items()} if row else {}
+        return self.roles().by_name
 
     def keep_role_ids(self, role_ids: dict[str, int], known: dict[str, int]) -> bool:
         """Remember which role stands for each group; return False if what is remembered is no longer `known`."""
-        row = self._rows.new("roles", data=_as_text(role_ids))
-        unchanged = GuildRow.data == _as_text(known)
-        return written(lambda: row.save(condition=unchanged if known else unchanged | GuildRow.key.does_not_exist()))
+        return self._swap(GuildRow.data, _as_text(role_ids), _as_text(known))
+
+    def keep_role_map(self, role_map: dict[str, int], known: dict[str, int]) -> bool:
+        """Store the operator's map from groups to roles; return False if the stored one is no longer `known`."""
+        return self._swap(GuildRow.role_map, _as_text(role_map), _as_text(known))
+
+    def keep_ever_known(self, role_ids: frozenset[int], known: frozenset[int]) -> bool:
+        """Remember which roles once stood for a group; return False if what is remembered is no longer `known`."""
+        return self._swap(GuildRow.ever_known, _as_texts(role_ids), _as_texts(known))
+
+    def _swap(self, column: JSONAttribute, new: object, old: object) -> bool:
+        """Set one column of the row of roles if it is still `old`; the others stay as they are."""
+        unchanged = column == old
+        condition = unchanged if old else unchanged | column.does_not_exist()
+        row = self._rows.new("roles")
+        return written(lambda: row.update([column.set(new)], condition=condition))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +176,14 @@ class _Rows:
 
 def _as_text(role_ids: dict[str, int]) -> dict[str, str]:
     return {name: str(role_id) for name, role_id in role_ids.items()}
+
+
+def _as_ids(stored: dict[str, str] | None) -> dict[str, int]:
+    return {name: int(role_id) for name, role_id in (stored or {}).items()}
+
+
+def _as_texts(role_ids: frozenset[int]) -> list[str]:
+    return [str(role_id) for role_id in sorted(role_ids)]
 
 
 def _plain(guild: Guild) -> dict[str, Any]:

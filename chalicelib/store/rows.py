@@ -67,6 +67,7 @@ class UserRow(Model):
     failed_at = NumberAttribute(null=True)
     looked_at = NumberAttribute(null=True)  # when the last sync read the member, and
     looked_for = NumberAttribute(null=True)  # which parts of the member it compared
+    answers = JSONAttribute(null=True)  # how Discord's answers differed from what was asked; absent if they did not
     deleted_at = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)  # on users without a link
     links = LinkIndex()
@@ -94,7 +95,10 @@ class AttemptRow(Model):
 
 
 class GuildRow(Model):
-    """One thing that is remembered of the guild, by its key."""
+    """One thing that is remembered of the guild, by its key.
+
+    `role_map` and `ever_known` are on the row `roles` only, beside its data: see `guild.StoredRoles`.
+    """
 
     class Meta:
         table_name = "guild"
@@ -104,6 +108,8 @@ class GuildRow(Model):
     read_at = NumberAttribute(null=True)
     owner = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    role_map = JSONAttribute(null=True)
+    ever_known = JSONAttribute(null=True)
 
 
 class RateLimitRow(Model):

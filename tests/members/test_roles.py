@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.members.roles import Match, RolePolicy, RoleRules
+from chalicelib.members.roles import Match, MatchedBy, RolePolicy, RoleRules, WhyNot
 
 POLICY = RolePolicy(frozenset({"staff"}), frozenset({777}))
 BOT = Role(90, "Bot", 50, managed=True)
@@ -83,6 +83,85 @@ def test_what_becomes_of_each_name(
     names: list[str], roles: list[Role], known_role_ids: dict[str, int], match: Match
 ) -> None:
     assert POLICY.within(guild(*roles), known_role_ids).match(names) == match
+
+
+@pytest.mark.parametrize(
+    ("groups", "roles", "role_map", "match"),
+    [
+        pytest.param(["A"], [Role(5, "Z", 1)], {"A": 5}, Match({"A": 5}), id="another name"),
+        pytest.param(["A"], [Role(5, "Z", 1), Role(6, "A", 1)], {"A": 5}, Match({"A": 5}), id="the map goes first"),
+        pytest.param(
+            ["A", "B"], [Role(5, "Z", 1)], {"A": 5, "B": 5}, Match({"A": 5, "B": 5}), id="two groups, one role"
+        ),
+        pytest.param(["A", "Z"], [Role(5, "Z", 1)], {"A": 5}, Match({"A": 5, "Z": 5}), id="and that of its own name"),
+        pytest.param([" A\t"], [Role(5, "Z", 1)], {"A": 5}, Match({"A": 5}), id="white space does not count"),
+        pytest.param(["A"], [Role(6, "A", 1)], {"A": 5}, Match({}, (), ("A",)), id="the mapped role is gone"),
+        pytest.param(["A"], [Role(5, "Z", 99)], {"A": 5}, Match({}, (), ("A",)), id="it moved above the bot"),
+        pytest.param(["A"], [Role(5, "Z", 1, managed=True)], {"A": 5}, Match({}, (), ("A",)), id="it is managed"),
+        pytest.param(["A"], [Role(5, "Staff", 1)], {"A": 5}, Match({}), id="it became reserved"),
+        pytest.param(["staff"], [Role(5, "Z", 1)], {"staff": 5}, Match({"staff": 5}), id="a reserved name, mapped"),
+        pytest.param(["Old"], [Role(5, "Z", 1)], {"Old": 5}, Match({}), id="excluded"),
+        pytest.param(["B"], [Role(5, "Z", 1)], {"A": 5, "remembered": 0}, Match({}, ("B",)), id="another's, not mine"),
+    ],
+)
+def test_the_map_ties_groups_to_roles_by_id(
+    groups: list[str], roles: list[Role], role_map: dict[str, int], match: Match
+) -> None:
+    policy = RolePolicy(frozenset({"staff"}), excluded=frozenset({"old"}))
+    assert policy.within(guild(*roles), {"B": 5}, role_map=role_map).match(groups) == match
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "role_map", "how"),
+    [
+        ("A", Role(5, "Z", 1), {"A": 5}, MatchedBy.MAP),
+        ("A", Role(5, "A ", 1), {}, MatchedBy.NAME),
+        ("A", Role(5, "Z", 1), {}, MatchedBy.RENAMED),
+    ],
+)
+def test_how_a_role_was_found_is_told(name: str, role: Role, role_map: dict[str, int], how: MatchedBy) -> None:
+    assert RolePolicy().within(guild(role), {"A": 5}, role_map=role_map).matched_by(name, role.id) is how
+
+
+def test_excluded_groups_have_no_role_in_any_case() -> None:
+    policy = RolePolicy(excluded=frozenset({"secret"}))
+    assert policy.names_of(["Member", " SECRET "]) == ("Member",)
+    assert policy.within(guild(Role(5, "Secret", 1))).match(["Secret"]) == Match({})
+
+
+@pytest.mark.parametrize(
+    ("known_role_ids", "role_map", "ever_known", "why_not"),
+    [
+        pytest.param({}, {}, set(), WhyNot.NOT_KNOWN, id="it never stood for a group"),
+        pytest.param({"Member": 5}, {}, set(), None, id="it stands for one"),
+        pytest.param({}, {"Pilot": 5}, set(), None, id="it is mapped"),
+        pytest.param({}, {}, {5}, None, id="it once stood for one"),
+    ],
+)
+def test_with_known_roles_only_the_rest_is_the_servers(
+    known_role_ids: dict[str, int], role_map: dict[str, int], ever_known: set[int], why_not: WhyNot | None
+) -> None:
+    role = Role(5, "Member", 1)
+    rules = RolePolicy(known_only=True).within(
+        guild(role), known_role_ids, role_map=role_map, ever_known=frozenset(ever_known)
+    )
+    assert rules.why_not(role) is why_not
+    assert rules.owns(role) is (why_not is None)
+    assert rules.match(["Member"]) == Match({"Member": 5}), "a group that is stated gets its role all the same"
+
+
+@pytest.mark.parametrize(
+    ("role", "why_not"),
+    [
+        (Role(1, "@everyone", 0), WhyNot.EVERYONE),
+        (Role(5, "Nitro", 1, managed=True), WhyNot.MANAGED),
+        (Role(5, "STAFF", 1), WhyNot.RESERVED),
+        (Role(5, "Director", 99), WhyNot.ABOVE_BOT),
+        (Role(5, "Member", 1), None),
+    ],
+)
+def test_why_a_role_is_not_the_auth_sites(role: Role, why_not: WhyNot | None) -> None:
+    assert POLICY.within(guild(role)).why_not(role) is why_not
 
 
 ROLES = st.lists(

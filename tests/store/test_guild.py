@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.discord.models import Guild, Role
 from chalicelib.problems import problem_of
-from chalicelib.store.guild import GuildMemory, RefusedRole
+from chalicelib.store.guild import GuildMemory, RefusedRole, StoredRoles
 from chalicelib.store.rows import GuildRow
 from local.memory.clock import START as NOW
 
@@ -184,3 +184,16 @@ def test_guilds_do_not_see_each_other(memory: GuildMemory) -> None:
     assert other.facts() is None
     assert not other.sweeps.taking_allowed()
     assert other.role_creation.lock("a", "you", now=NOW, seconds=30)
+
+
+def test_the_role_map_and_what_was_ever_known_stand_beside_the_remembered_roles(memory: GuildMemory) -> None:
+    assert memory.keep_role_map({"A": LARGE}, known={})
+    assert memory.keep_role_ids({"b": 3}, known={})
+    assert memory.keep_ever_known(frozenset({5, LARGE}), known=frozenset())
+    assert memory.keep_role_ids({"b": 4}, known={"b": 3})
+    assert memory.roles() == StoredRoles({"b": 4}, {"A": LARGE}, frozenset({5, LARGE}))
+    assert not memory.keep_role_map({}, known={}), "somebody else changed it"
+    assert not memory.keep_ever_known(frozenset(), known=frozenset({5}))
+    assert memory.keep_role_map({}, known={"A": LARGE})
+    assert memory.keep_ever_known(frozenset(), known=frozenset({LARGE, 5}))
+    assert memory.roles() == StoredRoles({"b": 4})
