@@ -121,6 +121,13 @@ class VerifyLink(Struct, frozen=True, tag_field="kind", tag="check_link", kw_onl
     user_id: UserId
 
 
+class VerifyRemoval(Struct, frozen=True, tag_field="kind", tag="check_removal", kw_only=True):
+    """A role was taken by a request whose answer does not show the member: look at them once more."""
+
+    user_id: UserId
+    discord_id: int
+
+
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
     """Start a sweep as soon as no other one runs."""
 
@@ -174,7 +181,7 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
 
 
 UserJob = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
-Own = RemoveReplacedAccount | VerifyLink | StartSweep | ComparePage | RepairPage | RepairMember
+Own = RemoveReplacedAccount | VerifyLink | VerifyRemoval | StartSweep | ComparePage | RepairPage | RepairMember
 Job = UserJob | Own
 
 

@@ -22,19 +22,24 @@ class ProblemKind(StrEnum):
     CANNOT_REMOVE = "cannot_remove"  # from here on the code says it all
     ROLE_LIMIT = "role_limit"
     NICKNAME_NOT_PERMITTED = "nickname_not_permitted"
+    NICKNAME_REFUSED = "nickname_refused"
     ROLE_OUT_OF_REACH = "role_out_of_reach"
+    ROLE_UNCHANGED = "role_unchanged"
 
     @property
     def parts(self) -> Parts:
         """The part of a member it belongs to: only comparing that part can find it gone."""
-        return Parts.NICKNAME if self is ProblemKind.NICKNAME_NOT_PERMITTED else Parts.GROUPS
+        return Parts.NICKNAME if self in NICKNAME_KINDS else Parts.GROUPS
 
     @property
     def is_the_guilds(self) -> bool:
-        """Is it the guild's order of roles, not a failed request? It then lasts until a comparison finds it gone."""
-        return self in (ProblemKind.NICKNAME_NOT_PERMITTED, ProblemKind.ROLE_OUT_OF_REACH)
+        """Is it the guild's order of roles, or Discord's answer to just this change, not a request that may be tried
+        again? It then lasts until a comparison finds it gone.
+        """
+        return self in NICKNAME_KINDS or self in (ProblemKind.ROLE_OUT_OF_REACH, ProblemKind.ROLE_UNCHANGED)
 
 
+NICKNAME_KINDS = (ProblemKind.NICKNAME_NOT_PERMITTED, ProblemKind.NICKNAME_REFUSED)
 SENTENCES = {
     ProblemKind.CANNOT_REMOVE: "the owner, or a member ranked above the bot, cannot be removed from the server",
     ProblemKind.ROLE_LIMIT: "the server has as many roles as Discord allows",
@@ -42,7 +47,11 @@ SENTENCES = {
         "the bot may not set the nickname: the member is the owner or ranks above the bot, or the bot lacks the "
         "permission Manage Nicknames"
     ),
-    ProblemKind.ROLE_OUT_OF_REACH: "a role of a group's name is above the bot's, or belongs to an integration",
+    ProblemKind.NICKNAME_REFUSED: "Discord does not accept the nickname; it is tried again when it changes",
+    ProblemKind.ROLE_OUT_OF_REACH: (
+        "a role that stands for a group is above the bot's, belongs to an integration, or is gone"
+    ),
+    ProblemKind.ROLE_UNCHANGED: "Discord accepted a change of the member's roles and did not make it",
 }
 
 

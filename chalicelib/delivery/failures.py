@@ -10,6 +10,7 @@ from chalicelib.messages import (
     RepairPage,
     UserJob,
     VerifyLink,
+    VerifyRemoval,
 )
 from chalicelib.problems import problem_of
 from chalicelib.services import Services
@@ -25,7 +26,7 @@ class FailureRecorder:
         self._sweeper = sweeper
         self._reporter = reporter
 
-    def on_user(self, job: UserJob | VerifyLink | RepairMember, why: str) -> None:
+    def on_user(self, job: UserJob | VerifyLink | VerifyRemoval | RepairMember, why: str) -> None:
         """Store it on the linked user; notify the auth site unless the same was stored before."""
         user = users.get(job.user_id, now=self._services.now())
         if user and user.link:

@@ -26,6 +26,7 @@ from chalicelib.messages import (
     UpdateUsername,
     UserJob,
     VerifyLink,
+    VerifyRemoval,
 )
 from chalicelib.sweeps.sweeper import Sweeper
 
@@ -144,6 +145,14 @@ _ROWS = (
         queue="bulk",
         lane=Lane.NORMAL,
         handle=lambda job, to: to.reconciler.verify_link(job, to.context),
+        record=FailureRecorder.on_user,
+    ),
+    Kind(
+        struct=VerifyRemoval,
+        summary="look at a member from whom a role was taken, and take it again if Discord lost that",
+        queue="bulk",
+        lane=Lane.NORMAL,
+        handle=lambda job, to: to.reconciler.verify_removal(job, to.context),
         record=FailureRecorder.on_user,
     ),
     Kind(

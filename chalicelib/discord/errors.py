@@ -36,6 +36,7 @@ GUILD_LIMIT = 30001  # the user is in as many guilds as Discord allows
 BAD_OAUTH_TOKEN = 50025
 # The person must verify their account first. https://github.com/discord/discord-api-docs/issues/6091
 ACCOUNT_NOT_READY = frozenset({40002, 50178})
+INVALID_FORM = 50035  # something in the body: the nickname, a role, or AutoMod's opinion of the member's server tag
 CLOUDFLARE_BLOCKED = 40333
 BLOCKED_MESSAGE = "You are being blocked"  # with code 0: "… from accessing our API temporarily"
 OVERLOADED = 130000
@@ -78,6 +79,11 @@ def blocks_address(status: int, headers: Mapping[str, str], content: bytes, *, o
     if status != HTTPStatus.TOO_MANY_REQUESTS or oauth or said.get("code"):  # a code is Discord's own word
         return False
     return not any(name.lower().startswith("x-ratelimit-") for name in headers)
+
+
+def is_about_content(refused: Refused) -> bool:
+    """Did Discord refuse what the request says (its roles, its nickname), so that less of it may be accepted?"""
+    return type(refused) is Refused and refused.status == HTTPStatus.BAD_REQUEST and refused.code in (0, INVALID_FORM)
 
 
 def _object(content: bytes) -> dict[str, object] | None:

@@ -1,5 +1,6 @@
 """What Rolecall knows of Discord's things, once their JSON is behind it. Ids are snowflakes as integers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 EVERYONE = "@everyone"
@@ -53,6 +54,38 @@ class Member:
     def id(self) -> int:
         """The account's id."""
         return self.user.id
+
+
+@dataclass(frozen=True, slots=True)
+class NicknameAnswer:
+    """What Discord made of a nickname, if not what was asked for.
+
+    `asked`: the nickname that was sent. `stored`: what the member had then; None if none. `refused`: Discord refused
+    it, or accepted it without setting it. `standing`: how the bot and the member ranked then, if that may have been the
+    reason; empty if the name was.
+    """
+
+    asked: str
+    stored: str | None = None
+    refused: bool = False
+    standing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How Discord's answers differed from what was asked for one member.
+
+    `undone`: by role id, how many jobs in a row asked for a change that Discord accepted and did not make.
+    """
+
+    nickname: NicknameAnswer | None = None
+    undone: Mapping[int, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.nickname is not None or bool(self.undone)
+
+
+AS_ASKED = Answers()
 
 
 @dataclass(frozen=True, slots=True)

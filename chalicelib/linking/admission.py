@@ -88,7 +88,7 @@ class Admission:
     def _plan(self, user: users.User, account: Account) -> Change:
         """The change that makes somebody without roles and nickname as the user should be."""
         newcomer = Member(account, None, frozenset())
-        desired = Desired(user.groups, user.nickname)
+        desired = Desired(user.groups, user.nickname, user.answers)
         guild = self._view.facts(JOIN_OPTIONS)
         return plan_change(newcomer, desired, self._view.rules(guild))
 

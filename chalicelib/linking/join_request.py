@@ -4,11 +4,13 @@ from dataclasses import replace
 from enum import StrEnum
 
 from chalicelib import log
+from chalicelib.discord.errors import is_about_content
 from chalicelib.discord.models import Member
 from chalicelib.errors import (
     DiscordUnavailable,
     NotPermitted,
     Reason,
+    Refused,
     RolecallError,
     UnknownMember,
     UnknownRole,
@@ -56,7 +58,10 @@ class JoinRequest:
         """
         try:
             return self._send_once(user, authorisation, change)
-        except (UnknownRole, NotPermitted) as refused:
+        except Refused as refused:
+            asks = bool(change.give) or change.nickname is not None
+            if not isinstance(refused, UnknownRole | NotPermitted) and not (asks and is_about_content(refused)):
+                raise
             log.warning("joins_bare", discord_id=authorisation.user.id, code=refused.code)
         self._view.refresh(JOIN_OPTIONS)
         outcome = self._send_once(user, authorisation, replace(change, give=frozenset(), nickname=None))

@@ -37,6 +37,7 @@ class JobContext:
     allowance: SweepAllowance | None = None  # set while this member still counts against it
     patience: float = PATIENCE
     reservation: Reservation | None = None  # the slot for the write, if one is reserved already
+    sees_answer: bool = False  # write only by PATCH, whose answer shows what Discord made of it
 
     def options(self, *, takes: bool = False) -> RequestOptions:
         """How requests are made. Taking access away goes first, except in bulk work, where each job keeps its turn."""

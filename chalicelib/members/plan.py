@@ -1,15 +1,18 @@
 """What must change for a member to be as the auth site wants. Pure: decides, does nothing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from chalicelib.discord.models import MANAGE_NICKNAMES, Guild, Member
+from chalicelib.discord.models import AS_ASKED, MANAGE_NICKNAMES, Answers, Guild, Member
 from chalicelib.members.roles import RoleRules
 from chalicelib.messages import Parts
 from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems
 
 MAX_NICKNAME = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
+MAX_UNDONE = 3  # jobs in a row whose change of a role Discord accepted and did not make, until it is tried no more
 NICKNAME_NOT_PERMITTED = Problem(ProblemKind.NICKNAME_NOT_PERMITTED)
-ROLE_OUT_OF_REACH = Problem(ProblemKind.ROLE_OUT_OF_REACH)  # a role of a group's name is managed, or above the bot's
+NICKNAME_REFUSED = Problem(ProblemKind.NICKNAME_REFUSED)
+ROLE_OUT_OF_REACH = Problem(ProblemKind.ROLE_OUT_OF_REACH)  # a group's role is managed, above the bot's, or gone
+ROLE_UNCHANGED = Problem(ProblemKind.ROLE_UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The desired state of a user. `groups` None: never stated. `nickname` None: there is none, or never stated."""
+    """The desired state of a user. `groups` None: never stated. `nickname` None: there is none, or never stated.
+
+    `answers`: what Discord made of it so far, where that was not what was asked.
+    """
 
     groups: tuple[str, ...] | None = None
     nickname: str | None = None
+    answers: Answers = AS_ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class Change:
 
     `create` are names of roles that must be created first, and given then. `unknown` are ids that the member holds and
     the guild's list lacks: the list is stale, or the role was deleted. `role_by_group`: the role that stands for each
-    group, to be stored. No retry can fix `problems`.
+    group, to be stored. `stuck` are roles that differ, but whose change Discord accepted too often without making it.
+    No retry can fix `problems`.
     """
 
     give: frozenset[int] = frozenset()
@@ -44,6 +52,7 @@ class Change:
     create: tuple[str, ...] = ()
     unknown: frozenset[int] = frozenset()
     role_by_group: dict[str, int] = field(default_factory=dict)
+    stuck: frozenset[int] = frozenset()
     problems: Problems = NO_PROBLEMS
 
     def __bool__(self) -> bool:
@@ -63,26 +72,36 @@ class Change:
 
 def plan_change(member: Member, desired: Desired, rules: Rules, *, parts: Parts = Parts.ALL) -> Change:
     """Compare `member` with `desired`. Roles that the auth site does not own are neither given nor taken."""
-    guild = rules.roles.guild
     if rules.roles.protects(member.id):
         return Change()
-    nickname, problems = None, NO_PROBLEMS
-    if Parts.NICKNAME in parts and rules.sync_names:
-        nickname, problems = _plan_nickname(member, desired, guild)
-    unknown = frozenset(role_id for role_id in member.roles if role_id not in guild.by_id)
-    if desired.groups is None or Parts.GROUPS not in parts:
-        return Change(nickname=nickname, unknown=unknown, problems=problems)
-    match = rules.roles.match(desired.groups)
+    by_id = rules.roles.guild.by_id
+    roles = Change(unknown=frozenset(role_id for role_id in member.roles if role_id not in by_id))
+    if desired.groups is not None and Parts.GROUPS in parts:
+        roles = _plan_roles(member, desired.groups, desired.answers, rules, roles.unknown)
+    if Parts.NICKNAME not in parts or not rules.sync_names or rules.roles.keeps_nickname(member.roles | roles.give):
+        return roles
+    nickname, problems = _plan_nickname(member, desired, rules.roles.guild)
+    return replace(roles, nickname=nickname, problems=roles.problems | problems)
+
+
+def _plan_roles(
+    member: Member, groups: tuple[str, ...], answers: Answers, rules: Rules, unknown: frozenset[int]
+) -> Change:
+    by_id, match = rules.roles.guild.by_id, rules.roles.match(groups)
     wanted = frozenset(match.ids.values())
-    held = frozenset(role_id for role_id in member.roles - unknown if rules.roles.owns(guild.by_id[role_id]))
+    held = frozenset(role_id for role_id in member.roles - unknown if rules.roles.owns(by_id[role_id]))
+    give, take = wanted - member.roles, held - wanted
+    given_up = {role_id for role_id, times in answers.undone.items() if times >= MAX_UNDONE}
+    stuck = (give | take) & given_up
+    problems = {ROLE_OUT_OF_REACH: bool(match.out_of_reach), ROLE_UNCHANGED: bool(stuck)}
     return Change(
-        give=wanted - member.roles,
-        take=held - wanted,
-        nickname=nickname,
+        give=give - stuck,
+        take=take - stuck,
         create=match.missing if rules.create_roles else (),
         unknown=unknown,
         role_by_group=match.ids,
-        problems=problems | {ROLE_OUT_OF_REACH} if match.out_of_reach else problems,
+        stuck=stuck,
+        problems=frozenset(problem for problem, found in problems.items() if found),
     )
 
 
@@ -91,11 +110,22 @@ def nickname_of(name: str | None) -> str | None:
     return " ".join((name or "").split())[:MAX_NICKNAME].strip() or None
 
 
+def standing(member: Member, guild: Guild) -> str:
+    """How the member and the bot rank, as text to compare: what decides whether the bot may rename the member."""
+    return f"{guild.rank(member.roles)[0]}/{guild.bot_rank[0]}"
+
+
 def _plan_nickname(member: Member, desired: Desired, guild: Guild) -> tuple[str | None, Problems]:
-    wanted = nickname_of(desired.nickname)
+    wanted, answer = nickname_of(desired.nickname), desired.answers.nickname
     if wanted is None or wanted == nickname_of(member.nick):
         return None, NO_PROBLEMS
     above = member.id == guild.owner_id or guild.rank(member.roles) >= guild.bot_rank
     if above or not guild.bot_may(MANAGE_NICKNAMES):
         return None, frozenset({NICKNAME_NOT_PERMITTED})
+    if answer is None or answer.asked != wanted:
+        return wanted, NO_PROBLEMS
+    if answer.refused and answer.standing in ("", standing(member, guild)):
+        return None, frozenset({NICKNAME_NOT_PERMITTED if answer.standing else NICKNAME_REFUSED})
+    if not answer.refused and answer.stored == member.nick:
+        return None, NO_PROBLEMS  # that is what Discord makes of it
     return wanted, NO_PROBLEMS

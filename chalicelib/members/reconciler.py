@@ -12,6 +12,8 @@ second time. Errors are handled in `delivery`, except those that can be fixed he
 
 from dataclasses import replace
 
+from msgspec import UNSET
+
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
@@ -22,8 +24,20 @@ from chalicelib.members.repair import MemberRepair
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.statements import is_answered, parts_to_compare, prioritised, record_statement
 from chalicelib.members.writer import MemberWriter
-from chalicelib.messages import DeleteUser, Parts, RemoveReplacedAccount, RepairMember, UserJob, VerifyLink, parts_of
+from chalicelib.messages import (
+    DeleteUser,
+    Parts,
+    RemoveReplacedAccount,
+    RepairMember,
+    UpdateAll,
+    UpdateGroups,
+    UserJob,
+    VerifyLink,
+    VerifyRemoval,
+    parts_of,
+)
 from chalicelib.services import Services
+from chalicelib.store import users
 from chalicelib.store.users import User
 
 
@@ -32,6 +46,7 @@ class Reconciler:
 
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
+        self._view = view
         reporter = Reporter(services, view)
         self._writer = MemberWriter(services, view, reporter)
         self._removal = Removal(services, view, self._writer, reporter)
@@ -50,6 +65,8 @@ class Reconciler:
             return self._removal.delete(job, replace(context, lane=Lane.URGENT))
         now = self._services.now()
         context = prioritised(job, context, self._services.discord.rate_limiter, now=now)
+        if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
+            self._view.remember_stated(job.groups)
         user = record_statement(job, context, now=now)
         if user is None or user.link is None:
             return Outcome.NOTHING
@@ -73,3 +90,15 @@ class Reconciler:
     def verify_link(self, job: VerifyLink, context: JobContext) -> Outcome:
         """Finish what a callback left undone."""
         return self._link_check.verify(job, context)
+
+    def verify_removal(self, job: VerifyRemoval, context: JobContext) -> Outcome:
+        """Look at a member from whom a role was taken; reconcile them by requests whose answers show the member.
+
+        Raises LinkInProgress during a callback.
+        """
+        now = self._services.now()
+        user = users.get(job.user_id, now=now)
+        if user is None or user.link is None or user.link.account.id != job.discord_id:
+            return Outcome.NOTHING
+        wait_for_callback(user.link, now=now)
+        return self._sync.reconcile(user, Parts.GROUPS, replace(context, sees_answer=True))

@@ -7,7 +7,7 @@ better than none. Another channel, for officers for example, would be added here
 from dataclasses import replace
 
 from chalicelib import log
-from chalicelib.discord.models import Account, Member
+from chalicelib.discord.models import Account, Answers, Member
 from chalicelib.members.audit_entries import AuditEntries
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
@@ -80,14 +80,23 @@ class Reporter:
 
     # --- how a user stands ---
 
-    def synced(self, user: User, problems: Problems, *, entry: Entry | None = None, looked: Look | None = None) -> bool:
+    def synced(
+        self,
+        user: User,
+        problems: Problems,
+        *,
+        entry: Entry | None = None,
+        looked: Look | None = None,
+        answers: Answers | None = None,
+    ) -> bool:
         """Discord is as `user` says, but for `problems`. New problems are notified.
 
         Entry and row are written in one transaction. Returns False if the desired state has changed since `user` was
         read (see `users.mark_synced`).
         """
         self._notify_new(user, problems)
-        return users.mark_synced(user, now=self._services.now(), problems=problems, entry=entry, looked=looked)
+        now = self._services.now()
+        return users.mark_synced(user, now=now, problems=problems, entry=entry, looked=looked, answers=answers)
 
     def failed(self, user: User, problems: Problems, *, always: bool = False) -> None:
         """The user could not be synced. New problems are notified; with `always` the known ones, too."""

@@ -1,7 +1,8 @@
 """Writes a planned change of a member to Discord with the cheapest exact request; taking away comes first.
 
 If Discord refuses a change, it is planned once more with the guild's facts read anew. What is still refused is raised
-or returned as a problem.
+or returned as a problem. What Discord answers is believed (`answers`): a change that it did not make is asked for once
+more, and counts as undone after that.
 """
 
 from collections.abc import Iterator
@@ -10,16 +11,24 @@ from dataclasses import replace
 
 from chalicelib import log
 from chalicelib.discord.client import RequestOptions
-from chalicelib.discord.errors import TWO_FACTOR
-from chalicelib.discord.models import Guild, Member
+from chalicelib.discord.errors import TWO_FACTOR, is_about_content
+from chalicelib.discord.models import Answers, Guild, Member, NicknameAnswer
 from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
+from chalicelib.members.answers import Written, written
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import NICKNAME_NOT_PERMITTED, Change, Desired, plan_change
+from chalicelib.members.plan import (
+    NICKNAME_NOT_PERMITTED,
+    NICKNAME_REFUSED,
+    Change,
+    Desired,
+    plan_change,
+    standing,
+)
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.role_creation import RoleCreator
 from chalicelib.messages import Parts
-from chalicelib.problems import NO_PROBLEMS, Problems
+from chalicelib.problems import NO_PROBLEMS
 from chalicelib.services import Services
 from chalicelib.store.users import User
 
@@ -38,7 +47,7 @@ class MemberWriter:
         """Plan the change; read the guild's roles anew if the cached list lacks one that the member holds."""
         options = context.options()
         guild = guild or self._view.facts(options)
-        desired = Desired(user.wanted, user.nickname)
+        desired = Desired(user.wanted, user.nickname, user.answers)
 
         def plan(guild: Guild) -> Change:
             return plan_change(member, desired, self._view.rules(guild), parts=parts)
@@ -48,90 +57,143 @@ class MemberWriter:
             change = plan(self._view.refresh(options))  # the list is stale, or the role is gone (behaviours 9, 10)
             if change.unknown:
                 log.warning("unknown_roles", user_id=user.user_id, roles=sorted(change.unknown))
+        if self._view.role_policy.known_only:
+            self._view.remember(change.role_by_group)  # what is in order now must be known when it is taken
         return change if context.may_take else replace(change, take=frozenset())
 
-    def apply(
-        self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
-    ) -> tuple[Change, Problems]:
-        """Make the change. Returns what was done, and the problems that are left."""
+    def apply(self, user: User, member: Member, change: Change, parts: Parts, context: JobContext) -> Written:
+        """Make the change. Returns what came of it."""
         if not change.create:
             return self._write(user, member, change, parts, context)
         if not change.take and change.nickname is None:
-            done, problems = self._give_new(user, member, change, parts, context)
-            return done, problems | change.problems
+            return self._give_new(user, member, change, parts, context)
         # Taking never waits for giving: what can be done without the new roles is done first.
-        done, problems = self._write(user, member, replace(change, create=()), parts, context)
-        changed = replace(member, roles=done.roles_after(member), nick=done.nickname or member.nick)
+        first = self._write(user, member, replace(change, create=()), parts, context)
+        changed = replace(member, roles=first.done.roles_after(member), nick=first.done.nickname or member.nick)
         try:
-            more, left = self._give_new(user, changed, change, parts, context.spent())
+            return first.then(self._give_new(user, changed, change, parts, context.spent()))
         except RolecallError:
-            self._reporter.changed(user, member, done, context)
+            self._reporter.changed(user, member, first.done, context)
             raise
-        done = replace(more, take=done.take | more.take, give=done.give | more.give, nickname=done.nickname)
-        return done, left | problems | change.problems
 
-    def _give_new(
-        self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
-    ) -> tuple[Change, Problems]:
+    def _give_new(self, user: User, member: Member, change: Change, parts: Parts, context: JobContext) -> Written:
         """Create the roles that the change needs, and give them together with whatever is left to do."""
         limit, trouble = NO_PROBLEMS, None
         try:
             limit = self._role_creator.create(change.create, context.options())
         except RolecallError as error:
             trouble = error  # a role that cannot be created must not hold up those that are there
-        done, problems = replace(self.plan(user, member, parts & Parts.GROUPS, context), create=()), NO_PROBLEMS
-        if done:
-            done, problems = self._write(user, member, done, parts, context)
+        left = replace(self.plan(user, member, parts & Parts.GROUPS, context), create=())
+        made = self._write(user, member, left, parts, context) if left else Written(left)
         if trouble:
-            if done:
-                self._reporter.changed(user, member, done, context)
+            if made.done:
+                self._reporter.changed(user, member, made.done, context)
             raise trouble
-        return done, limit | problems
+        return replace(made, problems=made.problems | limit | change.problems)
 
-    def _write(
-        self, user: User, member: Member, change: Change, parts: Parts, context: JobContext
-    ) -> tuple[Change, Problems]:
-        """Send the change; if Discord refuses it, read the guild anew and send what is possible then."""
+    def _write(self, user: User, member: Member, change: Change, parts: Parts, context: JobContext) -> Written:
+        """Send the change; if Discord refuses it, or a part of it, send what is possible."""
         try:
-            self.send(member, change, context)
+            answer = self.send(member, change, context)
         except UnknownRole:
             self._view.refresh(context.options())
             return self._once_more(user, member, parts, context)
         except NotPermitted as refused:
             self._view.refresh(context.options())
             again = self.plan(user, member, parts, context)
-            if replace(again, create=()) == replace(change, create=()):
-                # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
-                if change.nickname is None or refused.code == TWO_FACTOR:
-                    raise
-                without = replace(change, nickname=None, problems=change.problems | {NICKNAME_NOT_PERMITTED})
-                if without:
-                    self.send(member, without, context)
-                return without, without.problems
-            log.warning("not_permitted", user_id=user.user_id, code=refused.code)
-            return self._once_more(user, member, parts, context)
+            if replace(again, create=()) != replace(change, create=()):
+                log.warning("not_permitted", user_id=user.user_id, code=refused.code)
+                return self._once_more(user, member, parts, context)
+            # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
+            if change.nickname is None or refused.code == TWO_FACTOR:
+                raise
+            return self._without_nickname(member, change, refused, context)
+        except Refused as refused:
+            # Of a name that is well formed, too: AutoMod may be about the member's server tag (discord-api-docs#7711).
+            if not is_about_content(refused) or change.nickname is None:
+                raise
+            return self._without_nickname(member, change, refused, context)
         self._view.remember(change.role_by_group)
-        return change, change.problems
+        first = written(member, change, answer)
+        if first.as_asked or answer is None:
+            return first
+        return self._mend(user, answer, change, first, parts, context)
 
-    def _once_more(self, user: User, member: Member, parts: Parts, context: JobContext) -> tuple[Change, Problems]:
-        again = self.plan(user, member, parts, context)
-        if again.create:
-            self._role_creator.create(again.create, context.options())
-            again = self.plan(user, member, parts, context)
-        again = replace(again, create=())
-        if again:
-            self.send(member, again, context.spent())
-        return again, again.problems
+    def _without_nickname(self, member: Member, change: Change, refused: Refused, context: JobContext) -> Written:
+        """Send the rest of a change whose nickname was refused."""
+        ranks = isinstance(refused, NotPermitted)
+        guild = self._view.facts(context.options())
+        nickname = change.nickname or ""
+        answer = NicknameAnswer(nickname, member.nick, refused=True, standing=standing(member, guild) if ranks else "")
+        problem = NICKNAME_NOT_PERMITTED if ranks else NICKNAME_REFUSED
+        log.warning("nickname_refused", discord_id=member.id, code=refused.code)
+        rest = replace(change, nickname=None, problems=change.problems | {problem})
+        if not rest:
+            return Written(rest, rest.problems, answer)
+        made = written(member, rest, self.send(member, rest, context.spent()))
+        self._view.remember(rest.role_by_group)
+        return replace(made, nickname=answer)
 
-    def send(self, member: Member, change: Change, context: JobContext) -> None:
-        """Make one request: for a single role if that is all and no slot is reserved for a PATCH; else a PATCH."""
-        options = context.options(takes=bool(change.take))
-        if change.only_role and context.reservation is None:
-            self.send_role(member.id, change, options)
-            return
+    def _mend(
+        self, user: User, member: Member, change: Change, first: Written, parts: Parts, context: JobContext
+    ) -> Written:
+        """Ask once more for what Discord accepted and did not do. `member` is as Discord's answer shows them.
+
+        What is still undone then is for a later job.
+        """
+        log.warning("change_not_made", user_id=user.user_id, roles=sorted(first.undone))
+        if first.undone - change.take:  # a role that was left out may be gone
+            self._view.refresh(context.options())
+        unheard = first.nickname is not None and first.nickname.refused
+        user = user if unheard or not first.nickname else replace(user, answers=Answers(first.nickname))
+        first_done = replace(
+            first, undone=frozenset(), problems=change.problems, nickname=None if unheard else first.nickname
+        )
+        try:
+            again = self._planned_with_roles(user, member, parts, context.spent())
+            again = replace(again, take=again.take & change.take)
+            if not again:
+                return first_done
+            return first_done.then(written(member, again, self._patch(member, again, context.spent())))
+        except RolecallError as error:
+            log.warning("change_not_made_again", user_id=user.user_id, why=str(error))
+            return first  # a part of it was done, and that is to be recorded
+
+    def _planned_with_roles(self, user: User, member: Member, parts: Parts, context: JobContext) -> Change:
+        """The change by the guild's facts as they are now, with the roles created that it needs."""
+        planned = self.plan(user, member, parts, context)
+        if planned.create:
+            self._role_creator.create(planned.create, context.options())
+            planned = self.plan(user, member, parts, context)
+        return replace(planned, create=())
+
+    def _once_more(self, user: User, member: Member, parts: Parts, context: JobContext) -> Written:
+        """Plan anew with the guild's newest facts, and send that. Nothing that is refused then is tried again."""
+        again = self._planned_with_roles(user, member, parts, context)
+        if not again:
+            return Written(again, again.problems)
+        try:
+            return written(member, again, self.send(member, again, context.spent()))
+        except Refused as refused:
+            if again.nickname is None or not (is_about_content(refused) or isinstance(refused, NotPermitted)):
+                raise
+            return self._without_nickname(member, again, refused, context)
+
+    def send(self, member: Member, change: Change, context: JobContext) -> Member | None:
+        """Make one request: for a single role if that is all and no slot is reserved for a PATCH; else a PATCH.
+
+        Returns the member as Discord stored it then; None if its answer did not show that.
+        """
+        if change.only_role and context.reservation is None and not context.sees_answer:
+            self.send_role(member.id, change, context.options(takes=bool(change.take)))
+            return None
+        return self._patch(member, change, context)
+
+    def _patch(self, member: Member, change: Change, context: JobContext) -> Member | None:
         roles = change.roles_after(member) if change.give or change.take else None
+        options = context.options(takes=bool(change.take))
         with self.counted():
-            self._services.discord.change(member.id, options, roles=roles, nick=change.nickname)
+            return self._services.discord.change(member.id, options, roles=roles, nick=change.nickname)
 
     def send_role(self, discord_id: int, change: Change, options: RequestOptions) -> None:
         """Give or take the one role that `change` consists of; the member's other roles need not be known."""

@@ -5,7 +5,7 @@ the version that it brought to Discord as synced, and learns by that whether the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from pynamodb.connection import Connection
@@ -14,12 +14,12 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.discord.models import Account
+from chalicelib.discord.models import AS_ASKED, Account, Answers, NicknameAnswer
 from chalicelib.problems import NO_PROBLEMS, Problems, from_last_error, from_stored, last_error, to_store
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
 from chalicelib.store.pynamo import connection_of
-from chalicelib.store.rows import AccountRow, UserRow, written
+from chalicelib.store.rows import AccountRow, UserRow, read_as, written
 
 JOIN_TIMEOUT = 60  # seconds; longer than API Gateway lets a callback run
 UNLINKED_RETENTION = 15 * 60 + 24 * 3600  # seconds: the longest life of a link token, and a day
@@ -37,6 +37,7 @@ LINK_COLUMNS = (  # what a row holds about its link, and about what was brought 
     UserRow.failed_at,
     UserRow.looked_at,
     UserRow.looked_for,
+    UserRow.answers,
     UserRow.untold_id,
 )
 MAX_ATTEMPTS = 5  # each failed one means that another worker changed the same user meanwhile
@@ -85,6 +86,7 @@ class User:
     failed_at: float | None = None
     looked: Look | None = None
     deleted_at: float | None = None
+    answers: Answers = AS_ASKED
 
     @property
     def wanted(self) -> tuple[str, ...] | None:
@@ -101,6 +103,15 @@ class User:
     def settled(self) -> bool:
         """The newest version was brought to Discord, without a problem."""
         return self.synced_version == self.version and not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredAnswers:
+    """`Answers` as a row holds them: ids are text. `version`: the user's desired state that was brought to Discord."""
+
+    version: int
+    nickname: NicknameAnswer | None = None
+    undone: dict[str, int] = field(default_factory=dict)
 
 
 class AccountTaken(Exception):
@@ -275,6 +286,7 @@ def _link_actions(
     ]
     if old != account.id:  # of an account that was linked before, the auth site was notified, or will be
         actions.append(UserRow.untold_id.remove() if restored else UserRow.untold_id.set(account.id))
+        actions.append(UserRow.answers.remove())
     return actions
 
 
@@ -334,11 +346,18 @@ def links_between(guild_id: int, after: int, upto: int, *, most: int | None = No
 
 
 def mark_synced(
-    user: User, *, now: float, problems: Problems = NO_PROBLEMS, entry: Entry | None = None, looked: Look | None = None
+    user: User,
+    *,
+    now: float,
+    problems: Problems = NO_PROBLEMS,
+    entry: Entry | None = None,
+    looked: Look | None = None,
+    answers: Answers | None = None,
 ) -> bool:
     """Record that Discord is as `user` says (but for `problems`), and the audit entry of the change; one transaction.
 
-    `looked`: when the member was read, and which parts were compared; None if they were not read.
+    `looked`: when the member was read, and which parts were compared; None if they were not read. `answers`: how
+    Discord's answers differed from what was asked; None leaves what is stored.
 
     Returns False if the desired state has changed since `user` was read: the member must be compared again. The entry
     is stored all the same.
@@ -353,6 +372,8 @@ def mark_synced(
         actions += [UserRow.looked_at.set(looked.at), UserRow.looked_for.set(looked.parts)]
     else:  # the member may have been read for an earlier version
         actions += [UserRow.looked_at.remove(), UserRow.looked_for.remove()]
+    if answers is not None and answers != user.answers:
+        actions.append(_answers_action(answers, user.version))
     unchanged_since = UserRow.version == user.version
     if entry is None:
         return _updated(user.user_id, actions, unchanged_since)
@@ -406,6 +427,7 @@ def _user(row: UserRow) -> User:
         failed_at=None if row.failed_at is None else float(row.failed_at),
         looked=None if row.looked_at is None else Look(float(row.looked_at), int(row.looked_for or 0)),
         deleted_at=None if row.deleted_at is None else float(row.deleted_at),
+        answers=_answers(row),
     )
     return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))
 
@@ -422,6 +444,23 @@ def _problem_actions(problems: Problems) -> list[Action]:
     if error is None:
         return [UserRow.last_error.remove(), UserRow.problems.remove()]
     return [UserRow.last_error.set(error), UserRow.problems.set(to_store(problems))]
+
+
+def _answers_action(answers: Answers, version: int) -> Action:
+    if not answers:
+        return UserRow.answers.remove()
+    undone = {str(role_id): times for role_id, times in answers.undone.items()}
+    nickname = asdict(answers.nickname) if answers.nickname else None
+    return UserRow.answers.set({"version": version, "nickname": nickname, "undone": undone})
+
+
+def _answers(row: UserRow) -> Answers:
+    """The answers of the row. Roles that were not changed are tried anew once the desired state has changed."""
+    stored = read_as(_StoredAnswers, row.answers) if row.answers else None
+    if stored is None:
+        return AS_ASKED
+    undone = {int(role_id): times for role_id, times in stored.undone.items() if stored.version == row.version}
+    return Answers(stored.nickname, undone)
 
 
 def _whole(number: float | None) -> int | None:

@@ -156,7 +156,8 @@ class GuildComparer:
             before = _renamed_from(user.link.account, member.user)
         elif Parts.USERNAME in parts:
             self._reporter.username_seen(user, member.user)
-        change, guild = plan_change(member, Desired(user.wanted, user.nickname), rules, parts=parts), rules.roles.guild
+        desired = Desired(user.wanted, user.nickname, user.answers)
+        change, guild = plan_change(member, desired, rules, parts=parts), rules.roles.guild
         if not sweep.dry_run:
             self._note_problem(user, change, parts)
         if not change:  # perhaps a new username, but that is renewed on the way: there is nothing to repair

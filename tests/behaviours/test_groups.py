@@ -136,9 +136,11 @@ def test_any_2xx_is_success(world: World, status: int) -> None:
     world.guild.inject(fault(method="PATCH", path=MEMBER, status=status, body=body))
     meter = Meter(world)
     world.site.groups("101", ["Blue", "Logistics"])
-    world.run()
+    world.run(seconds=5)
     assert meter.statuses("PATCH member") == [status]
     assert last_error(world, "101") is None
+    world.run()
+    assert world.roles("kira") == {"Blue", "Logistics"}, "it showed no member, and so was looked at once more"
 
 
 @pytest.mark.behaviour(28)

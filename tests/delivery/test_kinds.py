@@ -26,6 +26,7 @@ from chalicelib.messages import (
     UpdateUsername,
     UserJob,
     VerifyLink,
+    VerifyRemoval,
     encode,
 )
 from chalicelib.store import users
@@ -47,6 +48,7 @@ def samples(world: World) -> dict[type[Job], Job]:
         DeleteUser(user_id="101"),
         RemoveReplacedAccount(user_id="101", discord_id=7),
         VerifyLink(user_id="101"),
+        VerifyRemoval(user_id="101", discord_id=7),
         StartSweep(parts=7),
         ComparePage(sweep_id=sweep_id),
         RepairPage(sweep_id=sweep_id, step=0),
@@ -119,6 +121,7 @@ HANDLERS: dict[type[Job], str] = {
     DeleteUser: "change",
     RemoveReplacedAccount: "remove_replaced_account",
     VerifyLink: "verify_link",
+    VerifyRemoval: "verify_removal",
     StartSweep: "start_later",
     ComparePage: "compare",
     RepairPage: "repair",

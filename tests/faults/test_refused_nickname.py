@@ -13,7 +13,6 @@ from tests.faults.support import before, body_of, is_member, joins, outcome, rea
 
 TAG = {"code": "AUTO_MODERATION_USER_PROFILES_INVALID_GUILD_TAG", "message": "Tag contains community flagged words"}
 REFUSED = {"message": "Invalid Form Body", "code": 50035, "errors": {"guild_tag": {"_errors": [TAG]}}}
-unfixed = pytest.mark.xfail(strict=True, raises=AssertionError, reason="a refused nickname holds back the roles")
 
 
 def refuse_nicknames(world: World, *methods: str) -> list[float]:
@@ -50,7 +49,6 @@ def test_a_message_takes_the_roles_of_a_member_whose_nickname_is_refused(renamed
     assert renamed.roles("kira") == set()
 
 
-@unfixed
 def test_roles_go_and_the_nickname_is_reported_once_and_not_tried_again_and_again(renamed: World) -> None:
     times = refuse_nicknames(renamed, "PATCH")
     change = {"groups": [], "nickname": "Kira V", "changed_at": renamed.site.stamp()}
@@ -66,7 +64,6 @@ def test_roles_go_and_the_nickname_is_reported_once_and_not_tried_again_and_agai
     assert len(times) <= 2
 
 
-@unfixed
 def test_a_sweep_gives_a_lost_role_to_a_member_whose_nickname_is_refused(renamed: World) -> None:
     refuse_nicknames(renamed, "PATCH")
     renamed.guild.change_member("kira", take=["Director"])
@@ -75,7 +72,6 @@ def test_a_sweep_gives_a_lost_role_to_a_member_whose_nickname_is_refused(renamed
     assert renamed.roles("kira") == {"Member", "Director"}
 
 
-@unfixed
 def test_a_message_exchanges_a_role_of_a_member_whose_nickname_is_refused(renamed: World) -> None:
     refuse_nicknames(renamed, "PATCH")
     change = {"groups": ["Member", "Logistics"], "nickname": "Kira V", "changed_at": renamed.site.stamp()}
@@ -84,7 +80,6 @@ def test_a_message_exchanges_a_role_of_a_member_whose_nickname_is_refused(rename
     assert renamed.roles("kira") == {"Member", "Logistics"}
 
 
-@unfixed
 def test_a_newcomer_whose_nickname_is_refused_is_let_in_with_roles(world: World) -> None:
     world.guild.create_role("Member")
     refuse_nicknames(world, "PATCH", "PUT")
@@ -93,7 +88,6 @@ def test_a_newcomer_whose_nickname_is_refused_is_let_in_with_roles(world: World)
     assert world.roles("kira") == {"Member"}
 
 
-@unfixed
 def test_a_member_whose_nickname_is_refused_is_linked_and_has_the_roles(world: World) -> None:
     world.guild.create_role("Member")
     world.guild.add_member("kira", nick="By hand")
@@ -103,7 +97,6 @@ def test_a_member_whose_nickname_is_refused_is_linked_and_has_the_roles(world: W
     assert world.roles("kira") == {"Member"}
 
 
-@unfixed
 def test_a_newcomer_who_may_not_join_with_roles_joins_without_them_and_gets_them(world: World) -> None:
     world.guild.create_role("Member")
 

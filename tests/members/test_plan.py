@@ -151,6 +151,23 @@ def test_a_nickname_read_back_is_the_same_again(name: str) -> None:
     assert once is None or 0 < len(once) <= 32
 
 
+@pytest.mark.parametrize(
+    ("member", "groups", "nickname"),
+    [
+        pytest.param(a_member(STAFF), ("Member",), None, id="held"),
+        pytest.param(a_member(), ("Blue",), None, id="to be given"),
+        pytest.param(a_member(BLUE), (), None, id="held until now"),
+        pytest.param(a_member(MEMBER), ("Member",), "Kira", id="another role"),
+    ],
+)
+def test_holders_of_exempt_roles_keep_their_nickname(
+    member: Member, groups: tuple[str, ...], nickname: str | None
+) -> None:
+    policy = replace(POLICY, nickname_exempt=frozenset({"staff", "blue"}))
+    change = plan_change(member, Desired(groups, "Kira"), Rules(policy.within(GUILD), sync_names=True))
+    assert change.nickname == nickname
+
+
 NAMES = st.sampled_from(["Member", "Blue", "Old", "Staff", "Nitro", "Other"])
 ROLES = st.lists(
     st.builds(Role, st.integers(3, 89), NAMES, st.integers(1, 70), st.booleans()), max_size=8, unique_by=lambda r: r.id
