@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import to_builtins
 from rich.text import Text
 
 from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.models import Guild, Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import RolecallError, UnknownMember
+from chalicelib.members.explain import Explanation, actions
 from chalicelib.members.guild import role_policy
 from chalicelib.members.plan import Change, Desired, nickname_of, plan_change
 from chalicelib.members.roles import RolePolicy, RoleRules
@@ -24,6 +26,7 @@ from chalicelib.store.users import User
 from ops.console import Screen, facts, table
 from ops.discord_refusals import fix_for_failure
 from ops.errors import FINE, WRONG, CommandError
+from ops.explanation import explained, show_explanation
 from ops.formatting import ago, moment
 from ops.links.table import MAX_USER_ID
 from ops.options import seconds
@@ -32,6 +35,9 @@ from ops.stage import Stage
 ABOUT = """\
 Show all that is known of one user: what the auth site wants beside what Discord has, the link, the last sync and its
 error, and the audit trail. ID is the auth site's user id; the Discord id of a linked account does as well.
+
+With --explain it is said step by step which role stands for each group and why, which rule keeps each role of the
+member, what would be done now, and what holds it back.
 
 With --sync a job is posted first, as the auth site would, and its result awaited. With --json all times are epoch
 milliseconds.
@@ -60,6 +66,7 @@ class Seen:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `user`."""
     parser.add_argument("id", type=_id, metavar="ID", help="the auth site's user id, or a linked account's Discord id")
+    parser.add_argument("--explain", action="store_true", help="say step by step what is wanted, and why")
     parser.add_argument("--sync", action="store_true", help="sync them now, and wait for the result")
     parser.add_argument("--timeout", type=seconds, default=120.0, metavar="SECONDS", help="with --sync; default: 120")
 
@@ -79,10 +86,11 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
         user, answered = _sync(user, stage, screen, options.timeout)
     seen = look(user, stage)
     trail = audit.of_user(user.user_id, now=stage.now(), most=MAX_ENTRIES)
+    explanation = explained(user, seen.member, seen.why, stage) if options.explain else None
     if screen.as_json:
-        screen.data(_plain(user, seen, trail))
+        screen.data(_plain(user, seen, trail) | ({"explain": to_builtins(explanation)} if explanation else {}))
     else:
-        _show(user, seen, trail, stage, screen)
+        _show(user, seen, trail, explanation, stage, screen)
     fine = user.last_error is None and not seen.why and not seen.change
     return FINE if fine and answered else WRONG
 
@@ -116,7 +124,7 @@ def look(user: User, stage: Stage) -> Seen:
         return Seen(None, None, None, "not in the server")
     except RolecallError as error:
         return Seen(None, None, None, f"{NOT_KNOWN}{error}")
-    desired = Desired(user.wanted, user.nickname)
+    desired = Desired(user.wanted, user.nickname, user.answers)
     rules = view.rules(guild)
     return Seen(member, rules.roles, plan_change(member, desired, rules))
 
@@ -154,7 +162,14 @@ def _synced(before: User, now: User, posted: int) -> bool:
 # --- showing ------------------------------------------------------------------------------------------------------
 
 
-def _show(user: User, seen: Seen, trail: list[dict[str, Any]], stage: Stage, screen: Screen) -> None:
+def _show(
+    user: User,
+    seen: Seen,
+    trail: list[dict[str, Any]],
+    explanation: Explanation | None,
+    stage: Stage,
+    screen: Screen,
+) -> None:
     policy = role_policy(stage.settings)
     screen.show(facts(_about(user, policy, stage.now()), f"User {user.user_id}"))
     screen.say()
@@ -165,6 +180,8 @@ def _show(user: User, seen: Seen, trail: list[dict[str, Any]], stage: Stage, scr
         if seen.why.startswith(NOT_KNOWN):
             screen.say(f"→ {fix_for_failure(seen.why, stage)}", "cyan")
         screen.say()
+    if explanation:
+        show_explanation(explanation, screen)
     if trail:
         rows = [(entry["at"][:19].replace("T", " "), told(entry), entry.get("cause")) for entry in trail]
         screen.show(table(("When (UTC)", "what was changed", "asked for by"), rows))
@@ -232,23 +249,9 @@ def _verdict(user: User, seen: Seen) -> str:
 
 
 def _changes(seen: Seen) -> list[str]:
-    change, guild = seen.change, seen.guild
-    if change is None or guild is None:
+    if seen.change is None or seen.rules is None:
         return []
-
-    def names(role_ids: frozenset[int]) -> str:
-        return ", ".join(sorted(guild.by_id[role_id].name for role_id in role_ids))
-
-    said = []
-    if change.take:
-        said.append(f"take {names(change.take)}")
-    if change.give:
-        said.append(f"give {names(change.give)}")
-    if change.create:
-        said.append(f"create and give {', '.join(change.create)}")
-    if change.nickname is not None:
-        said.append(f"set the nickname to {change.nickname}")
-    return said
+    return list(actions(seen.change, seen.rules))
 
 
 def told(entry: dict[str, Any]) -> str:

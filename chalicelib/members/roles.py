@@ -169,7 +169,7 @@ class RoleRules:
         missing: list[str] = []
         out_of_reach: list[str] = []
         for name in self.policy.names_of(groups):
-            if self._is_set_aside(name):
+            if self.sets_aside(name):
                 continue
             role_id, exists = self._role_for(name)
             if role_id is not None:
@@ -187,8 +187,15 @@ class RoleRules:
             return MatchedBy.MAP
         return MatchedBy.NAME if self.guild.by_id[role_id].name.strip() == name else MatchedBy.RENAMED
 
-    def _is_set_aside(self, name: str) -> bool:
-        """Does the operator say that this name has no role of the auth site?"""
+    def why_unreached(self, name: str) -> WhyNot | None:
+        """Why the role for a name of `Match.out_of_reach` cannot be given or taken; None if it is mapped and gone."""
+        if name in self.role_map:
+            mapped = self.guild.by_id.get(self.role_map[name])
+            return self.out_of_reach(mapped) if mapped else None
+        return next(self.out_of_reach(role) for role in self.guild.roles if role.name.strip() == name)
+
+    def sets_aside(self, name: str) -> bool:
+        """Does the operator say that the role for this name belongs to the server? Or is it @everyone's?"""
         if name in self.role_map:
             mapped = self.guild.by_id.get(self.role_map[name])
             return mapped is not None and self.policy.reserves(mapped.name)

@@ -15,7 +15,7 @@ from ops.stage import Stage
 from tests.ops.world import DISCORD, SECRETS, STAGE, Command, World
 
 COMMANDS = (
-    "doctor", "status", "user", "sweep", "dead-letters", "resume", "stages", "secrets",
+    "doctor", "status", "user", "sweep", "roles", "dead-letters", "resume", "stages", "secrets",
     "add-bot-url", "import-links", "export-links",
 )  # fmt: skip
 

@@ -141,3 +141,27 @@ def test_escape_sequences_in_names_do_not_reach_the_terminal(empty_world: World,
     said = ops("user", "6")
     assert "\x1b" not in said.out
     assert "[31mred [bold]" in said.out
+
+
+def test_it_is_explained_step_by_step(alice: str, ops: Command) -> None:  # noqa: ARG001
+    said = ops("user", "17", "--explain")
+    told = " ".join(said.out.split())
+    assert "role Fleet (by its name)" in told
+    assert "its role does not exist yet and will be created" in told
+    assert "to be taken: no group gives it" in told
+    assert "A sync would take Miners; give Fleet; create and give Scouts." in told
+    explained = ops("user", "17", "--explain", "--json").json["explain"]
+    assert [(line["group"], line["verdict"]) for line in explained["groups"]] == [
+        ("Fleet", "role"),
+        ("Scouts", "to_create"),
+    ]
+    assert {line["role"]: line["verdict"] for line in explained["roles"]} == {"Fleet": "give", "Miners": "take"}
+    assert explained["nickname"]["verdict"] == "off"
+    assert "explain" not in ops("user", "17", "--json").json
+
+
+def test_who_left_is_explained_too(empty_world: World, alice: str, ops: Command) -> None:  # noqa: ARG001
+    empty_world.discord.leave("alice")
+    said = ops("user", "17", "--explain")
+    assert "Held back: the account is not in the server." in " ".join(said.out.split())
+    assert "role Fleet (by its name)" in " ".join(said.out.split())
