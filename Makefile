@@ -10,6 +10,7 @@ N ?= 100000
 FROM ?= 0
 STAGE ?= dev
 BUCKET ?=
+CHECK ?=
 EMAIL ?=
 AUTH_SITE ?=
 PROTECTION ?=
@@ -25,7 +26,8 @@ ifdef AWS_REGION  # most AWS programs read it; boto3 knows the other name only, 
 export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
-.PHONY: help setup demo test test-pythons test-all test-allianceauth resilience simulate fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
+.PHONY: help setup demo demo-allianceauth test test-pythons test-all test-allianceauth resilience simulate
+.PHONY: fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-16s%s\n' "$$name" "$$says"; done
@@ -43,6 +45,9 @@ $(READY): requirements.txt requirements-dev.txt local/aws/requirements.txt
 
 demo: setup  ## link three people, change groups, damage the guild, repair it: all on this machine
 	$(BIN)/python -m local demo
+
+demo-allianceauth: $(ALLIANCEAUTH)/.demo setup  ## a real Alliance Auth with its app, all of Rolecall and a local Discord; CHECK=1 drives it in Chromium
+	$(BIN)/python -m local demo-allianceauth $(if $(CHECK),--check)
 
 test: setup  ## every test but the slowest, on loopback only
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
@@ -63,6 +68,16 @@ $(ALLIANCEAUTH)/.ready: $(READY) auth_sites/allianceauth/requirements-test.txt a
 	$(ALLIANCEAUTH)/bin/python -m pip install --quiet --disable-pip-version-check -r auth_sites/allianceauth/requirements-test.txt
 	$(ALLIANCEAUTH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps allianceauth==$(ALLIANCEAUTH_VERSION)
 	$(ALLIANCEAUTH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps ./auth_sites/allianceauth
+	@touch $@
+
+# What Alliance Auth's pages load from a CDN, from npm packages: see auth_sites/allianceauth/demo/assets.py.
+$(ALLIANCEAUTH)/.demo: $(ALLIANCEAUTH)/.ready $(addprefix auth_sites/allianceauth/demo/,assets.py package.json package-lock.json)
+	@command -v npm > /dev/null || { echo "npm is missing: on Debian and Ubuntu, apt install npm"; exit 1; }
+	rm -rf $(ALLIANCEAUTH)/npm && mkdir $(ALLIANCEAUTH)/npm
+	cp auth_sites/allianceauth/demo/package.json auth_sites/allianceauth/demo/package-lock.json $(ALLIANCEAUTH)/npm
+	cd $(ALLIANCEAUTH)/npm && npm ci --ignore-scripts --no-audit --no-fund --silent
+	$(ALLIANCEAUTH)/bin/python auth_sites/allianceauth/demo/assets.py $(ALLIANCEAUTH)/npm/node_modules $(ALLIANCEAUTH)/cdn
+	rm -rf $(ALLIANCEAUTH)/npm
 	@touch $@
 
 resilience: setup  ## the test of tests/stack_resilience in full: 500 changes, half a minute without Discord

@@ -1,4 +1,4 @@
-"""`python -m local up`, `python -m local demo` and `python -m local link-url`."""
+"""`python -m local`: up, demo, demo-allianceauth and link-url."""
 
 import argparse
 import sys
@@ -15,6 +15,13 @@ def command_line() -> argparse.ArgumentParser:
     up.add_options(commands.add_parser("up", help="run all of it until interrupted", description=up.main.__doc__))
     demo = commands.add_parser("demo", help="watch it work, step by step")
     demo.add_argument("--keep", action="store_true", help="leave it running at the end, to play with")
+    real = commands.add_parser(
+        "demo-allianceauth",
+        help="a real Alliance Auth beside it, to click through",
+        description="A real Alliance Auth with its app, all of Rolecall and a local Discord, until interrupted.",
+        epilog="`make demo-allianceauth` sets up what it needs.",
+    )
+    real.add_argument("--check", action="store_true", help="drive it in Chromium, and end with 0 if Discord follows")
     link = commands.add_parser("link-url", help="one more link for what runs", description=link_url.main.__doc__)
     link_url.add_options(link)
     return parser
@@ -27,7 +34,15 @@ def main() -> int:
         return up.main(options)
     if options.command == "link-url":
         return link_url.main(options)
+    if options.command == "demo-allianceauth":
+        return _demo_allianceauth(checking=options.check)
     return _demo(keep=options.keep)
+
+
+def _demo_allianceauth(*, checking: bool) -> int:
+    from local.allianceauth import demo
+
+    return demo.run(checking=checking)
 
 
 def _demo(*, keep: bool) -> int:

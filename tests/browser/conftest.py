@@ -1,39 +1,26 @@
 """A real browser, and what it found fault with."""
 
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from local.chromium import NoChromium, browser
 from tests.browser.stage import Stage, stage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox",  # tests may run as root, in a container
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PHONE = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator["Browser"]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian, Ubuntu: apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
+    try:
+        with browser() as started:
+            yield started
+    except NoChromium as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -26,6 +26,7 @@ VARIABLES = {
     "SEEDS": ("how many worlds `make simulate` runs", "200"),
     "FROM": ("the first seed of `make simulate`", "0"),
     "N": ("how many odd inputs `make fuzz` tries", "100000"),
+    "CHECK": ("`make demo-allianceauth CHECK=1`: a browser drives it, then it ends", "empty"),
     "QUICK": ("`make bench QUICK=1`: only the part that fits into two minutes", "empty"),
 }
 
