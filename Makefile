@@ -30,7 +30,7 @@ endif
 .PHONY: fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
 
 help:  ## what there is to make
-	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-16s%s\n' "$$name" "$$says"; done
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-18s%s\n' "$$name" "$$says"; done
 
 setup: $(READY)  ## the environment for everything below, in .venv
 

@@ -22,9 +22,9 @@ ABOUT = """\
 A group's role is the one that the map names, else the one of the same name, else the one that had that name before it
 was renamed.
 
-  python -m ops roles list                        every role: for which groups it stands, or whose it is
-  python -m ops roles map "Alliance Member" Blue  let the role Blue stand for the group
-  python -m ops roles unmap "Alliance Member"     let the role of the same name stand for it again
+  python -m ops roles list                         every role: for which groups it stands, or whose it is
+  python -m ops roles map "Alliance Member" Blue   let the role Blue stand for the group
+  python -m ops roles unmap "Alliance Member"      let the role of the same name stand for it again
 
 ROLE is a name or an id. A role that the bot can neither give nor take is refused, with the reason. The functions know
 within half a minute; members get and lose the roles at their next change or at the next sweep. To see who would:
