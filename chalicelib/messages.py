@@ -128,6 +128,17 @@ class VerifyRemoval(Struct, frozen=True, tag_field="kind", tag="check_removal", 
     discord_id: int
 
 
+class StripUnlinked(Struct, frozen=True, tag_field="kind", tag="strip_unlinked", kw_only=True):
+    """A sweep found a member without a link who holds roles that stand for groups: take those roles.
+
+    `limit` is the number of members from whom the sweep may take something that way; 0 for no limit.
+    """
+
+    discord_id: int
+    sweep_id: str
+    limit: int = 0
+
+
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
     """Start a sweep as soon as no other one runs."""
 
@@ -181,7 +192,16 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
 
 
 UserJob = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
-Own = RemoveReplacedAccount | VerifyLink | VerifyRemoval | StartSweep | ComparePage | RepairPage | RepairMember
+Own = (
+    RemoveReplacedAccount
+    | VerifyLink
+    | VerifyRemoval
+    | StripUnlinked
+    | StartSweep
+    | ComparePage
+    | RepairPage
+    | RepairMember
+)
 Job = UserJob | Own
 
 

@@ -140,6 +140,9 @@ def _show_rehearsal(said: dict[str, Any], what: str, stage: Stage, screen: Scree
         f"{count(said['linked'], 'linked user')} of {count(said['members'], 'member')} looked at; "
         f"{said['differing']:,} would change, {said['would_lose_roles']:,} lose roles, {said['left']:,} have left."
     )
+    if said.get("unlinked"):
+        holders = count(said["unlinked"], "member")
+        screen.say(f"{holders} without a link: see DISCORD_UNLINKED_MEMBERS for what happens to their roles of groups.")
     if said.get("note"):
         screen.say(plain_note(said["note"]), "yellow")
     if held:
@@ -162,6 +165,8 @@ def _show_unseen(said: dict[str, Any], screen: Screen) -> int:
 
 
 def _change_row(change: dict[str, Any]) -> tuple[str, ...]:
+    if change.get("unlinked"):
+        return ("no link", change["username"], ", ".join(change["take"]), "", "")
     if change.get("left"):
         return (change["user_id"], change["discord_id"], "has left the server: the link would go", "", "")
     nickname = change.get("nickname")

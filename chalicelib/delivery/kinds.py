@@ -20,6 +20,7 @@ from chalicelib.messages import (
     RepairMember,
     RepairPage,
     StartSweep,
+    StripUnlinked,
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
@@ -47,7 +48,7 @@ def _message_from_auth_site(_: Job) -> str:
     return "message from the auth site"
 
 
-def _sweep(job: RepairMember) -> str:
+def _sweep(job: RepairMember | StripUnlinked) -> str:
     return f"sweep {job.sweep_id}"
 
 
@@ -188,6 +189,15 @@ _ROWS = (
         lane=Lane.BULK,
         handle=lambda job, to: to.reconciler.repair(job, to.context),
         record=FailureRecorder.on_user,
+        cause=_sweep,
+    ),
+    Kind(
+        struct=StripUnlinked,
+        summary="take the roles of groups from a member without a link, whom a sweep found",
+        queue="bulk",
+        lane=Lane.BULK,
+        handle=lambda job, to: to.reconciler.strip_unlinked(job, to.context),
+        record=FailureRecorder.nowhere,
         cause=_sweep,
     ),
 )

@@ -49,6 +49,7 @@ class Member:
     user: Account
     nick: str | None
     roles: frozenset[int]
+    is_bot: bool = False
 
     @property
     def id(self) -> int:

@@ -20,6 +20,7 @@ class UserPayload(msgspec.Struct):
     id: Snowflake
     username: str
     discriminator: str = "0"
+    bot: bool = False
 
 
 class RolePayload(msgspec.Struct):
@@ -69,7 +70,7 @@ def user_of(found: UserPayload) -> Account:
 
 def member_of(found: MemberPayload) -> Member:
     """The member; an empty nickname is none."""
-    return Member(user_of(found.user), found.nick or None, frozenset(map(int, found.roles)))
+    return Member(user_of(found.user), found.nick or None, frozenset(map(int, found.roles)), found.user.bot)
 
 
 def member_in(content: bytes) -> Member | None:

@@ -7,6 +7,7 @@ second time. Errors are handled in `delivery`, except those that can be fixed he
 - `member_sync`: one member, reconciled; `plan` decides, `writer` writes
 - `repair`: a member whom a sweep found to differ
 - `removal`: a member who left, or is to be removed
+- `unlinked`: a member without a link who holds roles of groups
 - `link_check`: what a callback left undone
 """
 
@@ -23,12 +24,14 @@ from chalicelib.members.removal import Removal
 from chalicelib.members.repair import MemberRepair
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.statements import is_answered, parts_to_compare, prioritised, record_statement
+from chalicelib.members.unlinked import UnlinkedMembers
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import (
     DeleteUser,
     Parts,
     RemoveReplacedAccount,
     RepairMember,
+    StripUnlinked,
     UpdateAll,
     UpdateGroups,
     UserJob,
@@ -52,6 +55,7 @@ class Reconciler:
         self._removal = Removal(services, view, self._writer, reporter)
         self._sync = MemberSync(services, reporter, self._writer, self._removal)
         self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, self._sync)
+        self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync)
         self._link_check = LinkCheck(services, reporter, self._sync)
 
     @property
@@ -102,3 +106,7 @@ class Reconciler:
             return Outcome.NOTHING
         wait_for_callback(user.link, now=now)
         return self._sync.reconcile(user, Parts.GROUPS, replace(context, sees_answer=True))
+
+    def strip_unlinked(self, job: StripUnlinked, context: JobContext) -> Outcome:
+        """Take the roles of groups from a member without a link."""
+        return self._unlinked.strip(job, context)

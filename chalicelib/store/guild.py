@@ -131,6 +131,14 @@ class SweepMemory:
         """Let sweeps take roles from now on. `by` is what allowed it: a sweep's id, or `force`."""
         self._rows.save("flag:may_take", data={"since": now, "by": by})
 
+    def stripping_allowed(self) -> bool:
+        """Whether sweeps may take roles from members without a link."""
+        return self._rows.get("flag:may_strip_unlinked") is not None
+
+    def allow_stripping(self, *, by: str, now: float) -> None:
+        """Let sweeps take roles from members without a link from now on; `by` is the sweep that a person forced."""
+        self._rows.save("flag:may_strip_unlinked", data={"since": now, "by": by})
+
     def claim_queue(self, parts: int, *, force: bool, now: float, seconds: int) -> bool:
         """Claim to be the one sweep of these parts that waits for another; return False if one waits already."""
         return self._rows.lock(f"next_sweep:{parts}:{force}", "waiting", now=now, seconds=seconds)

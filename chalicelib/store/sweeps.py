@@ -75,6 +75,7 @@ class Sweep:
     differing: int = 0
     losing: int = 0  # members from whom roles would be taken
     gone: int = 0  # linked accounts that are not in the guild
+    unlinked: int = 0  # members without a link who hold roles of groups, if they are looked for
     pages: int = 0
     pages_found: tuple[int, ...] = ()  # numbers, ascending, under which differences are stored
     cursor: int = 0  # the Discord id that the last page ended with

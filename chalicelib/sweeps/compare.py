@@ -6,7 +6,7 @@ can resume at any id, and renews usernames on the way.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -19,12 +19,14 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, Rules, plan_change
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import merge_role_ids
+from chalicelib.members.unlinked import Holder
 from chalicelib.messages import ComparePage, Parts
 from chalicelib.problems import outside
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
 from chalicelib.store.users import User
+from chalicelib.sweeps.unlinked import UnlinkedSearch, example_of
 
 MAX_EXAMPLES = 200
 MAX_RENAMED = 100  # of these, how many may show nothing but a new username: the rest is for members who differ
@@ -55,11 +57,15 @@ def merge(members: list[Member], links: Iterator[User]) -> Iterator[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class ComparedPage:
-    """The sweep with the page counted, who differs, and the next page if there is one."""
+    """The sweep with the page counted, who differs, and the next page if there is one.
+
+    `unlinked`: members without a link who hold roles of groups, if they are looked for.
+    """
 
     sweep: Sweep
     found: list[Difference]
     following: ComparePage | None
+    unlinked: list[Holder] = field(default_factory=list)
 
 
 class GuildComparer:
@@ -69,6 +75,7 @@ class GuildComparer:
         self._services = services
         self._view = view
         self._reporter = Reporter(services, view)
+        self._unlinked = UnlinkedSearch(services, self._reporter)
         self._guild_id = services.settings.guild_id
 
     def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedPage:
@@ -78,7 +85,7 @@ class GuildComparer:
             first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
             if first is None or first.link is None:
                 return ComparedPage(replace(sweep, pages=1), [], None)
-            after = first.link.account.id - 1
+            after = 0 if self._unlinked.watches(sweep) else first.link.account.id - 1
         try:
             members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
@@ -99,11 +106,25 @@ class GuildComparer:
                 found.append(difference)
             if example and _has_room(sweep, example, most=MAX_EXAMPLES if difference else MAX_RENAMED):
                 sweep = replace(sweep, examples=(*sweep.examples, example))
+        whole_page = len(members) == PAGE
         members = [member for member in members if member.id <= last]
-        more = last < LAST_ID and next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
-        sweep = _counted(sweep, members, len(pairs), found)
+        unlinked = self._unlinked.search(sweep, members, links, rules.roles)
+        for holder in unlinked:
+            example = example_of(holder, guild)
+            if _has_room(sweep, example, most=MAX_EXAMPLES):
+                sweep = replace(sweep, examples=(*sweep.examples, example))
+        more = self._is_more(last, sweep, whole_page=whole_page)
+        sweep = _counted(replace(sweep, unlinked=sweep.unlinked + len(unlinked)), members, len(pairs), found)
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
-        return ComparedPage(replace(sweep, cursor=last), found, following)
+        return ComparedPage(replace(sweep, cursor=last), found, following, unlinked)
+
+    def _is_more(self, last: int, sweep: Sweep, *, whole_page: bool) -> bool:
+        """Whether there is somebody to look at beyond the id `last`."""
+        if last == LAST_ID:
+            return False
+        if whole_page and self._unlinked.watches(sweep):
+            return True
+        return next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
 
     def _compare_without_list(self, sweep: Sweep, job: ComparePage, after: int) -> ComparedPage:
         """Discord refuses to list members (the GUILD_MEMBERS intent is off): every linked user becomes a difference."""

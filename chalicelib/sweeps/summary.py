@@ -17,6 +17,7 @@ def summary_of(sweep: Sweep, *, examples: bool = True) -> dict[str, Any]:
         "differing": sweep.differing,
         "would_lose_roles": sweep.losing,
         "left": sweep.gone,
+        "unlinked": sweep.unlinked,
         "may_take": sweep.may_take,
         "note": sweep.note,
     }

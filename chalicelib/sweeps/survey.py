@@ -13,6 +13,7 @@ from chalicelib.sweeps.finish import Finisher
 from chalicelib.sweeps.judge import Judge
 from chalicelib.sweeps.position import Position
 from chalicelib.sweeps.step_queue import StepQueue
+from chalicelib.sweeps.unlinked import UnlinkedSearch
 
 MAX_DUPLICATES = 1_000_000  # numbers for what several workers find at one page
 
@@ -28,6 +29,7 @@ class Survey:
         judge: Judge,
         steps: StepQueue,
         finisher: Finisher,
+        unlinked: UnlinkedSearch,
     ) -> None:
         self._services = services
         self._sweeps = sweeps
@@ -35,6 +37,7 @@ class Survey:
         self._judge = judge
         self._steps = steps
         self._finisher = finisher
+        self._unlinked = unlinked
 
     def compare(self, job: ComparePage, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
         """Compare one page, then send the next one, or pass the verdict. `ticket` is the one the page waited for."""
@@ -43,7 +46,9 @@ class Survey:
             return self._on_redelivery(sweep, redelivered)
         compared = self._comparer.compare_page(sweep, job, ticket)
         sweep = self._with_differences(compared, job)
+        self._unlinked.carry_out(sweep, compared.unlinked)
         if compared.following is None:
+            self._unlinked.report(sweep)
             sweep = self._judge.judge(sweep)
         sweep = replace(sweep, step=sweep.step + 1)
         if not self._sweeps.advance(replace(sweep, updated_at=self._services.now())):

@@ -26,6 +26,7 @@ from chalicelib.sweeps.repair import Repair
 from chalicelib.sweeps.start import Starter, new_sweep
 from chalicelib.sweeps.step_queue import StepQueue
 from chalicelib.sweeps.survey import Survey
+from chalicelib.sweeps.unlinked import UnlinkedSearch
 
 
 class Sweeper:
@@ -40,7 +41,8 @@ class Sweeper:
         self._finisher = Finisher(services, sweeps, reporter)
         self._starter = Starter(services, sweeps, steps)
         self._dry_run = DryRun(services, sweeps, comparer, judge)
-        self._survey = Survey(services, sweeps, comparer, judge, steps, self._finisher)
+        unlinked = UnlinkedSearch(services, reporter)
+        self._survey = Survey(services, sweeps, comparer, judge, steps, self._finisher, unlinked)
         self._repair = Repair(services, sweeps, steps, self._finisher)
 
     def start(self, parts: Parts, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:

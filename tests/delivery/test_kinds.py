@@ -20,6 +20,7 @@ from chalicelib.messages import (
     RepairMember,
     RepairPage,
     StartSweep,
+    StripUnlinked,
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
@@ -49,6 +50,7 @@ def samples(world: World) -> dict[type[Job], Job]:
         RemoveReplacedAccount(user_id="101", discord_id=7),
         VerifyLink(user_id="101"),
         VerifyRemoval(user_id="101", discord_id=7),
+        StripUnlinked(discord_id=7, sweep_id=sweep_id),
         StartSweep(parts=7),
         ComparePage(sweep_id=sweep_id),
         RepairPage(sweep_id=sweep_id, step=0),
@@ -122,6 +124,7 @@ HANDLERS: dict[type[Job], str] = {
     RemoveReplacedAccount: "remove_replaced_account",
     VerifyLink: "verify_link",
     VerifyRemoval: "verify_removal",
+    StripUnlinked: "strip_unlinked",
     StartSweep: "start_later",
     ComparePage: "compare",
     RepairPage: "repair",
@@ -140,7 +143,7 @@ def test_each_kind_goes_to_its_own_handler(world: World, row: Kind[Any]) -> None
 
 
 URGENT: set[type[Job]] = {DeleteUser, RemoveReplacedAccount}
-BULK: set[type[Job]] = {StartSweep, ComparePage, RepairPage, RepairMember}
+BULK: set[type[Job]] = {StartSweep, ComparePage, RepairPage, RepairMember, StripUnlinked}
 
 
 @ROWS
@@ -158,7 +161,7 @@ def test_a_refused_removal_is_kept_for_the_operator(row: Kind[Any]) -> None:
 def test_the_audit_trail_says_why_a_member_was_changed(kira: World, row: Kind[Any]) -> None:
     job = samples(kira)[row.struct]
     causes = {RemoveReplacedAccount: "linked another account"}
-    expected = f"sweep {job.sweep_id}" if isinstance(job, RepairMember) else causes.get(row.struct)
+    expected = f"sweep {job.sweep_id}" if isinstance(job, RepairMember | StripUnlinked) else causes.get(row.struct)
     assert row.cause(job) == (expected or "message from the auth site")
 
 
@@ -185,7 +188,7 @@ def test_what_was_given_up_is_recorded_where_people_look_for_it(kira: World, row
     told = [(notice["user_id"], notice["discord_id"], notice["reason"]) for notice in kira.site.notices()]
     if on_sweep:
         assert told == [("", None, "sweep failed: Discord refused")]
-    elif row.struct is StartSweep:
+    elif row.struct in (StartSweep, StripUnlinked):
         assert told == []
     else:
         about = "7" if row.struct is RemoveReplacedAccount else str(user.link.account.id)
