@@ -1,9 +1,10 @@
-"""`python -m local`: up, demo, demo-allianceauth and link-url."""
+"""`python -m local`: up, demo, demo-allianceauth, link-url and conformance."""
 
 import argparse
 import sys
 
 from local import link_url, up
+from local.conformance import command
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -21,9 +22,17 @@ def command_line() -> argparse.ArgumentParser:
         description="A real Alliance Auth with its app, all of Rolecall and a local Discord, until interrupted.",
         epilog="`make demo-allianceauth` sets up what it needs.",
     )
-    real.add_argument("--check", action="store_true", help="drive it in Chromium, and end with 0 if Discord follows")
+    instead = real.add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="drive it in Chromium, and end with 0 if Discord follows")
+    instead.add_argument(
+        "--conformance", action="store_true", help="examine the app instead, as `conformance` examines any auth site"
+    )
     link = commands.add_parser("link-url", help="one more link for what runs", description=link_url.main.__doc__)
     link_url.add_options(link)
+    conformance = commands.add_parser(
+        "conformance", help="does an auth site keep its half of the contract?", description=command.main.__doc__
+    )
+    command.add_options(conformance)
     return parser
 
 
@@ -34,15 +43,17 @@ def main() -> int:
         return up.main(options)
     if options.command == "link-url":
         return link_url.main(options)
+    if options.command == "conformance":
+        return command.main(options)
     if options.command == "demo-allianceauth":
-        return _demo_allianceauth(checking=options.check)
+        return _demo_allianceauth(checking=options.check, conformance=options.conformance)
     return _demo(keep=options.keep)
 
 
-def _demo_allianceauth(*, checking: bool) -> int:
-    from local.allianceauth import demo
+def _demo_allianceauth(*, checking: bool, conformance: bool) -> int:
+    from local.allianceauth import demo, examine
 
-    return demo.run(checking=checking)
+    return examine.run() if conformance else demo.run(checking=checking)
 
 
 def _demo(*, keep: bool) -> int:

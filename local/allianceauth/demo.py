@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.allianceauth.check import NotAsItShouldBe, check
-from local.allianceauth.site import Login, Site, alliance_auth, logins
+from local.allianceauth.site import Login, Site, alliance_auth, app_settings, logins
 from local.aws import CannotStart
 from local.chromium import MISSING, PATH
 from local.discord.control import Control
@@ -51,7 +51,15 @@ def staged(show: Console) -> Iterator[Scene]:
         environ = {"PATH": os.environ.get("PATH", "")} | SETTINGS | site.settings
         with everything(environ, tell=tell) as up:
             tell("Starting Alliance Auth and its worker")
-            site.connect(up, secret=SECRET)
+            site.connect(
+                app_settings(
+                    rolecall_url=up.aws.api_url,
+                    secret=SECRET,
+                    jobs_queue_url=up.aws.jobs_queue_url,
+                    notices_queue_url=up.aws.notices_queue_url,
+                    aws_endpoint_url=up.aws.endpoint_url,
+                )
+            )
             discord, people = Control(up.discord_url), logins()
             for login in people:
                 discord.add_person(login.name, global_name=login.character)

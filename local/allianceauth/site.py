@@ -11,14 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import requests
 
 from local.aws import CannotStart
 from local.aws.process import Process, port_to_use
 from local.aws.server import CREDENTIALS, ROOT
-from local.up import Up
 
 ENVIRONMENT = ROOT / ".venv" / "allianceauth"
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -72,13 +70,13 @@ class Site:
         """What Rolecall must know of this site."""
         return {"AUTH_SITE_URL": f"{self.url}/rolecall/returned/"}
 
-    def connect(self, up: Up, *, secret: str) -> None:
-        """Wait for the database, then start the web site and the worker with the app set to this Rolecall.
+    def connect(self, settings: Mapping[str, str]) -> None:
+        """Wait for the database, then start the web site and the worker with these settings of the app.
 
         Raises CannotStart.
         """
         said(self._preparing, DATABASE_MADE, within=PREPARE_TIMEOUT, what="Alliance Auth's database")
-        (self._home / "rolecall.json").write_text(json.dumps(app_settings(up, secret=secret)))
+        (self._home / "rolecall.json").write_text(json.dumps(dict(settings)))
         port = self.url.rpartition(":")[2]
         web = self._start("web", ["django", "runserver", "--noreload", "--insecure", "--skip-checks", port])
         worker = self._start("worker", [*WORKER, "-s", str(self._home / "beat")])
@@ -130,14 +128,16 @@ WORKER = (
 )
 
 
-def app_settings(up: Up, *, secret: str) -> dict[str, Any]:
+def app_settings(
+    *, rolecall_url: str, secret: str, jobs_queue_url: str, notices_queue_url: str, aws_endpoint_url: str
+) -> dict[str, str]:
     """The app's settings, as an administrator would write them into local.py."""
     return {
-        "ROLECALL_URL": up.aws.api_url,
+        "ROLECALL_URL": rolecall_url,
         "ROLECALL_AUTH_SITE_SECRET": secret,
-        "ROLECALL_JOBS_QUEUE_URL": up.aws.jobs_queue_url,
-        "ROLECALL_NOTICES_QUEUE_URL": up.aws.notices_queue_url,
-        "ROLECALL_AWS_ENDPOINT_URL": up.aws.endpoint_url,
+        "ROLECALL_JOBS_QUEUE_URL": jobs_queue_url,
+        "ROLECALL_NOTICES_QUEUE_URL": notices_queue_url,
+        "ROLECALL_AWS_ENDPOINT_URL": aws_endpoint_url,
         "ROLECALL_AWS_REGION": CREDENTIALS["AWS_DEFAULT_REGION"],
         "ROLECALL_AWS_ACCESS_KEY_ID": CREDENTIALS["AWS_ACCESS_KEY_ID"],
         "ROLECALL_AWS_SECRET_ACCESS_KEY": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

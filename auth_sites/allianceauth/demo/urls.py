@@ -4,7 +4,7 @@ from allianceauth.project_template.project_name.urls import handler400, handler4
 from django.contrib.auth.views import LoginView
 from django.urls import path
 
-from . import views
+from . import driver, views
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
@@ -15,6 +15,7 @@ urlpatterns = [
         name="demo_login",
     ),
     path("demo/images/<str:kind>/<int:number>/<str:variant>", views.image),
+    path("demo/driver/", driver.drive),
     path("esi-check/", views.esi_check),  # before Alliance Auth's own, which asks EVE
     *urlpatterns,
 ]
