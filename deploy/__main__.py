@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, pace: dic
     except EOFError:
         print("Nobody answered: nothing was deleted", file=sys.stderr)
     except KeyboardInterrupt:
-        print("Stopped. What AWS does already goes on; give it some minutes, and run the same again", file=sys.stderr)
+        print("Stopped. Run the same again when you like: it takes up what is there", file=sys.stderr)
     return 1
 
 

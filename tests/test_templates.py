@@ -159,6 +159,13 @@ def test_a_queues_policy_speaks_of_that_queue_alone_and_names_few_actions() -> N
         assert isinstance(said["Action"], str) or len(said["Action"]) <= 7  # AWS takes no more in one statement
 
 
+def test_an_upgrade_takes_no_policy_off_a_queue() -> None:
+    made = resources("AWS::SQS::QueuePolicy")
+    assert set(made) == {"JobsPolicy", "NoticesPolicy", "InnerQueuesPolicy", "DeadLettersPolicy"}
+    assert made["InnerQueuesPolicy"]["Properties"]["Queues"] == [{"Ref": "BulkQueue"}]
+    assert made["DeadLettersPolicy"]["DependsOn"] == "InnerQueuesPolicy", "which had its queue before"
+
+
 def test_every_queue_refuses_unencrypted_connections() -> None:
     refusing = [
         queue
