@@ -71,7 +71,9 @@ class Callback:
             self._follow_ups.remove_replaced(user_id, stated.link.account.id)
         return self._store_link(attempt, account)
 
-    def _store_link(self, attempt: Attempt, account: Account, *, activated_at: int | None = None) -> users.User | None:
+    def _store_link(
+        self, attempt: Attempt, account: Account, *, activated_at: int | None = None, imported_at: int = 0
+    ) -> users.User | None:
         """Link the account; return the user as before."""
         try:
             return users.link(
@@ -82,6 +84,7 @@ class Callback:
                 opened_at=attempt.opened_at,
                 now=self._services.now(),
                 activated_at=activated_at,
+                imported_at=imported_at,
             )
         except users.AccountTaken:
             raise LinkRefused(Reason.ALREADY_LINKED, f"account {account.id}") from None
@@ -101,4 +104,9 @@ class Callback:
         if before is None or before.link is None:
             users.unlink(attempt.user_id, account.id, now=self._services.now(), version=user.version)
         elif before.link.account.id != account.id:
-            self._store_link(attempt, before.link.account, activated_at=before.link.activated_at)
+            self._store_link(
+                attempt,
+                before.link.account,
+                activated_at=before.link.activated_at,
+                imported_at=before.imported_at,
+            )

@@ -5,7 +5,7 @@ from chalicelib.errors import GiveUp, TryAgain
 from chalicelib.linking.context import UNLINK_CONTEXT
 from chalicelib.linking.refusals import refusal_for
 from chalicelib.members.reconciler import Reconciler
-from chalicelib.messages import DeleteUser, encode
+from chalicelib.messages import DeleteUser, ReleaseRemoval, encode
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 
@@ -19,7 +19,8 @@ def unlink_user(services: Services, reconciler: Reconciler, user_id: str) -> Non
     try:
         reconciler.change(job, UNLINK_CONTEXT)
     except TryAgain as later:
+        queued = ReleaseRemoval(user_id=user_id, cause=UNLINK_CONTEXT.cause, deletion=job)  # no limit holds it
         log.info("unlink_queued", user_id=user_id, why=str(later))
-        services.queues.jobs(encode(job), Progress(trace=log.bound(), since=services.now()))
+        services.queues.bulk(encode(queued), Progress(trace=log.bound(), since=services.now()))
     except GiveUp as error:
         raise refusal_for(error) from error

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp
-from chalicelib.members.context import JobContext, Outcome
+from chalicelib.members.context import JobContext, Outcome, Removals
 from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts, VerifyLink
@@ -27,7 +27,7 @@ class LinkCheck:
             return outcome
         try:
             if user.synced_version != user.version:
-                outcome = self._sync.reconcile(user, Parts.ALL, replace(context, lane=Lane.NORMAL))
+                outcome = self._sync.reconcile(user, Parts.ALL, _on_behalf(context))
         except GiveUp:
             self._notify_if_pending(job.user_id)  # the link stands all the same
             raise
@@ -42,3 +42,8 @@ class LinkCheck:
             return
         if user.link.notify_pending:
             self._reporter.linked(user_id, user.link.account)
+
+
+def _on_behalf(context: JobContext) -> JobContext:
+    """The member asked for the link: what it takes from them does not count in the removal limit."""
+    return replace(context, lane=Lane.NORMAL, removals=Removals.EXEMPT)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp, NotPermitted, UnknownMember, UnknownRole
-from chalicelib.members.context import MAX_ROUNDS, PERSON_PATIENCE, JobContext, Outcome
+from chalicelib.members.context import MAX_ROUNDS, PERSON_PATIENCE, JobContext, Outcome, Removals
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
+from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import DeleteUser, Parts, RemoveReplacedAccount, encode
@@ -27,11 +28,14 @@ CANNOT_REMOVE = Problem(ProblemKind.CANNOT_REMOVE)  # the owner, or a member ran
 class Removal:
     """Ends links and removes members from the guild."""
 
-    def __init__(self, services: Services, view: GuildView, writer: MemberWriter, reporter: Reporter) -> None:
+    def __init__(
+        self, services: Services, view: GuildView, writer: MemberWriter, reporter: Reporter, gate: RemovalGate
+    ) -> None:
         self._services = services
         self._view = view
         self._writer = writer
         self._reporter = reporter
+        self._gate = gate
 
     def left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
         """The member left, or deleted their account: end the link and notify the auth site.
@@ -47,7 +51,10 @@ class Removal:
         return None
 
     def delete(self, job: DeleteUser, context: JobContext) -> Outcome:
-        """Remove the member from the guild and delete the link. Raises the error if Discord refuses that."""
+        """Remove the member from the guild and delete the link, unless the removal limit holds that.
+
+        Raises the error if Discord refuses it.
+        """
         for _ in range(MAX_ROUNDS):
             now = self._services.now()
             user = users.get(job.user_id, now=now)
@@ -55,7 +62,13 @@ class Removal:
                 if users.mark_deleted(job.user_id, now=now):
                     return Outcome.NOTHING
                 continue
-            removed = self._kick(user, user.link.account.id, context)
+            allowed = self._gate.may_delete(user, job, context)
+            if allowed is False:
+                return Outcome.HELD
+            if allowed is None:
+                continue
+            with self._gate.refunded_unless(self._writer.has_written_since(), context):
+                removed = self._kick(user, user.link.account.id, context)
             if not removed or user.link.joining_until > now:
                 # Another worker may be giving roles just now, or a callback bringing them in; neither can happen once
                 # the link is gone.
@@ -108,6 +121,7 @@ class Removal:
         """Remove an account that its user replaced by another, unless it is linked to somebody again."""
         if users.owner_of(job.discord_id) is not None:
             return Outcome.NOTHING
-        if not self._kick(User(job.user_id), job.discord_id, replace(context, lane=Lane.URGENT)):
+        context = replace(context, lane=Lane.URGENT, removals=Removals.EXEMPT)
+        if not self._kick(User(job.user_id), job.discord_id, context):
             raise GiveUp(CANNOT_REMOVE.reason)
         return Outcome.DONE

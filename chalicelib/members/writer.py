@@ -5,7 +5,7 @@ or returned as a problem. What Discord answers is believed (`answers`): a change
 more, and counts as undone after that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -25,6 +25,7 @@ from chalicelib.members.plan import (
     plan_change,
     standing,
 )
+from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.role_creation import RoleCreator
 from chalicelib.messages import Parts
@@ -36,10 +37,11 @@ from chalicelib.store.users import User
 class MemberWriter:
     """Plans and writes changes of members. `writes` counts those that reached Discord, or may have."""
 
-    def __init__(self, services: Services, view: GuildView, reporter: Reporter) -> None:
+    def __init__(self, services: Services, view: GuildView, reporter: Reporter, gate: RemovalGate) -> None:
         self._services = services
         self._view = view
         self._reporter = reporter
+        self._gate = gate
         self._role_creator = RoleCreator(services, view)
         self.writes = 0
 
@@ -59,7 +61,8 @@ class MemberWriter:
                 log.warning("unknown_roles", user_id=user.user_id, roles=sorted(change.unknown))
         if self._view.role_policy.known_only:
             self._view.remember(change.role_by_group)  # what is in order now must be known when it is taken
-        return change if context.may_take else replace(change, take=frozenset())
+        change = change if context.may_take else replace(change, take=frozenset())
+        return self._gate.within(user, change, context)
 
     def apply(self, user: User, member: Member, change: Change, parts: Parts, context: JobContext) -> Written:
         """Make the change. Returns what came of it."""
@@ -203,6 +206,11 @@ class MemberWriter:
         discord = self._services.discord
         with self.counted():
             (discord.give_role if give else discord.take_role)(discord_id, role_id, options)
+
+    def has_written_since(self) -> Callable[[], bool]:
+        """A function that says whether anything reached Discord, or may have, after this call."""
+        before = self.writes
+        return lambda: self.writes > before
 
     @contextmanager
     def counted(self) -> Iterator[None]:

@@ -15,7 +15,17 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.discord.models import AS_ASKED, Account, Answers, NicknameAnswer
-from chalicelib.problems import NO_PROBLEMS, Problems, from_last_error, from_stored, last_error, to_store
+from chalicelib.problems import (
+    NO_PROBLEMS,
+    Problem,
+    ProblemKind,
+    Problems,
+    from_last_error,
+    from_stored,
+    last_error,
+    to_store,
+    withheld,
+)
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
 from chalicelib.store.pynamo import connection_of
@@ -39,7 +49,11 @@ LINK_COLUMNS = (  # what a row holds about its link, and about what was brought 
     UserRow.looked_for,
     UserRow.answers,
     UserRow.untold_id,
+    UserRow.imported_at,
+    UserRow.held_version,
+    UserRow.kept_version,
 )
+UNKNOWN_IMPORT = 1  # epoch seconds; older versions did not record when, or whether, a link was imported
 MAX_ATTEMPTS = 5  # each failed one means that another worker changed the same user meanwhile
 
 
@@ -71,6 +85,10 @@ class User:
 
     `groups_at`, `nickname_at`: the auth site's `changed_at` (epoch ms). Other times: epoch seconds. `deleted_at`: when
     the auth site deleted them; a deleted user with a link could not be removed.
+
+    `imported_at`: when the link was imported, until the member is once as they should be; then 0, as for links that
+    were not imported. `lost_at`: when the member last counted in the removal limit. `held_version`: the version at
+    which their deletion is held, `kept_version`: the version at which an operator decided that nothing is taken.
     """
 
     user_id: str
@@ -87,6 +105,20 @@ class User:
     looked: Look | None = None
     deleted_at: float | None = None
     answers: Answers = AS_ASKED
+    imported_at: int = 0
+    lost_at: float | None = None
+    held_version: int | None = None
+    kept_version: int | None = None
+
+    @property
+    def deletion_held(self) -> bool:
+        """The auth site deleted the user, the removal limit holds that, and nothing newer was stated since."""
+        return self.held_version == self.version
+
+    @property
+    def kept(self) -> bool:
+        """An operator decided that nothing is taken until the auth site states something newer."""
+        return self.kept_version == self.version
 
     @property
     def wanted(self) -> tuple[str, ...] | None:
@@ -214,13 +246,14 @@ def link(
     now: float,
     opened_at: float | None = None,
     activated_at: int | None = None,
+    imported_at: int = 0,
 ) -> User | None:
     """Link the account to the user. Returns the user as stored before, None if the store had nothing about them.
 
     The link is marked as not yet notified, until `mark_notified`. `began_at`: when the auth site issued the token, in
     whole seconds. `opened_at`: when Rolecall received it. `activated_at`: since when the account counts as linked, if
-    not since now. Raises AccountTaken if the account is another user's, UserDeletedSince if the auth site deleted the
-    user after either of the first two.
+    not since now. `imported_at`: that of a link that is restored (see User). Raises AccountTaken if the account is
+    another user's, UserDeletedSince if the auth site deleted the user after either of the first two.
     """
     for _ in range(MAX_ATTEMPTS):
         before = get(user_id, now=now)
@@ -230,7 +263,7 @@ def link(
             raise UserDeletedSince
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
-        if _link(user_id, guild_id, account, before, now, activated_at):
+        if _link(user_id, guild_id, account, before, now, activated_at, imported_at):
             return before
     raise AccountTaken
 
@@ -241,7 +274,13 @@ def _is_older(deleted_at: float, began_at: float, opened_at: float | None) -> bo
 
 
 def _link(
-    user_id: str, guild_id: int, account: Account, before: User | None, now: float, activated_at: int | None
+    user_id: str,
+    guild_id: int,
+    account: Account,
+    before: User | None,
+    now: float,
+    activated_at: int | None,
+    imported_at: int,
 ) -> bool:
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link.account.id if before and before.link else None
@@ -258,7 +297,10 @@ def _link(
                 write.delete(AccountRow(old), condition=AccountRow.user_id == user_id)
             write.update(
                 UserRow(user_id),
-                actions=_link_actions(guild_id, account, old, now, activated_at, restored=restored),
+                actions=[
+                    *_link_actions(guild_id, account, old, now, activated_at, restored=restored),
+                    UserRow.imported_at.set(imported_at),
+                ],
                 condition=unchanged,
             )
     except TransactWriteError as error:
@@ -353,11 +395,14 @@ def mark_synced(
     entry: Entry | None = None,
     looked: Look | None = None,
     answers: Answers | None = None,
+    lost_at: float | None = None,
+    made_right: bool = False,
 ) -> bool:
     """Record that Discord is as `user` says (but for `problems`), and the audit entry of the change; one transaction.
 
     `looked`: when the member was read, and which parts were compared; None if they were not read. `answers`: how
-    Discord's answers differed from what was asked; None leaves what is stored.
+    Discord's answers differed from what was asked; None leaves what is stored. `lost_at`: when the member was counted
+    in the removal limit. `made_right`: they have exactly what the stated groups give them.
 
     Returns False if the desired state has changed since `user` was read: the member must be compared again. The entry
     is stored all the same.
@@ -374,6 +419,10 @@ def mark_synced(
         actions += [UserRow.looked_at.remove(), UserRow.looked_for.remove()]
     if answers is not None and answers != user.answers:
         actions.append(_answers_action(answers, user.version))
+    if lost_at is not None:
+        actions.append(UserRow.lost_at.set(lost_at))
+    if user.imported_at:
+        actions.append(UserRow.imported_at.set(0 if made_right else user.imported_at))
     unchanged_since = UserRow.version == user.version
     if entry is None:
         return _updated(user.user_id, actions, unchanged_since)
@@ -386,6 +435,23 @@ def mark_synced(
         audit.keep(entry)
         return False
     return True
+
+
+def mark_right(user: User) -> bool:
+    """Record that an imported member was found as the user should be. Returns False if the user has changed."""
+    return _updated(user.user_id, [UserRow.imported_at.set(0)], UserRow.version == user.version)
+
+
+def mark_kept(user: User, problems: Problems) -> bool:
+    """Record that nothing is taken until the auth site states something newer. Returns False if it has."""
+    actions = [UserRow.kept_version.set(user.version), UserRow.held_version.remove(), *_problem_actions(problems)]
+    return _updated(user.user_id, actions, (UserRow.version == user.version) & UserRow.discord_id.exists())
+
+
+def hold_deletion(user: User, problems: Problems, *, now: float) -> bool:
+    """Record that the user's deletion is held; they keep their link. Returns False if the user has changed."""
+    actions = [UserRow.held_version.set(user.version), UserRow.failed_at.set(now), *_problem_actions(problems)]
+    return _updated(user.user_id, actions, (UserRow.version == user.version) & UserRow.discord_id.exists())
 
 
 def mark_failed(user: User, problems: Problems, *, now: float) -> bool:
@@ -428,8 +494,22 @@ def _user(row: UserRow) -> User:
         looked=None if row.looked_at is None else Look(float(row.looked_at), int(row.looked_for or 0)),
         deleted_at=None if row.deleted_at is None else float(row.deleted_at),
         answers=_answers(row),
+        imported_at=_imported_at(row),
+        lost_at=None if row.lost_at is None else float(row.lost_at),
+        held_version=_whole(row.held_version),
+        kept_version=_whole(row.kept_version),
     )
+    if user.deletion_held and not withheld(user.problems):  # a job that read the user before may have written since
+        user = replace(user, problems=user.problems | {Problem(ProblemKind.REMOVAL_HELD)})
     return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))
+
+
+def _imported_at(row: UserRow) -> int:
+    """When the link was imported. Older versions record nothing: then a link that no callback made was imported."""
+    if row.imported_at is not None:
+        return int(row.imported_at)
+    by_callback = row.synced_at is not None or row.joining_until is not None
+    return 0 if row.discord_id is None or by_callback else UNKNOWN_IMPORT
 
 
 def _problems(row: UserRow) -> Problems:

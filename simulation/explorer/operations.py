@@ -226,7 +226,7 @@ def _new(world: World) -> Case:
     world.guild.change_person("carl", guild_count=MANY_GUILDS)
     for role in ("Director", "Pilot"):
         world.guild.create_role(role)
-    world.http.services.memory.sweeps.allow_taking(by="explorer", now=0.0)
+    world.http.services.memory.sweeps.allow_taking(by="explorer", now=world.clock.now())
     return Case(world)
 
 

@@ -148,6 +148,12 @@ def test_no_more_than_the_removal_limit_lose_their_roles_in_one_sweep() -> None:
     world.http.services.memory.sweeps.allow_stripping(by="test", now=0)
     swept(world)
     assert ghosts(world).count({"Streamer"}) == 25
+    world.clock.advance(7200)
+    swept(world)
+    assert ghosts(world).count({"Streamer"}) == 25, "a new hour is no new allowance before a person has looked"
+    world.sweep(force=True)
+    world.run()
+    assert ghosts(world).count({"Streamer"}) == 30
 
 
 def test_who_is_linked_between_the_survey_and_the_job_keeps_their_roles() -> None:
