@@ -7,12 +7,12 @@ from typing import Any, cast
 import msgspec
 
 from chalicelib.errors import Reason
-from chalicelib.linking.pages import WORDS
 from chalicelib.linking.tokens import Claims, Purpose
 from chalicelib.messages import UserJob
 from chalicelib.notices import Kind, Notice, Notices, Unlinked
 from chalicelib.problems import SENTENCES, ProblemKind
 from chalicelib.queues import Queues
+from chalicelib.web.outcomes import WORDS
 from tools.reference.markdown import code, json_block, sentence, table
 
 Schema = dict[str, Any]
