@@ -85,6 +85,7 @@ class Sweep:
     differing: int = 0
     losing: int = 0  # members from whom roles would be taken
     gone: int = 0  # linked accounts that are not in the guild
+    in_use: tuple[int, ...] = ()  # roles that stand for a group and were seen held or stated, if that is looked at
     unlinked: int = 0  # members without a link who hold roles of groups, if they are looked for
     locked: int = 0  # of these two, members for whom the first-run lock holds; of all, if the survey had no list
     recounted: int = 0  # of these two, members who count in the removal limit already

@@ -19,7 +19,7 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, Rules, plan_change
 from chalicelib.members.removal_gate import counted_at, is_locked
 from chalicelib.members.reporter import Reporter
-from chalicelib.members.roles import merge_role_ids
+from chalicelib.members.roles import RoleRules, merge_role_ids
 from chalicelib.members.unlinked import Holder
 from chalicelib.messages import ComparePage, Parts
 from chalicelib.problems import outside, withheld
@@ -87,7 +87,7 @@ class GuildComparer:
             first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
             if first is None or first.link is None:
                 return ComparedPage(replace(sweep, pages=1), [], None)
-            after = 0 if self._unlinked.watches(sweep) else first.link.account.id - 1
+            after = 0 if self._looks_at_everybody(sweep) else first.link.account.id - 1
         try:
             members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
@@ -117,16 +117,35 @@ class GuildComparer:
             example = example_of(holder, guild)
             if _has_room(sweep, example, most=MAX_EXAMPLES):
                 sweep = replace(sweep, examples=(*sweep.examples, example))
+        sweep = self._with_roles_in_use(sweep, members, pairs, rules.roles)
         more = self._is_more(last, sweep, whole_page=whole_page)
         sweep = _counted(replace(sweep, unlinked=sweep.unlinked + len(unlinked)), members, len(pairs), found)
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
+        if not more and not sweep.dry_run and self._forgets(sweep):
+            self._view.forget_unused(frozenset(sweep.in_use))
         return ComparedPage(replace(sweep, cursor=last), found, following, unlinked)
+
+    def _looks_at_everybody(self, sweep: Sweep) -> bool:
+        """Whether members without a link count, too."""
+        return self._unlinked.watches(sweep) or self._forgets(sweep)
+
+    def _forgets(self, sweep: Sweep) -> bool:
+        """Whether this sweep finds out which roles of groups nobody holds any more."""
+        return self._view.role_policy.known_only and Parts.GROUPS in Parts(sweep.parts)
+
+    def _with_roles_in_use(self, sweep: Sweep, members: list[Member], pairs: list[Pair], roles: RoleRules) -> Sweep:
+        if not self._forgets(sweep):
+            return sweep
+        held = {one for member in members for one in member.roles if one in roles.guild.by_id}
+        stated = roles.match(chain.from_iterable(pair.user.wanted or () for pair in pairs)).ids.values()
+        known = {role_id for role_id in held if roles.is_known(roles.guild.by_id[role_id])}
+        return replace(sweep, in_use=tuple(sorted({*sweep.in_use, *known, *stated})))
 
     def _is_more(self, last: int, sweep: Sweep, *, whole_page: bool) -> bool:
         """Whether there is somebody to look at beyond the id `last`."""
         if last == LAST_ID:
             return False
-        if whole_page and self._unlinked.watches(sweep):
+        if whole_page and self._looks_at_everybody(sweep):
             return True
         return next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
 

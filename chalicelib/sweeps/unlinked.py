@@ -61,7 +61,7 @@ class UnlinkedSearch:
             self._reporter.sweep_problem(f"sweep: {self._sentence(sweep)}")
 
     def _may_strip(self, sweep: Sweep) -> bool:
-        if self._mode != REMOVE_ROLES or sweep.dry_run or not self.watches(sweep):
+        if self._mode != REMOVE_ROLES or not self.watches(sweep):
             return False
         memory = self._services.memory.sweeps
         if sweep.force and not memory.stripping_allowed():

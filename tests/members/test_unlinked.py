@@ -166,6 +166,8 @@ def test_who_is_linked_between_the_survey_and_the_job_keeps_their_roles() -> Non
     world.link("102", ghost, groups=["Member"])
     world.run()
     assert world.roles(ghost) == {"Member"}
+    account = next(person.id for person in world.guild.people() if person.username == ghost)
+    assert audit.of_user(f"discord:{account}", now=world.clock.now()) == [], "nothing was taken, not for a moment"
 
 
 def test_a_setting_that_was_changed_back_stops_what_is_under_way() -> None:
