@@ -58,7 +58,7 @@ SENTENCES = {
     ProblemKind.ROLE_OUT_OF_REACH: (
         "a role that stands for a group is above the bot's, belongs to an integration, or is gone"
     ),
-    ProblemKind.ROLE_UNCHANGED: "Discord accepted a change of the member's roles and did not make it",
+    ProblemKind.ROLE_UNCHANGED: "Discord did not make a change of the member's roles, whether it refused it or not",
     ProblemKind.REMOVAL_HELD: (
         "roles or the link would be taken away, and the removal limit was reached: an operator must answer first"
     ),

@@ -123,6 +123,17 @@ class MemberSync:
             made_right=_is_right(user, parts, context) and not of_parts(problems, Parts.GROUPS),
         )
 
+    def verify_removal(self, user: User, link: Link, context: JobContext) -> Outcome:
+        """Reconcile the member if Discord lost a removal; what else differs is for others."""
+        try:
+            member = self._services.discord.member(link.account.id, context.options())
+        except UnknownMember:
+            return Outcome.NOTHING  # the next sweep, or message, examines that
+        if not self._writer.plan(user, member, Parts.GROUPS, context).take:
+            return Outcome.NOTHING
+        log.warning("removal_lost", user_id=user.user_id, discord_id=member.id)
+        return self.reconcile(user, Parts.GROUPS, context.spent())
+
     def _look_again(self, user: User, link: Link, context: JobContext) -> None:
         """Have a removal looked at once more whose answer did not show the member; of sweeps, the next one does."""
         if context.lane is not Lane.BULK:

@@ -121,7 +121,7 @@ class Reconciler:
         if user is None or user.link is None or user.link.account.id != job.discord_id:
             return Outcome.NOTHING
         wait_for_callback(user.link, now=now)
-        return self._sync.reconcile(user, Parts.GROUPS, replace(context, sees_answer=True))
+        return self._sync.verify_removal(user, user.link, replace(context, sees_answer=True))
 
     def strip_unlinked(self, job: StripUnlinked, context: JobContext) -> Outcome:
         """Take the roles of groups from a member without a link."""

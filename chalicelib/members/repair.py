@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from chalicelib.discord.client import MEMBER_PATCH
+from chalicelib.discord.errors import is_about_content
 from chalicelib.discord.models import Member
-from chalicelib.errors import NotPermitted, UnknownMember, UnknownRole
+from chalicelib.errors import NotPermitted, Refused, UnknownMember, UnknownRole
 from chalicelib.members.context import JobContext, Outcome, Permit, Removals
 from chalicelib.members.guild import GuildView
 from chalicelib.members.member_sync import MemberSync, wait_for_callback
@@ -79,6 +80,10 @@ class MemberRepair:
             return self._removal.left(user, link, gone) or self._sync.reconcile(user, parts, context.spent())
         except (UnknownRole, NotPermitted):
             self._view.refresh(context.options())
+            return self._sync.reconcile(user, parts, context.spent())
+        except Refused as refused:
+            if not is_about_content(refused):
+                raise
             return self._sync.reconcile(user, parts, context.spent())
         member = Member(link.account, None, frozenset())
         entry = self._reporter.entries.change(user, member, change, context)

@@ -20,6 +20,7 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import (
     NICKNAME_NOT_PERMITTED,
     NICKNAME_REFUSED,
+    ROLE_UNCHANGED,
     Change,
     Desired,
     plan_change,
@@ -110,19 +111,23 @@ class MemberWriter:
             # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
             if change.nickname is None or refused.code == TWO_FACTOR:
                 raise
-            return self._without_nickname(member, change, refused, context)
+            return self._without_nickname(user, member, change, refused, context)
         except Refused as refused:
             # Of a name that is well formed, too: AutoMod may be about the member's server tag (discord-api-docs#7711).
-            if not is_about_content(refused) or change.nickname is None:
+            if not is_about_content(refused):
                 raise
-            return self._without_nickname(member, change, refused, context)
+            if change.nickname is None:
+                return self._role_by_role(user, member, change, refused, context)
+            return self._without_nickname(user, member, change, refused, context)
         self._view.remember(change.role_by_group)
         first = written(member, change, answer)
         if first.as_asked or answer is None:
             return first
         return self._mend(user, answer, change, first, parts, context)
 
-    def _without_nickname(self, member: Member, change: Change, refused: Refused, context: JobContext) -> Written:
+    def _without_nickname(
+        self, user: User, member: Member, change: Change, refused: Refused, context: JobContext
+    ) -> Written:
         """Send the rest of a change whose nickname was refused."""
         ranks = isinstance(refused, NotPermitted)
         guild = self._view.facts(context.options())
@@ -133,9 +138,46 @@ class MemberWriter:
         rest = replace(change, nickname=None, problems=change.problems | {problem})
         if not rest:
             return Written(rest, rest.problems, answer)
-        made = written(member, rest, self.send(member, rest, context.spent()))
+        try:
+            made = written(member, rest, self.send(member, rest, context.spent()))
+        except Refused as roles_refused:
+            if not is_about_content(roles_refused):
+                raise
+            return self._role_by_role(
+                user, member, rest, roles_refused, context
+            )  # they are the reason, not the nickname
         self._view.remember(rest.role_by_group)
         return replace(made, nickname=answer)
+
+    def _role_by_role(
+        self, user: User, member: Member, change: Change, refused: Refused, context: JobContext
+    ) -> Written:
+        """Make each change of a role by itself: a list is refused whole, and one role of it may be the reason.
+
+        Raises `refused` if none can be made, and none was found to be the reason before.
+        """
+        pieces = [Change(take=frozenset({one})) for one in sorted(change.take)]
+        pieces += [Change(give=frozenset({one})) for one in sorted(change.give)]
+        made = [piece for piece in pieces if len(pieces) > 1 and self._is_made(member, piece, context.spent())]
+        if not made and not (change.give | change.take) & user.answers.undone.keys():
+            raise refused
+        give = frozenset[int]().union(*(piece.give for piece in made))
+        take = frozenset[int]().union(*(piece.take for piece in made))
+        undone = (change.give - give) | (change.take - take)
+        problems = change.problems | {ROLE_UNCHANGED} if undone else change.problems
+        problems = problems - {NICKNAME_REFUSED}
+        return Written(replace(change, give=give, take=take, nickname=None), problems, undone=undone, unseen=take)
+
+    def _is_made(self, member: Member, piece: Change, context: JobContext) -> bool:
+        try:
+            self.send_role(member.id, piece, context.options(takes=bool(piece.take)))
+        except (UnknownRole, NotPermitted):
+            return False
+        except Refused as refused:
+            if not is_about_content(refused):
+                raise
+            return False
+        return True
 
     def _mend(
         self, user: User, member: Member, change: Change, first: Written, parts: Parts, context: JobContext
@@ -180,7 +222,7 @@ class MemberWriter:
         except Refused as refused:
             if again.nickname is None or not (is_about_content(refused) or isinstance(refused, NotPermitted)):
                 raise
-            return self._without_nickname(member, again, refused, context)
+            return self._without_nickname(user, member, again, refused, context)
 
     def send(self, member: Member, change: Change, context: JobContext) -> Member | None:
         """Make one request: for a single role if that is all and no slot is reserved for a PATCH; else a PATCH.

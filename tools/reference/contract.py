@@ -8,6 +8,7 @@ import msgspec
 
 from chalicelib.errors import Reason
 from chalicelib.linking.tokens import Claims, Purpose
+from chalicelib.members.removal_limit import hold_reason
 from chalicelib.messages import UserJob
 from chalicelib.notices import Kind, Notice, Notices, Unlinked
 from chalicelib.problems import SENTENCES, ProblemKind
@@ -169,6 +170,7 @@ def notice_examples() -> list[Schema]:
     said.unlinked("101", ACCOUNT, "@kira", Unlinked.LEFT_SERVER, now=NOW)
     said.username_changed("101", ACCOUNT, "@kira_v", now=NOW)
     said.sync_failed("101", ACCOUNT, "@kira", "nickname_not_permitted", now=NOW)
+    said.removals_held(hold_reason(40, 200), now=NOW)
     examples = [json.loads(one) for one in written]
     if {one["kind"] for one in examples} != set(Kind):
         raise LookupError("tools/reference/contract.py: a kind of notice has no example")
