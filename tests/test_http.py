@@ -11,6 +11,7 @@ from chalicelib.http import (
     MAX_FORM,
     bearer_token,
     path_readings,
+    preferred_language,
     read_cookies,
     read_fields,
     set_cookie,
@@ -109,4 +110,4 @@ def test_a_path_parameter_is_read_as_sent_and_decoded(parameter: str, readings: 
     ],
 )
 def test_the_language_is_the_one_that_the_browser_prefers_of_those_there_are(header: str, language: str) -> None:
-    assert http.preferred_language(header, ("en", "de")) == language
+    assert preferred_language(header, ("en", "de")) == language
