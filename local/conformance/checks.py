@@ -152,9 +152,9 @@ def unknown_notices_are_passed_over(exam: Examination) -> None:
     user = exam.user([A])
     exam.click(user)
     link = exam.rolecall.link(user.user_id, "@known")
-    exam.mailbox.notify(exam.notice("a_kind_of_tomorrow", user.user_id, link))
-    exam.mailbox.notify(exam.notice("linked", "nobody-at-all", link))
-    exam.mailbox.notify(exam.notice("sync_failed", "", None, reason="role_limit"))
+    exam.queues.notify(exam.notice("a_kind_of_tomorrow", user.user_id, link))
+    exam.queues.notify(exam.notice("linked", "nobody-at-all", link))
+    exam.queues.notify(exam.notice("sync_failed", "", None, reason="role_limit"))
     exam.notify("linked", user, link)
     exam.expect_linked(user, link.discord_id)
 
@@ -163,8 +163,8 @@ def notices_are_deleted(exam: Examination) -> None:
     """Notices that were handled are deleted"""
     exam.linked([A])
     exam.until(
-        lambda: exam.mailbox.left() == 0,
-        lambda: f"{exam.mailbox.left()} notices are in the queue still: they would come again",
+        lambda: exam.queues.left() == 0,
+        lambda: f"{exam.queues.left()} notices are in the queue still: they would come again",
     )
 
 

@@ -14,8 +14,8 @@ from chalicelib.errors import BadMessage, LinkRefused
 from chalicelib.linking.tokens import Purpose, Token
 from chalicelib.messages import DeleteUser, UpdateAll, UpdateGroups, UpdateNickname, UserJob, read_job
 from local.conformance.driver import Driver
-from local.conformance.queues import Mailbox, Posted
-from local.conformance.rolecall import Link, PlayedRolecall
+from local.conformance.queues import Posted, QueueClient
+from local.conformance.rolecall import FakeRolecall, Link
 
 PAUSE = 0.2  # seconds between two looks
 NAMES = ("Kira Vantari", "Dov Ashurak", "Sanne d'Ortu", "Tess Omari")
@@ -46,10 +46,10 @@ class Examination:
     """One run of all checks. `patience`: seconds that the auth site may take until something follows."""
 
     def __init__(
-        self, driver: Driver, rolecall: PlayedRolecall, mailbox: Mailbox, clock: Clock, *, patience: float
+        self, driver: Driver, rolecall: FakeRolecall, queues: QueueClient, clock: Clock, *, patience: float
     ) -> None:
         self.rolecall = rolecall
-        self.mailbox = mailbox
+        self.queues = queues
         self.bad_messages: list[str] = []
         self._driver = driver
         self._clock = clock
@@ -125,7 +125,7 @@ class Examination:
 
     def notify(self, kind: str, user: User, link: Link, *, reason: str | None = None, ago: float = 0.0) -> None:
         """A notice about this account, of `ago` seconds ago."""
-        self.mailbox.notify(self.notice(kind, user.user_id, link, reason=reason, ago=ago))
+        self.queues.notify(self.notice(kind, user.user_id, link, reason=reason, ago=ago))
 
     def notice(
         self, kind: str, user_id: str, link: Link | None, *, reason: str | None = None, ago: float = 0.0
@@ -156,7 +156,7 @@ class Examination:
 
     def messages(self, user: User) -> list[UserJob]:
         """All messages about this user, in the order of their arrival."""
-        for posted in self.mailbox.take():
+        for posted in self.queues.take():
             self._read(posted)
         return self._jobs.get(user.user_id, [])
 

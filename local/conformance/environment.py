@@ -1,4 +1,4 @@
-"""What an auth site needs in order to be examined: a Rolecall that is played, and two real queues of a local AWS."""
+"""What an auth site needs in order to be examined: a Rolecall to talk to, and two queues of a local AWS."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,31 +11,31 @@ from local.aws.process import port_to_use
 from local.aws.server import CREDENTIALS, REGION, Server
 from local.conformance.driver import Driver
 from local.conformance.examination import Examination
-from local.conformance.queues import Mailbox
-from local.conformance.rolecall import PlayedRolecall, serving
+from local.conformance.queues import QueueClient
+from local.conformance.rolecall import FakeRolecall, serving
 
 VISIBILITY_TIMEOUT = "5"  # seconds until a notice that was received, but not deleted, comes again
 
 
 @dataclass(frozen=True)
-class Stage:
+class Environment:
     """Rolecall's end, running."""
 
-    rolecall: PlayedRolecall
-    mailbox: Mailbox
+    rolecall: FakeRolecall
+    queues: QueueClient
     settings: dict[str, str] = field(repr=False)
     """What the auth site must be set to, as environment variables."""
 
     def examination(self, driver: Driver, *, patience: float) -> Examination:
         """An examination of the auth site behind this driver."""
-        return Examination(driver, self.rolecall, self.mailbox, SystemClock(), patience=patience)
+        return Examination(driver, self.rolecall, self.queues, SystemClock(), patience=patience)
 
 
 @contextmanager
-def staged(secret: str, *, rolecall_port: int | None = None, aws_port: int | None = None) -> Iterator[Stage]:
+def environment(secret: str, *, rolecall_port: int | None = None, aws_port: int | None = None) -> Iterator[Environment]:
     """Run it until the block ends. Raises CannotStart."""
     clock = SystemClock()
-    rolecall = PlayedRolecall(secret=secret, now=clock.now)
+    rolecall = FakeRolecall(secret=secret, now=clock.now)
     server = Server(port=aws_port)
     try:
         sqs = boto3.client(
@@ -51,7 +51,7 @@ def staged(secret: str, *, rolecall_port: int | None = None, aws_port: int | Non
             )["QueueUrl"]
             for name in ("jobs", "notices")
         }
-        mailbox = Mailbox(sqs, jobs_queue_url=urls["jobs"], notices_queue_url=urls["notices"])
+        queues = QueueClient(sqs, jobs_queue_url=urls["jobs"], notices_queue_url=urls["notices"])
         with serving(rolecall, port_to_use(rolecall_port)) as url:
             settings = {
                 "ROLECALL_URL": url,
@@ -61,6 +61,6 @@ def staged(secret: str, *, rolecall_port: int | None = None, aws_port: int | Non
                 "AWS_ENDPOINT_URL": server.endpoint_url,
                 **CREDENTIALS,
             }
-            yield Stage(rolecall, mailbox, settings)
+            yield Environment(rolecall, queues, settings)
     finally:
         server.stop()
