@@ -14,12 +14,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.errors import BadMessage, LinkRefused, Reason
 from chalicelib.linking.tokens import Purpose, read_token
-from chalicelib.members.removal_limit import MIN_REMOVALS
 from chalicelib.messages import Parts, read_job
 from chalicelib.notices import Kind
 from local.simulated import AUTH_SITE_SECRET, World
 from tests.docs.pages import DOCS
 from tests.linking.doors import Answer, Browser, Doors
+from tests.members.support import crowd
 from tools.reference.contract import NOW
 
 REFERENCE = DOCS / "reference"
@@ -178,12 +178,8 @@ def test_notices_are_as_the_schema_says(world: World) -> None:
     world.run()
     world.site.delete("101", notify=True)
     world.run()
-    flood = range(200, 200 + MIN_REMOVALS + 1)
-    for user_id in flood:
-        world.link(str(user_id), f"pilot{user_id}", groups=["Member"])
-    world.run()
-    for user_id in flood:
-        world.site.groups(str(user_id), [])
+    for user_id in crowd(world, 30, groups=["Pilot"], imported=False):
+        world.site.delete(user_id)
     world.run()
     heard = world.site.notices()
     assert {one["kind"] for one in heard} == set(Kind)

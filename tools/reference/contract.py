@@ -30,6 +30,7 @@ PURPOSES = {
 REASONS = {  # of the kinds of notices that have any
     Kind.UNLINKED: ", ".join(code(one) for one in Unlinked),
     Kind.SYNC_FAILED: "[what is in the way](#problems)",
+    Kind.REMOVALS_HELD: "how many, and where to look",
 }
 
 
