@@ -16,6 +16,7 @@ from chalice.app import Chalice, CloudWatchEvent, Request, Response, SQSEvent
 from chalicelib import VERSION, http, log, settings
 from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
 from chalicelib.linking.attempts import LIFE, cookie_name
+from chalicelib.linking.flow import Started
 from chalicelib.linking.tokens import Purpose
 from chalicelib.messages import Parts
 from chalicelib.queues import message_of
@@ -170,7 +171,11 @@ PLAIN_JSON = ErrorResponses(  # for programs
 @answers(PAGES)
 def link() -> Response:
     """Begin to link: check the auth site's token and send the person to Discord."""
-    started = wired().linking.start(query("token"))
+    return to_discord(wired().linking.start(query("token")))
+
+
+def to_discord(started: Started) -> Response:
+    """Send the person to Discord's page; a cookie binds the attempt to their browser."""
     callback = urlsplit(wired().services.settings.callback_url)
     secure, path = callback.scheme == "https", callback.path or "/"
     cookie = http.set_cookie(cookie_name(started.state), started.cookie, max_age=LIFE, path=path, secure=secure)
@@ -220,6 +225,37 @@ def user(user_id: str) -> Response:
     token = http.bearer_token(header("authorization"))
     found = wired().linking.account(token, *http.path_readings(user_id))
     return Response(found, JSON_HEADERS, 200) if found else json_error("not_linked", 404)
+
+
+@app.route("/discord/me", methods=["GET"])
+@answers(PAGES)
+def my_discord() -> Response:
+    """The member's own page; a token opens a session of it."""
+    from chalicelib.web import entry
+    from chalicelib.web.render import SAME_ADDRESS
+
+    parts, request = wired(), request_of_page()
+    if query("token") is not None:
+        token = parts.linking.token(query("token"), Purpose.ME)
+        return redirect(SAME_ADDRESS, {"Set-Cookie": entry.opened(parts, token)})
+    return page(entry.show_member(parts, request, query("done")), 200, *entry.form_targets(parts))
+
+
+@app.route("/discord/me", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
+@answers(PAGES)
+def change_my_discord() -> Response:
+    """A button of the member's own page."""
+    from chalicelib.web import entry
+
+    did = entry.act_for_member(wired(), request_of_page(), fields())
+    if did.started:
+        return to_discord(did.started)
+    return outcome(did.outcome) if did.outcome else redirect(did.address)
+
+
+def request_of_page() -> tuple[str, str]:
+    """What a page needs of the request: its cookies and languages."""
+    return header("cookie"), header("accept-language")
 
 
 @app.route("/health", methods=["GET"])

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib import http
 from chalicelib.http import (
     FORM,
     JSON,

@@ -63,10 +63,12 @@ class Callback:
     def _prepare(self, attempt: Attempt, account: Account) -> users.User | None:
         """Record what the auth site stated, queue the follow-ups and store the link; return the user as before it."""
         user_id, now = attempt.user_id, self._services.now()
-        users.record_groups(user_id, attempt.groups, attempt.changed_at, now=now)
-        stated = users.record_nickname(user_id, attempt.nickname, attempt.changed_at, now=now)
+        if attempt.changed_at is not None:
+            users.record_groups(user_id, attempt.groups, attempt.changed_at, now=now)
+            users.record_nickname(user_id, attempt.nickname, attempt.changed_at, now=now)
+        stated = users.get(user_id, now=now)
         self._follow_ups.verify(user_id)
-        if stated.link and stated.link.account.id != account.id:
+        if stated and stated.link and stated.link.account.id != account.id:
             # The account that this one replaces must not keep its roles.
             self._follow_ups.remove_replaced(user_id, stated.link.account.id)
         return self._store_link(attempt, account)

@@ -50,6 +50,22 @@ class LinkFlow:
         log.info("link_started", user_id=token.user_id)
         return Started(self._oauth.authorise_url(state), state, cookie)
 
+    def start_again(self, user_id: str, *, issued_at: float) -> Started:
+        """Open an attempt to link another account, at the wish of a user whom we know. Nothing is stated of them.
+
+        `issued_at`: when the auth site last vouched for them; a deletion since then refuses the attempt.
+        """
+        now = self._services.now()
+        token = Token(user_id, Purpose.LINK, "", issued_at, now, changed_at=None)
+        state, cookie = open_attempt(token, now=now)
+        log.info("link_started_again", user_id=user_id)
+        return Started(self._oauth.authorise_url(state), state, cookie)
+
+    def unlink_known(self, user_id: str) -> None:
+        """Unlink at the wish of a user whom we know; the same as `unlink`. Raises LinkRefused."""
+        with response_deadline(self._services):
+            unlink_user(self._services, self._reconciler, user_id)
+
     def finish(self, *, code: str | None, state: str | None, error: str | None, cookie: str | None) -> None:
         """Finish the attempt: the account is linked and a member, with roles and nickname now or soon.
 
@@ -60,9 +76,7 @@ class LinkFlow:
 
     def unlink(self, text: str | None) -> None:
         """Remove the member from the guild and the link from the store. Raises LinkRefused."""
-        token = self.token(text, Purpose.UNLINK)
-        with response_deadline(self._services):
-            unlink_user(self._services, self._reconciler, token.user_id)
+        self.unlink_known(self.token(text, Purpose.UNLINK).user_id)
 
     def account(self, text: str | None, *user_ids: str) -> dict[str, Any] | None:
         """What the auth site's own page shows of a user; None if they have no link. Times are epoch milliseconds.

@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     UNLINK = "unlink"
     ADD_BOT = "add_bot"
     READ = "read"
+    ME = "me"
 
 
 class Claims(msgspec.Struct):
@@ -55,7 +56,10 @@ class Claims(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A valid token. `groups`, `nickname` and `changed_at` (epoch ms) are set for the purpose `link`."""
+    """A valid token. `groups`, `nickname` and `changed_at` (epoch ms) are set for the purpose `link`.
+
+    `changed_at` None: nothing is stated of the user, and what is stored stays.
+    """
 
     user_id: str
     purpose: Purpose
@@ -64,7 +68,7 @@ class Token:
     expires_at: float
     groups: tuple[str, ...] = ()
     nickname: str | None = None
-    changed_at: int = 0
+    changed_at: int | None = 0
 
 
 def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -> Token:

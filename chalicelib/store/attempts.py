@@ -15,13 +15,14 @@ class Attempt:
     """An attempt to link. Times are epoch seconds, `changed_at` is epoch milliseconds.
 
     `issued_at` is by the auth site's clock, `opened_at` by ours. `groups`, `nickname` and `changed_at` are what the
-    auth site's token stated. `opened_at` and `trace` are None for attempts begun by an older version.
+    auth site's token stated, `changed_at` None if nothing. `opened_at` and `trace` are None for attempts begun by an
+    older version.
     """
 
     user_id: str
     groups: tuple[str, ...]
     nickname: str | None
-    changed_at: int
+    changed_at: int | None
     issued_at: float
     opened_at: float | None = None
     trace: str | None = None  # id of the request that opened it
@@ -32,6 +33,12 @@ class Attempt:
 def use_once(key: str, *, expires_at: float) -> bool:
     """Claim `key`, for good until it expires; return False if it was claimed before."""
     return _create(key, {}, expires_at=expires_at)
+
+
+def claim_until(key: str, until: float, *, now: float) -> bool:
+    """Claim `key` until then; return False if it is claimed. Unlike the others, it is free again at that moment."""
+    row = AttemptRow(key, data={}, expires_at=int(until))
+    return written(lambda: row.save(condition=AttemptRow.key.does_not_exist() | (AttemptRow.expires_at <= int(now))))
 
 
 def is_used(key: str) -> bool:

@@ -81,7 +81,7 @@ class Examination:
     def click(self, user: User) -> Token:
         """The user clicks *Link Discord*; the token with which Rolecall meets them."""
         token = self._accept(self._driver.ask("link", user_id=user.user_id).get("url"), "link", Purpose.LINK, user)
-        said = Statement(token.changed_at, frozenset(token.groups), token.nickname)
+        said = Statement(token.changed_at or 0, frozenset(token.groups), token.nickname)
         self._tokens.setdefault(user.user_id, []).append(said)
         return token
 

@@ -24,6 +24,7 @@ STATEMENT = ("groups", "nickname", "changed_at")  # what a link token states of 
 PURPOSES = {
     Purpose.LINK: ("link a Discord account", "`GET /discord/link`"),
     Purpose.UNLINK: ("unlink it", "`GET /discord/unlink`, `POST /discord/unlink`"),
+    Purpose.ME: ("see how they stand on Discord: open a session of 15 minutes", "`GET /discord/me`"),
     Purpose.READ: ("read what is linked", "`GET /discord/users/{user_id}`"),
     Purpose.ADD_BOT: ("add the bot to the server", "`GET /discord/add_bot`"),
 }
