@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.members.explain import Explanation, GroupVerdict, NicknameVerdict, RoleVerdict
-from chalicelib.problems import ProblemKind
+from chalicelib.problems import ProblemKind, withheld
 from chalicelib.store.users import User
 
 UNDER_WAY = 5.0  # seconds that a message takes, apart from its turn at Discord
@@ -31,6 +31,7 @@ class State(StrEnum):
     IN_STEP = "in_step"
     WAITING = "waiting"  # changes are on their way
     DIFFERS = "differs"  # and nothing is on its way: the next sweep will see it
+    HELD = "held"  # an operator must answer before anything is taken
     LEFT_ALONE = "left_alone"  # nothing will be changed
 
 
@@ -69,7 +70,7 @@ def standing_of(user: User, explanation: Explanation, *, seen: bool, under_way: 
     """
     changes = _changes(explanation)
     return Standing(
-        state=_state(explanation, changes, seen=seen, under_way=under_way),
+        state=_state(user, explanation, changes, seen=seen, under_way=under_way),
         changes=changes,
         seconds=_rounded(UNDER_WAY + wait),
         roles=tuple(
@@ -93,7 +94,7 @@ def _changes(explanation: Explanation) -> int:
     return roles + (new if explanation.would else 0) + nickname
 
 
-def _state(explanation: Explanation, changes: int, *, seen: bool, under_way: bool) -> State:
+def _state(user: User, explanation: Explanation, changes: int, *, seen: bool, under_way: bool) -> State:
     codes = {obstacle.code for obstacle in explanation.obstacles}
     if "joining" in codes:
         return State.JOINING
@@ -105,7 +106,9 @@ def _state(explanation: Explanation, changes: int, *, seen: bool, under_way: boo
         return State.LEFT_ALONE
     if not changes:
         return State.IN_STEP
-    return State.WAITING if under_way else State.DIFFERS
+    if under_way:
+        return State.WAITING
+    return State.HELD if withheld(user.problems) else State.DIFFERS
 
 
 def _difficulties(user: User, explanation: Explanation) -> tuple[Difficulty, ...]:

@@ -29,6 +29,7 @@ ENGLISH: dict[str, Text] = {
         2: "{count} things differ. They are put right within the hour, or at once if you press “Refresh now”.",
     },
     "left_alone": "The server’s administrators decided that nothing is changed about your account.",
+    "held": "Something would be taken from you. It waits until one of the server’s administrators has looked at it.",
     "just_now": "just now",
     "seconds_ago": "{count} seconds ago",
     "seconds": "{count} s",
@@ -63,6 +64,14 @@ ENGLISH: dict[str, Text] = {
     "nickname_refused": "Your nickname: Discord does not accept the name of your character.",
     "cannot_remove": "You own the server, or rank above the bot: Discord does not let you be removed.",
     "failed": "The last try did not succeed. It is repeated; if it stays like this, tell an administrator.",
+    "removal_held": (
+        "Roles that you should no longer have stay for now: many members would have lost some at once, and an "
+        "administrator looks first."
+    ),
+    "first_run_lock": (
+        "Roles that you should no longer have stay for now: an administrator looks at all members taken over from "
+        "before first."
+    ),
     "refresh": "Refresh now",
     "refreshed": "Asked for. It usually takes a few seconds: look again then.",
     "too_soon": "You asked less than a minute ago. Wait a little.",
@@ -96,6 +105,7 @@ GERMAN: dict[str, Text] = {
         2: "{count} Dinge stimmen nicht. Sie werden binnen einer Stunde behoben, oder sofort mit „Jetzt auffrischen“.",
     },
     "left_alone": "Die Administratoren des Servers haben entschieden, dass an deinem Konto nichts geändert wird.",
+    "held": ("Dir würde etwas genommen. Das wartet, bis einer der Administratoren des Servers es sich angesehen hat."),
     "just_now": "gerade eben",
     "seconds_ago": "vor {count} Sekunden",
     "seconds": "{count} s",
@@ -144,6 +154,14 @@ GERMAN: dict[str, Text] = {
     "cannot_remove": "Dir gehört der Server, oder du stehst über dem Bot: Discord lässt dich nicht entfernen.",
     "failed": (
         "Der letzte Versuch ist nicht gelungen. Er wird wiederholt; bleibt es dabei, sag einem Administrator Bescheid."
+    ),
+    "removal_held": (
+        "Rollen, die dir nicht mehr zustehen, bleiben vorerst: Viele Mitglieder hätten auf einmal welche verloren, und "
+        "ein Administrator sieht es sich erst an."
+    ),
+    "first_run_lock": (
+        "Rollen, die dir nicht mehr zustehen, bleiben vorerst: Ein Administrator sieht sich erst alle Mitglieder an, "
+        "die von früher übernommen wurden."
     ),
     "refresh": "Jetzt auffrischen",
     "refreshed": "Angefordert. Meist dauert es ein paar Sekunden: Sieh dann noch einmal nach.",

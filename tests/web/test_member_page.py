@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from chalicelib.linking.tokens import Purpose
+from chalicelib.members.explain import RoleVerdict
+from chalicelib.problems import Problem, ProblemKind
 from chalicelib.store import users
-from chalicelib.web import words
+from chalicelib.web import standing, words
 from chalicelib.web.sessions import LIFE, cookie_name
+from chalicelib.web.standing import State
 from local.discord.faults import Fault
 from local.simulated import World
 from tests.linking.doors import FORM, Answer, Browser, Doors, callback
@@ -116,6 +119,23 @@ def test_both_languages_say_the_same_things() -> None:
     assert {key: shape(text) for key, text in words.ENGLISH.items()} == {
         key: shape(text) for key, text in words.GERMAN.items()
     }
+
+
+def test_there_are_words_for_every_state_and_every_difficulty() -> None:
+    keys = {*State, *ProblemKind, *RoleVerdict, *standing.NO_ROLE.values(), *standing.OBSTACLES}
+    assert {str(key) for key in keys} <= set(words.ENGLISH)
+
+
+def test_a_member_whose_loss_is_held_reads_that_an_administrator_looks_first(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    now = world.clock.now()
+    user = users.record_groups("101", (), int(now * 1000) + 1, now=now)
+    users.mark_synced(user, now=now, problems=frozenset({Problem(ProblemKind.REMOVAL_HELD)}))
+    said = text_of(opened(world, browser))
+    assert "Something would be taken from you." in said
+    assert "an administrator looks first" in said
+    assert "Member will be taken" in said
 
 
 def test_names_from_outside_stay_text(world: World, browser: Browser) -> None:
