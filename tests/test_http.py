@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import http
 from chalicelib.http import (
     FORM,
     JSON,
