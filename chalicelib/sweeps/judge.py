@@ -29,7 +29,7 @@ class Judge:
         judged = verdict.applied_to(sweep)
         if admitted and not sweep.force and sweep.to_count > 0:
             judged = replace(judged, counted_at=self._services.now())
-        if not sweep.dry_run:
+        if not sweep.dry_run and self._limiter.is_held():
             self._withheld.forget_outdated()
             self._limiter.remind()
         if verdict.held_back:
