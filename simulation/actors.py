@@ -38,7 +38,7 @@ RESTORED = ("users", "accounts")  # the tables that have point-in-time recovery
 
 
 class Actors:
-    """Carries out one plan in its world."""
+    """Carries out one plan in its world. One method for each thing that somebody does (`ACTIONS`), hence so many."""
 
     def __init__(self, world: Harness) -> None:
         self.world = world

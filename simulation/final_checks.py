@@ -20,7 +20,10 @@ INDEX_SETTLES = 10.0  # seconds; more than the longest lag of the index of links
 
 
 class FinalChecks:
-    """Checks a world in which nothing happens any more; breaches are recorded in its `invariants`."""
+    """Checks a world in which nothing happens any more; breaches are recorded in its `invariants`.
+
+    One method for each thing that must hold, hence so many.
+    """
 
     def __init__(self, actors: Actors) -> None:
         self._world = actors.world
