@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import boto3
 
@@ -38,19 +39,7 @@ def environment(secret: str, *, rolecall_port: int | None = None, aws_port: int 
     rolecall = FakeRolecall(secret=secret, now=clock.now)
     server = Server(port=aws_port)
     try:
-        sqs = boto3.client(
-            "sqs",
-            endpoint_url=server.endpoint_url,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
-        urls = {
-            name: sqs.create_queue(
-                QueueName=f"rolecall-conformance-{name}", Attributes={"VisibilityTimeout": VISIBILITY_TIMEOUT}
-            )["QueueUrl"]
-            for name in ("jobs", "notices")
-        }
+        sqs, urls = _sqs(server)
         queues = QueueClient(sqs, jobs_queue_url=urls["jobs"], notices_queue_url=urls["notices"])
         with serving(rolecall, port_to_use(rolecall_port)) as url:
             settings = {
@@ -64,3 +53,18 @@ def environment(secret: str, *, rolecall_port: int | None = None, aws_port: int 
             yield Environment(rolecall, queues, settings)
     finally:
         server.stop()
+
+
+def _sqs(server: Server) -> tuple[Any, dict[str, str]]:
+    """A client, and the URLs of the two queues."""
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=server.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+    attributes = {"VisibilityTimeout": VISIBILITY_TIMEOUT}
+    names = ("jobs", "notices")
+    made = [sqs.create_queue(QueueName=f"rolecall-conformance-{name}", Attributes=attributes) for name in names]
+    return sqs, {name: queue["QueueUrl"] for name, queue in zip(names, made, strict=True)}
