@@ -20,7 +20,6 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import (
     NICKNAME_NOT_PERMITTED,
     NICKNAME_REFUSED,
-    ROLE_UNCHANGED,
     Change,
     Desired,
     plan_change,
@@ -30,7 +29,7 @@ from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.role_creation import RoleCreator
 from chalicelib.messages import Parts
-from chalicelib.problems import NO_PROBLEMS
+from chalicelib.problems import NO_PROBLEMS, problem_of
 from chalicelib.services import Services
 from chalicelib.store.users import User
 
@@ -164,8 +163,8 @@ class MemberWriter:
         give = frozenset[int]().union(*(piece.give for piece in made))
         take = frozenset[int]().union(*(piece.take for piece in made))
         undone = (change.give - give) | (change.take - take)
-        problems = change.problems | {ROLE_UNCHANGED} if undone else change.problems
-        problems = problems - {NICKNAME_REFUSED}
+        # The refusal is on record even if each role by itself was accepted: the next comparison finds it gone.
+        problems = (change.problems - {NICKNAME_REFUSED}) | {problem_of(str(refused))}
         return Written(replace(change, give=give, take=take, nickname=None), problems, undone=undone, unseen=take)
 
     def _is_made(self, member: Member, piece: Change, context: JobContext) -> bool:
