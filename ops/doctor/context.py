@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from chalicelib.discord.models import Guild, Role
@@ -12,6 +13,7 @@ from chalicelib.store.guild import GuildMemory
 from ops import store
 from ops.discord import Answer, Probe
 from ops.stage import Stage, without
+from ops.stages import CONFIG
 
 
 @dataclass
@@ -19,6 +21,7 @@ class DoctorContext:
     """The stage that is being checked. One property for each thing that several checks read."""
 
     stage: Stage
+    stages_file: Path = CONFIG
 
     @cached_property
     def settings(self) -> Settings:
@@ -55,7 +58,7 @@ class DoctorContext:
     @cached_property
     def guild(self) -> Answer:
         """The guild as Discord describes it."""
-        return self.probe.get(f"/guilds/{self.settings.guild_id}")
+        return self.probe.get(f"/guilds/{self.settings.guild_id}?with_counts=true")
 
     @cached_property
     def bot(self) -> Answer:

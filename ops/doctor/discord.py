@@ -9,7 +9,7 @@ from ops.doctor.context import DoctorContext
 from ops.doctor.setup import fix_for_setting
 
 checks = Registry("Discord application")
-MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for applications in fewer than 100 guilds
+MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for applications that few users can see
 
 
 @checks.check("bot-token", "Discord knows the bot's token", needs=("settings",))

@@ -10,6 +10,8 @@ from ops.doctor.context import DoctorContext
 from ops.doctor.setup import fix_for_setting
 from ops.formatting import count, listed
 
+REVIEWED_USERS = 10_000
+SOON_REVIEWED = 8_000  # members; time enough to prepare
 checks = Registry("Discord server")
 ADMINISTRATOR = 1 << 3
 PERMISSIONS = {  # https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
@@ -139,3 +141,29 @@ def two_factor(context: DoctorContext) -> Iterator[Finding]:
             "account that owns the application has it, which cannot be seen from here",
             "that account: Discord → User Settings → My Account → Enable Authenticator App",
         )
+
+
+@checks.check("intent-review", "Discord's review of the member intent", needs=("guild",))
+def intent_review(context: DoctorContext) -> Iterator[Finding]:
+    members = int(context.guild.body.get("approximate_member_count") or 0)
+    servers = int(context.application.body.get("approximate_guild_count") or 1)
+    if finding := review_finding(members, servers):
+        yield finding
+
+
+def review_finding(members: int, servers: int) -> Finding | None:
+    """Say how near the application is to Discord's review of the Server Members Intent; None if it is far.
+
+    Since June 2026 Discord reviews applications that REVIEWED_USERS or more users can see, and takes the intent away 90
+    days after its notice from those that did not apply (discord/discord-api-docs#8394).
+    """
+    seen = f"{count(members, 'member')} of this server can see the application"
+    if members >= SOON_REVIEWED:
+        return warning(
+            f"{seen}: from {REVIEWED_USERS:,} users on Discord reviews the Server Members Intent, and takes it away if "
+            "nobody applies within 90 days of its notice",
+            "apply in time: the how-to guide on the intent review has answers to use",
+        )
+    if servers > 1:
+        return note(f"{seen}, and it is in {servers} servers: their members count together in Discord's intent review")
+    return None

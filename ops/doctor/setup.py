@@ -7,7 +7,9 @@ from chalicelib import settings as known
 from ops.discord_refusals import PORTAL
 from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.context import DoctorContext
+from ops.formatting import listed
 from ops.stage import without
+from ops.stages import shared_with
 
 checks = Registry("Settings")
 CALLBACK_PATH = "/discord/callback"
@@ -31,6 +33,18 @@ def required_settings(context: DoctorContext) -> Iterator[Finding]:
 @checks.check("optional-settings", "Every other setting makes sense", needs=("aws",))
 def optional_settings(context: DoctorContext) -> Iterator[Finding]:
     yield from _faulty(context, required=False)
+
+
+@checks.check("shared", "Application and server of this stage alone", needs=("settings",))
+def shared(context: DoctorContext) -> Iterator[Finding]:
+    stage = context.stage
+    for name, others in shared_with(stage.name, stage.deployed | stage.shell, context.stages_file).items():
+        what = "a server" if name == "DISCORD_GUILD_ID" else "an application"
+        yield fault(
+            f"the stage {listed(others)} has the same {name}: each would undo what the other does, and both would "
+            "spend one rate limit without knowing of each other",
+            f"give each stage {what} of its own, or remove one of them: make destroy STAGE=…",
+        )
 
 
 def _faulty(context: DoctorContext, *, required: bool) -> Iterator[Finding]:

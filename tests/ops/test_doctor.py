@@ -21,6 +21,9 @@ from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.doctor.base import Check, Level, examine
 from ops.doctor.command import REGISTRIES
 from ops.doctor.context import DoctorContext
+from ops.doctor.guild import review_finding
+from ops.stage import Stage
+from ops.stages import shared_with
 from tests.ops.links import linked
 from tests.ops.world import ALARMS, DISCORD, SECRETS, STAGE, Command, World, function
 
@@ -546,3 +549,32 @@ def test_doctor_never_shows_a_secret(world: World, ops: Command) -> None:
     said = ops("doctor")
     for secret in SECRETS.values():
         assert secret not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("members", "servers", "level"),
+    [(500, 1, None), (7_999, 1, None), (500, 3, Level.NOTE), (8_000, 1, Level.WARNING), (25_000, 2, Level.WARNING)],
+)
+def test_the_intent_review_is_announced_before_it_comes(members: int, servers: int, level: Level | None) -> None:
+    finding = review_finding(members, servers)
+    assert (finding and finding.level) == level
+    if finding and level is Level.WARNING:
+        assert f"{members:,} members" in finding.text
+
+
+def test_two_stages_with_one_bot_or_one_server_are_noticed(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    mine = {"DISCORD_APP_ID": "1", "DISCORD_GUILD_ID": "2"}
+    others = {
+        "dev": {"DISCORD_APP_ID": "1", "DISCORD_GUILD_ID": "3"},
+        "old": {"DISCORD_APP_ID": "", "DISCORD_GUILD_ID": "2"},
+    }
+    stages = {name: {"environment_variables": one} for name, one in (others | {"prod": mine}).items()}
+    config.write_text(json.dumps({"stages": stages}))
+    assert shared_with("prod", mine, config) == {"DISCORD_APP_ID": ["dev"], "DISCORD_GUILD_ID": ["old"]}
+    assert shared_with("prod", {"DISCORD_APP_ID": "", "DISCORD_GUILD_ID": "9"}, config) == {}
+    stage = Stage("prod", mine)
+    vars(stage)["deployed"] = dict[str, str]()  # AWS is not asked
+    result = examine(named("shared"), DoctorContext(stage, config), {})
+    assert [finding.level for finding in result.findings] == [Level.FAULT, Level.FAULT]
+    assert "the stage dev has the same DISCORD_APP_ID" in result.findings[0].text
