@@ -1,5 +1,7 @@
 """`user ID --explain`: step by step what is wanted of one member and why, what is, and what holds it back."""
 
+from collections.abc import Iterator
+
 from rich.text import Text
 
 from chalicelib.discord.client import RequestOptions
@@ -9,6 +11,7 @@ from chalicelib.errors import RolecallError
 from chalicelib.members.explain import Explanation, Obstacle, RoleVerdict, Situation, explain
 from chalicelib.members.explain_words import group_in_words, nickname_in_words, role_in_words
 from chalicelib.members.plan import Desired
+from chalicelib.members.removal_gate import is_locked
 from chalicelib.store.users import User
 from ops.console import Screen, table
 from ops.discord_refusals import fix_for_failure
@@ -26,8 +29,7 @@ def explained(user: User, member: Member | None, not_seen: str, stage: Stage) ->
         rules = view.rules(view.facts(PATIENT))
     except RolecallError as error:
         raise CommandError(f"The server cannot be read: {error}.", fix=fix_for_failure(str(error), stage)) from None
-    unknown = not_seen not in ("", "not in the server")
-    notes = (Obstacle("member_not_known", f"whether the account is in the server is {not_seen}"),) if unknown else ()
+    notes = tuple(_notes(user, not_seen, stage))
     situation = Situation(
         linked=user.link is not None,
         joining=user.link is not None and user.link.joining_until > stage.now(),
@@ -36,6 +38,17 @@ def explained(user: User, member: Member | None, not_seen: str, stage: Stage) ->
         notes=notes,
     )
     return explain(Desired(user.wanted, user.nickname, user.answers), member, rules, situation)
+
+
+def _notes(user: User, not_seen: str, stage: Stage) -> Iterator[Obstacle]:
+    if not_seen not in ("", "not in the server"):
+        yield Obstacle("member_not_known", f"whether the account is in the server is {not_seen}")
+    if user.kept:
+        yield Obstacle(
+            "kept", "an operator decided that they keep their roles until the auth site states something new"
+        )
+    if is_locked(user, stage.wired.services.memory.sweeps.taking_allowed_since()):
+        yield Obstacle("first_run_lock", "the link was imported, and nothing is taken before an operator allows it")
 
 
 def show_explanation(explanation: Explanation, screen: Screen) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.problems import from_last_error
 from chalicelib.store import users
+from chalicelib.store.rows import UserRow
 from tests.ops.links import linked
 from tests.ops.worker import at_work
 from tests.ops.world import Command, World
@@ -165,3 +166,13 @@ def test_who_left_is_explained_too(empty_world: World, alice: str, ops: Command)
     said = ops("user", "17", "--explain")
     assert "Held back: the account is not in the server." in " ".join(said.out.split())
     assert "role Fleet (by its name)" in " ".join(said.out.split())
+
+
+def test_the_first_run_lock_of_an_imported_link_is_explained(empty_world: World, ops: Command) -> None:
+    empty_world.build_for_discord()
+    empty_world.create_queues()
+    member = empty_world.discord.add_member("bob")
+    linked(empty_world, "18", int(member.id), groups=(), username="bob")
+    UserRow("18").update([UserRow.imported_at.set(1)])
+    told = " ".join(ops("user", "18", "--explain").out.split())
+    assert "Held back: the link was imported, and nothing is taken before an operator allows it." in told
