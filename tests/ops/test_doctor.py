@@ -16,6 +16,7 @@ from chalicelib.linking.oauth import add_bot_url
 from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.halts import DynamoHaltStore
+from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.doctor.base import Check, Level, examine
@@ -245,6 +246,10 @@ def a_still_sweep(_world: World) -> None:
     Sweeps(GUILD).begin(Sweep("20260101T000000-x", 7, SweepState.REPAIRING, then, then))
 
 
+def a_hold(_world: World) -> None:
+    RemovalStore(GUILD).open_hold(now=time.time())
+
+
 def a_failure(world: World) -> None:
     users.mark_failed(linked(world, "1", 111), from_last_error("role_out_of_reach"), now=time.time())
 
@@ -281,6 +286,7 @@ RUNNING = [
     warned("sweep held", a_sweep(state=SweepState.HELD, note="stopped"), "sweeps", "was held", "--force"),
     warned("sweep stands still", a_still_sweep, "sweeps", "no step for 14 min", "aws logs tail /aws/lambda/rolecall-prod-sync_bulk"),
     warned("no sweep lately", a_sweep(started_at=time.time() - 90_000), "sweeps", "began 25 h ago", "schedules"),
+    warned("hold is open", a_hold, "removals", "the removal limit was reached", "removals list"),
     warned("somebody not synced", a_failure, "failing", "1 user could not be synced", "status"),
 ]  # fmt: skip
 

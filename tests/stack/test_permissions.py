@@ -125,6 +125,32 @@ def changing_groups(stack: Stack) -> None:
     assert stack.member(user).roles == ("Member",)
 
 
+def taking_a_role(stack: Stack) -> None:
+    user = linked_user(stack)
+    stack.discord.change_member(f"person{user}", give=["Member"])
+    stack.settle("sync_jobs", UpdateGroups(user_id=user, groups=[], changed_at=stack.site.stamp()))
+    USED.remove(user)
+    assert stack.member(user).roles == ()
+
+
+def unlinking_while_held(stack: Stack) -> None:
+    """Somebody from whom the removal limit withholds something unlinks: what is on record must go."""
+    user = next(USERS)
+    stack.link(user, "Member")
+    stack.aws.client("dynamodb").update_item(
+        TableName=f"rolecall-{stack.aws.stage}-users",
+        Key={"user_id": {"S": user}},
+        UpdateExpression="SET last_error = :error, problems = :problems",
+        ExpressionAttributeValues={
+            ":error": {"S": "removal_held"},
+            ":problems": {"S": json.dumps([{"kind": "removal_held"}])},
+        },
+    )
+    form = {"token": stack.site.token(user, "unlink")}
+    answer = requests.post(f"{stack.aws.api_url}/discord/unlink", data=form, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
 def deleting(stack: Stack) -> None:
     user = linked_user(stack)
     stack.settle("sync_jobs", DeleteUser(user_id=user, notify=True))
@@ -201,6 +227,7 @@ NEEDED_FOR: dict[tuple[str, str], Callable[[Stack], None]] = {
     ("api", "KeepAttempts"): linking,
     ("api", "RememberGuild"): linking,
     ("api", "SpendBudgets"): linking,
+    ("api", "LimitRemovals"): unlinking_while_held,
     ("api", "WriteAudit"): linking,
     ("api", "SendMessages"): linking,
     ("sweep", "ReadSecrets"): rehearsing,
@@ -213,6 +240,7 @@ NEEDED_FOR: dict[tuple[str, str], Callable[[Stack], None]] = {
     ("sync-jobs", "KeepUsers"): changing_groups,
     ("sync-jobs", "RememberGuild"): changing_groups,
     ("sync-jobs", "SpendBudgets"): changing_groups,
+    ("sync-jobs", "LimitRemovals"): taking_a_role,
     ("sync-jobs", "WriteAudit"): changing_groups,
     ("sync-jobs", "ReleaseAccounts"): deleting,
     ("sync-jobs", "SendMessages"): refusing("sync_jobs"),
