@@ -12,7 +12,13 @@ from tools.reference.markdown import anchor
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "simulation" / "README.md", ROOT / "bench" / "RESULTS.md"]
+    [
+        *ROOT.glob("*.md"),
+        *DOCS.rglob("*.md"),
+        ROOT / "simulation" / "README.md",
+        ROOT / "bench" / "COSTS.md",
+        ROOT / "bench" / "RESULTS.md",
+    ]
 )
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 

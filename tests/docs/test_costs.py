@@ -1,0 +1,49 @@
+"""The page of costs shows what `make bench` counted, and what it counted is what the prices and the code say now."""
+
+import re
+
+import pytest
+
+from bench.costs import SIZES, TABLE, count, markdown
+from bench.prices import REGIONS, bill, idle
+from tests.docs.pages import DOCS
+
+PAGE = DOCS / "explanation" / "costs.md"
+SEVERAL = DOCS / "how-to" / "run-several-servers.md"
+
+
+def rows(text: str) -> list[str]:
+    """The lines of the tables in a text."""
+    return [line for line in text.splitlines() if line.startswith("|")]
+
+
+def test_the_page_of_costs_shows_the_table_that_the_benchmark_wrote() -> None:
+    assert rows(PAGE.read_text()) == rows(TABLE.read_text())
+
+
+def idle_dollars(stages: int, *, limited: bool) -> float:
+    return sum(bill(idle(stages, limited=limited), REGIONS["us-east-1"]).values())
+
+
+def test_the_costs_of_idle_stages_are_those_of_the_price_list() -> None:
+    each = f"${idle_dollars(3, limited=True) - idle_dollars(2, limited=True):.2f}"
+    together = f"${idle_dollars(3, limited=False):.2f}"
+    assert {each, together} == set(re.findall(r"\$\d\.\d\d", SEVERAL.read_text()))
+    for stages in (1, 2, 3):
+        for limited in (True, False):
+            assert (
+                f"{idle(stages, limited=limited).sqs_requests:,.0f} | {idle_dollars(stages, limited=limited):.2f}"
+                in (PAGE.read_text())
+            )
+
+
+def test_the_costs_of_500_members_are_what_the_code_asks_for_now() -> None:
+    small = min(SIZES)
+    shown = [line.split("|")[2].strip() for line in rows(TABLE.read_text())[:8]]
+    counted = [line.split("|")[2].strip() for line in rows(markdown({small: count(small)}))[:8]]
+    assert shown == counted
+
+
+@pytest.mark.slow
+def test_the_table_of_costs_is_what_the_code_asks_for_now() -> None:
+    assert TABLE.read_text() == markdown({size: count(size) for size in SIZES}), "run `make bench`"
