@@ -16,7 +16,12 @@ from chalicelib.linking.tokens import Purpose, Token, read_token
 MAX_TOKEN = 8000  # characters; API Gateway takes 10,240 bytes of request line and headers
 FIRST_DISCORD_ID = 80351110224678912
 PREFIX = "/api"  # the stage's name, as API Gateway has it before each path
-PURPOSES = {"/discord/link": Purpose.LINK, "/discord/unlink": Purpose.UNLINK, "/discord/add_bot": Purpose.ADD_BOT}
+PURPOSES = {
+    "/discord/link": Purpose.LINK,
+    "/discord/unlink": Purpose.UNLINK,
+    "/discord/add_bot": Purpose.ADD_BOT,
+    "/discord/me": Purpose.ME,
+}
 
 
 @dataclass(frozen=True)
