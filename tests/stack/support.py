@@ -64,9 +64,15 @@ class Stack:
     # --- a worker ---
 
     def settle(self, function: str, *bodies: str | Job, queue: str | None = None) -> None:
-        """Let a worker settle messages as if SQS had just delivered them. Raises FunctionFailed if it does not."""
+        """Let a worker settle messages as if SQS had just delivered them.
+
+        Raises FunctionFailed if it does not, AssertionError if it puts them back because AWS refused something.
+        """
         queue = queue or f"rolecall-{self.aws.stage}-{function.removeprefix('sync_')}"
+        logged = len(self.aws.logs(function))
         self.deliver(function, *(record(body, queue) for body in bodies))
+        outages = [line for line in self.aws.logs(function)[logged:] if '"event": "outage"' in line]
+        assert outages == [], outages
 
     def deliver(self, function: str, *records: dict[str, Any]) -> None:
         """Let a worker settle these records."""
