@@ -18,6 +18,7 @@ run, and then it has its effect; `effect last`: only after the whole operation. 
 and to die before a call is to die after the last.
 """
 MODES: tuple[Mode, ...] = ("before", "dies after", "answer lost", "effect late", "effect last")
+HANGS = 3600.0  # seconds; longer than anybody waits for an answer
 READS = frozenset({"GetItem", "Query", "BatchGetItem", "TransactGetItems", "Scan", "GetQueueUrl", "GET"})
 
 
@@ -154,7 +155,7 @@ class Interruption:
                 plain(request)
             else:
                 self._late.append(lambda: plain(request))
-            return Answer(504, cut=True)
+            return Answer(504, delay=HANGS, cut=True)  # the caller waits in vain: no answer is on its way any more
         answer = plain(request)
         if self._is_here and self.point and self.point.mode == "answer lost":
             self._meanwhile()

@@ -56,6 +56,13 @@ def _points(calls: list[Call]) -> Iterator[Point]:
                 yield Point(number, mode)
 
 
+def overlaps(base: str, outer: str, inner: str | None) -> Iterator[Schedule]:
+    """The outer operation alone, and the inner one (or nothing) at every point of it."""
+    yield Schedule(base, outer)
+    for point in points(base, outer):
+        yield Schedule(base, outer, point, inner)
+
+
 def pairs(bases: list[str] | None = None, outers: list[str] | None = None) -> Iterator[Schedule]:
     """Every operation inside every other one, at every point of it; and each point with nothing inside."""
     for base in bases or list(BASES):
