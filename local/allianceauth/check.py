@@ -97,9 +97,9 @@ class BrowserCheck:
         """The person as a member of the Discord server, or None."""
         return next((member for member in self.discord.state().members if member.username == name), None)
 
-    def follows(self, what: str, holds: Callable[[Member | None], bool]) -> None:
-        """Wait until the member on Discord is as `holds` wants it. Raises NotAsItShouldBe."""
-        began = time.monotonic()
+    def follows(self, what: str, holds: Callable[[Member | None], bool], *, since: float | None = None) -> None:
+        """Wait until the member on Discord is as `holds` wants it; `since` the click. Raises NotAsItShouldBe."""
+        began = since or time.monotonic()
         while not holds(self.member(MEMBER)):
             if time.monotonic() > began + PATIENCE:
                 raise NotAsItShouldBe(f"{what} (@{MEMBER}: {self.member(MEMBER)})")
@@ -146,8 +146,8 @@ def expect_text(page: "Page", text: str) -> None:
         raise NotAsItShouldBe(f"the page says {text!r} (it says: {page.inner_text('body')})")
 
 
-def change_groups(run: BrowserCheck, page: "Page", *, give: str = "", take: str = "") -> None:
-    """An officer changes the member's groups on the admin site."""
+def change_groups(run: BrowserCheck, page: "Page", *, give: str = "", take: str = "") -> float:
+    """An officer changes the member's groups on the admin site; when they saved it."""
     page.goto(f"{run.site_url}/admin/authentication/user/?q={MEMBER}")
     page.click("#result_list tbody tr a:has-text('" + MEMBER + "')")
     page.wait_for_selector("#id_groups_to")
@@ -158,8 +158,10 @@ def change_groups(run: BrowserCheck, page: "Page", *, give: str = "", take: str 
         page.select_option("#id_groups_to", label=take)
         page.click("#id_groups_remove, #id_groups_remove_link")
     shoot(page, f"admin-{'give' if give else 'take'}")
+    saved = time.monotonic()
     page.click("input[name=_save]")
     page.wait_for_selector("ul.messagelist .success")
+    return saved
 
 
 def deactivate(run: BrowserCheck, page: "Page") -> None:
@@ -180,13 +182,18 @@ def run_all(run: BrowserCheck) -> None:
         run.follows("their roles on Discord are those of Alliance Auth", has_roles("Member", "Logistics"))
         run.follows("and so is their name", lambda member: member is not None and member.nick == character)
         with run.as_person(OFFICER) as officers:
-            change_groups(run, officers, give="Fleet Commander")
+            saved = change_groups(run, officers, give="Fleet Commander")
             run.follows(
                 "an officer added Fleet Commander, and the role followed",
                 has_roles("Member", "Logistics", "Fleet Commander"),
+                since=saved,
             )
-            change_groups(run, officers, take="Logistics")
-            run.follows("an officer took Logistics away, and the role followed", has_roles("Member", "Fleet Commander"))
+            saved = change_groups(run, officers, take="Logistics")
+            run.follows(
+                "an officer took Logistics away, and the role followed",
+                has_roles("Member", "Fleet Commander"),
+                since=saved,
+            )
         deactivate(run, members)
         run.follows("whereupon the member left the server", lambda member: member is None)
     run.watch.verdict()
