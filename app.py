@@ -231,14 +231,12 @@ def user(user_id: str) -> Response:
 @answers(PAGES)
 def my_discord() -> Response:
     """The member's own page; a token opens a session of it."""
-    from chalicelib.web import entry
-    from chalicelib.web.render import SAME_ADDRESS
-
-    parts, request = wired(), request_of_page()
     if query("token") is not None:
-        token = parts.linking.token(query("token"), Purpose.ME)
-        return redirect(SAME_ADDRESS, {"Set-Cookie": entry.opened(parts, token)})
-    return page(entry.show_member(parts, request, query("done")), 200, *entry.form_targets(parts))
+        return open_session(Purpose.ME)
+    from chalicelib.web import entry
+
+    parts = wired()
+    return page(entry.show_member(parts, request_of_page(), query("done")), 200, *entry.form_targets(parts))
 
 
 @app.route("/discord/me", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
@@ -251,6 +249,37 @@ def change_my_discord() -> Response:
     if did.started:
         return to_discord(did.started)
     return outcome(did.outcome) if did.outcome else redirect(did.address)
+
+
+@app.route("/discord/admin", methods=["GET"])
+@answers(PAGES)
+def officers() -> Response:
+    """The officers' page; a token opens a session of it."""
+    if query("token") is not None:
+        return open_session(Purpose.ADMIN)
+    from chalicelib.web import entry
+
+    parts, browser = wired(), request_of_page()
+    shown = entry.show_officers(parts, browser, member=query("member"), done=query("done"))
+    return page(shown, 200, *entry.form_targets(parts))
+
+
+@app.route("/discord/admin", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
+@answers(PAGES)
+def answer_for_officer() -> Response:
+    """A button of the officers' page."""
+    from chalicelib.web import entry
+
+    return redirect(entry.act_for_officer(wired(), request_of_page(), fields()).address)
+
+
+def open_session(purpose: Purpose) -> Response:
+    """Use the token of the query up, and come back to the same address with a session in its place."""
+    from chalicelib.web import entry
+    from chalicelib.web.render import SAME_ADDRESS
+
+    token = wired().linking.token(query("token"), purpose)
+    return redirect(SAME_ADDRESS, {"Set-Cookie": entry.opened(wired(), token)})
 
 
 def request_of_page() -> tuple[str, str]:

@@ -42,6 +42,8 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("/discord/users/{user_id}", "GET"),
         ("/discord/me", "GET"),
         ("/discord/me", "POST"),
+        ("/discord/admin", "GET"),
+        ("/discord/admin", "POST"),
         ("/health", "GET"),
     }
 
@@ -55,6 +57,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("/discord/unlink", 400),
         ("/discord/add_bot", 400),
         ("/discord/me", 400),
+        ("/discord/admin", 400),
         ("/discord/users/101", 401),
         ("/health", 200),
     ],

@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     ADD_BOT = "add_bot"
     READ = "read"
     ME = "me"
+    ADMIN = "admin"
 
 
 class Claims(msgspec.Struct):
@@ -52,6 +53,17 @@ class Claims(msgspec.Struct):
     groups: Groups | UnsetType = UNSET
     nickname: Nickname | UnsetType = UNSET
     changed_at: ChangedAt | UnsetType = UNSET
+    name: (
+        Annotated[
+            str,
+            Meta(
+                max_length=100,
+                description="For `admin`: who it is, for the audit trail. Without it their id stands there.",
+                examples=["Kira Vantari"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,7 @@ class Token:
     groups: tuple[str, ...] = ()
     nickname: str | None = None
     changed_at: int | None = 0
+    name: str = ""  # of an officer, for the audit trail
 
 
 def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -> Token:
@@ -97,6 +110,7 @@ def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -
         expires_at=claims.exp,
         groups=tuple(claims.groups or ()),
         nickname=claims.nickname or None,
+        name=" ".join((claims.name or "").split()),
         changed_at=claims.changed_at or 0,
     )
 

@@ -86,6 +86,10 @@ class Reporter:
         """A person answered what was withheld from the user; `by` says who."""
         audit.keep(self.entries.event(user_id, discord_id, what, by))
 
+    def officer_did(self, what: str, by: str) -> None:
+        """An officer did something that is not about one member; `by` says who."""
+        audit.keep(self.entries.event(audit.THE_SERVER, 0, what, by))
+
     # --- how a user stands ---
 
     def synced(

@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.store.rows import AuditRow
 
 DAY = 86_400  # seconds
+THE_SERVER = "(server)"  # stands in place of a user where an entry is about none of them
 
 
 @dataclass(frozen=True, slots=True)

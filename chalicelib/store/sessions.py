@@ -24,13 +24,15 @@ class Sight:
 class Session:
     """Whose session it is, and for which page (the purpose of the token). Times are epoch seconds.
 
-    `issued_at`: when the auth site signed the token that opened it. `sight`: what was seen of the member last.
+    `issued_at`: when the auth site signed the token that opened it. `name`: an officer's, for the audit trail.
+    `sight`: what was seen of the member last.
     """
 
     user_id: str
     purpose: str
     issued_at: float
     until: float
+    name: str = ""
     sight: Sight | None = None
 
 

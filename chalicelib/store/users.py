@@ -378,6 +378,12 @@ def unlink(
     return True
 
 
+def of_account(discord_id: int, *, now: float) -> User | None:
+    """The user to whom this Discord account is linked."""
+    user_id = owner_of(discord_id)
+    return get(user_id, now=now) if user_id else None
+
+
 def links_between(guild_id: int, after: int, upto: int, *, most: int | None = None) -> Iterator[User]:
     """The guild's linked users, ascending by Discord id, above `after`, up to `upto`. May lag a moment behind."""
     span = UserRow.discord_id.between(after + 1, upto)

@@ -1,4 +1,4 @@
-"""Where `app.py` enters: the member's page over a session, from cookies, languages and form fields."""
+"""Where `app.py` enters: the members' and the officers' page over a session, from cookies and form fields."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -9,6 +9,7 @@ from chalicelib.linking.flow import Started
 from chalicelib.linking.tokens import Purpose, Token
 from chalicelib.web import sessions
 from chalicelib.web.member_page import REFRESHED, TOO_SOON, MemberPage
+from chalicelib.web.officers_page import OfficersPage
 from chalicelib.web.render import SAME_ADDRESS
 from chalicelib.web.sessions import Visit
 from chalicelib.web.words import LANGUAGES, Words
@@ -64,6 +65,23 @@ def act_for_member(parts: Wired, browser: Browser, fields: dict[str, str]) -> Do
             visit.end()
             return Done(outcome="unlinked")
     raise LinkRefused(Reason.BAD_STATE, "no such button")
+
+
+def show_officers(parts: Wired, browser: Browser, *, member: str | None, done: str | None) -> str:
+    """The officers' page. `member`: who is searched for. Raises LinkRefused without a session."""
+    visit = _visit(parts, browser, Purpose.ADMIN)
+    return _officers_page(parts).show(visit, member=member or "", note=done or "")
+
+
+def act_for_officer(parts: Wired, browser: Browser, fields: dict[str, str]) -> Done:
+    """Do what the pressed button says. Raises LinkRefused, also for a form that is not this session's."""
+    visit = _visit(parts, browser, Purpose.ADMIN)
+    visit.check(fields.get("csrf"))
+    return Done(address=f"{SAME_ADDRESS}done={_officers_page(parts).act(visit, fields)}")
+
+
+def _officers_page(parts: Wired) -> OfficersPage:
+    return OfficersPage(parts.services, parts.delivery.view, parts.delivery.sweeper)
 
 
 def _member_page(parts: Wired) -> MemberPage:

@@ -25,7 +25,7 @@ def environment() -> Environment:
 
 def render(name: str, **values: object) -> str:
     """The page of that template."""
-    defaults = {"language": "en", "mark": "", "kind": "", "same_address": SAME_ADDRESS}
+    defaults = {"language": "en", "mark": "", "kind": "", "wide": False, "same_address": SAME_ADDRESS}
     return environment().get_template(name).render(defaults | values)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib import log
 from chalicelib.errors import LinkRefused, Reason
@@ -11,7 +11,7 @@ from chalicelib.linking.tokens import Purpose, Token
 from chalicelib.store import sessions
 from chalicelib.store.sessions import Session, Sight
 
-LIFE = {Purpose.ME: 15 * 60}  # seconds, by the purpose of the token that opens it
+LIFE = {Purpose.ME: 15 * 60, Purpose.ADMIN: 3600}  # seconds, by the purpose of the token that opens it
 MAX_COOKIE = 200  # characters; ours have 43
 
 
@@ -25,14 +25,7 @@ class Visit:
 
     def seen(self, sight: Sight) -> None:
         """Remember what was seen of the member."""
-        kept = Session(
-            user_id=self.session.user_id,
-            purpose=self.session.purpose,
-            issued_at=self.session.issued_at,
-            until=self.session.until,
-            sight=sight,
-        )
-        sessions.update(self.digest, kept)
+        sessions.update(self.digest, replace(self.session, sight=sight))
 
     def check(self, csrf: str | None) -> None:
         """Raise LinkRefused(bad_state) unless the form is one that this session was given."""
@@ -61,6 +54,7 @@ def open_session(token: Token, *, now: float) -> str:
         purpose=token.purpose,
         issued_at=token.issued_at,
         until=now + LIFE[token.purpose],
+        name=token.name,
     )
     sessions.create(_digest("session", cookie), session)
     log.info("session_opened", user_id=token.user_id, purpose=token.purpose)

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.errors import Reason
 from local.discord.faults import Fault
 from tests.browser.stage import Stage
+from tests.members.support import crowd, swept
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -197,3 +198,26 @@ def test_my_discord_is_clicked_through_on_a_phone(page: "Page", alone: Stage) ->
     page.get_by_role("button", name="Unlink @kira").click()  # the address stays
     page.wait_for_selector("h1:text('You are unlinked')")
     assert world.roles("kira") is None
+
+
+def test_an_officer_sees_what_is_held_and_answers_it(page: "Page", alone: Stage) -> None:
+    world = alone.world
+    world.guild.create_role("Member")
+    ids = crowd(world, 60, roles=["Member"], groups=["Member"], imported=False)
+    swept(world)
+    for one in ids:
+        world.site.groups(one, [])
+    world.run(seconds=1200)
+    page.goto(alone.opening("admin", name="Vera"))
+    assert "token" not in page.url
+    assert page.locator("h1").inner_text() == "Something needs a hand"
+    look(page, "officers-held")
+    page.get_by_label("The user’s id").fill(ids[-1])
+    press(page, "Explain")
+    look(page, "officers-explained")
+    page.get_by_role("button", name="Let it be taken from all").click()
+    page.wait_for_selector("text=Released.")
+    world.run(seconds=1200)
+    page.reload()
+    look(page, "officers-well")
+    assert page.locator("h1").inner_text() == "All is well"

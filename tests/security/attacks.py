@@ -116,6 +116,7 @@ PATHS = {
     "add_bot": "/discord/add_bot",
     "read": f"/discord/users/{VICTIM}",
     "me": "/discord/me",
+    "admin": "/discord/admin",
 }
 BAD, EXPIRED, STATE = ("bad_token",), ("expired",), ("bad_state",)
 

@@ -105,6 +105,16 @@ def test_the_page_that_adds_the_bot_opens_and_health_is_told(stack: Stack) -> No
 # --- each statement ----------------------------------------------------------------------------------------------
 
 
+def looking_after_the_server(stack: Stack) -> None:
+    address = f"{stack.aws.api_url}/discord/admin"
+    with requests.Session() as browser:
+        token = stack.site.token("1", "admin")
+        assert browser.get(address, params={"token": token}, timeout=30, allow_redirects=False).status_code == 302
+        page = browser.get(address, timeout=30)
+        assert page.status_code == 200, page.text
+        assert "Groups and their roles" in page.text
+
+
 def linking(stack: Stack) -> None:
     stack.link(next(USERS), "Member")
 
@@ -223,12 +233,13 @@ def linked_user(stack: Stack) -> str:
 NEEDED_FOR: dict[tuple[str, str], Callable[[Stack], None]] = {
     ("api", "ReadSecrets"): linking,
     ("api", "KeepUsers"): linking,
+    ("api", "ReadLinksInOrder"): looking_after_the_server,
     ("api", "ClaimAccounts"): linking,
     ("api", "KeepAttempts"): linking,
     ("api", "RememberGuild"): linking,
     ("api", "SpendBudgets"): linking,
     ("api", "LimitRemovals"): unlinking_while_held,
-    ("api", "WriteAudit"): linking,
+    ("api", "KeepAudit"): linking,
     ("api", "SendMessages"): linking,
     ("sweep", "ReadSecrets"): rehearsing,
     ("sweep", "ReadLinksInOrder"): rehearsing,

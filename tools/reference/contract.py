@@ -25,6 +25,7 @@ PURPOSES = {
     Purpose.LINK: ("link a Discord account", "`GET /discord/link`"),
     Purpose.UNLINK: ("unlink it", "`GET /discord/unlink`, `POST /discord/unlink`"),
     Purpose.ME: ("see how they stand on Discord: open a session of 15 minutes", "`GET /discord/me`"),
+    Purpose.ADMIN: ("look after the server: open an officer's session of an hour", "`GET /discord/admin`"),
     Purpose.READ: ("read what is linked", "`GET /discord/users/{user_id}`"),
     Purpose.ADD_BOT: ("add the bot to the server", "`GET /discord/add_bot`"),
 }

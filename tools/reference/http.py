@@ -168,6 +168,42 @@ ROUTES: dict[tuple[str, str], Route] = {
             }
         },
     ),
+    ("GET", "/discord/admin"): Route(
+        "Show the officers' page",
+        "Whether all is well, what needs a hand, why a member has what they have, which role stands for which group, "
+        "and what was done. The token's `name` stands in the audit trail; it opens a session of an hour and is used "
+        "up. Sign such tokens for people who may take roles from everybody, and for nobody else.",
+        {
+            "302": _redirect(
+                "To the same address without the token; or back, on failure or without a session.",
+                headers={"Set-Cookie": {"description": "The session.", "schema": {"type": "string"}}},
+            ),
+            "200": {"description": "The page.", "content": HTML},
+            **_refusals(),
+        },
+        token=Purpose.ADMIN,
+        parameters=[_query("member", "Whom to explain: the user's id, a Discord id, or a username.")],
+    ),
+    ("POST", "/discord/admin"): Route(
+        "Press a button of the officers' page",
+        "Releases or drops what is withheld, or starts a sweep. Not for auth sites: it needs the session's cookie, and "
+        "the values that its page carries.",
+        {"302": _redirect("To the page; or back, without a session."), **_refusals()},
+        body={
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "csrf": {"type": "string"},
+                        "action": {"type": "string", "enum": ["release", "drop", "sweep"]},
+                        "which": {"type": "string"},
+                        "shown": {"type": "string"},
+                    },
+                    "required": ["csrf", "action"],
+                }
+            }
+        },
+    ),
     ("GET", "/health"): Route(
         "Is it alive",
         "Answers without touching anything.",
