@@ -162,7 +162,7 @@ def review_finding(members: int, servers: int) -> Finding | None:
         return warning(
             f"{seen}: from {REVIEWED_USERS:,} users on Discord reviews the Server Members Intent, and takes it away if "
             "nobody applies within 90 days of its notice",
-            "apply in time: the how-to guide on the intent review has answers to use",
+            "apply in time: docs/how-to/pass-the-intent-review.md has answers to use",
         )
     if servers > 1:
         return note(f"{seen}, and it is in {servers} servers: their members count together in Discord's intent review")

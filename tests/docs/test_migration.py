@@ -24,7 +24,7 @@ def ids(world: World) -> tuple[str, str, str]:
     return first, second, third
 
 
-def roles(world: World, user_id: str) -> set[str]:
+def roles(world: World, user_id: str) -> set[str] | None:
     return world.roles(user_id.removeprefix("u-"))
 
 
