@@ -157,6 +157,8 @@ PLAIN_JSON = ErrorResponses(  # for programs
 @answers(PAGES)
 def link() -> Response:
     """Begin to link: check the auth site's token and send the person to Discord."""
+    if http.is_prefetch(header):
+        return Response("", {"Cache-Control": "no-store"}, 503)  # the token is for the click that may follow
     started = wired().linking.start(query("token"))
     callback = urlsplit(wired().services.settings.callback_url)
     secure, path = callback.scheme == "https", callback.path or "/"

@@ -103,6 +103,7 @@ class DeleteUser(_ForUser, frozen=True, kw_only=True, tag="delete_user"):
 
     about: ClassVar[Parts] = Parts.ALL
     notify: Notify = False
+    changed_at: ChangedAt | UnsetType = UNSET
 
 
 # --- what Rolecall sends itself ------------------------------------------------------------------------------
@@ -113,6 +114,17 @@ class RemoveReplacedAccount(Struct, frozen=True, tag_field="kind", tag="part_wit
 
     user_id: UserId
     discord_id: int
+
+
+class UnlinkUser(Struct, frozen=True, tag_field="kind", tag="unlink_user", kw_only=True):
+    """Remove the member and delete the link, because the person asked for it. Times are epoch seconds.
+
+    `issued_at`: when the auth site issued the token, by its clock; `asked_at`: when the person confirmed, by ours.
+    """
+
+    user_id: UserId
+    issued_at: float
+    asked_at: float
 
 
 class VerifyLink(Struct, frozen=True, tag_field="kind", tag="check_link", kw_only=True):
@@ -194,6 +206,7 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
 UserJob = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
 Own = (
     RemoveReplacedAccount
+    | UnlinkUser
     | VerifyLink
     | VerifyRemoval
     | StripUnlinked
@@ -230,7 +243,7 @@ def _check_stamp(job: Job, now: float) -> None:
     if any(told) and changed_at is UNSET:
         raise BadMessage("changed_at is missing: groups and nicknames are ordered by it")
     if isinstance(changed_at, int):
-        if not any(told):
+        if not any(told) and not isinstance(job, DeleteUser):
             raise BadMessage("changed_at is given, but nothing that changed")
         if changed_at > (now + MAX_FUTURE) * 1000:
             raise BadMessage("changed_at lies more than a day ahead; it is in milliseconds since 1970")

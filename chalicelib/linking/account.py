@@ -43,7 +43,7 @@ class LinkedAccount(Struct, frozen=True, kw_only=True):
 def account_of(services: Services, view: GuildView, user_id: str) -> dict[str, Any] | None:
     """The answer to `GET /discord/users/{user_id}`; None if the user has no link. Times are epoch milliseconds."""
     user = users.get(user_id, now=services.now())
-    if user is None or user.link is None:
+    if user is None or user.link is None or not view.is_its_own(user.link):
         return None
     account = LinkedAccount(
         user_id=user.user_id,

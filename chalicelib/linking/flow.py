@@ -13,10 +13,11 @@ from chalicelib.linking.context import response_deadline
 from chalicelib.linking.oauth import OAuth
 from chalicelib.linking.single_use import accept_token
 from chalicelib.linking.tokens import Purpose, Token
-from chalicelib.linking.unlink import unlink_user
+from chalicelib.linking.unlink import UNLINK_AGAIN, enqueue_unlinking, unlink_user
 from chalicelib.members.guild import GuildView
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.members.reporter import Reporter
+from chalicelib.messages import UnlinkUser
 from chalicelib.services import Services
 
 
@@ -37,7 +38,7 @@ class LinkFlow:
         self._oauth = oauth
         self._reconciler = reconciler
         self._view = view
-        self.callback = Callback(services, oauth, Admission(services, reconciler, view), Reporter(services, view))
+        self.callback = Callback(services, view, oauth, Admission(services, reconciler, view), Reporter(services, view))
 
     def token(self, text: str | None, purpose: Purpose, *, use: bool = True) -> Token:
         """Accept a token; it is used up unless `use` is False. Raises LinkRefused."""
@@ -60,9 +61,13 @@ class LinkFlow:
 
     def unlink(self, text: str | None) -> None:
         """Remove the member from the guild and the link from the store. Raises LinkRefused."""
-        token = self.token(text, Purpose.UNLINK)
+        token = self.token(text, Purpose.UNLINK, use=False)
+        job = UnlinkUser(user_id=token.user_id, issued_at=token.issued_at, asked_at=self._services.now())
+        # Queued before the token is used up: if this process dies, the person need not ask again.
+        enqueue_unlinking(self._services, job, delay=UNLINK_AGAIN)
+        self.token(text, Purpose.UNLINK)
         with response_deadline(self._services):
-            unlink_user(self._services, self._reconciler, token.user_id)
+            unlink_user(self._services, self._reconciler, job)
 
     def account(self, text: str | None, *user_ids: str) -> dict[str, Any] | None:
         """What the auth site's own page shows of a user; None if they have no link. Times are epoch milliseconds.

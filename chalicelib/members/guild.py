@@ -20,6 +20,7 @@ from chalicelib.members.roles import RolePolicy, merge_role_ids
 from chalicelib.services import Services
 from chalicelib.settings import KNOWN_ROLES, Settings
 from chalicelib.store.guild import StoredRoles
+from chalicelib.store.users import Link
 
 CACHE_TTL = 30.0  # seconds that facts from the store are used without reading them again
 MAX_ATTEMPTS = 5  # to store a role while other workers store theirs; a role that is missed is stored at its next match
@@ -46,6 +47,10 @@ class GuildView:
         self._stored = StoredRoles()
         self._read_at = float("-inf")
         self._sweep = ""
+
+    def is_its_own(self, link: Link) -> bool:
+        """Was the link made in this guild? One of another guild counts as none: DISCORD_GUILD_ID was changed."""
+        return link.guild_id in (0, self._services.settings.guild_id)
 
     # --- facts ---
 

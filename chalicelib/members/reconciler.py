@@ -6,7 +6,7 @@ second time. Errors are handled in `delivery`, except those that can be fixed he
 - `statements`: what the auth site states, and what has to be compared then
 - `member_sync`: one member, reconciled; `plan` decides, `writer` writes
 - `repair`: a member whom a sweep found to differ
-- `removal`: a member who left, or is to be removed
+- `removal`: a member who left, or is to be removed; `account_removal`: what is done to them then
 - `unlinked`: a member without a link who holds roles of groups
 - `link_check`: what a callback left undone
 """
@@ -18,8 +18,9 @@ from msgspec import UNSET
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
+from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.link_check import LinkCheck
-from chalicelib.members.member_sync import MemberSync, wait_for_callback
+from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.removal import Removal
 from chalicelib.members.repair import MemberRepair
 from chalicelib.members.reporter import Reporter
@@ -32,6 +33,7 @@ from chalicelib.messages import (
     RemoveReplacedAccount,
     RepairMember,
     StripUnlinked,
+    UnlinkUser,
     UpdateAll,
     UpdateGroups,
     UserJob,
@@ -56,7 +58,7 @@ class Reconciler:
         self._sync = MemberSync(services, reporter, self._writer, self._removal)
         self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, self._sync)
         self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync)
-        self._link_check = LinkCheck(services, reporter, self._sync)
+        self._link_check = LinkCheck(services, view, reporter, self._sync)
 
     @property
     def writes(self) -> int:
@@ -72,7 +74,7 @@ class Reconciler:
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
             self._view.remember_stated(job.groups)
         user = record_statement(job, context, now=now)
-        if user is None or user.link is None:
+        if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
         if is_answered(user, parts_of(job), context):
@@ -86,6 +88,10 @@ class Reconciler:
     def repair(self, job: RepairMember, context: JobContext) -> Outcome:
         """Reconcile a member whom a sweep found to differ."""
         return self._repair.repair(job, context)
+
+    def unlink(self, job: UnlinkUser, context: JobContext) -> Outcome:
+        """Unlink the user, because the person asked for it."""
+        return self._removal.unlink(job, replace(context, lane=Lane.URGENT))
 
     def remove_replaced_account(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Remove an account that its user replaced by another."""

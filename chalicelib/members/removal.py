@@ -1,27 +1,53 @@
-"""Ends links: of members who left the server, and of users who are to be removed from it."""
+"""Ends links: of members who left the server, and of users who are to be removed from it.
 
-from contextlib import suppress
-from dataclasses import replace
+What a removal ends, what it leaves alone, and why it is written down first: docs/explanation/link-lifecycle.md.
+"""
+
+from dataclasses import dataclass, replace
+
+from msgspec import UNSET
 
 from chalicelib import log
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.errors import GiveUp, NotPermitted, UnknownMember, UnknownRole
-from chalicelib.members.context import MAX_ROUNDS, PERSON_PATIENCE, JobContext, Outcome
+from chalicelib.errors import GiveUp, UnknownMember
+from chalicelib.members.account_removal import AccountRemoval
+from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome
 from chalicelib.members.guild import GuildView
+from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.plan import Change
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
-from chalicelib.messages import DeleteUser, Parts, RemoveReplacedAccount, encode
+from chalicelib.messages import DeleteUser, RemoveReplacedAccount, UnlinkUser, encode
 from chalicelib.notices import Unlinked
 from chalicelib.problems import Problem, ProblemKind
 from chalicelib.queues import Progress
 from chalicelib.services import Services
-from chalicelib.store import users
-from chalicelib.store.users import Link, User
+from chalicelib.store import cutoff, leaving, users
+from chalicelib.store.cutoff import Cutoff
+from chalicelib.store.users import Claim, Link, Previous, User
 
 ACCOUNT_DELETED = 10013  # Discord's "unknown user"
 STRIP_AGAIN = 30  # seconds until roles are taken once more from members the bot may not remove; no write takes so long
+IN_FLIGHT_FOR = 60  # seconds after a callback's time within which its request to join may still take effect
 CANNOT_REMOVE = Problem(ProblemKind.CANNOT_REMOVE)  # the owner, or a member ranked above the bot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A removal that somebody asked for. `cutoff`: what it ends; what is newer stands.
+
+    `changed_at` (epoch ms): a statement that is newer stands, too.
+    """
+
+    cutoff: Cutoff
+    notify: bool
+    changed_at: int | None = None
+
+    def is_overtaken(self, user: User) -> bool:
+        """Has the user a link, or a statement, that is newer?"""
+        if self.changed_at is not None and max(user.groups_at, user.nickname_at) > self.changed_at:
+            return True
+        return user.link is not None and not self.cutoff.bars(user.link.issued_at, user.link.opened_at)
 
 
 class Removal:
@@ -30,84 +56,134 @@ class Removal:
     def __init__(self, services: Services, view: GuildView, writer: MemberWriter, reporter: Reporter) -> None:
         self._services = services
         self._view = view
-        self._writer = writer
         self._reporter = reporter
+        self._account = AccountRemoval(services, view, writer, reporter)
+
+    # --- who left by themselves ---
 
     def left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
         """The member left, or deleted their account: end the link and notify the auth site.
 
-        Returns None if the user changed meanwhile: a callback may have linked them and brought them in again.
+        An account that never came, and should have replaced another one, gives way to that. Returns None if the user
+        changed meanwhile: a callback may have linked them and brought them in again.
         """
         now = self._services.now()
         if link.joining_until > now:
             return Outcome.NOTHING  # a callback is bringing them in, and has a check of its own afterwards
+        if user.synced_at is None or link.previous:
+            self._expect_late_join(user, link)
+        if link.previous and link.claim and not user.is_deleted:
+            self._put_back(user, link, link.previous, link.claim)
+            return None
         reason = Unlinked.ACCOUNT_DELETED if gone.code == ACCOUNT_DELETED else Unlinked.LEFT_SERVER
         if self._reporter.unlinked(user, link, reason, notify=True, version=user.version):
             return Outcome.DONE
         return None
 
+    def _expect_late_join(self, user: User, link: Link) -> None:
+        """The account was never seen in the guild: a request to join that took effect late must leave nobody behind."""
+        if link.claim and self._services.now() - link.joining_until < IN_FLIGHT_FOR:
+            self._remove_later(user.user_id, link.account.id, IN_FLIGHT_FOR)
+
+    def _put_back(self, user: User, link: Link, previous: Previous, attempt: str) -> None:
+        """Link the account again that the user had before, unless it is somebody else's by now."""
+        now = self._services.now()
+        claim = Claim(issued_at=link.issued_at, opened_at=link.opened_at, activated_at=previous.activated_at)
+        try:
+            before = users.link(user.user_id, link.guild_id, previous.account, claim, now=now, instead_of=attempt)
+        except users.UserDeletedSince:
+            return
+        except users.AccountTaken:
+            users.mark_seen(user)  # there is nothing to go back to
+            return
+        if before and before.link and before.link.claim == attempt:
+            log.info("put_back", user_id=user.user_id, discord_id=previous.account.id, instead_of=link.account.id)
+            self._reporter.linked(user.user_id, previous.account)
+
+    # --- who is to go ---
+
     def delete(self, job: DeleteUser, context: JobContext) -> Outcome:
-        """Remove the member from the guild and delete the link. Raises the error if Discord refuses that."""
+        """Remove the member and delete the link. Raises the error if Discord refuses that."""
+        if job.changed_at is not UNSET:
+            dated = Order(cutoff=cutoff.of_change(job.changed_at), notify=job.notify, changed_at=job.changed_at)
+            return self._remove(job.user_id, dated, context)
+        sent_at = self._services.now() if context.sent_at is None else context.sent_at
+        return self._remove(job.user_id, Order(cutoff=cutoff.of_message(sent_at), notify=job.notify), context)
+
+    def unlink(self, job: UnlinkUser, context: JobContext) -> Outcome:
+        """The same, because the person asked for it."""
+        order = Order(cutoff=cutoff.of_person(job.issued_at, job.asked_at), notify=True)
+        return self._remove(job.user_id, order, context)
+
+    def _remove(self, user_id: str, order: Order, context: JobContext) -> Outcome:
+        """Write down that the user is to go, remove the member, end the link; begin again if the user changed."""
         for _ in range(MAX_ROUNDS):
             now = self._services.now()
-            user = users.get(job.user_id, now=now)
-            if user is None or user.link is None:
-                if users.mark_deleted(job.user_id, now=now):
-                    return Outcome.NOTHING
+            user = users.get(user_id, now=now)
+            if user and order.is_overtaken(user):
+                log.info("removal_overtaken", user_id=user_id)
+                return Outcome.NOTHING
+            if not leaving.begin(user_id, user, order.cutoff, changed_at=order.changed_at, now=now):
                 continue
-            removed = self._kick(user, user.link.account.id, context)
-            if not removed or user.link.joining_until > now:
-                # Another worker may be giving roles just now, or a callback bringing them in; neither can happen once
-                # the link is gone.
-                later = RemoveReplacedAccount(user_id=user.user_id, discord_id=user.link.account.id)
-                self._services.queues.bulk(encode(later), Progress(log.bound(), now), delay=STRIP_AGAIN)
-            if self._reporter.unlinked(user, user.link, Unlinked.ASKED, notify=job.notify):
-                if not removed:
-                    account = user.link.account
-                    self._reporter.problem(user.user_id, account.id, account.shown, CANNOT_REMOVE)
+            if user is None or user.link is None:
+                return Outcome.NOTHING
+            begun = replace(user, version=user.version + 1)
+            if self._end(begun, user.link, order, context):
                 return Outcome.DONE
-        raise RuntimeError(f"the link changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
+        raise RuntimeError(f"the user changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
+
+    def _end(self, user: User, link: Link, order: Order, context: JobContext) -> bool:
+        """Remove the member and end the link. Returns False if the user changed meanwhile."""
+        if not self._view.is_its_own(link):
+            return self._reporter.unlinked(user, link, Unlinked.ASKED, notify=order.notify, version=user.version)
+        now, account = self._services.now(), link.account
+        removed = self._account.kick(user, account.id, context)
+        if not removed or link.joining_until > now:
+            # Another worker may be giving roles just now, or a callback bringing them in; neither can happen once
+            # the link is gone.
+            joining = max(0, int(link.joining_until - now) + 1 + IN_FLIGHT_FOR) if link.joining_until > now else 0
+            self._remove_later(user.user_id, account.id, max(STRIP_AGAIN, joining))
+        if not self._reporter.unlinked(user, link, Unlinked.ASKED, notify=order.notify, version=user.version):
+            return False
+        if not removed:
+            self._reporter.problem(user.user_id, account.id, account.shown, CANNOT_REMOVE)
+        return True
+
+    def _remove_later(self, user_id: str, discord_id: int, delay: int) -> None:
+        later = RemoveReplacedAccount(user_id=user_id, discord_id=discord_id)
+        self._services.queues.bulk(encode(later), Progress(log.bound(), self._services.now()), delay=delay)
+
+    def remove_replaced_account(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
+        """Remove an account that its user replaced by another, unless it is linked to somebody again.
+
+        If the new account was not seen in the guild yet, it is looked for first.
+        """
+        context = replace(context, lane=Lane.URGENT)
+        for _ in range(MAX_ROUNDS):
+            if users.owner_of(job.discord_id) is not None:
+                return Outcome.NOTHING
+            user = users.get(job.user_id, now=self._services.now())
+            link = user.link if user else None
+            if user is None or link is None or link.previous is None or link.previous.account.id != job.discord_id:
+                if not self._account.kick(User(job.user_id), job.discord_id, context):
+                    raise GiveUp(CANNOT_REMOVE.reason)
+                return Outcome.DONE
+            self._look_for_new_account(user, link, context)
+        raise RuntimeError(f"the user changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
+
+    def _look_for_new_account(self, user: User, link: Link, context: JobContext) -> None:
+        """See whether the account that replaces another is in the guild; if not, put that one back.
+
+        Raises LinkInProgress while the callback may still bring it in.
+        """
+        wait_for_callback(link, now=self._services.now())
+        try:
+            self._services.discord.member(link.account.id, replace(context.options(), ticket=None))
+        except UnknownMember as gone:
+            self.left(user, link, gone)
+        else:
+            users.mark_seen(user)
 
     def revoke_given(self, discord_id: int, done: Change, context: JobContext) -> None:
         """Take back roles given while a callback unlinked the account: they would keep those roles forever."""
-        if not done.give or users.owner_of(discord_id) is not None:
-            return
-        options = replace(context.options(takes=True), patience=PERSON_PATIENCE)
-        for role_id in sorted(done.give):
-            with suppress(UnknownMember, UnknownRole), self._writer.counted():
-                self._services.discord.take_role(discord_id, role_id, options)
-
-    def _kick(self, user: User, discord_id: int, context: JobContext) -> bool:
-        """Remove the account from the guild. Returns False if the bot may not, after taking the roles it can take."""
-        if self._view.role_policy.protects(discord_id):
-            log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
-            return True
-        try:
-            with self._writer.counted():
-                self._services.discord.remove(discord_id, context.options())
-        except UnknownMember:
-            return True
-        except NotPermitted:
-            self._revoke_roles(user, discord_id, context)
-            return False
-        self._reporter.removed(user.user_id, discord_id, context)
-        return True
-
-    def _revoke_roles(self, user: User, discord_id: int, context: JobContext) -> None:
-        """Take the roles that the bot can take. The guild is read anew: the refusal may mean that its facts are old."""
-        options = replace(context.options(takes=True), ticket=None)
-        guild = self._view.refresh(options)
-        member = self._services.discord.member(discord_id, options)
-        nobody = replace(user, groups=(), nickname=None)
-        change = self._writer.plan(nobody, member, Parts.GROUPS, context, guild)
-        if change.take:
-            self._writer.send(member, change, context)
-            self._reporter.changed(user, member, change, context)
-
-    def remove_replaced_account(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
-        """Remove an account that its user replaced by another, unless it is linked to somebody again."""
-        if users.owner_of(job.discord_id) is not None:
-            return Outcome.NOTHING
-        if not self._kick(User(job.user_id), job.discord_id, replace(context, lane=Lane.URGENT)):
-            raise GiveUp(CANNOT_REMOVE.reason)
-        return Outcome.DONE
+        self._account.revoke_given(discord_id, done, context)

@@ -7,7 +7,8 @@ from chalicelib.discord.models import Member
 from chalicelib.errors import NotPermitted, UnknownMember, UnknownRole
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
-from chalicelib.members.member_sync import MemberSync, wait_for_callback
+from chalicelib.members.joining import wait_for_callback
+from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
 from chalicelib.members.removal_limit import SweepAllowance
@@ -43,7 +44,7 @@ class MemberRepair:
     def repair(self, job: RepairMember, context: JobContext) -> Outcome:
         """Reconcile the member, by a single request if the sweep's finding still holds. Raises LinkInProgress."""
         user = users.get(job.user_id, now=self._services.now())
-        if user is None or user.link is None:
+        if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
         self._view.require_facts_of_sweep(job.sweep_id)

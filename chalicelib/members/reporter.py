@@ -45,7 +45,7 @@ class Reporter:
         now, account = self._services.now(), link.account
         if notify:
             self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
-        if not users.unlink(user.user_id, account.id, now=now, deleted=reason is Unlinked.ASKED, version=version):
+        if not users.unlink(user.user_id, account.id, now=now, version=version):
             return False
         audit.keep(self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)

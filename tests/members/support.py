@@ -65,7 +65,7 @@ def import_link(
     person = next(person for person in world.guild.people() if person.username == who)
     now = world.clock.now()
     account = Account(int(person.id), who if username is None else username)
-    users.link(user_id, int(GUILD), account, began_at=now, now=now - users.JOIN_TIMEOUT)
+    users.link(user_id, int(GUILD), account, users.Claim(issued_at=now), now=now - users.JOIN_TIMEOUT)
     if groups is not None:
         users.record_groups(user_id, tuple(groups), 1, now=now)
     if nickname is not None:

@@ -26,7 +26,7 @@ def linked(
     if nickname is not None:
         users.record_nickname(user_id, nickname, int(now * 1000), now=now)
     account = Account(discord_id, username or f"user{user_id}")
-    users.link(user_id, GUILD, account, began_at=now, now=now, activated_at=int(now))
+    users.link(user_id, GUILD, account, users.Claim(issued_at=now, activated_at=int(now)), now=now)
     user = users.get(user_id, now=now)
     assert user is not None
     return user

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from chalicelib.store import users
+from chalicelib.store import leaving, users
+from chalicelib.store.cutoff import of_message
 from chalicelib.store.rows import UserRow
 from ops.links.bulk import Importer, Outcome
 from ops.links.table import Record, Unreadable, read, write
@@ -237,7 +238,7 @@ def test_what_contradicts_the_store_is_refused_and_its_neighbours_are_not(
 
 
 def test_a_user_whom_the_auth_site_deleted_stays_deleted(move_in: MoveIn) -> None:
-    users.mark_deleted("1", now=time.time())
+    leaving.begin("1", None, of_message(time.time()), changed_at=None, now=time.time())
     said = move_in(HEADER + ALICE)
     assert "deleted user 1" in said.out
     assert users.owner_of(300000000000000001) is None
