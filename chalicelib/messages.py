@@ -4,7 +4,7 @@ Each kind is a struct here, with the parts of a member that it is about, and a r
 how it is handled.
 """
 
-from enum import CONFORM, Flag, auto
+from enum import CONFORM, Flag, StrEnum, auto
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -48,6 +48,34 @@ ChangedAt = Annotated[
     ),
 ]
 Notify = Annotated[bool, Meta(description="Whether an `unlinked` notice is to be sent.", examples=[True])]
+
+
+class ExpireBehavior(StrEnum):
+    """What happens to the member of a user who is removed, in Discord's own words for integrations."""
+
+    KICK = "kick"
+    REMOVE_ROLES = "remove_roles"
+
+
+ExpireBehaviorField = Annotated[
+    ExpireBehavior,
+    Meta(
+        description="What happens to the member: `kick`, or `remove_roles`, which leaves them in the server without "
+        "roles. Default: the setting `DISCORD_EXPIRE_BEHAVIOR`.",
+        examples=["kick"],
+    ),
+]
+MAX_GRACE_DAYS = 30
+GraceDays = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=MAX_GRACE_DAYS,
+        description="Days between losing the roles, which happens at once, and the end of the link and the kick. "
+        "Default: the setting `DISCORD_EXPIRE_GRACE_DAYS`.",
+        examples=[3],
+    ),
+]
 MAX_FUTURE = 24 * 3600  # seconds that `changed_at` may lie ahead of our clock; a later one would block all changes
 
 
@@ -104,16 +132,26 @@ class DeleteUser(_ForUser, frozen=True, kw_only=True, tag="delete_user"):
     about: ClassVar[Parts] = Parts.ALL
     notify: Notify = False
     changed_at: ChangedAt | UnsetType = UNSET
+    expire_behavior: ExpireBehaviorField | UnsetType = UNSET
+    grace_days: GraceDays | UnsetType = UNSET
 
 
 # --- what Rolecall sends itself ------------------------------------------------------------------------------
 
 
 class RemoveReplacedAccount(Struct, frozen=True, tag_field="kind", tag="part_with", kw_only=True):
-    """Remove a Discord account from the guild unless it is linked to anybody: its user linked another one."""
+    """Remove a Discord account from the guild unless it is linked to anybody: its user linked another one.
+
+    Times are epoch seconds. `expire_behavior` is unset for what the settings say. `until`: the kick waits until then,
+    and the roles go at once; unset for the settings' grace days from now on. `joined_before`: only a member who joined
+    before then, since who comes later was invited by somebody.
+    """
 
     user_id: UserId
     discord_id: int
+    expire_behavior: ExpireBehavior | UnsetType = UNSET
+    until: float | UnsetType = UNSET
+    joined_before: float | UnsetType = UNSET
 
 
 class UnlinkUser(Struct, frozen=True, tag_field="kind", tag="unlink_user", kw_only=True):

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.errors import BadSettings
+from chalicelib.messages import MAX_GRACE_DAYS, ExpireBehavior
 
 STAGE = "ROLECALL_STAGE"
 SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
@@ -43,6 +44,8 @@ class Settings:
     unlinked_members: str
     excluded_groups: frozenset[str]
     nickname_exempt_roles: frozenset[str]
+    expire_behavior: ExpireBehavior
+    expire_grace_days: int
     api_base_url: str
     oauth_base_url: str
     oauth_token_url: str
@@ -124,6 +127,12 @@ def _names(text: str) -> frozenset[str]:
 
 def _snowflakes(text: str) -> frozenset[int]:
     return frozenset(_snowflake(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _expire_behavior(text: str) -> ExpireBehavior:
+    if text not in tuple(ExpireBehavior):
+        raise ValueError("kick or remove_roles")
+    return ExpireBehavior(text)
 
 
 def _secret(text: str) -> str:
@@ -224,6 +233,20 @@ TABLE: dict[str, Setting] = {  # by the name of the environment variable
         _names,
         "",
         "names of roles whose holders keep their nickname; upper and lower case are the same",
+    ),
+    "DISCORD_EXPIRE_BEHAVIOR": Setting(
+        "expire_behavior",
+        _expire_behavior,
+        "kick",
+        "what happens to the member when a user is deleted, unlinks or changes accounts: `kick`, or `remove_roles`, "
+        "which leaves them in the server without roles",
+    ),
+    "DISCORD_EXPIRE_GRACE_DAYS": Setting(
+        "expire_grace_days",
+        _whole(0, MAX_GRACE_DAYS),
+        "0",
+        "days between losing the roles, which happens at once, and the kick; also how long the link of a member who "
+        "left the server is kept",
     ),
     "DISCORD_API_BASE_URL": Setting("api_base_url", _base_url, "https://discord.com/api/v10", "where Discord's API is"),
     "DISCORD_OAUTH_BASE_URL": Setting(

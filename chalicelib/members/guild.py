@@ -61,12 +61,15 @@ class GuildView:
 
     def facts(self, options: RequestOptions) -> Guild:
         """The guild, not older than DISCORD_ROLES_CACHE_MAX_AGE."""
-        now = self._services.now()
-        self._read_stored()
-        guild = self._guild
+        now, guild = self._services.now(), self.remembered()
         if guild is None or now - guild.read_at > self._services.settings.roles_cache_max_age:
             return self.refresh(options)
         return guild
+
+    def remembered(self) -> Guild | None:
+        """The guild as it was read last, however long ago; Discord is not asked."""
+        self._read_stored()
+        return self._guild
 
     def _read_stored(self) -> None:
         """Read from the store what it has of the guild, unless that was done just now."""

@@ -47,6 +47,8 @@ class MemberRepair:
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
+        if user.goes_at is not None and user.goes_at <= self._services.now() and job.take:
+            return self._removal.carry_out(user, context)
         self._view.require_facts_of_sweep(job.sweep_id)
         allowance = SweepAllowance(job.sweep_id, job.brake) if job.brake else None
         context, parts = replace(context, may_take=job.take, allowance=allowance), parts_to_compare(job, user)

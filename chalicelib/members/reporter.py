@@ -15,9 +15,9 @@ from chalicelib.members.plan import Change
 from chalicelib.notices import Unlinked
 from chalicelib.problems import Problem, Problems, in_order
 from chalicelib.services import Services
-from chalicelib.store import audit, users
+from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
-from chalicelib.store.users import Link, Look, User
+from chalicelib.store.users import Absent, Link, Look, User
 
 JOINED = "joined"
 PERHAPS_JOINED = "perhaps joined"  # the request was sent, and Discord gave no clear answer
@@ -49,6 +49,16 @@ class Reporter:
             return False
         audit.keep(self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
+        return True
+
+    def absent(self, user: User, link: Link, absent: Absent) -> bool:
+        """The member left, and the link is kept. Returns False if the user has changed."""
+        account = link.account
+        self._services.notices.absent(user.user_id, account.id, account.shown, now=self._services.now())
+        if not leaving.mark_absent(user, absent):
+            return False
+        audit.keep(self.entries.event(user.user_id, account.id, "absent", "left the server"))
+        log.info("absent", user_id=user.user_id, discord_id=account.id, until=absent.until)
         return True
 
     def username_seen(self, user: User, account: Account) -> None:

@@ -77,6 +77,8 @@ class UserRow(Model):
     claim = UnicodeAttribute(null=True)  # the attempt that stored the link, and
     issued_at = NumberAttribute(null=True)  # when its token was issued (by the auth site's clock), and
     opened_at = NumberAttribute(null=True)  # when it was opened
+    leaving = JSONAttribute(null=True)  # how a removed user goes once their grace days are over
+    absent = JSONAttribute(null=True)  # since when the member is gone, and until when their link is kept
     previous = JSONAttribute(null=True)  # the account that is replaced, until the new one was seen in the guild
     expires_at = NumberAttribute(null=True)  # on users without a link
     links = LinkIndex()

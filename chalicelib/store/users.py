@@ -45,6 +45,8 @@ LINK_COLUMNS = (  # what a row holds about its link, and about what was brought 
     UserRow.issued_at,
     UserRow.opened_at,
     UserRow.previous,
+    UserRow.leaving,
+    UserRow.absent,
 )
 MAX_ATTEMPTS = 5  # each failed one means that another worker changed the same user meanwhile
 
@@ -76,6 +78,23 @@ class Link:
     issued_at: float = 0.0
     opened_at: float | None = None
     previous: Previous | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How a removed user goes. `until`: when their grace days are over (epoch seconds)."""
+
+    until: float
+    kick: bool
+    notify: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Since when the member is gone, and until when their link is kept (epoch seconds)."""
+
+    since: float
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +133,8 @@ class User:
     groups_sent: float = 0.0
     nickname_sent: float = 0.0
     barred: Cutoff = NO_CUTOFF
+    leaving: Leaving | None = None
+    absent: Absent | None = None
 
     @property
     def is_deleted(self) -> bool:
@@ -121,6 +142,11 @@ class User:
         if self.deleted_sent is not None:
             return max(self.groups_sent, self.nickname_sent) <= self.deleted_sent
         return self.deleted_at is not None and max(self.groups_at, self.nickname_at) <= self.deleted_at * 1000
+
+    @property
+    def goes_at(self) -> float | None:
+        """When the removed user is to go (epoch seconds); None if they are not, or at once."""
+        return self.leaving.until if self.leaving and self.is_deleted else None
 
     @property
     def wanted(self) -> tuple[str, ...] | None:
@@ -316,6 +342,8 @@ def _link_actions(guild_id: int, account: Account, old: Link | None, claim: Clai
         UserRow.problems.remove(),
         UserRow.deleted_at.remove(),
         UserRow.deleted_sent.remove(),
+        UserRow.leaving.remove(),
+        UserRow.absent.remove(),
         UserRow.expires_at.remove(),
     ]
     if not again:  # of an account that was linked before, the auth site was notified, or will be
@@ -416,6 +444,7 @@ def mark_synced(
         UserRow.synced_version.set(user.version),
         UserRow.joining_until.remove(),
         UserRow.previous.remove(),
+        UserRow.absent.remove(),
         *_problem_actions(problems),
     ]
     if looked:
@@ -477,6 +506,8 @@ def _user(row: UserRow) -> User:
         groups_sent=float(row.groups_sent or 0),
         nickname_sent=float(row.nickname_sent or 0),
         barred=_barred(row),
+        leaving=read_as(Leaving, row.leaving) if row.leaving else None,
+        absent=read_as(Absent, row.absent) if row.absent else None,
     )
     return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))
 
