@@ -3,8 +3,6 @@
 import time
 from typing import Protocol
 
-MAX_CLOCK_SKEW = 60  # seconds that the auth site's clock may run ahead of ours
-
 
 class Clock(Protocol):
     """Tells the time, and sleeps."""

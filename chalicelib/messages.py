@@ -76,6 +76,7 @@ GraceDays = Annotated[
         examples=[3],
     ),
 ]
+MAX_CLOCK_SKEW = 60  # seconds that the auth site's clock may run ahead of ours
 MAX_FUTURE = 24 * 3600  # seconds that `changed_at` may lie ahead of our clock; a later one would block all changes
 
 

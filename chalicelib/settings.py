@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.errors import BadSettings
-from chalicelib.messages import MAX_GRACE_DAYS, ExpireBehavior
 
 STAGE = "ROLECALL_STAGE"
+KICK, STRIP = "kick", "remove_roles"  # DISCORD_EXPIRE_BEHAVIOR
 SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
 MIN_SECRET = 32  # bytes; RFC 7518, section 3.2: a key of the hash's size or larger
 ALL_ROLES, KNOWN_ROLES = "all", "known"  # DISCORD_MANAGED_ROLES
@@ -44,7 +44,7 @@ class Settings:
     unlinked_members: str
     excluded_groups: frozenset[str]
     nickname_exempt_roles: frozenset[str]
-    expire_behavior: ExpireBehavior
+    expire_behavior: str
     expire_grace_days: int
     api_base_url: str
     oauth_base_url: str
@@ -127,12 +127,6 @@ def _names(text: str) -> frozenset[str]:
 
 def _snowflakes(text: str) -> frozenset[int]:
     return frozenset(_snowflake(part.strip()) for part in text.split(",") if part.strip())
-
-
-def _expire_behavior(text: str) -> ExpireBehavior:
-    if text not in tuple(ExpireBehavior):
-        raise ValueError("kick or remove_roles")
-    return ExpireBehavior(text)
 
 
 def _secret(text: str) -> str:
@@ -236,14 +230,14 @@ TABLE: dict[str, Setting] = {  # by the name of the environment variable
     ),
     "DISCORD_EXPIRE_BEHAVIOR": Setting(
         "expire_behavior",
-        _expire_behavior,
-        "kick",
+        _choice(KICK, STRIP),
+        KICK,
         "what happens to the member when a user is deleted, unlinks or changes accounts: `kick`, or `remove_roles`, "
         "which leaves them in the server without roles",
     ),
     "DISCORD_EXPIRE_GRACE_DAYS": Setting(
         "expire_grace_days",
-        _whole(0, MAX_GRACE_DAYS),
+        _whole(0, 30),
         "0",
         "days between losing the roles, which happens at once, and the kick; also how long the link of a member who "
         "left the server is kept",

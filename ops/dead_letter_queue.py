@@ -109,7 +109,7 @@ class DeadLetterQueue:
     def redrive(self, letter: DeadLetter, queue: str) -> None:
         """Send it to `queue` again: the body unchanged, and when it was first sent.
 
-        Other bookkeeping of earlier attempts is left out. A deletion must not end a link that was made since it was sent.
+        Other bookkeeping of earlier attempts is left out. A deletion ends no link that was made since it was sent.
         """
         since = {"DataType": "String", "StringValue": f"{letter.since:.3f}"}
         self._sqs.send_message(

@@ -7,9 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from chalicelib.clock import MAX_CLOCK_SKEW
 from chalicelib.errors import LinkRefused, Reason
-from chalicelib.messages import ChangedAt, Groups, Nickname, UserId
+from chalicelib.messages import MAX_CLOCK_SKEW, ChangedAt, Groups, Nickname, UserId
 
 ALGORITHM = "HS256"
 MAX_LIFETIME = 15 * 60  # seconds from `iat` to `exp`

@@ -146,14 +146,14 @@ class Removal:
         changed_at = None if job.changed_at is UNSET else job.changed_at
         decided_at = sent_at if changed_at is None else min(sent_at, changed_at / 1000)
         ends = cutoff.of_message(sent_at) if changed_at is None else cutoff.of_change(changed_at)
-        leaving = Leaving(decided_at + days * DAY, behavior is ExpireBehavior.KICK, job.notify)
+        leaving = Leaving(decided_at + days * DAY, behavior == ExpireBehavior.KICK, job.notify)
         return self._remove(job.user_id, Order(cutoff=ends, leaving=leaving, changed_at=changed_at), context)
 
     def unlink(self, job: UnlinkUser, context: JobContext) -> Outcome:
         """The same, because the person asked for it."""
         settings = self._services.settings
         until = job.asked_at + settings.expire_grace_days * DAY
-        leaving = Leaving(until, settings.expire_behavior is ExpireBehavior.KICK, notify=True)
+        leaving = Leaving(until, settings.expire_behavior == ExpireBehavior.KICK, notify=True)
         order = Order(cutoff=cutoff.of_person(job.issued_at, job.asked_at), leaving=leaving, asked=True)
         return self._remove(job.user_id, order, context)
 
@@ -258,13 +258,13 @@ class Removal:
         settings, now, nobody = self._services.settings, self._services.now(), User(job.user_id)
         behavior = settings.expire_behavior if job.expire_behavior is UNSET else job.expire_behavior
         until = now + settings.expire_grace_days * DAY if job.until is UNSET else job.until
-        if behavior is ExpireBehavior.KICK and until <= now:
+        if behavior == ExpireBehavior.KICK and until <= now:
             if not self._account.kick(nobody, job.discord_id, context):
                 raise GiveUp(CANNOT_REMOVE.reason)
             return Outcome.DONE
         with suppress(UnknownMember):
             self._account.take_roles(nobody, job.discord_id, context)
-            if behavior is ExpireBehavior.KICK:
+            if behavior == ExpireBehavior.KICK:
                 self._partings.keep(job.user_id, job.discord_id, until)
         return Outcome.DONE
 

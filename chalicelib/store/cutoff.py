@@ -6,7 +6,7 @@ clicked, by ours. A removal sets a limit to each. See docs/explanation/link-life
 
 from dataclasses import dataclass
 
-from chalicelib.clock import MAX_CLOCK_SKEW
+from chalicelib.messages import MAX_CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.clock import MAX_CLOCK_SKEW
 from chalicelib.errors import LinkRefused
 from chalicelib.linking.follow_ups import VERIFY_AFTER
+from chalicelib.messages import MAX_CLOCK_SKEW
 from chalicelib.store import users
 from chalicelib.store.rows import AttemptRow
 from local.discord.faults import Fault

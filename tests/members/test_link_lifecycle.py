@@ -139,7 +139,7 @@ def test_a_new_account_that_discord_refuses_changes_nothing(anna: World) -> None
 
 
 def test_an_account_that_is_put_back_is_told_of(anna: World) -> None:
-    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/"))
+    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
     assert outcome(anna, "1", "ben", groups=["Member"]) == "discord_unavailable"
     anna.run()
     assert (anna.roles("anna"), anna.roles("ben"), account(anna, "1")) == ({"Member"}, None, "anna")
@@ -147,7 +147,7 @@ def test_an_account_that_is_put_back_is_told_of(anna: World) -> None:
 
 
 def test_an_account_that_somebody_else_has_by_now_is_not_put_back(anna: World) -> None:
-    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/"))
+    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
     outcome(anna, "1", "ben", groups=["Member"])
     anna.link("2", "anna", groups=["Scout"])
     anna.run()
@@ -157,7 +157,7 @@ def test_an_account_that_somebody_else_has_by_now_is_not_put_back(anna: World) -
 
 
 def test_a_join_that_takes_effect_after_the_old_account_was_put_back_leaves_nobody_behind(anna: World) -> None:
-    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/"))
+    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
     outcome(anna, "1", "ben", groups=["Member"])
     anna.run(seconds=100)
     assert account(anna, "1") == "anna"
@@ -169,7 +169,7 @@ def test_a_join_that_takes_effect_after_the_old_account_was_put_back_leaves_nobo
 def test_a_join_that_takes_effect_after_the_link_was_ended_leaves_nobody_behind() -> None:
     world = World()
     world.guild.create_role("Member")
-    world.guild.inject(fault(kind="cut", method="PUT", path="/members/"))
+    world.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
     outcome(world, "1", "ben", groups=["Member"])
     world.run(seconds=100)
     assert not linked(world, "1")
@@ -179,7 +179,7 @@ def test_a_join_that_takes_effect_after_the_link_was_ended_leaves_nobody_behind(
 
 
 def test_a_deletion_during_a_change_of_account_leaves_neither(anna: World) -> None:
-    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/"))
+    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
     outcome(anna, "1", "ben", groups=["Member"])
     anna.clock.advance(1)
     anna.site.delete("1", changed_at=anna.site.stamp())

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.clock import MAX_CLOCK_SKEW
 from chalicelib.discord.models import Account
+from chalicelib.messages import MAX_CLOCK_SKEW
 from chalicelib.problems import Problem, ProblemKind, from_last_error, role_refused
 from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
