@@ -5,7 +5,7 @@ how it is handled.
 """
 
 from enum import CONFORM, Flag, StrEnum, auto
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -58,7 +58,7 @@ class ExpireBehavior(StrEnum):
 
 
 ExpireBehaviorField = Annotated[
-    ExpireBehavior,
+    Literal["kick", "remove_roles"],
     Meta(
         description="What happens to the member: `kick`, or `remove_roles`, which leaves them in the server without "
         "roles. Default: the setting `DISCORD_EXPIRE_BEHAVIOR`.",

@@ -53,12 +53,22 @@ class LinkedAccount(Struct, frozen=True, kw_only=True):
         str | None, Meta(description="What could not be done for this member. Null: nothing is in the way.")
     ]
     in_step: Annotated[
-        bool, Meta(description="Whether the member is as the auth site stated last, as far as Rolecall has seen.")
+        bool,
+        Meta(
+            description="Whether the member is as the auth site stated last, as far as Rolecall has seen.",
+            examples=[True],
+        ),
     ]
     roles: Annotated[
-        list["RoleShown"], Meta(description="The roles that the user's groups stand for, in the order of the groups.")
+        list[RoleShown],
+        Meta(
+            description="The roles that the user's groups stand for, in the order of the groups.",
+            examples=[[{"name": "Member", "group": "Member", "held": True}]],
+        ),
     ]
-    problems: Annotated[list["ProblemShown"], Meta(description="What could not be done for this member, one by one.")]
+    problems: Annotated[
+        list[ProblemShown], Meta(description="What could not be done for this member, one by one.", examples=[[]])
+    ]
     absent_since: Annotated[
         int | None,
         Meta(
