@@ -33,7 +33,10 @@ def begin(
         UserRow.barred_tokens.set(barred.tokens),
         UserRow.barred_clicks.set(barred.clicks),
     ]
-    actions.append(UserRow.leaving.remove() if leaving is None else UserRow.leaving.set(asdict(leaving)))
+    if user and user.link and leaving:
+        actions.append(UserRow.leaving.set(asdict(leaving)))
+    else:
+        actions.append(UserRow.leaving.remove())
     if user is None or user.link is None:
         actions.append(UserRow.expires_at.set(int(now) + UNLINKED_RETENTION))
     begun = _updated(user_id, actions, _unchanged(user))
