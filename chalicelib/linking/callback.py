@@ -145,7 +145,12 @@ class Callback:
 
     def _put_back(self, attempt: Attempt, claim: str, old: users.Link) -> bool:
         """Link the account of before again. Returns False if it is somebody else's, or is to go, by now."""
-        by = users.Claim(issued_at=attempt.issued_at, opened_at=attempt.opened_at, activated_at=old.activated_at)
+        by = users.Claim(
+            issued_at=attempt.issued_at,
+            opened_at=attempt.opened_at,
+            activated_at=old.activated_at,
+            notify=old.notify_pending,
+        )
         try:
             users.link(attempt.user_id, old.guild_id, old.account, by, now=self._services.now(), instead_of=claim)
         except (users.AccountTaken, users.UserDeletedSince):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from chalicelib import log
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.account import account_of
@@ -66,6 +68,7 @@ class LinkFlow:
         # Queued before the token is used up: if this process dies, the person need not ask again.
         enqueue_unlinking(self._services, job, delay=UNLINK_AGAIN)
         self.token(text, Purpose.UNLINK)
+        job = structs.replace(job, asked_at=self._services.now())
         with response_deadline(self._services):
             unlink_user(self._services, self._reconciler, job)
 

@@ -18,7 +18,7 @@ from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.plan import Change
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
-from chalicelib.messages import DeleteUser, ExpireBehavior, RemoveReplacedAccount, UnlinkUser, encode
+from chalicelib.messages import DeleteUser, ExpireBehavior, RemoveReplacedAccount, UnlinkUser, VerifyLink, encode
 from chalicelib.notices import Unlinked
 from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind
 from chalicelib.queues import Progress
@@ -53,6 +53,11 @@ class Order:
         if self.changed_at is not None and max(user.groups_at, user.nickname_at) > self.changed_at:
             return True
         return user.link is not None and not self.cutoff.bars(user.link.issued_at, user.link.opened_at)
+
+
+def _after(moment: float, days: int) -> float:
+    """That many days later; 0 for at once, whatever the clocks of different functions say."""
+    return moment + days * DAY if days else 0.0
 
 
 def _later(order: Order, user: User | None, now: float) -> Leaving | None:
@@ -123,7 +128,10 @@ class Removal:
     def _put_back(self, user: User, link: Link, previous: Previous, attempt: str) -> None:
         """Link the account again that the user had before, unless it is somebody else's by now."""
         now = self._services.now()
-        claim = Claim(issued_at=link.issued_at, opened_at=link.opened_at, activated_at=previous.activated_at)
+        claim = Claim(
+            issued_at=link.issued_at, opened_at=link.opened_at, activated_at=previous.activated_at, notify=True
+        )
+        self._verify_later(user.user_id)
         try:
             before = users.link(user.user_id, link.guild_id, previous.account, claim, now=now, instead_of=attempt)
         except users.UserDeletedSince:
@@ -134,6 +142,11 @@ class Removal:
         if before and before.link and before.link.claim == attempt:
             log.info("put_back", user_id=user.user_id, discord_id=previous.account.id, instead_of=link.account.id)
             self._reporter.linked(user.user_id, previous.account)
+
+    def _verify_later(self, user_id: str) -> None:
+        """Have the auth site notified of the link if this process dies before it does that."""
+        progress = Progress(log.bound(), self._services.now())
+        self._services.queues.bulk(encode(VerifyLink(user_id=user_id)), progress, delay=STRIP_AGAIN)
 
     # --- who is to go ---
 
@@ -146,13 +159,13 @@ class Removal:
         changed_at = None if job.changed_at is UNSET else job.changed_at
         decided_at = sent_at if changed_at is None else min(sent_at, changed_at / 1000)
         ends = cutoff.of_message(sent_at) if changed_at is None else cutoff.of_change(changed_at)
-        leaving = Leaving(decided_at + days * DAY, behavior == ExpireBehavior.KICK, job.notify)
+        leaving = Leaving(_after(decided_at, days), behavior == ExpireBehavior.KICK, job.notify)
         return self._remove(job.user_id, Order(cutoff=ends, leaving=leaving, changed_at=changed_at), context)
 
     def unlink(self, job: UnlinkUser, context: JobContext) -> Outcome:
         """The same, because the person asked for it."""
         settings = self._services.settings
-        until = job.asked_at + settings.expire_grace_days * DAY
+        until = _after(job.asked_at, settings.expire_grace_days)
         leaving = Leaving(until, settings.expire_behavior == ExpireBehavior.KICK, notify=True)
         order = Order(cutoff=cutoff.of_person(job.issued_at, job.asked_at), leaving=leaving, asked=True)
         return self._remove(job.user_id, order, context)
@@ -257,7 +270,7 @@ class Removal:
         """Kick the account, or take its roles, and remember to kick it once its grace days are over."""
         settings, now, nobody = self._services.settings, self._services.now(), User(job.user_id)
         behavior = settings.expire_behavior if job.expire_behavior is UNSET else job.expire_behavior
-        until = now + settings.expire_grace_days * DAY if job.until is UNSET else job.until
+        until = _after(now, settings.expire_grace_days) if job.until is UNSET else job.until
         if behavior == ExpireBehavior.KICK and until <= now:
             if not self._account.kick(nobody, job.discord_id, context):
                 raise GiveUp(CANNOT_REMOVE.reason)

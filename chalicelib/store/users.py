@@ -258,13 +258,14 @@ class Claim:
 
     `issued_at`: when the auth site issued the token, by its clock. `opened_at`: when Rolecall received it. `attempt`:
     the attempt's id; None if no callback is at work. `activated_at`: since when the account counts as linked, if not
-    since now; then the link is put back.
+    since now; then the link is put back. `notify`: the auth site is to be notified of a link that is put back.
     """
 
     issued_at: float
     opened_at: float | None = None
     attempt: str | None = None
     activated_at: int | None = None
+    notify: bool = False
 
 
 def link(
@@ -347,7 +348,8 @@ def _link_actions(guild_id: int, account: Account, old: Link | None, claim: Clai
         UserRow.expires_at.remove(),
     ]
     if not again:  # of an account that was linked before, the auth site was notified, or will be
-        actions.append(UserRow.untold_id.remove() if put_back else UserRow.untold_id.set(account.id))
+        told = put_back and not claim.notify
+        actions.append(UserRow.untold_id.remove() if told else UserRow.untold_id.set(account.id))
         actions.append(UserRow.answers.remove())
     return actions
 

@@ -289,3 +289,12 @@ def test_many_leave_at_once_when_their_days_are_over() -> None:
         world.site.delete(user_id)
     days(world, 3.5)
     assert len(world.guild.state().members) == 2 + 1
+
+
+def test_without_grace_days_clocks_that_differ_put_nothing_off() -> None:
+    world = world_with()
+    ahead = {"since": {"DataType": "String", "StringValue": f"{world.clock.now() + 5:.3f}"}}
+    body = '{"kind": "delete_user", "user_id": "1"}'
+    world.sqs.send_message(QueueUrl=world.queue_url("jobs"), MessageBody=body, MessageAttributes=ahead)
+    world.run(seconds=1)
+    assert state(world) == (False, None)

@@ -231,6 +231,24 @@ def test_a_refused_callback_leaves_a_newer_claim_alone(anna: World) -> None:
     assert (anna.roles("anna"), anna.roles("ben"), anna.roles("cleo")) == (None, None, {"Member"})
 
 
+def test_a_link_of_which_nobody_was_told_is_told_of_after_a_refused_change_of_account(anna: World) -> None:
+    anna.guild.add_person("cleo")
+
+    def die(*_: object) -> None:
+        if anna.roles("ben") is not None:
+            raise WorkerDied
+
+    anna.dynamodb.before = die
+    with suppress(WorkerDied):
+        anna.link("1", "ben", groups=["Member"])
+    anna.dynamodb.before = None
+    anna.guild.inject(fault(method="PUT", path="/members/", status=400, code=30001))
+    assert outcome(anna, "1", "cleo", groups=["Member"]) == "guild_limit"
+    anna.run()
+    assert account(anna, "1") == "ben"
+    assert ("linked", "@ben") in told(anna)
+
+
 # --- another server -------------------------------------------------------------------------------------------------
 
 
