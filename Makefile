@@ -8,6 +8,7 @@ ALLIANCEAUTH_VERSION := 5.5.0
 SEEDS ?= 200
 N ?= 100000
 FROM ?= 0
+TRIPLES ?=
 STAGE ?= dev
 BUCKET ?=
 CHECK ?=
@@ -27,7 +28,7 @@ export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
 .PHONY: help setup demo demo-allianceauth test test-pythons test-all test-allianceauth resilience simulate
-.PHONY: fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
+.PHONY: explore fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-18s%s\n' "$$name" "$$says"; done
@@ -85,6 +86,9 @@ resilience: setup  ## the test of tests/stack_resilience in full: 500 changes, h
 
 simulate: setup  ## the real code in worlds where everything goes wrong: make simulate SEEDS=500 FROM=70000
 	@$(BIN)/python -m simulation --seeds $(SEEDS) --from $(FROM)
+
+explore: setup  ## every operation inside each other one, at every call it makes; TRIPLES=2000 for three
+	@$(BIN)/python -m simulation.explorer $(if $(TRIPLES),--triples $(TRIPLES))
 
 fuzz: setup  ## odd input by the hundred thousand: make fuzz N=100000
 	$(BIN)/python -m tests.fuzz --examples $(N)

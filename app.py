@@ -1,6 +1,7 @@
 """The entry points of Rolecall: routes, queues, schedules, tasks. Each decodes, calls, encodes.
 
-The only file that imports Chalice; what can be read or written without it is in `chalicelib/http.py`.
+The only file that imports Chalice; what can be read or written without it is in `chalicelib/http.py`. `chalicelib.web`,
+with its template library, is imported within the functions that serve a page: nothing else waits for it.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from chalice.app import Chalice, CloudWatchEvent, Request, Response, SQSEvent
 
 from chalicelib import VERSION, http, log, settings
 from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
-from chalicelib.linking import pages
 from chalicelib.linking.attempts import LIFE, cookie_name
+from chalicelib.linking.flow import Started
 from chalicelib.linking.tokens import Purpose
 from chalicelib.messages import Parts
 from chalicelib.queues import message_of
@@ -114,23 +115,36 @@ def redirect(url: str, headers: Headers | None = None) -> Response:
     return Response("", {"Location": url, "Content-Type": "text/plain"} | kept | (headers or {}), 302)
 
 
-def page(html: str, status: int, *, form_target: str = "") -> Response:
-    """Answer with a page of our own."""
-    return Response(html, pages.security_headers(form_target), status)
+def page(html: str, status: int, *form_targets: str) -> Response:
+    """Answer with a page of our own; its forms may lead to those addresses."""
+    from chalicelib.web import pages
+
+    return Response(html, pages.security_headers(*form_targets), status)
 
 
 def outcome(word: str) -> Response:
     """Go back to the auth site with what happened, or show a page that says it."""
     target = wired().services.settings.auth_site_url
-    return redirect(pages.way_back(target, word)) if target else page(pages.done_page(word), 200)
+    if target:
+        return redirect(http.way_back(target, word))
+    from chalicelib.web import pages
+
+    return page(pages.done_page(word), 200)
 
 
 def refusal(reason: Reason) -> Response:
     """Go back to the auth site with the reason, or show a page that says what to do."""
     target = wired().services.settings.auth_site_url
     if not target:
-        return page(pages.refusal_page(reason), 400)
-    return redirect(pages.way_back(target, "denied" if reason is Reason.DENIED else "failed", reason))
+        return refusal_page(reason, 400)
+    return redirect(http.way_back(target, "denied" if reason is Reason.DENIED else "failed", reason))
+
+
+def refusal_page(reason: Reason, status: int) -> Response:
+    """Show a page that says what to do."""
+    from chalicelib.web import pages
+
+    return page(pages.refusal_page(reason), status)
 
 
 def json_error(word: str, status: int, headers: Headers | None = None) -> Response:
@@ -141,7 +155,7 @@ def json_error(word: str, status: int, headers: Headers | None = None) -> Respon
 PAGES = ErrorResponses(  # for people
     refused=refusal,
     unavailable=lambda: refusal(Reason.DISCORD_UNAVAILABLE),
-    broken=lambda: page(pages.refusal_page(Reason.MISCONFIGURED), 500),
+    broken=lambda: refusal_page(Reason.MISCONFIGURED, 500),
 )
 PLAIN_JSON = ErrorResponses(  # for programs
     refused=lambda reason: json_error(reason, 401, {"WWW-Authenticate": "Bearer"}),
@@ -159,7 +173,11 @@ def link() -> Response:
     """Begin to link: check the auth site's token and send the person to Discord."""
     if http.is_prefetch(header):
         return Response("", {"Cache-Control": "no-store"}, 503)  # the token is for the click that may follow
-    started = wired().linking.start(query("token"))
+    return to_discord(wired().linking.start(query("token")))
+
+
+def to_discord(started: Started) -> Response:
+    """Send the person to Discord's page; a cookie binds the attempt to their browser."""
     callback = urlsplit(wired().services.settings.callback_url)
     secure, path = callback.scheme == "https", callback.path or "/"
     cookie = http.set_cookie(cookie_name(started.state), started.cookie, max_age=LIFE, path=path, secure=secure)
@@ -182,8 +200,9 @@ def ask_to_unlink() -> Response:
     """Show the page that asks for confirmation; nothing is unlinked yet."""
     token = query("token")
     wired().linking.token(token, Purpose.UNLINK, use=False)
-    target = wired().services.settings.auth_site_url
-    return page(pages.unlink_page(token or ""), 200, form_target=target)
+    from chalicelib.web import pages
+
+    return page(pages.unlink_page(token or ""), 200, wired().services.settings.auth_site_url)
 
 
 @app.route("/discord/unlink", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
@@ -208,6 +227,37 @@ def user(user_id: str) -> Response:
     token = http.bearer_token(header("authorization"))
     found = wired().linking.account(token, *http.path_readings(user_id))
     return Response(found, JSON_HEADERS, 200) if found else json_error("not_linked", 404)
+
+
+@app.route("/discord/me", methods=["GET"])
+@answers(PAGES)
+def my_discord() -> Response:
+    """The member's own page; a token opens a session of it."""
+    from chalicelib.web import entry
+    from chalicelib.web.render import SAME_ADDRESS
+
+    parts, request = wired(), request_of_page()
+    if query("token") is not None:
+        token = parts.linking.token(query("token"), Purpose.ME)
+        return redirect(SAME_ADDRESS, {"Set-Cookie": entry.opened(parts, token)})
+    return page(entry.show_member(parts, request, query("done")), 200, *entry.form_targets(parts))
+
+
+@app.route("/discord/me", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
+@answers(PAGES)
+def change_my_discord() -> Response:
+    """A button of the member's own page."""
+    from chalicelib.web import entry
+
+    did = entry.act_for_member(wired(), request_of_page(), fields())
+    if did.started:
+        return to_discord(did.started)
+    return outcome(did.outcome) if did.outcome else redirect(did.address)
+
+
+def request_of_page() -> tuple[str, str]:
+    """What a page needs of the request: its cookies and languages."""
+    return header("cookie"), header("accept-language")
 
 
 @app.route("/health", methods=["GET"])

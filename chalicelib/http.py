@@ -1,12 +1,13 @@
-"""HTTP without a framework: reads cookies, form fields, tokens and path parameters, and writes a cookie. Pure."""
+"""HTTP without a framework: reads cookies, fields, tokens and languages; writes cookies, headers, addresses. Pure."""
 
 import json
-from collections.abc import Callable
-from urllib.parse import parse_qsl, unquote
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 MAX_FORM = 64 * 1024  # bytes of a request's body; our own form sends one token, of 8,000 characters at most
-MAX_FIELDS = 10  # of a form; ours has one
+MAX_FIELDS = 10  # of a form; ours have three at most
+MAX_LANGUAGES = 20  # of a header; browsers send a handful
 
 
 def read_cookies(header: str) -> dict[str, str]:
@@ -65,3 +66,36 @@ def path_readings(parameter: str) -> frozenset[str]:
     stand in for one may have decoded it already, and then `a%2Fb` means just that.
     """
     return frozenset({parameter, unquote(parameter)})
+
+
+def way_back(auth_site_url: str, outcome: str, reason: str | None = None) -> str:
+    """The auth site's address with the outcome added to its query."""
+    parts = urlsplit(auth_site_url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    added = [("discord", outcome), *([("reason", str(reason))] if reason else [])]
+    return urlunsplit(parts._replace(query=urlencode(kept + added)))
+
+
+def preferred_language(header: str, offered: Sequence[str]) -> str:
+    """The offered language that an Accept-Language header prefers; the first one offered if it names none of them.
+
+    Only the primary subtag counts: `de-AT` is `de`. https://www.rfc-editor.org/rfc/rfc9110#field.accept-language
+    """
+    ranked: dict[str, float] = {}
+    for part in header.split(",")[:MAX_LANGUAGES]:
+        name, _, parameter = part.partition(";")
+        language = name.strip().partition("-")[0].lower()
+        ranked[language] = max(ranked.get(language, 0.0), _quality(parameter))
+    best = max(offered, key=lambda one: ranked.get(one, 0.0))
+    return best if ranked.get(best, 0.0) > 0 else offered[0]
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        found = float(value)
+    except ValueError:
+        return 0.0
+    return found if 0 <= found <= 1 else 0.0

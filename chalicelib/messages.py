@@ -182,12 +182,24 @@ class VerifyRemoval(Struct, frozen=True, tag_field="kind", tag="check_removal", 
 class StripUnlinked(Struct, frozen=True, tag_field="kind", tag="strip_unlinked", kw_only=True):
     """A sweep found a member without a link who holds roles that stand for groups: take those roles.
 
-    `limit` is the number of members from whom the sweep may take something that way; 0 for no limit.
+    `exempt`: whatever the removal limit says, since a person forced the sweep.
     """
 
     discord_id: int
     sweep_id: str
-    limit: int = 0
+    exempt: bool = False
+
+
+class ReleaseRemoval(Struct, frozen=True, tag_field="kind", tag="release_removal", kw_only=True):
+    """Reconcile the member whatever the removal limit says, because a person allowed it; `cause` says who.
+
+    `deletion`: remove the user instead, unless anything newer than `version` is known of them (0: in any case).
+    """
+
+    user_id: UserId
+    cause: str
+    version: int = 0
+    deletion: DeleteUser | None = None
 
 
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
@@ -222,9 +234,10 @@ class RepairPage(Struct, frozen=True, tag_field="kind", tag="repair", kw_only=Tr
 class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", kw_only=True):
     """Reconcile one member. `version` is the user's version that the sweep compared.
 
-    `role` is set where one role is all that differs, and `give` says which way: then the member is not read again.
-    `take` is False where the sweep may take nothing. `brake` is the number of members from whom the sweep may take
-    roles, where that could not be counted beforehand, and 0 where it could.
+    `role` is set if one role is all that differs, and `give` says which way: then the member is not read again. `take`
+    is False if nothing may be taken. `brake` is 0 if the member was counted in the removal limit when the sweep was
+    judged, at `counted_at` (epoch seconds; 0 if an operator forced the sweep); else the member counts when they lose
+    something.
     """
 
     user_id: UserId
@@ -235,6 +248,7 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
     give: bool = False
     take: bool = True
     brake: int = 0
+    counted_at: float = 0.0
 
     @property
     def about(self) -> Parts:
@@ -249,6 +263,7 @@ Own = (
     | VerifyLink
     | VerifyRemoval
     | StripUnlinked
+    | ReleaseRemoval
     | StartSweep
     | ComparePage
     | RepairPage

@@ -8,7 +8,7 @@ outcome are taken from the fields of log lines (`discord_request`, `settled`), w
 |---|---|---|
 | ChangeAge | s | time since the auth site posted a change, whenever a worker settles or defers it |
 | CallsStopped | count | jobs that found all calls stopped: token refused, address banned, too many invalid requests |
-| SweepsHeld | count | sweeps that the removal limit stopped, or that may take nothing yet, as the first of a guild |
+| SweepsHeld | count | holds that were opened, and sweeps that take nothing because of a hold or the first-run lock |
 | SweepsFailed | count | sweeps that were given up |
 | SweepSeconds | s | duration of a sweep that ended, in whatever way |
 | SweepDifferences | count | members whom a sweep found to differ |

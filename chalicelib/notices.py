@@ -42,6 +42,7 @@ class Kind(StrEnum):
     USERNAME_CHANGED = "username_changed"
     SYNC_FAILED = "sync_failed"
     ABSENT = "absent"
+    REMOVALS_HELD = "removals_held"
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -85,6 +86,10 @@ class Notices:
     ) -> None:
         """The user could not be synced, for this `reason`. For a sweep the user id is empty."""
         self._send(Kind.SYNC_FAILED, user_id, discord_id, username, reason, now)
+
+    def removals_held(self, reason: str, *, now: float) -> None:
+        """The removal limit was reached: nobody loses anything until an operator answers. The user id is empty."""
+        self._send(Kind.REMOVALS_HELD, "", None, None, reason, now)
 
     def _send(
         self, kind: Kind, user_id: str, discord_id: int | None, username: str | None, reason: str | None, now: float

@@ -25,6 +25,8 @@ class ProblemKind(StrEnum):
     NICKNAME_REFUSED = "nickname_refused"
     ROLE_OUT_OF_REACH = "role_out_of_reach"
     ROLE_UNCHANGED = "role_unchanged"
+    REMOVAL_HELD = "removal_held"
+    FIRST_RUN_LOCK = "first_run_lock"
 
     @property
     def parts(self) -> Parts:
@@ -37,6 +39,11 @@ class ProblemKind(StrEnum):
         again? It then lasts until a comparison finds it gone.
         """
         return self in NICKNAME_KINDS or self in (ProblemKind.ROLE_OUT_OF_REACH, ProblemKind.ROLE_UNCHANGED)
+
+    @property
+    def waits_for_an_operator(self) -> bool:
+        """Is something not taken from the member until an operator answers? It is not notified for each member."""
+        return self in (ProblemKind.REMOVAL_HELD, ProblemKind.FIRST_RUN_LOCK)
 
 
 NICKNAME_KINDS = (ProblemKind.NICKNAME_NOT_PERMITTED, ProblemKind.NICKNAME_REFUSED)
@@ -51,7 +58,13 @@ SENTENCES = {
     ProblemKind.ROLE_OUT_OF_REACH: (
         "a role that stands for a group is above the bot's, belongs to an integration, or is gone"
     ),
-    ProblemKind.ROLE_UNCHANGED: "Discord accepted a change of the member's roles and did not make it",
+    ProblemKind.ROLE_UNCHANGED: "Discord did not make a change of the member's roles, whether it refused it or not",
+    ProblemKind.REMOVAL_HELD: (
+        "roles or the link would be taken away, and the removal limit was reached: an operator must answer first"
+    ),
+    ProblemKind.FIRST_RUN_LOCK: (
+        "roles or the link would be taken away from an imported member for the first time: an operator must allow it"
+    ),
 }
 
 
@@ -91,6 +104,16 @@ def in_order(problems: Problems) -> list[Problem]:
 def outside(problems: Problems, parts: Parts) -> Problems:
     """Those of other parts of the member: comparing `parts` says nothing about them."""
     return frozenset(problem for problem in problems if problem.kind.parts not in parts)
+
+
+def of_parts(problems: Problems, parts: Parts) -> Problems:
+    """Those of these parts of the member."""
+    return problems - outside(problems, parts)
+
+
+def withheld(problems: Problems) -> Problems:
+    """Those that say that something is not taken until an operator answers."""
+    return frozenset(problem for problem in problems if problem.kind.waits_for_an_operator)
 
 
 def of_the_guild(problems: Problems) -> Problems:

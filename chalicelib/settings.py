@@ -53,7 +53,7 @@ class Settings:
     timeout_read: float
     auth_site_secret: str = field(repr=False)
     auth_site_url: str
-    sweep_brake_percent: int
+    removal_limit_percent: int
     audit_days: int
 
 
@@ -268,16 +268,17 @@ TABLE: dict[str, Setting] = {  # by the name of the environment variable
         "",
         "where people return to after linking or unlinking; without it they see a page that says what happened",
     ),
-    "SWEEP_BRAKE_PERCENT": Setting(
-        "sweep_brake_percent",
+    "REMOVAL_LIMIT_PERCENT": Setting(
+        "removal_limit_percent",
         _whole(0, 100),
         "20",
-        "the removal limit: a sweep that would take roles from, or unlink as having left, more than this percentage of "
-        "the linked members (and more than 25) is held; 100 turns the limit off",
+        "the removal limit: how many of the linked members, in percent (but at least 25 members), may lose roles or "
+        "their link within an hour before everything else is held until an operator answers; 100 turns it off",
     ),
     "AUDIT_DAYS": Setting("audit_days", _whole(1, 3650), "90", "how many days the audit trail is kept"),
 }
-NAMES = tuple(TABLE)  # every setting's environment variable
+FORMER_NAMES = {"REMOVAL_LIMIT_PERCENT": "SWEEP_BRAKE_PERCENT"}  # still read if the new name is not set
+NAMES = (*TABLE, *FORMER_NAMES.values())  # every setting's environment variable
 SCHEDULES = {  # read by app.py when it is deployed: their default, and what they mean
     "UPDATE_ALL_SCHEDULE": ("rate(1 hour)", "how often a sweep compares and repairs roles, nicknames and usernames"),
     "UPDATE_ALL_USERNAMES_SCHEDULE": ("rate(12 hours)", "how often a sweep renews all usernames and the server's name"),
@@ -322,7 +323,8 @@ def load(fetch_secrets: FetchSecrets, environ: Mapping[str, str] = os.environ) -
 
     Raises BadSettings naming every setting that is missing or wrong; never shows a secret's value.
     """
-    given = {name: environ[name] for name in TABLE if environ.get(name)}
+    given = {name: environ[former] for name, former in FORMER_NAMES.items() if environ.get(former)}
+    given |= {name: environ[name] for name in TABLE if environ.get(name)}
     absent = [name for name in SECRETS if name not in given]
     if absent:
         given.update(fetch_secrets(absent))

@@ -114,7 +114,10 @@ class Counts:
 
 
 class World:
-    """Rolecall, its auth site, its Discord and its AWS. Only one can exist in a process at a time."""
+    """Rolecall, its auth site, its Discord and its AWS. Only one can exist in a process at a time.
+
+    It has many methods because tests, benchmarks and other programs use it as their one handle on everything.
+    """
 
     def __init__(
         self,
@@ -141,16 +144,29 @@ class World:
         self.scheduler = Scheduler(self.clock)
         self.clocks = clocks or Clocks()
         self.outages = Outages(self.clock)
+        self._idle_limit = idle_limit
+        self._loops = recursion.deployed() if loops is None else loops
+        self.workers = workers
+        self._begin_aws(seed, expire_every, store_latency)
+        self._begin_discord(discord or Config(), latency)
+        self._begin_functions(environment or {})
+
+    def _begin_aws(self, seed: int, expire_every: float | None, store_latency: float) -> None:
         self.dynamodb = MemoryDynamoDB(self.clock, stage=STAGE, expire_every=expire_every)
         self.dynamodb.is_away = lambda: self.outages.has("dynamodb")
+        if store_latency:
+            self.dynamodb.before = lambda *_: self.clock.sleep(store_latency)
         self.sqs = MemorySqs(self.clock, stage=STAGE, seed=seed, ahead=self.clocks.sqs)
         self.sqs.is_away = lambda: self.outages.has("sqs")
+        self.sqs.trace_header = lambda: recursion.header(self._chains.get(getcurrent(), {}))
         self._queue_urls: dict[str, str] = {
             name: self.sqs.get_queue_url(QueueName=f"rolecall-{STAGE}-{name}")["QueueUrl"] for name in QUEUES
         }
         rows.connect(STAGE, client=self.dynamodb)
+
+    def _begin_discord(self, config: Config, latency: float) -> None:
         config = replace(
-            discord or Config(),
+            config,
             guild_id=GUILD,
             app_id=APP,
             app_secret=ENVIRONMENT["DISCORD_APP_SECRET"],
@@ -163,17 +179,15 @@ class World:
         self.session = requests.Session()
         self.session.trust_env = False  # no proxy, and the environment is not read for every request
         self.session.mount(AT, Connection(self.wire(), self.outages, self.clock))
-        self._idle_limit = idle_limit
-        self._processes = 0
-        self.settings: Settings = settings_module.load(lambda _: {}, ENVIRONMENT | (environment or {}))
-        self.workers = workers
+
+    def _begin_functions(self, environment: dict[str, str]) -> None:
+        self.settings: Settings = settings_module.load(lambda _: {}, ENVIRONMENT | environment)
         self.counts = Counts()
         self.metrics: list[dict[str, Any]] = []
+        self._processes = 0
         self._idle: dict[str, list[Container]] = {"jobs": [], "bulk": []}
         self._busy = {"jobs": 0, "bulk": 0}
-        self._loops = recursion.deployed() if loops is None else loops
         self._chains: dict[greenlet, Chain] = {}
-        self.sqs.trace_header = lambda: recursion.header(self._chains.get(getcurrent(), {}))
         self.site = AuthSite(
             self.sqs,
             secret=AUTH_SITE_SECRET,
@@ -183,8 +197,6 @@ class World:
         )
         self.http = self.container()
         logging.getLogger("rolecall").addHandler(logging.NullHandler())
-        if store_latency:
-            self.dynamodb.before = lambda *_: self.clock.sleep(store_latency)
 
     # --- the parts ---
 

@@ -10,7 +10,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
-from ops import aws_access, bot, dead_letters, new_stage, roles, secrets, status, sweep, user
+from ops import aws_access, bot, dead_letters, new_stage, removals, roles, secrets, status, sweep, user
 from ops.console import Screen
 from ops.doctor import command as doctor
 from ops.errors import WRONG, CommandError
@@ -27,6 +27,7 @@ Operate Rolecall: check it, look into it, repair it.
   user ID         everything known about one user
   sweep           compare the whole server with the auth site, and repair it
   roles           which role stands for which group
+  removals        what the removal limit withholds; release or drop it
   dead-letters    messages that could not be processed
   resume          resume calls to Discord after they were halted
   stages new NAME write what a new stage needs: one for each Discord server
@@ -127,6 +128,7 @@ def command_line() -> argparse.ArgumentParser:
         ("user", user.run, user.add_options, user.ABOUT),
         ("sweep", sweep.run, sweep.add_options, sweep.ABOUT),
         ("roles", roles.run, roles.add_options, roles.ABOUT),
+        ("removals", removals.run, removals.add_options, removals.ABOUT),
         ("dead-letters", dead_letters.run, dead_letters.add_options, dead_letters.ABOUT),
         ("resume", bot.resume, bot.add_no_options, bot.ABOUT_RESUME),
         ("stages", new_stage.run, new_stage.add_options, new_stage.ABOUT),

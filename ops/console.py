@@ -23,7 +23,7 @@ from ops.formatting import plain
 
 MAX_WORD = 24  # columns; longer ones are broken where there is no room
 WIDTH = 100  # columns, where output goes to a file
-OPS = r"(?:user \S+|secrets put \w+|dead-letters \w+|sweep(?: \w+(?= --))?|[a-z-]+)(?: --[\w-]+)*"
+OPS = r"(?:user \S+|secrets put \w+|dead-letters \w+|removals \w+|sweep(?: \w+(?= --))?|[a-z-]+)(?: --[\w-]+)*"
 COMMAND = "|".join(
     (
         rf"python -m ops --stage \S+ {OPS}",

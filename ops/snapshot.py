@@ -7,6 +7,7 @@ from chalicelib.discord.buckets import GLOBAL_BUCKET
 from chalicelib.discord.rate_limit import Bucket, Lane
 from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.rate_limits import DynamoRateLimitStore
+from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from ops.dead_letter_queue import DeadLetterQueue
 from ops.discord_refusals import refused_token
@@ -74,13 +75,17 @@ class Snapshot:
     stopped_until: float
     invalid: int
     still: float
+    withheld: int = 0
+    held_since: float | None = None
     letters: dict[str, int] = field(default_factory=dict)
 
     @property
     def troubled(self) -> bool:
         """Whether an operator should look at anything."""
         newest = next((sweep.state for sweep in self.sweeps if not sweep.dry_run), None)
-        return bool(self.failures or self.letters or self.stopped or self.still) or newest in (
+        return bool(
+            self.failures or self.letters or self.stopped or self.still or self.withheld or self.held_since
+        ) or newest in (
             SweepState.FAILED,
             SweepState.HELD,
         )
@@ -125,6 +130,8 @@ class Watcher:
             stopped_until=until,
             invalid=halt_store.invalid(now),
             still=stalled_for(sweeps.running(), now),
+            withheld=links.withheld,
+            held_since=RemovalStore(stage.guild_id).window().held_since,
             letters=self._letters,
         )
 

@@ -116,6 +116,11 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
     if snapshot.stopped:
         until = f" until {moment(snapshot.stopped_until)}" if snapshot.stopped_until else "; doctor says what to do"
         yield "stopped", Text(f"no calls to Discord: {plain(snapshot.stopped)}{until}", "bold red")
+    if snapshot.held_since:
+        text = f"a hold is open since {moment(snapshot.held_since)}: nobody loses anything until you answer"
+        yield "removals", Text(f"{text}; removals list shows who would", "bold yellow")
+    if snapshot.withheld:
+        yield "withheld", Text(f"{count(snapshot.withheld, 'user')} would lose something; removals list", "yellow")
     if snapshot.still:
         text = f"the running sweep has made no step for {span(snapshot.still)}; doctor says what to do"
         yield "still", Text(text, "bold yellow")

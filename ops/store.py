@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from chalicelib.problems import withheld
 from chalicelib.store import users
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
@@ -17,6 +18,7 @@ class Links:
     linked: int = 0
     never_told: int = 0  # linked users whose groups the auth site never stated
     unsettled: int = 0  # linked users whose newest state was not brought to Discord yet
+    withheld: int = 0  # linked users from whom something is not taken until an operator answers
     failed: list[User] = field(default_factory=list)
     groups: set[str] = field(default_factory=set)
 
@@ -39,9 +41,15 @@ def look_through(guild_id: int) -> Links:
         links.never_told += user.groups is None
         links.unsettled += user.groups is not None and user.synced_version != user.version
         links.groups.update(user.groups or ())
-        if user.last_error:
+        links.withheld += bool(withheld(user.problems))
+        if has_failed(user):
             links.failed.append(user)
     return links
+
+
+def has_failed(user: User) -> bool:
+    """Return whether something is wrong with the user that no answer of an operator to a hold would end."""
+    return bool(user.problems - withheld(user.problems))
 
 
 def failed_since(guild_id: int, moment: float) -> list[User]:
@@ -50,4 +58,4 @@ def failed_since(guild_id: int, moment: float) -> list[User]:
     def tried(user: User) -> float:
         return max(user.failed_at or 0, user.synced_at or 0)  # what was synced in part has its fault on record, too
 
-    return [user for user in all_links(guild_id) if user.last_error and tried(user) >= int(moment)]
+    return [user for user in all_links(guild_id) if has_failed(user) and tried(user) >= int(moment)]

@@ -23,8 +23,8 @@ Start a sweep: compare every linked member with what the auth site wants, and re
   python -m ops sweep --watch              repair everything, and follow it
   python -m ops sweep groups --force       roles only, however many members would lose some
 
-The first sweep of a server takes no roles away, and later ones stop where too many members would lose some
-(SWEEP_BRAKE_PERCENT): look at a dry run, and if it is right, go on with --force.
+A sweep takes nothing if too many members would lose something (REMOVAL_LIMIT_PERCENT), and nothing from imported
+members: look at a dry run or at `removals list`, and if it is right, go on with --force.
 
 A sweep that must wait for another is followed, with --watch, when its turn has come.
 

@@ -62,7 +62,7 @@ def _short(seed: int, only: list[str] | None) -> Result:
 
 
 def _show(result: Result, lines: int) -> None:
-    print(f"--- seed {result.seed} fails")
+    print(f"--- seed {result.seed} fails; conditions: {', '.join(result.conditions) or 'none'}")
     for breach in result.breaches:
         print("   ", breach)
     print(result.shown(lines))

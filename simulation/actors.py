@@ -38,7 +38,7 @@ RESTORED = ("users", "accounts")  # the tables that have point-in-time recovery
 
 
 class Actors:
-    """Carries out one plan in its world."""
+    """Carries out one plan in its world. One method for each thing that somebody does (`ACTIONS`), hence so many."""
 
     def __init__(self, world: Harness) -> None:
         self.world = world
@@ -230,7 +230,8 @@ class Actors:
         before = self._seen(who)
         if before is None:
             self.guild.add_member(who)
-        held = [role for role in ("Streamer", *self.plan.groups) if self._exists(role) and rng.random() < 0.3]
+        roles = [role for role in ("Streamer", *self.plan.groups) if self._exists(role)]
+        held = [role for role in roles if rng.random() < 0.3]
         self.guild.change_member(who, give=held)
         self.world.invariants.by_hand(self.ids[who], before)
         now = self.world.clock.now()
@@ -250,7 +251,7 @@ class Actors:
             self.both(rng, user_id)
 
     def _exists(self, role: str) -> bool:
-        return any(one.name == role for one in self.world.model.roles())
+        return role != "@everyone" and any(one.name == role for one in self.world.model.roles())
 
     def link(self, rng: random.Random, user_id: str) -> None:
         """A user links: again, another account, or perhaps somebody else's account."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.members.plan import nickname_of
+from chalicelib.messages import MAX_CLOCK_SKEW
 from local.auth_site import AuthSite
 
 UNSAID = object()
@@ -39,6 +40,7 @@ class Person:
     deletes: list[str] = field(default_factory=list)
     last_token_at: float = float("-inf")
     ever_deleted: bool = False
+    deletion_posted_at: float = float("-inf")
     gone: bool = False  # was deleted or unlinked after the last token to link
 
 
@@ -76,14 +78,19 @@ class RecordingAuthSite(AuthSite):
         return self.users[user_id].ever_deleted or bool(accounts_of[user_id] - {discord_id})
 
     def wants_gone(self, user_id: str) -> bool:
-        """Whether the user was deleted, or asked to be unlinked, after the last token to link."""
-        return self.users[user_id].gone
+        """Whether the user was deleted, or asked to be unlinked, after the last token to link.
+
+        A deletion up to MAX_CLOCK_SKEW before the token counts too: Rolecall cannot know which of them was first.
+        """
+        person = self.users[user_id]
+        return person.gone or person.deletion_posted_at >= person.last_token_at - MAX_CLOCK_SKEW
 
     def posted_deletion(self, body: str) -> None:
         """A deletion was posted now."""
         user_id = json.loads(body).get("user_id")
         if user_id in self.users:
             self.users[user_id].gone = True
+            self.users[user_id].deletion_posted_at = self._now()
 
     def change(self, kind: str, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
         """The body of a message, recorded as a statement."""

@@ -177,7 +177,7 @@ class FaultInjector:
             return None
         dice = self._rng.random()
         for kind, rate in (self._rates.discord | self.discord).items():
-            if dice < rate:
+            if dice < rate and (kind != "ignore" or method == "PATCH" or "/roles/" in path):  # no kick was seen ignored
                 self._record("discord " + kind, request=f"{method} {path}")
                 return self._fault(kind, method, path)
             dice -= rate

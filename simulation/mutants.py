@@ -12,25 +12,32 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pynamodb.expressions.update import Action
 
 from chalicelib.delivery.delivery import Delivery
-from chalicelib.discord.models import Member
+from chalicelib.discord import requester
+from chalicelib.discord.models import Account, Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import RateLimiter, Reservation
+from chalicelib.linking.callback import Callback
 from chalicelib.members.context import Outcome
+from chalicelib.members.link_check import LinkCheck
 from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
+from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RolePolicy
 from chalicelib.queues import Queues
-from chalicelib.store import leaving, users
+from chalicelib.store import audit, leaving, users
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff
 from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
+from chalicelib.sweeps.compare import ComparedPage, GuildComparer
+from simulation.explorer.interleaving import Schedule, parse
+from simulation.explorer.search import Failure, attempt
 from simulation.run import Result, run
 
 Replacement = Callable[..., Any]
@@ -45,7 +52,9 @@ class Mutant:
     what: str
     places: Callable[[], Places]
     shows: str
-    seed: int
+    seed: int = 0
+    only: tuple[str, ...] | None = None  # conditions of the seeds
+    schedule: Schedule | None = None  # of the explorer; then no seed is run
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -61,14 +70,25 @@ class Mutant:
 
     def caught_by(self, seeds: list[int]) -> Result | None:
         """The first of these seeds that shows the bug. Raises RuntimeError if the bug crashes the run instead."""
+        if self.schedule:
+            raise ValueError(f"{self.name} is caught by a schedule, not by a seed")
         with self.planted():
             for seed in seeds:
-                result = run(seed)
+                result = run(seed, only=self.only)
                 if crashes := [breach for breach in result.breaches if breach.startswith("(crash)")]:
                     raise RuntimeError(f"{self.name} breaks the run of seed {seed}, which proves nothing: {crashes[0]}")
                 if any(breach[1] in self.shows for breach in result.breaches):
                     return result
         return None
+
+    def breaks(self, schedule: Schedule) -> Failure | None:
+        """What the bug breaks in this schedule of the explorer, if it shows there as it should."""
+        with self.planted():
+            failure, _ = attempt(schedule)
+        if failure and any(breach.startswith("(crash)") for breach in failure.breaches):
+            raise RuntimeError(f"{self.name} breaks the run of {schedule}, which proves nothing: {failure}")
+        shown = failure and any(breach[1] in self.shows for breach in failure.breaches)
+        return failure if shown else None
 
 
 # --- the bugs ---------------------------------------------------------------------------------------------------
@@ -158,6 +178,60 @@ def _replaced_account_kept() -> Places:
     return [(Removal, "remove_replaced_account", lambda *_: Outcome.DONE)]
 
 
+def _no_verification() -> Places:
+    return [(LinkCheck, "verify", lambda *_: Outcome.DONE)]
+
+
+def _no_undo() -> Places:
+    return [(Callback, "_undo", lambda *_, **__: None)]
+
+
+def _unlinks_newer_links() -> Places:
+    unlink = users.unlink
+
+    def careless(user_id: str, discord_id: int, **more: Any) -> bool:  # noqa: ANN401 - as above
+        return unlink(user_id, discord_id, **(more | {"version": None}))
+
+    return [(users, "unlink", careless)]
+
+
+def _older_attempts_link() -> Places:
+    return [(users, "_is_older", lambda *_: False)]
+
+
+def _silent_links() -> Places:
+    def silent(_: Reporter, user_id: str, account: Account) -> None:
+        users.mark_notified(user_id, account.id)
+
+    return [(Reporter, "linked", silent)]
+
+
+def _no_audit_trail() -> Places:
+    mark_synced = users.mark_synced
+
+    def without_entry(user: User, **more: Any) -> bool:  # noqa: ANN401 - as above
+        return mark_synced(user, **(more | {"entry": None}))
+
+    return [(users, "mark_synced", without_entry), (audit, "keep", lambda _: None)]
+
+
+def _stale_usernames() -> Places:
+    return [(Reporter, "username_seen", lambda *_: None)]
+
+
+def _one_page() -> Places:
+    compare_page = GuildComparer.compare_page
+
+    def first_only(*given: Any, **more: Any) -> ComparedPage:  # noqa: ANN401 - as above
+        return replace(compare_page(*given, **more), following=None)
+
+    return [(GuildComparer, "compare_page", first_only)]
+
+
+def _no_repetition() -> Places:
+    return [(requester, "may_be_repeated", lambda *_: False)]
+
+
 MUTANTS = (
     Mutant(
         "no_recheck", "a worker does not check whether the desired state changed while it wrote", _no_recheck, "a", 7
@@ -182,6 +256,46 @@ MUTANTS = (
     Mutant("reserved_touched", "reserved roles are given and taken", _reserved_touched, "d", 4),
     Mutant("protected_touched", "protected members are changed", _protected_touched, "d", 0),
     Mutant(
+        "no_verification",
+        "nothing is checked after a callback",
+        _no_verification,
+        "n",
+        schedule=parse("new: callback | 40 dies after | -"),
+    ),
+    Mutant(
+        "no_undo",
+        "a link whose account was refused stands",
+        _no_undo,
+        "a",
+        schedule=parse("linked: callback that is refused"),
+    ),
+    Mutant(
+        "older_attempts_link",
+        "an attempt from before a deletion links",
+        _older_attempts_link,
+        "a",
+        schedule=parse("linked: callback | 1 before | delete"),
+    ),
+    Mutant(
+        "unlinks_newer_links",
+        "who finds a member gone removes whatever link there is by then",
+        _unlinks_newer_links,
+        "ac",
+        schedule=parse("left: message that takes | 10 before | new link"),
+    ),
+    Mutant("silent_links", "the auth site is not notified of links", _silent_links, "n", 0),
+    Mutant("no_audit_trail", "changes are not recorded", _no_audit_trail, "t", 4, only=()),
+    Mutant("stale_usernames", "new usernames are not stored", _stale_usernames, "u", 21),
+    Mutant("one_page", "sweeps compare the first page only", _one_page, "a", 114, only=("small_pages",)),
+    Mutant(
+        "no_repetition",
+        "a request on a dead connection is not repeated",
+        _no_repetition,
+        "a",
+        103,
+        only=("frozen_processes",),
+    ),
+    Mutant(
         "replaced_account_kept", "an account that its user replaced stays in the guild", _replaced_account_kept, "c", 3
     ),
 )
@@ -205,6 +319,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show(mutant: Mutant, seeds: list[int]) -> bool:
     began = time.perf_counter()
+    if mutant.schedule:
+        failure = mutant.breaks(mutant.schedule)
+        print(f"{mutant.name:22} {'' if failure else 'NOT CAUGHT by '}schedule {mutant.schedule}", flush=True)
+        return failure is not None
     result = mutant.caught_by(seeds)
     took = time.perf_counter() - began
     if result is None:

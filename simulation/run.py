@@ -27,6 +27,7 @@ class Result:
 
     seed: int
     breaches: list[str]
+    conditions: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     trace: list[Note] = field(default_factory=list)
@@ -58,7 +59,14 @@ def run(seed: int, *, only: Collection[str] | None = None) -> Result:
         store_calls=sum(world.dynamodb.counts.values()),
     )
     counts.update({f"ended {end}": number for end, number in world.invariants.ends.items()})
-    return Result(seed, world.invariants.breaches, world.faults.counts, counts, list(world.invariants.trace))
+    return Result(
+        seed,
+        world.invariants.breaches,
+        world.plan.conditions.names,
+        world.faults.counts,
+        counts,
+        list(world.invariants.trace),
+    )
 
 
 def _play(world: Harness, actors: Actors) -> None:

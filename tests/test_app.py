@@ -40,6 +40,8 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("/discord/unlink", "POST"),
         ("/discord/add_bot", "GET"),
         ("/discord/users/{user_id}", "GET"),
+        ("/discord/me", "GET"),
+        ("/discord/me", "POST"),
         ("/health", "GET"),
     }
 
@@ -52,6 +54,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("/discord/callback", 400),
         ("/discord/unlink", 400),
         ("/discord/add_bot", 400),
+        ("/discord/me", 400),
         ("/discord/users/101", 401),
         ("/health", 200),
     ],

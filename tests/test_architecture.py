@@ -54,7 +54,8 @@ def test_the_app_is_importable_with_an_empty_environment_and_builds_nothing() ->
     program = (
         "import sys; sys.path.insert(0, '.'); import app; from chalicelib import wiring; "
         "assert wiring.wired.cache_info().currsize == 0; "
-        "assert 'requests_oauthlib' not in sys.modules; print(app.app.app_name)"
+        "assert 'requests_oauthlib' not in sys.modules; "
+        "assert not {'jinja2', 'markupsafe', 'chalicelib.web'} & set(sys.modules); print(app.app.app_name)"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", program], cwd=ROOT, env={"PATH": os.defpath}, capture_output=True, text=True, check=False
@@ -70,3 +71,19 @@ def test_handlers_are_thin() -> None:
 
 def _lines(node: ast.FunctionDef) -> int:
     return (node.end_lineno or 0) - node.lineno
+
+
+def test_only_a_page_needs_the_template_library() -> None:
+    program = (
+        "import sys; sys.path.insert(0, '.'); import app; from chalice.test import Client\n"
+        "with Client(app.app) as client:\n"
+        "    assert client.http.get('/health').status_code == 200\n"
+        "    assert not {'jinja2', 'chalicelib.web'} & set(sys.modules)\n"
+        "    assert client.http.get('/discord/link').status_code == 500\n"
+        "assert 'jinja2' in sys.modules; print('as said')"
+    )
+    environment = {"PATH": os.defpath, "AWS_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip().endswith("as said"), done.stderr

@@ -11,6 +11,7 @@ from chalicelib.http import (
     MAX_FORM,
     bearer_token,
     path_readings,
+    preferred_language,
     read_cookies,
     read_fields,
     set_cookie,
@@ -90,3 +91,23 @@ def test_a_bearer_token_is_read_in_any_case_and_no_other_scheme(header: str, tok
 )
 def test_a_path_parameter_is_read_as_sent_and_decoded(parameter: str, readings: set[str]) -> None:
     assert path_readings(parameter) == readings
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT,de;q=0.9,en;q=0.5", "de"),
+        ("en-GB,en;q=0.9,de;q=0.8", "en"),
+        ("fr, de;q=0.3", "de"),
+        ("de;q=0, en;q=0.1", "en"),
+        ("de;q=x", "en"),
+        ("de;q=nan", "en"),
+        ("*", "en"),
+        ("fr", "en"),
+        (",;=," * 9000, "en"),
+    ],
+)
+def test_the_language_is_the_one_that_the_browser_prefers_of_those_there_are(header: str, language: str) -> None:
+    assert preferred_language(header, ("en", "de")) == language

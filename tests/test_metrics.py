@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.metrics import MAX_VALUES, Metrics
+from chalicelib.store.rows import UserRow
 from local.simulated import World
 
 
@@ -99,10 +100,11 @@ def test_a_sweep_that_ends_is_counted_with_what_it_found_and_its_jobs_are_no_cha
 def test_a_sweep_that_is_held_back_or_given_up_is_counted_as_that(world: World) -> None:
     linked(world).guild.create_role("Stranger")
     world.guild.change_member("kira", give=["Stranger"])
+    UserRow("101").update([UserRow.imported_at.set(int(world.clock.now()))])
     world.sweep()
     world.run()
     world.http.services.metrics.flush(world.clock.now())
-    assert sum(values(world, "SweepsHeld")) == 1, "the first sweep of a guild takes nothing, and says so"
+    assert sum(values(world, "SweepsHeld")) == 1, "it takes nothing from imported members, and says so"
     world.guild.turn(bot_in_guild=False)
     world.sweep()
     world.run()

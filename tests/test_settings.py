@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.errors import BadSettings
-from chalicelib.settings import NAMES, SECRETS, Settings, load
+from chalicelib.settings import NAMES, SECRETS, TABLE, Settings, load
 
 SECRET = "s3cret-" * 6
 REQUIRED = {
@@ -66,7 +66,8 @@ def test_what_nobody_sets_has_the_defaults_of_the_contract() -> None:
         ("DISCORD_API_TIMEOUT_READ", "2.5", "timeout_read", 2.5),
         ("DISCORD_TASKS_RETRY_PAUSE", "0", "retry_pause", 0),
         ("AUTH_SITE_URL", "https://auth.test/?a=1", "auth_site_url", "https://auth.test/?a=1"),
-        ("SWEEP_BRAKE_PERCENT", "100", "sweep_brake_percent", 100),
+        ("REMOVAL_LIMIT_PERCENT", "100", "removal_limit_percent", 100),
+        ("SWEEP_BRAKE_PERCENT", "40", "removal_limit_percent", 40),
     ],
 )
 def test_a_text_becomes_a_value(name: str, text: str, attribute: str, value: object) -> None:
@@ -102,7 +103,7 @@ def test_a_text_becomes_a_value(name: str, text: str, attribute: str, value: obj
         ("AUTH_SITE_SECRET", "x" * 31),
         ("AUTH_SITE_URL", "auth.test"),
         ("AUTH_SITE_URL", "javascript:alert(1)"),
-        ("SWEEP_BRAKE_PERCENT", "101"),
+        ("REMOVAL_LIMIT_PERCENT", "101"),
         ("AUDIT_DAYS", "0"),
     ],
 )
@@ -156,7 +157,14 @@ def test_secrets_are_not_shown_and_nothing_can_be_changed() -> None:
 
 
 def test_each_setting_has_a_name_of_its_own() -> None:
-    assert len(set(NAMES)) == len(NAMES) == len(dataclasses.fields(Settings)) - 1
+    assert len(set(NAMES)) == len(NAMES)
+    assert len(TABLE) == len(dataclasses.fields(Settings)) - 1
+
+
+def test_a_former_name_is_read_unless_the_new_one_is_given() -> None:
+    assert read(SWEEP_BRAKE_PERCENT="40").removal_limit_percent == 40
+    assert read(SWEEP_BRAKE_PERCENT="40", REMOVAL_LIMIT_PERCENT="30").removal_limit_percent == 30
+    assert "- REMOVAL_LIMIT_PERCENT must be " in faults_of(REQUIRED | {"SWEEP_BRAKE_PERCENT": "101"})
 
 
 def test_the_stage_is_dev_where_nobody_says(monkeypatch: Any) -> None:

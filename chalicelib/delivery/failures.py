@@ -5,6 +5,7 @@ from chalicelib.messages import (
     ComparePage,
     DeleteUser,
     Job,
+    ReleaseRemoval,
     RemoveReplacedAccount,
     RepairMember,
     RepairPage,
@@ -27,7 +28,7 @@ class FailureRecorder:
         self._sweeper = sweeper
         self._reporter = reporter
 
-    def on_user(self, job: UserJob | VerifyLink | VerifyRemoval | RepairMember, why: str) -> None:
+    def on_user(self, job: UserJob | VerifyLink | VerifyRemoval | RepairMember | ReleaseRemoval, why: str) -> None:
         """Store it on the linked user; notify the auth site unless the same was stored before."""
         user = users.get(job.user_id, now=self._services.now())
         if user and user.link:
@@ -38,6 +39,13 @@ class FailureRecorder:
         user = users.get(job.user_id, now=self._services.now())
         if user:
             self._reporter.failed(user, frozenset({problem_of(why)}), always=True)
+
+    def on_released_user(self, job: ReleaseRemoval, why: str) -> None:
+        """As for the message that was held."""
+        if job.deletion:
+            self.on_deleted_user(job.deletion, why)
+        else:
+            self.on_user(job, why)
 
     def on_replaced_account(self, job: RemoveReplacedAccount, why: str) -> None:
         """Notify only: the account that could not be removed is not the one the user has now."""

@@ -16,6 +16,7 @@ from chalicelib.messages import (
     ComparePage,
     DeleteUser,
     Job,
+    ReleaseRemoval,
     RemoveReplacedAccount,
     RepairMember,
     RepairPage,
@@ -166,6 +167,16 @@ _ROWS = (
         lane=Lane.NORMAL,
         handle=lambda job, to: to.reconciler.verify_removal(job, to.context),
         record=FailureRecorder.on_user,
+    ),
+    Kind(
+        struct=ReleaseRemoval,
+        summary="take what the removal limit held, because a person allowed it",
+        queue="bulk",
+        lane=Lane.NORMAL,
+        handle=lambda job, to: to.reconciler.release(job, to.context),
+        record=FailureRecorder.on_released_user,
+        dead_letter_refusals=True,  # sweeps remove nobody
+        cause=lambda job: job.cause,
     ),
     Kind(
         struct=StartSweep,

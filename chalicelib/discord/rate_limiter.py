@@ -133,6 +133,11 @@ class RateLimiter:
         """Would a request on `route` have to wait long, by what this process knows of it?"""
         return _far_off(self.buckets.known(self.bucket_of(route)), lane, self._clock.now())
 
+    def expected_wait(self, route: str, lane: Lane) -> float:
+        """Seconds until a request on `route` would have its turn, by what is stored of it."""
+        bucket = self.buckets.read(self.bucket_of(route))
+        return 0.0 if bucket.kind is Kind.UNSEEN else rate_limit.backlog(bucket, lane, now=self._clock.now())
+
     def defer_if_far_off(self, route: str, lane: Lane) -> None:
         """Raise RateLimitDeferred where a request on `route` would have to wait long, by what is stored of it."""
         if not self.is_far_off(route, lane):

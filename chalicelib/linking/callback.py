@@ -140,16 +140,17 @@ class Callback:
             elif old.account.id == account.id:
                 users.end_joining(user.user_id, claim)
                 return
-            elif self._put_back(attempt, claim, old):
+            elif self._put_back(attempt, claim, old, before.imported_at if before else 0):
                 return
 
-    def _put_back(self, attempt: Attempt, claim: str, old: users.Link) -> bool:
+    def _put_back(self, attempt: Attempt, claim: str, old: users.Link, imported_at: int) -> bool:
         """Link the account of before again. Returns False if it is somebody else's, or is to go, by now."""
         by = users.Claim(
             issued_at=attempt.issued_at,
             opened_at=attempt.opened_at,
             activated_at=old.activated_at,
             notify=old.notify_pending,
+            imported_at=imported_at,
         )
         try:
             users.link(attempt.user_id, old.guild_id, old.account, by, now=self._services.now(), instead_of=claim)

@@ -4,11 +4,11 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.members.context import PERSON_PATIENCE, JobContext
+from chalicelib.members.context import PERSON_PATIENCE, JobContext, Removals
 from chalicelib.services import Services
 
-LINK_CONTEXT = JobContext(Lane.URGENT, "link", patience=PERSON_PATIENCE)
-UNLINK_CONTEXT = JobContext(Lane.URGENT, "unlink", patience=PERSON_PATIENCE)
+LINK_CONTEXT = JobContext(Lane.URGENT, "link", patience=PERSON_PATIENCE, removals=Removals.EXEMPT)
+UNLINK_CONTEXT = JobContext(Lane.URGENT, "unlink", patience=PERSON_PATIENCE, removals=Removals.EXEMPT)
 JOIN_OPTIONS = replace(LINK_CONTEXT.options(), reason="Rolecall: linked by the member")
 # Seconds until the person has an answer. API Gateway and the function end after 29, and a new process needs some of
 # them to start.

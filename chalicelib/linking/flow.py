@@ -1,5 +1,6 @@
 """What the HTTP routes do: start and finish linking, unlink, show an account. A refusal is raised as LinkRefused."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,21 @@ class LinkFlow:
         log.info("link_started", user_id=token.user_id)
         return Started(self._oauth.authorise_url(state), state, cookie)
 
+    def start_again(self, user_id: str, *, issued_at: float) -> Started:
+        """Open an attempt to link another account, at the wish of a user whom we know. Nothing is stated of them.
+
+        `issued_at`: when the auth site last vouched for them; a deletion since then refuses the attempt.
+        """
+        now = self._services.now()
+        token = Token(user_id, Purpose.LINK, "", issued_at, now, changed_at=None)
+        state, cookie = open_attempt(token, now=now)
+        log.info("link_started_again", user_id=user_id)
+        return Started(self._oauth.authorise_url(state), state, cookie)
+
+    def unlink_known(self, user_id: str) -> None:
+        """Unlink at the wish of a user whom we know; the same as `unlink`. Raises LinkRefused."""
+        self._unlink(user_id, 0.0, lambda: None)
+
     def finish(self, *, code: str | None, state: str | None, error: str | None, cookie: str | None) -> None:
         """Finish the attempt: the account is linked and a member, with roles and nickname now or soon.
 
@@ -64,10 +80,13 @@ class LinkFlow:
     def unlink(self, text: str | None) -> None:
         """Remove the member from the guild and the link from the store. Raises LinkRefused."""
         token = self.token(text, Purpose.UNLINK, use=False)
-        job = UnlinkUser(user_id=token.user_id, issued_at=token.issued_at, asked_at=self._services.now())
-        # Queued before the token is used up: if this process dies, the person need not ask again.
+        self._unlink(token.user_id, token.issued_at, lambda: self.token(text, Purpose.UNLINK))
+
+    def _unlink(self, user_id: str, issued_at: float, use_token: Callable[[], object]) -> None:
+        """Queued before the token is used up: if this process dies, the person need not ask again."""
+        job = UnlinkUser(user_id=user_id, issued_at=issued_at, asked_at=self._services.now())
         enqueue_unlinking(self._services, job, delay=UNLINK_AGAIN)
-        self.token(text, Purpose.UNLINK)
+        use_token()
         job = structs.replace(job, asked_at=self._services.now())
         with response_deadline(self._services):
             unlink_user(self._services, self._reconciler, job)

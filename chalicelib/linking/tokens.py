@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     UNLINK = "unlink"
     ADD_BOT = "add_bot"
     READ = "read"
+    ME = "me"
 
 
 class Claims(msgspec.Struct):

@@ -25,8 +25,8 @@ class AuditEntries:
             at=self._services.now(),
             cause=context.cause,
             trace=log.bound(),
-            given=self._names(done.give),
-            taken=self._names(done.take),
+            given=self.names(done.give),
+            taken=self.names(done.take),
             nickname_from=member.nick if done.nickname is not None else None,
             nickname_to=done.nickname,
             keep_days=self._services.settings.audit_days,
@@ -37,7 +37,7 @@ class AuditEntries:
         now, days = self._services.now(), self._services.settings.audit_days
         return Entry(user_id, discord_id, now, cause, log.bound(), what=what, keep_days=days)
 
-    def _names(self, role_ids: frozenset[int]) -> tuple[str, ...]:
+    def names(self, role_ids: frozenset[int]) -> tuple[str, ...]:
         """The roles' names; their ids if they are not known, since asking Discord may fail and the entry must not."""
         by_id = self._view.known.by_id if self._view.known else {}
         return tuple(sorted(by_id[role_id].name if role_id in by_id else str(role_id) for role_id in role_ids))

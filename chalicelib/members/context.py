@@ -1,27 +1,51 @@
 """The context a job runs in (lane, cause, ticket), and its successful outcomes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import PATIENCE, Reservation
 from chalicelib.errors import Ticket
-from chalicelib.members.removal_limit import SweepAllowance
+from chalicelib.store.removals import Cause
 
 PERSON_PATIENCE = 8.0  # seconds; while a person waits (API Gateway ends after 29), and for what has no second chance
 MAX_ROUNDS = 4  # times one job compares one user; each further one means that the desired state changed meanwhile
 
 
 class Outcome(StrEnum):
-    """How a message ended. Handlers return the first two; `delivery` decides on the others."""
+    """How a message ended. Handlers return the first three; `delivery` decides on the others."""
 
     DONE = "done"
     NOTHING = "nothing_to_do"
+    HELD = "held"  # what it would have taken waits for an operator; everything else is done
     REFUSED = "refused"  # for a reason that no retry fixes
     RETRY_LATER = "later"
     DEAD_LETTERED = "dead_lettered"
     BROKEN = "broken"  # a bug of ours or a fault of AWS: SQS delivers the message again
+
+
+class Removals(StrEnum):
+    """How the job counts in the removal limit, if it takes something."""
+
+    COUNTED_NOW = "now"
+    COUNTED_BEFORE = "before"  # by the verdict of the sweep
+    EXEMPT = "exempt"  # the member asked for it, or an operator allowed it
+
+
+@dataclass(slots=True)
+class Permit:
+    """What one job may take from one member. `counted_at`: when it was counted in the removal limit (epoch seconds).
+
+    `refused`: why something was not taken, and `roles`, the names of the roles that it was about. `recorded`: the
+    cause under which that was recorded.
+    """
+
+    admitted: bool = False
+    counted_at: float | None = None
+    refused: Cause | None = None
+    roles: tuple[str, ...] = ()
+    recorded: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +59,8 @@ class JobContext:
     since: float | None = None  # epoch seconds; a comparison that began later answers this message, too
     sent_at: float | None = None  # epoch seconds; when the message was first sent, None if there is none
     may_take: bool = True
-    allowance: SweepAllowance | None = None  # set while this member still counts against it
+    removals: Removals = Removals.COUNTED_NOW
+    permit: Permit = field(default_factory=Permit)
     patience: float = PATIENCE
     reservation: Reservation | None = None  # the slot for the write, if one is reserved already
     sees_answer: bool = False  # write only by PATCH, whose answer shows what Discord made of it

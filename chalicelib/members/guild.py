@@ -184,3 +184,17 @@ class GuildView:
             if known == stored.ever_known or self._services.memory.keep_ever_known(known, stored.ever_known):
                 self._stored = replace(stored, ever_known=known)
                 return
+
+    def forget_unused(self, in_use: frozenset[int]) -> None:
+        """Forget that other roles than these ever stood for a group: nobody holds them, no group states them.
+
+        What the operator mapped stays. What is stated again is known again.
+        """
+        for _ in range(MAX_ATTEMPTS):
+            stored, memory = self._services.memory.roles(), self._services.memory
+            by_name = {name: role_id for name, role_id in stored.by_name.items() if role_id in in_use}
+            known = stored.ever_known & in_use
+            named = by_name == stored.by_name or memory.keep_role_ids(by_name, stored.by_name)
+            if named and (known == stored.ever_known or memory.keep_ever_known(known, stored.ever_known)):
+                self._stored = replace(stored, by_name=by_name, ever_known=known)
+                return

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp
-from chalicelib.members.context import JobContext, Outcome
+from chalicelib.members.context import JobContext, Outcome, Removals
 from chalicelib.members.guild import GuildView
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.member_sync import MemberSync
@@ -34,7 +34,7 @@ class LinkCheck:
         wait_for_callback(user.link, now=self._services.now())
         try:
             if user.synced_version != user.version and not user.is_deleted:  # who is to go is their removal's business
-                outcome = self._sync.reconcile(user, Parts.ALL, replace(context, lane=Lane.NORMAL))
+                outcome = self._sync.reconcile(user, Parts.ALL, _on_behalf(context))
         except GiveUp:
             self._notify_if_pending(job.user_id)  # the link stands all the same
             raise
@@ -49,3 +49,8 @@ class LinkCheck:
             return
         if user.link.notify_pending:
             self._reporter.linked(user_id, user.link.account)
+
+
+def _on_behalf(context: JobContext) -> JobContext:
+    """The member asked for the link: what it takes from them does not count in the removal limit."""
+    return replace(context, lane=Lane.NORMAL, removals=Removals.EXEMPT)

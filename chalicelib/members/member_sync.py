@@ -7,16 +7,16 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.client import MEMBER_PATCH
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.errors import RolecallError, UnknownMember
+from chalicelib.errors import UnknownMember
 from chalicelib.members.answers import Written
 from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome
 from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
-from chalicelib.members.removal_counter import RemovalCounter
+from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import Parts, VerifyRemoval, encode
-from chalicelib.problems import outside
+from chalicelib.problems import of_parts, outside
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import users
@@ -28,12 +28,14 @@ VERIFY_AFTER = 10  # seconds until a removal is looked at once more; Discord has
 class MemberSync:
     """Reconciles members with the store."""
 
-    def __init__(self, services: Services, reporter: Reporter, writer: MemberWriter, removal: Removal) -> None:
+    def __init__(
+        self, services: Services, reporter: Reporter, writer: MemberWriter, removal: Removal, gate: RemovalGate
+    ) -> None:
         self._services = services
         self._reporter = reporter
         self._writer = writer
         self._removal = removal
-        self._removals = RemovalCounter(services, reporter)
+        self._gate = gate
 
     def reconcile(self, user: User, parts: Parts, context: JobContext) -> Outcome:
         """Reconcile the member; repeat if the desired state changed meanwhile.
@@ -48,8 +50,8 @@ class MemberSync:
             try:
                 done, unchanged = self._round(user, user.link, parts, context)
             except UnknownMember as gone:
-                if context.allowance and not self._removals.try_count(context.allowance):
-                    return outcome
+                if self._removal.ends_link(user, user.link) and not self._gate.may_unlink(user, context):
+                    return Outcome.HELD
                 if ended := self._removal.left(user, user.link, gone):
                     return ended
                 done, unchanged = Change(), False
@@ -58,13 +60,13 @@ class MemberSync:
                     self._services.discord.rate_limiter.release(context.reservation)
             outcome = Outcome.DONE if done else outcome
             if unchanged:
-                return outcome
+                return Outcome.HELD if context.permit.refused else outcome
             context, parts = context.spent(), Parts.ALL
             again = users.get(user.user_id, now=self._services.now())
             if again is None or again.link is None:
                 self._removal.revoke_given(user.link.account.id, done, context)
                 return outcome
-            user = again
+            user = self._gate.as_recorded(again, context)
         raise RuntimeError(f"the desired state changed {MAX_ROUNDS} times during the sync; SQS will redeliver")
 
     def _reserve_write(self, user: User, parts: Parts, context: JobContext) -> JobContext:
@@ -86,27 +88,43 @@ class MemberSync:
         look = Look(self._services.now(), parts.value)
         member = self._services.discord.member(link.account.id, context.options())
         self._reporter.username_seen(user, member.user)
+        context.permit.refused = None
         change = self._writer.plan(user, member, parts, context)
-        change, context = self._within_limit(change, context)
-        writes = self._writer.writes
         made = Written(change, change.problems)
-        try:
+        with self._gate.refunded_unless(self._writer.has_written_since(), context):
             if change:
                 made = self._writer.apply(user, member, change, parts, context)
-        except RolecallError:
-            if context.allowance and self._writer.writes == writes:
-                self._removals.uncount(context.allowance)
-            raise
         done = made.done
+        if not done.take:
+            self._gate.give_back(context)
         if made.unseen:
             self._look_again(user, link, context)
         entry = self._reporter.entries.change(user, member, done, context) if done else None
         if parts == Parts.USERNAME:
             return Change(), True  # neither groups nor nickname were compared: this says nothing about them
         problems = made.problems | outside(user.problems, parts)
-        seen = look if context.may_take else None  # what was left alone has to be compared again
-        answers = made.answers_after(user.answers)
-        return done, self._reporter.synced(user, problems, entry=entry, looked=seen, answers=answers)
+        if Parts.GROUPS in parts:
+            problems |= self._gate.problems(user, context)
+        return done, self._reporter.synced(
+            user,
+            problems,
+            entry=entry,
+            looked=look if context.may_take else None,  # what was left alone has to be compared again
+            answers=made.answers_after(user.answers),
+            lost_at=context.permit.counted_at if done.take else None,
+            made_right=_is_right(user, parts, context) and not of_parts(problems, Parts.GROUPS),
+        )
+
+    def verify_removal(self, user: User, link: Link, context: JobContext) -> Outcome:
+        """Reconcile the member if Discord lost a removal; what else differs is for others."""
+        try:
+            member = self._services.discord.member(link.account.id, context.options())
+        except UnknownMember:
+            return Outcome.NOTHING  # the next sweep, or message, examines that
+        if not self._writer.plan(user, member, Parts.GROUPS, context).take:
+            return Outcome.NOTHING
+        log.warning("removal_lost", user_id=user.user_id, discord_id=member.id)
+        return self.reconcile(user, Parts.GROUPS, context.spent())
 
     def _look_again(self, user: User, link: Link, context: JobContext) -> None:
         """Have a removal looked at once more whose answer did not show the member; of sweeps, the next one does."""
@@ -115,10 +133,8 @@ class MemberSync:
             progress = Progress(log.bound(), self._services.now())
             self._services.queues.bulk(encode(job), progress, delay=VERIFY_AFTER)
 
-    def _within_limit(self, change: Change, context: JobContext) -> tuple[Change, JobContext]:
-        """What the sweep may do of the change. The context keeps its allowance only if this member was counted."""
-        if context.allowance is None or not change.take:
-            return change, replace(context, allowance=None)
-        if self._removals.try_count(context.allowance):
-            return change, context
-        return replace(change, take=frozenset()), replace(context, may_take=False, allowance=None)
+
+def _is_right(user: User, parts: Parts, context: JobContext) -> bool:
+    """Whether the member has exactly what the stated groups give them."""
+    compared = Parts.GROUPS in parts and user.wanted is not None
+    return compared and context.may_take and context.permit.refused is None and not user.kept

@@ -16,12 +16,14 @@ from dataclasses import replace
 from msgspec import UNSET
 
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.members.context import JobContext, Outcome
+from chalicelib.members.context import JobContext, Outcome, Removals
 from chalicelib.members.guild import GuildView
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.link_check import LinkCheck
 from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.removal import Removal
+from chalicelib.members.removal_gate import RemovalGate
+from chalicelib.members.removal_limiter import RemovalLimiter
 from chalicelib.members.repair import MemberRepair
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.statements import is_answered, parts_to_compare, prioritised, record_statement
@@ -30,6 +32,7 @@ from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import (
     DeleteUser,
     Parts,
+    ReleaseRemoval,
     RemoveReplacedAccount,
     RepairMember,
     StripUnlinked,
@@ -53,11 +56,13 @@ class Reconciler:
         self._services = services
         self._view = view
         reporter = Reporter(services, view)
-        self._writer = MemberWriter(services, view, reporter)
-        self._removal = Removal(services, view, self._writer, reporter)
-        self._sync = MemberSync(services, reporter, self._writer, self._removal)
-        self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, self._sync)
-        self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync)
+        limiter = RemovalLimiter(services, reporter)
+        gate = RemovalGate(services, reporter, limiter)
+        self._writer = MemberWriter(services, view, reporter, gate)
+        self._removal = Removal(services, view, self._writer, reporter, gate)
+        self._sync = MemberSync(services, reporter, self._writer, self._removal, gate)
+        self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, self._sync, gate)
+        self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync, limiter)
         self._link_check = LinkCheck(services, view, reporter, self._sync)
 
     @property
@@ -97,6 +102,19 @@ class Reconciler:
         """Remove an account that its user replaced by another."""
         return self._removal.remove_replaced_account(job, context)
 
+    def release(self, job: ReleaseRemoval, context: JobContext) -> Outcome:
+        """Take what a person allowed to take, if the store still says so. Raises LinkInProgress during a callback."""
+        context = replace(context, removals=Removals.EXEMPT)
+        user = users.get(job.user_id, now=self._services.now())
+        # The removal itself raises the version when it begins: a second delivery of this message goes on with it.
+        as_released = user is not None and (user.version == job.version or user.is_deleted)
+        if job.deletion and (job.version == 0 or as_released):
+            return self._removal.delete(job.deletion, replace(context, lane=Lane.URGENT))
+        if user is None or user.link is None:
+            return Outcome.NOTHING
+        wait_for_callback(user.link, now=self._services.now())
+        return self._sync.reconcile(user, Parts.ALL, context)
+
     def verify_link(self, job: VerifyLink, context: JobContext) -> Outcome:
         """Finish what a callback left undone."""
         return self._link_check.verify(job, context)
@@ -111,7 +129,7 @@ class Reconciler:
         if user is None or user.link is None or user.link.account.id != job.discord_id:
             return Outcome.NOTHING
         wait_for_callback(user.link, now=now)
-        return self._sync.reconcile(user, Parts.GROUPS, replace(context, sees_answer=True))
+        return self._sync.verify_removal(user, user.link, replace(context, sees_answer=True))
 
     def strip_unlinked(self, job: StripUnlinked, context: JobContext) -> Outcome:
         """Take the roles of groups from a member without a link."""

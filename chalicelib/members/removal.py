@@ -12,10 +12,11 @@ from chalicelib import log
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp, UnknownMember
 from chalicelib.members.account_removal import AccountRemoval
-from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome
+from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome, Removals
 from chalicelib.members.guild import GuildView
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.plan import Change
+from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import DeleteUser, ExpireBehavior, RemoveReplacedAccount, UnlinkUser, VerifyLink, encode
@@ -40,13 +41,14 @@ class Order:
     """A removal that somebody asked for. `cutoff`: what it ends; what is newer stands.
 
     `changed_at` (epoch ms): a statement that is newer stands, too. `leaving`: when they go, and how. `asked`: the
-    person asked for it, so the link ends at once.
+    person asked for it, so the link ends at once. `job`: what the removal limit holds, None if it never does.
     """
 
     cutoff: Cutoff
     leaving: Leaving
     changed_at: int | None = None
     asked: bool = False
+    job: DeleteUser | None = None
 
     def is_overtaken(self, user: User) -> bool:
         """Has the user a link, or a statement, that is newer?"""
@@ -58,6 +60,17 @@ class Order:
 def _after(moment: float, days: int) -> float:
     """That many days later; 0 for at once, whatever the clocks of different functions say."""
     return moment + days * DAY if days else 0.0
+
+
+def _as_message(user: User, leaving: Leaving) -> DeleteUser:
+    """The message that would remove the user at once, as the one did that began it."""
+    return DeleteUser(
+        user_id=user.user_id,
+        notify=leaving.notify,
+        changed_at=UNSET if user.deleted_sent is not None else int((user.deleted_at or 0) * 1000),
+        expire_behavior="kick" if leaving.kick else "remove_roles",
+        grace_days=0,
+    )
 
 
 def _later(order: Order, user: User | None, now: float) -> Leaving | None:
@@ -76,10 +89,14 @@ def _later(order: Order, user: User | None, now: float) -> Leaving | None:
 class Removal:
     """Ends links and removes members from the guild."""
 
-    def __init__(self, services: Services, view: GuildView, writer: MemberWriter, reporter: Reporter) -> None:
+    def __init__(
+        self, services: Services, view: GuildView, writer: MemberWriter, reporter: Reporter, gate: RemovalGate
+    ) -> None:
         self._services = services
         self._view = view
         self._reporter = reporter
+        self._gate = gate
+        self._writer = writer
         self._partings = Partings(services.settings.guild_id)
         self._account = AccountRemoval(services, view, writer, reporter)
 
@@ -106,6 +123,17 @@ class Removal:
                 return Outcome.NOTHING
             return self._unlinked(user, link, Unlinked.ASKED, notify=user.leaving.notify)
         return self._absent(user, link, now)
+
+    def ends_link(self, user: User, link: Link) -> bool:
+        """Would `left` end the link of this missing member now?"""
+        now = self._services.now()
+        if link.joining_until > now or link.previous:
+            return False
+        if user.goes_at is not None:
+            return user.goes_at <= now
+        if user.absent:
+            return user.absent.until <= now
+        return self._services.settings.expire_grace_days == 0
 
     def _absent(self, user: User, link: Link, now: float) -> Outcome | None:
         """Keep the link for the grace days, then end it."""
@@ -151,7 +179,10 @@ class Removal:
     # --- who is to go ---
 
     def delete(self, job: DeleteUser, context: JobContext) -> Outcome:
-        """Remove the member and delete the link. Raises the error if Discord refuses that."""
+        """Remove the member and delete the link, unless the removal limit holds that.
+
+        Raises the error if Discord refuses it.
+        """
         settings = self._services.settings
         days = settings.expire_grace_days if job.grace_days is UNSET else job.grace_days
         behavior = settings.expire_behavior if job.expire_behavior is UNSET else job.expire_behavior
@@ -160,7 +191,8 @@ class Removal:
         decided_at = sent_at if changed_at is None else min(sent_at, changed_at / 1000)
         ends = cutoff.of_message(sent_at) if changed_at is None else cutoff.of_change(changed_at)
         leaving = Leaving(_after(decided_at, days), behavior == ExpireBehavior.KICK, job.notify)
-        return self._remove(job.user_id, Order(cutoff=ends, leaving=leaving, changed_at=changed_at), context)
+        order = Order(cutoff=ends, leaving=leaving, changed_at=changed_at, job=job)
+        return self._remove(job.user_id, order, context)
 
     def unlink(self, job: UnlinkUser, context: JobContext) -> Outcome:
         """The same, because the person asked for it."""
@@ -168,15 +200,23 @@ class Removal:
         until = _after(job.asked_at, settings.expire_grace_days)
         leaving = Leaving(until, settings.expire_behavior == ExpireBehavior.KICK, notify=True)
         order = Order(cutoff=cutoff.of_person(job.issued_at, job.asked_at), leaving=leaving, asked=True)
-        return self._remove(job.user_id, order, context)
+        return self._remove(job.user_id, order, replace(context, removals=Removals.EXEMPT))
 
     def carry_out(self, user: User, context: JobContext) -> Outcome:
         """Remove a user whose grace days are over."""
         if user.link is None or user.leaving is None:
             return Outcome.NOTHING
         context = replace(context, lane=Lane.URGENT)
-        done = self._end(user, user.link, Order(cutoff=user.barred, leaving=user.leaving), context)
+        order = Order(cutoff=user.barred, leaving=user.leaving, job=_as_message(user, user.leaving))
+        allowed = self._is_allowed(user, order, context)
+        if allowed is False:
+            return Outcome.HELD
+        done = allowed and self._end(user, user.link, order, context)
         return Outcome.DONE if done else Outcome.NOTHING
+
+    def _is_allowed(self, user: User, order: Order, context: JobContext) -> bool | None:
+        """Whether the user may be removed; if not, that is recorded. None if the user changed."""
+        return self._gate.may_delete(user, order.job, context) if order.job else True
 
     def _remove(self, user_id: str, order: Order, context: JobContext) -> Outcome:
         """Write down that the user is to go, remove the member, end the link; begin again if the user changed."""
@@ -186,6 +226,11 @@ class Removal:
             if user and order.is_overtaken(user):
                 log.info("removal_overtaken", user_id=user_id)
                 return Outcome.NOTHING
+            allowed = self._is_allowed(user, order, context) if user and user.link else True
+            if allowed is False:
+                return Outcome.HELD
+            if allowed is None:
+                continue
             later = _later(order, user, now)
             if not leaving.begin(user_id, user, order.cutoff, changed_at=order.changed_at, now=now, leaving=later):
                 continue
@@ -203,7 +248,7 @@ class Removal:
         """Take the roles; the rest waits for the grace days. A member who is absent has none."""
         if not self._view.is_its_own(link):
             return
-        with suppress(UnknownMember):
+        with self._gate.refunded_unless(self._writer.has_written_since(), context), suppress(UnknownMember):
             self._account.take_roles(user, link.account.id, context)
         self._reporter.synced(user, NO_PROBLEMS)
 
@@ -214,11 +259,12 @@ class Removal:
         now, account, stays = self._services.now(), link.account, not order.leaving.kick
         waits = order.leaving.until > now
         removed = True
-        if stays or waits:
-            with suppress(UnknownMember):
-                self._account.take_roles(user, account.id, context)
-        else:
-            removed = self._account.kick(user, account.id, context)
+        with self._gate.refunded_unless(self._writer.has_written_since(), context):
+            if stays or waits:
+                with suppress(UnknownMember):
+                    self._account.take_roles(user, account.id, context)
+            else:
+                removed = self._account.kick(user, account.id, context)
         if stays or waits or not removed or link.joining_until > now:
             # Another worker may be giving roles just now, or a callback bringing them in; neither can happen once
             # the link is gone.
@@ -246,7 +292,7 @@ class Removal:
 
         If the new account was not seen in the guild yet, it is looked for first.
         """
-        context = replace(context, lane=Lane.URGENT)
+        context = replace(context, lane=Lane.URGENT, removals=Removals.EXEMPT)
         for _ in range(MAX_ROUNDS):
             if users.owner_of(job.discord_id) is not None:
                 return Outcome.NOTHING

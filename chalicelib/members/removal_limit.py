@@ -1,26 +1,17 @@
-"""The removal limit: from how many members one sweep may take roles before a person is asked. Pure."""
-
-from dataclasses import dataclass
+"""The removal limit: how many members may lose something within an hour before a person is asked. Pure."""
 
 MIN_REMOVALS = 25  # members; fewer than that are never held back
-
-
-@dataclass(frozen=True, slots=True)
-class SweepAllowance:
-    """From how many members a sweep may take roles without having foreseen it (`messages.RepairMember.brake`)."""
-
-    sweep_id: str
-    max_members: int
+NO_LIMIT = 100  # percent; all members may lose something at once
 
 
 def max_removals(linked: int, percent: int) -> int:
-    """How many of the `linked` members may lose roles in one sweep."""
+    """How many of the `linked` members may lose something within an hour."""
     return max(MIN_REMOVALS, linked * percent // 100)
 
 
-def stopped_taking(most: int) -> str:
-    """What is said of a sweep that reached the limit while it ran."""
+def hold_reason(limit: int, linked: int) -> str:
+    """The reason that the notice of a hold gives."""
     return (
-        f"stopped taking roles and unlinking: {most} members whom its survey had not shown to lose any lost some, "
-        f'and it would go on. To let it, run it with {{"force": true}}'
+        f"removals are held: within an hour more than {limit} of {linked} linked members would have lost roles or "
+        "their link. Nobody loses anything until an operator answers: python -m ops removals list"
     )

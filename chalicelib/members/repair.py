@@ -3,20 +3,21 @@
 from dataclasses import replace
 
 from chalicelib.discord.client import MEMBER_PATCH
+from chalicelib.discord.errors import is_about_content
 from chalicelib.discord.models import Member
-from chalicelib.errors import NotPermitted, UnknownMember, UnknownRole
-from chalicelib.members.context import JobContext, Outcome
+from chalicelib.errors import NotPermitted, Refused, UnknownMember, UnknownRole
+from chalicelib.members.context import JobContext, Outcome, Permit, Removals
 from chalicelib.members.guild import GuildView
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
-from chalicelib.members.removal_limit import SweepAllowance
+from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.statements import parts_to_compare
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import Parts, RepairMember, parts_of
-from chalicelib.problems import of_the_guild
+from chalicelib.problems import of_the_guild, withheld
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.users import Link, User
@@ -33,6 +34,7 @@ class MemberRepair:
         writer: MemberWriter,
         removal: Removal,
         sync: MemberSync,
+        gate: RemovalGate,
     ) -> None:
         self._services = services
         self._view = view
@@ -40,6 +42,7 @@ class MemberRepair:
         self._writer = writer
         self._removal = removal
         self._sync = sync
+        self._gate = gate
 
     def repair(self, job: RepairMember, context: JobContext) -> Outcome:
         """Reconcile the member, by a single request if the sweep's finding still holds. Raises LinkInProgress."""
@@ -48,10 +51,9 @@ class MemberRepair:
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
         if user.goes_at is not None and user.goes_at <= self._services.now() and job.take:
-            return self._removal.carry_out(user, context)
+            return self._removal.carry_out(user, _as_swept(job, context))
         self._view.require_facts_of_sweep(job.sweep_id)
-        allowance = SweepAllowance(job.sweep_id, job.brake) if job.brake else None
-        context, parts = replace(context, may_take=job.take, allowance=allowance), parts_to_compare(job, user)
+        context, parts = _as_swept(job, context), parts_to_compare(job, user)
         as_found = user.version == job.version and parts == parts_of(job)
         if job.role is None or not as_found or not self._is_still_desired(user, job, context):
             return self._sync.reconcile(user, parts, context)
@@ -71,16 +73,40 @@ class MemberRepair:
 
     def _write_unread(self, user: User, link: Link, change: Change, parts: Parts, context: JobContext) -> Outcome:
         """Give or take the one role without reading the member first."""
-        member = Member(link.account, None, frozenset())
+        if self._gate.within(user, change, context) != change:
+            return self._sync.reconcile(user, parts, context)
         try:
-            self._writer.send_role(link.account.id, change, context.options())
+            self._send(link, change, context)
         except UnknownMember as gone:
+            if self._removal.ends_link(user, link) and not self._gate.may_unlink(user, context):
+                return Outcome.HELD
             return self._removal.left(user, link, gone) or self._sync.reconcile(user, parts, context.spent())
         except (UnknownRole, NotPermitted):
             self._view.refresh(context.options())
             return self._sync.reconcile(user, parts, context.spent())
+        except Refused as refused:
+            if not is_about_content(refused):
+                raise
+            return self._sync.reconcile(user, parts, context.spent())
+        member = Member(link.account, None, frozenset())
         entry = self._reporter.entries.change(user, member, change, context)
-        if self._reporter.synced(user, of_the_guild(user.problems), entry=entry):  # the sweep itself found those
+        problems = of_the_guild(user.problems)  # the sweep itself found those
+        if user.deletion_held:
+            problems |= withheld(user.problems)
+        lost_at = context.permit.counted_at if change.take else None
+        if self._reporter.synced(user, problems, entry=entry, lost_at=lost_at, made_right=not user.kept):
             return Outcome.DONE
         now_desired = users.get(user.user_id, now=self._services.now())
         return self._sync.reconcile(now_desired, Parts.ALL, context.spent()) if now_desired else Outcome.DONE
+
+    def _send(self, link: Link, change: Change, context: JobContext) -> None:
+        with self._gate.refunded_unless(self._writer.has_written_since(), context):
+            self._writer.send_role(link.account.id, change, context.options())
+
+
+def _as_swept(job: RepairMember, context: JobContext) -> JobContext:
+    """The context of a job of a sweep: what its verdict counted is not counted once more."""
+    if job.brake:
+        return replace(context, may_take=job.take)
+    permit = Permit(counted_at=job.counted_at or None)
+    return replace(context, may_take=job.take, removals=Removals.COUNTED_BEFORE, permit=permit)

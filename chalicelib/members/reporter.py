@@ -13,13 +13,15 @@ from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
 from chalicelib.notices import Unlinked
-from chalicelib.problems import Problem, Problems, in_order
+from chalicelib.problems import Problem, ProblemKind, Problems, in_order, withheld
 from chalicelib.services import Services
 from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
+from chalicelib.store.removals import Cause, RemovalStore
 from chalicelib.store.users import Absent, Link, Look, User
 
 JOINED = "joined"
+PROBLEM_OF = {Cause.LIMIT: ProblemKind.REMOVAL_HELD, Cause.FIRST_RUN: ProblemKind.FIRST_RUN_LOCK}
 PERHAPS_JOINED = "perhaps joined"  # the request was sent, and Discord gave no clear answer
 
 
@@ -29,6 +31,7 @@ class Reporter:
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
         self.entries = AuditEntries(services, view)
+        self._removals = RemovalStore(services.settings.guild_id)
 
     # --- links ---
 
@@ -49,6 +52,7 @@ class Reporter:
             return False
         audit.keep(self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
+        self._forget_withheld(user, frozenset())
         return True
 
     def absent(self, user: User, link: Link, absent: Absent) -> bool:
@@ -88,6 +92,10 @@ class Reporter:
         """The account was removed from the guild."""
         audit.keep(self.entries.event(user_id, discord_id, "removed", context.cause))
 
+    def answered(self, user_id: str, discord_id: int, what: str, by: str) -> None:
+        """A person answered what was withheld from the user; `by` says who."""
+        audit.keep(self.entries.event(user_id, discord_id, what, by))
+
     # --- how a user stands ---
 
     def synced(
@@ -98,6 +106,8 @@ class Reporter:
         entry: Entry | None = None,
         looked: Look | None = None,
         answers: Answers | None = None,
+        lost_at: float | None = None,
+        made_right: bool = False,
     ) -> bool:
         """Discord is as `user` says, but for `problems`. New problems are notified.
 
@@ -105,8 +115,18 @@ class Reporter:
         read (see `users.mark_synced`).
         """
         self._notify_new(user, problems)
+        self._forget_withheld(user, problems)
         now = self._services.now()
-        return users.mark_synced(user, now=now, problems=problems, entry=entry, looked=looked, answers=answers)
+        return users.mark_synced(
+            user,
+            now=now,
+            problems=problems,
+            entry=entry,
+            looked=looked,
+            answers=answers,
+            lost_at=lost_at,
+            made_right=made_right,
+        )
 
     def failed(self, user: User, problems: Problems, *, always: bool = False) -> None:
         """The user could not be synced. New problems are notified; with `always` the known ones, too."""
@@ -122,9 +142,24 @@ class Reporter:
         """A sweep failed, or stopped taking roles."""
         self._services.notices.sync_failed("", None, None, reason, now=self._services.now())
 
+    def removals_held(self, reason: str) -> None:
+        """The removal limit was reached, and a hold is open."""
+        self._services.notices.removals_held(reason, now=self._services.now())
+
+    def _forget_withheld(self, user: User, problems: Problems) -> None:
+        """What was withheld from the user, and is not among the `problems` any more, is forgotten; an empty hold ends.
+
+        The record goes first: if the process dies before the row is written, the next job does both.
+        """
+        settled = {problem.kind for problem in withheld(user.problems - problems)}
+        for cause in (cause for cause, kind in PROBLEM_OF.items() if kind in settled):
+            self._removals.forget(user.user_id, cause)
+            if cause is Cause.LIMIT and self._removals.close_hold_if_empty():
+                log.info("removals_released", by="nothing is held any more")
+
     def _notify_new(self, user: User, problems: Problems) -> None:
-        """Notify those problems that are not on record."""
+        """Notify those problems that are not on record. What waits for an operator is not notified for each member."""
         if user.link is None:
             return
-        for problem in in_order(problems - user.problems):
+        for problem in in_order(problems - user.problems - withheld(problems)):
             self.problem(user.user_id, user.link.account.id, user.link.account.shown, problem)

@@ -11,8 +11,7 @@ from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.plan import Change
-from chalicelib.members.removal_counter import RemovalCounter
-from chalicelib.members.removal_limit import SweepAllowance
+from chalicelib.members.removal_limiter import RemovalLimiter
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RoleRules
 from chalicelib.members.writer import MemberWriter
@@ -48,14 +47,20 @@ class UnlinkedMembers:
     """Takes roles from members without a link (DISCORD_UNLINKED_MEMBERS=remove_roles)."""
 
     def __init__(
-        self, services: Services, view: GuildView, reporter: Reporter, writer: MemberWriter, sync: MemberSync
+        self,
+        services: Services,
+        view: GuildView,
+        reporter: Reporter,
+        writer: MemberWriter,
+        sync: MemberSync,
+        limiter: RemovalLimiter,
     ) -> None:
         self._services = services
         self._view = view
         self._reporter = reporter
         self._writer = writer
         self._sync = sync
-        self._removals = RemovalCounter(services, reporter)
+        self._limiter = limiter
 
     def strip(self, job: StripUnlinked, context: JobContext) -> Outcome:
         """Take the roles unless the member was linked meanwhile, or the removal limit is reached."""
@@ -77,20 +82,25 @@ class UnlinkedMembers:
         return self._give_back_if_linked(job.discord_id, context)
 
     def _admitted(self, job: StripUnlinked) -> bool:
-        """Count the member in the removal limit; False if it is reached."""
-        return job.limit == 0 or self._removals.try_count(_allowance(job))
+        """Count the member in the removal limit. Once it is reached, a person has to force a sweep again."""
+        if job.exempt or (self._limiter.has_room() and self._limiter.admit(1)):
+            return True
+        self._services.memory.sweeps.forbid_stripping()
+        log.warning("unlinked_members_held", sweep_id=job.sweep_id)
+        self._services.metrics.count("SweepsHeld")
+        return False
 
     def _take(self, holder: Holder, job: StripUnlinked, context: JobContext) -> Change:
         """Take the roles; returns what was taken, by Discord's answer."""
-        change, writes = Change(take=holder.take), self._writer.writes
+        change, writes, now = Change(take=holder.take), self._writer.writes, self._services.now()
         try:
             answer = self._writer.send(holder.member, change, context)
         except (UnknownMember, UnknownRole) as gone:
             log.warning("unlinked_member_changed", discord_id=holder.member.id, why=str(gone))
             return Change()  # the next sweep looks again
         except RolecallError:
-            if job.limit and self._writer.writes == writes:
-                self._removals.uncount(_allowance(job))
+            if not job.exempt and self._writer.writes == writes:
+                self._limiter.give_back(1, now)
             raise
         return written(holder.member, change, answer).done
 
@@ -101,10 +111,6 @@ class UnlinkedMembers:
         if user and user.link:
             self._sync.reconcile(user, Parts.ALL, context.spent())
         return Outcome.DONE
-
-
-def _allowance(job: StripUnlinked) -> SweepAllowance:
-    return SweepAllowance(job.sweep_id, job.limit)
 
 
 def audit_user(discord_id: int) -> User:

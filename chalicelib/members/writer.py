@@ -5,7 +5,7 @@ or returned as a problem. What Discord answers is believed (`answers`): a change
 more, and counts as undone after that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -25,10 +25,11 @@ from chalicelib.members.plan import (
     plan_change,
     standing,
 )
+from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.role_creation import RoleCreator
 from chalicelib.messages import Parts
-from chalicelib.problems import NO_PROBLEMS
+from chalicelib.problems import NO_PROBLEMS, problem_of
 from chalicelib.services import Services
 from chalicelib.store.users import User
 
@@ -36,10 +37,11 @@ from chalicelib.store.users import User
 class MemberWriter:
     """Plans and writes changes of members. `writes` counts those that reached Discord, or may have."""
 
-    def __init__(self, services: Services, view: GuildView, reporter: Reporter) -> None:
+    def __init__(self, services: Services, view: GuildView, reporter: Reporter, gate: RemovalGate) -> None:
         self._services = services
         self._view = view
         self._reporter = reporter
+        self._gate = gate
         self._role_creator = RoleCreator(services, view)
         self.writes = 0
 
@@ -59,7 +61,8 @@ class MemberWriter:
                 log.warning("unknown_roles", user_id=user.user_id, roles=sorted(change.unknown))
         if self._view.role_policy.known_only:
             self._view.remember(change.role_by_group)  # what is in order now must be known when it is taken
-        return change if context.may_take else replace(change, take=frozenset())
+        change = change if context.may_take else replace(change, take=frozenset())
+        return self._gate.within(user, change, context)
 
     def apply(self, user: User, member: Member, change: Change, parts: Parts, context: JobContext) -> Written:
         """Make the change. Returns what came of it."""
@@ -107,19 +110,23 @@ class MemberWriter:
             # Nothing we know of forbids it. It may be the nickname alone: a PATCH is refused whole.
             if change.nickname is None or refused.code == TWO_FACTOR:
                 raise
-            return self._without_nickname(member, change, refused, context)
+            return self._without_nickname(user, member, change, refused, context)
         except Refused as refused:
             # Of a name that is well formed, too: AutoMod may be about the member's server tag (discord-api-docs#7711).
-            if not is_about_content(refused) or change.nickname is None:
+            if not is_about_content(refused):
                 raise
-            return self._without_nickname(member, change, refused, context)
+            if change.nickname is None:
+                return self._role_by_role(user, member, change, refused, context)
+            return self._without_nickname(user, member, change, refused, context)
         self._view.remember(change.role_by_group)
         first = written(member, change, answer)
         if first.as_asked or answer is None:
             return first
         return self._mend(user, answer, change, first, parts, context)
 
-    def _without_nickname(self, member: Member, change: Change, refused: Refused, context: JobContext) -> Written:
+    def _without_nickname(
+        self, user: User, member: Member, change: Change, refused: Refused, context: JobContext
+    ) -> Written:
         """Send the rest of a change whose nickname was refused."""
         ranks = isinstance(refused, NotPermitted)
         guild = self._view.facts(context.options())
@@ -130,9 +137,46 @@ class MemberWriter:
         rest = replace(change, nickname=None, problems=change.problems | {problem})
         if not rest:
             return Written(rest, rest.problems, answer)
-        made = written(member, rest, self.send(member, rest, context.spent()))
+        try:
+            made = written(member, rest, self.send(member, rest, context.spent()))
+        except Refused as roles_refused:
+            if not is_about_content(roles_refused):
+                raise
+            return self._role_by_role(
+                user, member, rest, roles_refused, context
+            )  # they are the reason, not the nickname
         self._view.remember(rest.role_by_group)
         return replace(made, nickname=answer)
+
+    def _role_by_role(
+        self, user: User, member: Member, change: Change, refused: Refused, context: JobContext
+    ) -> Written:
+        """Make each change of a role by itself: a list is refused whole, and one role of it may be the reason.
+
+        Raises `refused` if none can be made, and none was found to be the reason before.
+        """
+        pieces = [Change(take=frozenset({one})) for one in sorted(change.take)]
+        pieces += [Change(give=frozenset({one})) for one in sorted(change.give)]
+        made = [piece for piece in pieces if len(pieces) > 1 and self._is_made(member, piece, context.spent())]
+        if not made and not (change.give | change.take) & user.answers.undone.keys():
+            raise refused
+        give = frozenset[int]().union(*(piece.give for piece in made))
+        take = frozenset[int]().union(*(piece.take for piece in made))
+        undone = (change.give - give) | (change.take - take)
+        # The refusal is on record even if each role by itself was accepted: the next comparison finds it gone.
+        problems = (change.problems - {NICKNAME_REFUSED}) | {problem_of(str(refused))}
+        return Written(replace(change, give=give, take=take, nickname=None), problems, undone=undone, unseen=take)
+
+    def _is_made(self, member: Member, piece: Change, context: JobContext) -> bool:
+        try:
+            self.send_role(member.id, piece, context.options(takes=bool(piece.take)))
+        except (UnknownRole, NotPermitted):
+            return False
+        except Refused as refused:
+            if not is_about_content(refused):
+                raise
+            return False
+        return True
 
     def _mend(
         self, user: User, member: Member, change: Change, first: Written, parts: Parts, context: JobContext
@@ -177,7 +221,7 @@ class MemberWriter:
         except Refused as refused:
             if again.nickname is None or not (is_about_content(refused) or isinstance(refused, NotPermitted)):
                 raise
-            return self._without_nickname(member, again, refused, context)
+            return self._without_nickname(user, member, again, refused, context)
 
     def send(self, member: Member, change: Change, context: JobContext) -> Member | None:
         """Make one request: for a single role if that is all and no slot is reserved for a PATCH; else a PATCH.
@@ -203,6 +247,11 @@ class MemberWriter:
         discord = self._services.discord
         with self.counted():
             (discord.give_role if give else discord.take_role)(discord_id, role_id, options)
+
+    def has_written_since(self) -> Callable[[], bool]:
+        """A function that says whether anything reached Discord, or may have, after this call."""
+        before = self.writes
+        return lambda: self.writes > before
 
     @contextmanager
     def counted(self) -> Iterator[None]:

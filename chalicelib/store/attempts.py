@@ -38,6 +38,12 @@ def use_once(key: str, *, expires_at: float) -> bool:
     return _create(key, {}, expires_at=expires_at)
 
 
+def claim_until(key: str, until: float, *, now: float) -> bool:
+    """Claim `key` until then; return False if it is claimed. Unlike the others, it is free again at that moment."""
+    row = AttemptRow(key, data={}, expires_at=int(until))
+    return written(lambda: row.save(condition=AttemptRow.key.does_not_exist() | (AttemptRow.expires_at <= int(now))))
+
+
 def is_used(key: str) -> bool:
     """Whether `key` was claimed."""
     return _row(key) is not None

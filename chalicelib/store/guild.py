@@ -123,12 +123,16 @@ class SweepMemory:
     def __init__(self, rows: "_Rows") -> None:
         self._rows = rows
 
-    def taking_allowed(self) -> bool:
-        """Whether sweeps may take roles."""
-        return self._rows.get("flag:may_take") is not None
+    def taking_allowed_since(self) -> float | None:
+        """When imported members were last allowed to lose something (epoch seconds); None if never.
+
+        1.0 if an older version allowed it and did not store when: all links that were imported before count.
+        """
+        row = self._rows.get("flag:may_take")
+        return float((row.data or {}).get("since", 1.0)) if row else None
 
     def allow_taking(self, *, by: str, now: float) -> None:
-        """Let sweeps take roles from now on. `by` is what allowed it: a sweep's id, or `force`."""
+        """Release all members who were imported so far. `by` is who allowed it: an operator, or `force`."""
         self._rows.save("flag:may_take", data={"since": now, "by": by})
 
     def stripping_allowed(self) -> bool:
@@ -138,6 +142,10 @@ class SweepMemory:
     def allow_stripping(self, *, by: str, now: float) -> None:
         """Let sweeps take roles from members without a link from now on; `by` is the sweep that a person forced."""
         self._rows.save("flag:may_strip_unlinked", data={"since": now, "by": by})
+
+    def forbid_stripping(self) -> None:
+        """Take that permission back: a person has to force a sweep again."""
+        self._rows.delete("flag:may_strip_unlinked")
 
     def claim_queue(self, parts: int, *, force: bool, now: float, seconds: int) -> bool:
         """Claim to be the one sweep of these parts that waits for another; return False if one waits already."""
@@ -166,6 +174,9 @@ class _Rows:
 
     def new(self, key: str, **columns: Any) -> GuildRow:  # noqa: ANN401 - the row's own columns
         return GuildRow(self._prefix + key, **columns)
+
+    def delete(self, key: str) -> None:
+        self.new(key).delete()
 
     def save(self, key: str, **columns: Any) -> None:  # noqa: ANN401 - the row's own columns
         self.new(key, **columns).save()

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from pynamodb.attributes import (
-    BooleanAttribute,
     JSONAttribute,
     ListAttribute,
+    MapAttribute,
     NumberAttribute,
     UnicodeAttribute,
 )
@@ -80,6 +80,10 @@ class UserRow(Model):
     leaving = JSONAttribute(null=True)  # how a removed user goes once their grace days are over
     absent = JSONAttribute(null=True)  # since when the member is gone, and until when their link is kept
     previous = JSONAttribute(null=True)  # the account that is replaced, until the new one was seen in the guild
+    imported_at = NumberAttribute(null=True)  # until the member was as they should be; 0: not imported, or no longer
+    lost_at = NumberAttribute(null=True)  # when the member last counted in the removal limit
+    held_version = NumberAttribute(null=True)  # the version at which the user's deletion is held
+    kept_version = NumberAttribute(null=True)  # the version at which nothing is to be taken: an operator dropped it
     expires_at = NumberAttribute(null=True)  # on users without a link
     links = LinkIndex()
 
@@ -162,7 +166,8 @@ class RateLimitRow(Model):
 class SweepRow(Model):
     """A sweep (`<id>`), the differences of one page of it (`<id>#<page>`), or the running marker (`running`).
 
-    `<id>#losing` counts the members from whom the sweep took roles, if its survey could not count them.
+    `removals#…` is about the removal limit: `#window` counts who lost something lately, `#held#<user>` and
+    `#locked#<user>` say what is not taken from a user.
     """
 
     class Meta:
@@ -174,8 +179,9 @@ class SweepRow(Model):
     step = NumberAttribute(null=True)
     updated_at = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
-    losing = NumberAttribute(null=True)
-    braked = BooleanAttribute(null=True)
+    counts: MapAttribute[str, Any] = MapAttribute(null=True)  # type: ignore[no-untyped-call]  # members by five minutes
+    held_since = NumberAttribute(null=True)
+    linked = NumberAttribute(null=True)
 
 
 class AuditRow(Model):

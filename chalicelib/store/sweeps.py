@@ -38,6 +38,7 @@ UNDER_WAY = (SweepState.SURVEYING, SweepState.REPAIRING)
 class Difference:
     """A member who differs: `give` and `take` roles (how many), another `nickname`, or `gone` from the guild.
 
+    `locked`: the first-run lock holds for them. `on_record`: that they keep what they would lose is on record.
     `role` is the id of the one role, if one role is all that differs. `version` is that of the user's desired state.
     """
 
@@ -49,6 +50,13 @@ class Difference:
     nickname: bool = False
     role: int | None = None
     gone: bool = False
+    locked: bool = False
+    on_record: bool = False
+
+    @property
+    def only_loses(self) -> bool:
+        """Whether the member loses something and gets nothing."""
+        return self.loses and not (self.give or self.nickname)
 
     @property
     def loses(self) -> bool:
@@ -70,12 +78,17 @@ class Sweep:
     force: bool = False
     may_take: bool = True
     brake: int = 0  # the removal limit in members, if the survey could not count who would lose roles
+    held: bool = False  # by the removal limit: it gives what is missing, and takes nothing
+    counted_at: float = 0.0  # when its verdict counted who loses something; 0 if nobody was counted
     members: int = 0
     linked: int = 0
     differing: int = 0
     losing: int = 0  # members from whom roles would be taken
     gone: int = 0  # linked accounts that are not in the guild
+    in_use: tuple[int, ...] = ()  # roles that stand for a group and were seen held or stated, if that is looked at
     unlinked: int = 0  # members without a link who hold roles of groups, if they are looked for
+    locked: int = 0  # of these two, members for whom the first-run lock holds; of all, if the survey had no list
+    recounted: int = 0  # of these two, members who count in the removal limit already
     pages: int = 0
     pages_found: tuple[int, ...] = ()  # numbers, ascending, under which differences are stored
     cursor: int = 0  # the Discord id that the last page ended with
@@ -88,6 +101,11 @@ class Sweep:
     def first_page(self) -> int:
         """The number of the first page on which somebody differs; 0 if nobody does."""
         return min(self.pages_found, default=0)
+
+    @property
+    def to_count(self) -> int:
+        """How many members would lose something and do not count in the removal limit yet."""
+        return 0 if self.without_list else self.losing + self.gone - self.locked - self.recounted
 
     @property
     def without_list(self) -> bool:
@@ -117,6 +135,8 @@ class _StoredDifference:
     nickname: bool = False
     role: _Id | None = None
     gone: bool = False
+    locked: bool = False
+    on_record: bool = False
 
 
 class Sweeps:
@@ -211,25 +231,6 @@ class Sweeps:
         stored = (row.data or {}).get("found", []) if row else []
         return [_difference(one) for one in (read_as(_StoredDifference, data) for data in stored) if one]
 
-    def count_losing(self, sweep_id: str, more: int, *, now: float) -> int:
-        """Count members from whom the sweep takes roles though its survey had not seen it; return the new count."""
-        row = self._losing(sweep_id)
-        row.update([SweepRow.losing.add(more), SweepRow.expires_at.set(int(now) + RETENTION)])
-        return int(row.losing or 0)
-
-    def note_braked(self, sweep_id: str) -> bool:
-        """Record that the sweep reached the removal limit; return False if that was recorded before."""
-        row = self._losing(sweep_id)
-        return written(lambda: row.update([SweepRow.braked.set(True)], condition=SweepRow.braked.does_not_exist()))
-
-    def has_braked(self, sweep_id: str) -> bool:
-        """Whether the sweep reached the removal limit."""
-        found = self._get(self._losing(sweep_id).sweep_id)
-        return found is not None and bool(found.braked)
-
-    def _losing(self, sweep_id: str) -> SweepRow:
-        return SweepRow(self._guild, f"{sweep_id}#losing")
-
     def latest(self, most: int = 10) -> list[Sweep]:
         """The newest sweeps, newest first, without those that did not start because another one ran."""
         running = _marked_id(self._get(RUNNING))
@@ -287,4 +288,6 @@ def _difference(stored: _StoredDifference) -> Difference:
         nickname=stored.nickname,
         role=None if stored.role is None else int(stored.role),
         gone=stored.gone,
+        locked=stored.locked,
+        on_record=stored.on_record,
     )

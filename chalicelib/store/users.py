@@ -15,7 +15,17 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.discord.models import AS_ASKED, Account, Answers, NicknameAnswer
-from chalicelib.problems import NO_PROBLEMS, Problems, from_last_error, from_stored, last_error, to_store
+from chalicelib.problems import (
+    NO_PROBLEMS,
+    Problem,
+    ProblemKind,
+    Problems,
+    from_last_error,
+    from_stored,
+    last_error,
+    to_store,
+    withheld,
+)
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_message
@@ -47,7 +57,11 @@ LINK_COLUMNS = (  # what a row holds about its link, and about what was brought 
     UserRow.previous,
     UserRow.leaving,
     UserRow.absent,
+    UserRow.imported_at,
+    UserRow.held_version,
+    UserRow.kept_version,
 )
+UNKNOWN_IMPORT = 1  # epoch seconds; older versions did not record when, or whether, a link was imported
 MAX_ATTEMPTS = 5  # each failed one means that another worker changed the same user meanwhile
 
 
@@ -113,6 +127,10 @@ class User:
     `nickname_sent`: when the message was sent that stated them; 0 if a token did. `deleted_at`: the user was removed,
     and what was stated up to then is older; a removed user with a link is still to go. `deleted_sent`: if the auth site
     did not date that, what was sent up to then is older. `barred`: which attempts to link are older than a removal.
+
+    `imported_at`: when the link was imported, until the member is once as they should be; then 0, as for links that
+    were not imported. `lost_at`: when the member last counted in the removal limit. `held_version`: the version at
+    which their deletion is held, `kept_version`: the version at which an operator decided that nothing is taken.
     """
 
     user_id: str
@@ -135,6 +153,10 @@ class User:
     barred: Cutoff = NO_CUTOFF
     leaving: Leaving | None = None
     absent: Absent | None = None
+    imported_at: int = 0
+    lost_at: float | None = None
+    held_version: int | None = None
+    kept_version: int | None = None
 
     @property
     def is_deleted(self) -> bool:
@@ -147,6 +169,16 @@ class User:
     def goes_at(self) -> float | None:
         """When the removed user is to go (epoch seconds); None if they are not, or at once."""
         return self.leaving.until if self.leaving and self.is_deleted else None
+
+    @property
+    def deletion_held(self) -> bool:
+        """The auth site deleted the user, the removal limit holds that, and nothing newer was stated since."""
+        return self.held_version == self.version
+
+    @property
+    def kept(self) -> bool:
+        """An operator decided that nothing is taken until the auth site states something newer."""
+        return self.kept_version == self.version
 
     @property
     def wanted(self) -> tuple[str, ...] | None:
@@ -259,6 +291,7 @@ class Claim:
     `issued_at`: when the auth site issued the token, by its clock. `opened_at`: when Rolecall received it. `attempt`:
     the attempt's id; None if no callback is at work. `activated_at`: since when the account counts as linked, if not
     since now; then the link is put back. `notify`: the auth site is to be notified of a link that is put back.
+    `imported_at`: that of a link that is put back (see User).
     """
 
     issued_at: float
@@ -266,6 +299,7 @@ class Claim:
     attempt: str | None = None
     activated_at: int | None = None
     notify: bool = False
+    imported_at: int = 0
 
 
 def link(
@@ -342,6 +376,7 @@ def _link_actions(guild_id: int, account: Account, old: Link | None, claim: Clai
         UserRow.last_error.remove(),
         UserRow.problems.remove(),
         UserRow.deleted_at.remove(),
+        UserRow.imported_at.set(claim.imported_at),
         UserRow.deleted_sent.remove(),
         UserRow.leaving.remove(),
         UserRow.absent.remove(),
@@ -432,11 +467,14 @@ def mark_synced(
     entry: Entry | None = None,
     looked: Look | None = None,
     answers: Answers | None = None,
+    lost_at: float | None = None,
+    made_right: bool = False,
 ) -> bool:
     """Record that Discord is as `user` says (but for `problems`), and the audit entry of the change; one transaction.
 
     `looked`: when the member was read, and which parts were compared; None if they were not read. `answers`: how
-    Discord's answers differed from what was asked; None leaves what is stored.
+    Discord's answers differed from what was asked; None leaves what is stored. `lost_at`: when the member was counted
+    in the removal limit. `made_right`: they have exactly what the stated groups give them.
 
     Returns False if the desired state has changed since `user` was read: the member must be compared again. The entry
     is stored all the same.
@@ -455,6 +493,10 @@ def mark_synced(
         actions += [UserRow.looked_at.remove(), UserRow.looked_for.remove()]
     if answers is not None and answers != user.answers:
         actions.append(_answers_action(answers, user.version))
+    if lost_at is not None:
+        actions.append(UserRow.lost_at.set(lost_at))
+    if user.imported_at:
+        actions.append(UserRow.imported_at.set(0 if made_right else user.imported_at))
     unchanged_since = UserRow.version == user.version
     if entry is None:
         return _updated(user.user_id, actions, unchanged_since)
@@ -467,6 +509,23 @@ def mark_synced(
         audit.keep(entry)
         return False
     return True
+
+
+def mark_right(user: User) -> bool:
+    """Record that an imported member was found as the user should be. Returns False if the user has changed."""
+    return _updated(user.user_id, [UserRow.imported_at.set(0)], UserRow.version == user.version)
+
+
+def mark_kept(user: User, problems: Problems) -> bool:
+    """Record that nothing is taken until the auth site states something newer. Returns False if it has."""
+    actions = [UserRow.kept_version.set(user.version), UserRow.held_version.remove(), *_problem_actions(problems)]
+    return _updated(user.user_id, actions, (UserRow.version == user.version) & UserRow.discord_id.exists())
+
+
+def hold_deletion(user: User, problems: Problems, *, now: float) -> bool:
+    """Record that the user's deletion is held; they keep their link. Returns False if the user has changed."""
+    actions = [UserRow.held_version.set(user.version), UserRow.failed_at.set(now), *_problem_actions(problems)]
+    return _updated(user.user_id, actions, (UserRow.version == user.version) & UserRow.discord_id.exists())
 
 
 def mark_failed(user: User, problems: Problems, *, now: float) -> bool:
@@ -510,7 +569,13 @@ def _user(row: UserRow) -> User:
         barred=_barred(row),
         leaving=read_as(Leaving, row.leaving) if row.leaving else None,
         absent=read_as(Absent, row.absent) if row.absent else None,
+        imported_at=_imported_at(row),
+        lost_at=None if row.lost_at is None else float(row.lost_at),
+        held_version=_whole(row.held_version),
+        kept_version=_whole(row.kept_version),
     )
+    if user.deletion_held and not withheld(user.problems):  # a job that read the user before may have written since
+        user = replace(user, problems=user.problems | {Problem(ProblemKind.REMOVAL_HELD)})
     return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))
 
 
@@ -536,6 +601,14 @@ def _barred(row: UserRow) -> Cutoff:
     if row.barred_tokens is None:
         return NO_CUTOFF if row.deleted_at is None else of_message(float(row.deleted_at))
     return Cutoff(float(row.barred_tokens), float(row.barred_clicks or 0))
+
+
+def _imported_at(row: UserRow) -> int:
+    """When the link was imported. Older versions record nothing: then a link that no callback made was imported."""
+    if row.imported_at is not None:
+        return int(row.imported_at)
+    by_callback = row.synced_at is not None or row.joining_until is not None
+    return 0 if row.discord_id is None or by_callback else UNKNOWN_IMPORT
 
 
 def _problems(row: UserRow) -> Problems:

@@ -17,15 +17,17 @@ from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import IntentMissing, Ticket
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, Rules, plan_change
+from chalicelib.members.removal_gate import counted_at, is_locked
 from chalicelib.members.reporter import Reporter
-from chalicelib.members.roles import merge_role_ids
+from chalicelib.members.roles import RoleRules, merge_role_ids
 from chalicelib.members.unlinked import Holder
 from chalicelib.messages import ComparePage, Parts
-from chalicelib.problems import outside
+from chalicelib.problems import outside, withheld
 from chalicelib.services import Services
 from chalicelib.store import users
+from chalicelib.store.removals import Cause
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
-from chalicelib.store.users import User
+from chalicelib.store.users import Link, User
 from chalicelib.sweeps.unlinked import UnlinkedSearch, example_of
 
 MAX_EXAMPLES = 200
@@ -85,7 +87,7 @@ class GuildComparer:
             first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
             if first is None or first.link is None:
                 return ComparedPage(replace(sweep, pages=1), [], None)
-            after = 0 if self._unlinked.watches(sweep) else first.link.account.id - 1
+            after = 0 if self._looks_at_everybody(sweep) else first.link.account.id - 1
         try:
             members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
@@ -100,10 +102,12 @@ class GuildComparer:
         found: list[Difference] = []
         pairs = list(merge(members, iter(links)))
         rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
+        released_at = self._released_at(pairs)
         for pair in pairs:
-            difference, example = self._compare(pair, rules, sweep)
+            difference, example = self._compare(pair, rules, sweep, released_at)
             if difference:
                 found.append(difference)
+                sweep = _recounted(sweep, pair.user, difference, self._services.now())
             if example and _has_room(sweep, example, most=MAX_EXAMPLES if difference else MAX_RENAMED):
                 sweep = replace(sweep, examples=(*sweep.examples, example))
         whole_page = len(members) == PAGE
@@ -113,16 +117,35 @@ class GuildComparer:
             example = example_of(holder, guild)
             if _has_room(sweep, example, most=MAX_EXAMPLES):
                 sweep = replace(sweep, examples=(*sweep.examples, example))
+        sweep = self._with_roles_in_use(sweep, members, pairs, rules.roles)
         more = self._is_more(last, sweep, whole_page=whole_page)
         sweep = _counted(replace(sweep, unlinked=sweep.unlinked + len(unlinked)), members, len(pairs), found)
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
+        if not more and not sweep.dry_run and self._forgets(sweep):
+            self._view.forget_unused(frozenset(sweep.in_use))
         return ComparedPage(replace(sweep, cursor=last), found, following, unlinked)
+
+    def _looks_at_everybody(self, sweep: Sweep) -> bool:
+        """Whether members without a link count, too."""
+        return self._unlinked.watches(sweep) or self._forgets(sweep)
+
+    def _forgets(self, sweep: Sweep) -> bool:
+        """Whether this sweep finds out which roles of groups nobody holds any more."""
+        return self._view.role_policy.known_only and Parts.GROUPS in Parts(sweep.parts)
+
+    def _with_roles_in_use(self, sweep: Sweep, members: list[Member], pairs: list[Pair], roles: RoleRules) -> Sweep:
+        if not self._forgets(sweep):
+            return sweep
+        held = {one for member in members for one in member.roles if one in roles.guild.by_id}
+        stated = roles.match(chain.from_iterable(pair.user.wanted or () for pair in pairs)).ids.values()
+        known = {role_id for role_id in held if roles.is_known(roles.guild.by_id[role_id])}
+        return replace(sweep, in_use=tuple(sorted({*sweep.in_use, *known, *stated})))
 
     def _is_more(self, last: int, sweep: Sweep, *, whole_page: bool) -> bool:
         """Whether there is somebody to look at beyond the id `last`."""
         if last == LAST_ID:
             return False
-        if whole_page and self._unlinked.watches(sweep):
+        if whole_page and self._looks_at_everybody(sweep):
             return True
         return next(users.links_between(self._guild_id, last, LAST_ID, most=1), None) is not None
 
@@ -132,7 +155,17 @@ class GuildComparer:
             self._view.refresh(SWEEPING)  # raises if the bot is not in the guild, which Discord refuses in the same way
         log.warning("member_intent_missing", fix="Discord developer portal → Bot → Server Members Intent")
         links = list(users.links_between(self._guild_id, after, LAST_ID, most=PAGE))
-        found = [Difference(user.user_id, user.link.account.id, user.version) for user in links if user.link]
+        released_at = self._services.memory.sweeps.taking_allowed_since()
+        found = [
+            Difference(
+                user.user_id,
+                user.link.account.id,
+                user.version,
+                locked=is_locked(user, released_at) and not sweep.force,
+            )
+            for user in links
+            if user.link
+        ]
         sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
         if len(links) < PAGE:
             return ComparedPage(sweep, found, None)
@@ -163,18 +196,26 @@ class GuildComparer:
         self._view.remember(match.ids)
         return self._view.known_role_ids
 
-    def _compare(self, pair: Pair, rules: Rules, sweep: Sweep) -> tuple[Difference | None, dict[str, Any] | None]:
+    def _released_at(self, pairs: list[Pair]) -> float | None:
+        """When imported members were released last; read only if somebody may be under the first-run lock."""
+        if not any(pair.user.imported_at for pair in pairs):
+            return None
+        return self._services.memory.sweeps.taking_allowed_since()
+
+    def _compare(
+        self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None
+    ) -> tuple[Difference | None, dict[str, Any] | None]:
         user, member = pair.user, pair.member
         now = self._services.now()
         if user.link is None or (member is None and (user.link.joining_until > now or _is_kept(user, now))):
             return None, None
+        locked = is_locked(user, released_at) and not sweep.force
         discord_id = user.link.account.id
         if user.goes_at is not None and user.goes_at <= now and Parts.GROUPS in Parts(sweep.parts):
             shown = {"user_id": user.user_id, "discord_id": str(discord_id), "goes": True}
             return Difference(user.user_id, discord_id, user.version, take=1), shown
         if member is None:
-            shown = {"user_id": user.user_id, "discord_id": str(discord_id), "left": True}
-            return Difference(user.user_id, discord_id, user.version, gone=True), shown
+            return self._compare_missing(user, user.link, locked=locked)
         parts = Parts(sweep.parts)
         before = ""
         if Parts.USERNAME in parts and sweep.dry_run:
@@ -183,27 +224,45 @@ class GuildComparer:
             self._reporter.username_seen(user, member.user)
         desired = Desired(user.wanted, user.nickname, user.answers)
         change, guild = plan_change(member, desired, rules, parts=parts), rules.roles.guild
+        if user.kept:
+            change = replace(change, take=frozenset())
         if not sweep.dry_run:
             self._note_problem(user, change, parts)
-        if (
-            not change and not user.absent
-        ):  # perhaps a new username, but that is renewed on the way: there is nothing to repair
+        if not change and not user.absent:  # perhaps a new username, but that is renewed on the way
+            if user.imported_at and not sweep.dry_run and Parts.GROUPS in parts and user.wanted is not None:
+                users.mark_right(user)
             return None, _example(user, member, change, guild, before) if before else None
         one = None if change.create or user.absent else change.only_role  # who is back must be seen to be back
         difference = Difference(
             user_id=user.user_id,
-            discord_id=discord_id,
+            discord_id=member.id,
             version=user.version,
             give=len(change.give) + len(change.create),
             take=len(change.take),
             nickname=change.nickname is not None,
             role=one[0] if one else None,
+            locked=locked and bool(change.take),
+            on_record=_is_on_record(user),
         )
-        return difference, _example(user, member, change, guild, before)
+        return difference, _example(user, member, change, guild, before) | _spared(difference)
+
+    def _compare_missing(
+        self, user: User, link: Link, *, locked: bool
+    ) -> tuple[Difference | None, dict[str, Any] | None]:
+        if user.kept:
+            return None, None
+        shown = {"user_id": user.user_id, "discord_id": str(link.account.id), "left": True}
+        on_record = _is_on_record(user)
+        difference = Difference(
+            user.user_id, link.account.id, user.version, gone=True, locked=locked, on_record=on_record
+        )
+        return difference, shown | _spared(difference)
 
     def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
         """Report a problem that no sweep can fix, once, and record when it is fixed."""
         problems = change.problems | outside(user.problems, parts)
+        if change.take or user.deletion_held:  # what waits for an operator still does
+            problems |= withheld(user.problems)
         if user.link is None or problems == user.problems:
             return
         if change.problems:
@@ -218,6 +277,15 @@ def _is_kept(user: User, now: float) -> bool:
     return until > now
 
 
+def _is_on_record(user: User) -> bool:
+    """Whether it is on record that something is not taken from the user."""
+    return bool(withheld(user.problems))
+
+
+def _spared(difference: Difference) -> dict[str, Any]:
+    return {"spared": Cause.FIRST_RUN.value} if difference.locked else {}
+
+
 def _has_room(sweep: Sweep, example: dict[str, Any], *, most: int) -> bool:
     """Whether one more example fits: all of them are stored in one item, beside the sweep."""
     if len(sweep.examples) >= most:
@@ -229,6 +297,12 @@ def _size(example: dict[str, Any]) -> int:
     return len(json.dumps(example))  # as it is stored
 
 
+def _recounted(sweep: Sweep, user: User, difference: Difference, now: float) -> Sweep:
+    """The sweep with the member, if they would lose something again within an hour."""
+    again = difference.loses and not difference.locked and counted_at(user, now) is not None
+    return replace(sweep, recounted=sweep.recounted + again)
+
+
 def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:
     return replace(
         sweep,
@@ -238,6 +312,7 @@ def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Diffe
         differing=sweep.differing + len(found),
         losing=sweep.losing + sum(one.take > 0 for one in found),
         gone=sweep.gone + sum(one.gone for one in found),
+        locked=sweep.locked + sum(one.locked for one in found),
         singles=sweep.singles + sum(one.role is not None for one in found),
     )
 

@@ -1,39 +1,59 @@
-"""Carrying out a verdict: what is remembered of it, and who is told."""
+"""Carrying out a verdict: what is counted and remembered of it, and who is told."""
+
+from dataclasses import replace
 
 from chalicelib import log
+from chalicelib.members.removal_limiter import NOTICE_INTERVAL, RemovalLimiter
+from chalicelib.members.removals import WithheldRemovals
 from chalicelib.members.reporter import Reporter
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep
 from chalicelib.sweeps.verdict import verdict_on
 
-NOTICE_INTERVAL = 86_400  # seconds; a sweep that is held back every hour is reported once a day
-
 
 class Judge:
     """Passes the verdict on sweeps."""
 
-    def __init__(self, services: Services, reporter: Reporter) -> None:
+    def __init__(
+        self, services: Services, reporter: Reporter, limiter: RemovalLimiter, withheld: WithheldRemovals
+    ) -> None:
         self._services = services
         self._reporter = reporter
+        self._limiter = limiter
+        self._withheld = withheld
 
     def judge(self, sweep: Sweep) -> Sweep:
-        """The sweep with its verdict. A dry run changes nothing for later sweeps, and nobody is told of it."""
-        memory = self._services.memory.sweeps
-        allowed = memory.taking_allowed()
-        percent = self._services.settings.sweep_brake_percent
-        verdict = verdict_on(sweep, taking_allowed=allowed, limit_percent=percent)
-        if verdict.in_agreement and not allowed and not sweep.dry_run:
-            memory.allow_taking(by=sweep.sweep_id, now=self._services.now())
+        """The sweep with its verdict. A dry run counts nobody, and nobody is told of it."""
+        admitted = self._admit(sweep)
+        verdict = verdict_on(sweep, admitted=admitted, max_members=self._limiter.max_members(sweep.linked))
         judged = verdict.applied_to(sweep)
+        if admitted and not sweep.force and sweep.to_count > 0:
+            judged = replace(judged, counted_at=self._services.now())
+        if not sweep.dry_run and self._limiter.is_held():
+            self._withheld.forget_outdated()
+            self._limiter.remind()
         if verdict.held_back:
             self._report(judged)
         return judged
+
+    def _admit(self, sweep: Sweep) -> bool:
+        """Count those who would lose something, unless an operator forced the sweep."""
+        if sweep.dry_run:
+            return sweep.force or sweep.losing + sweep.gone == sweep.locked or self._would_admit(sweep)
+        if sweep.force or sweep.losing + sweep.gone == sweep.locked:
+            self._limiter.note_linked(sweep.linked)
+            return True
+        return self._limiter.admit(sweep.to_count, linked=sweep.linked)
+
+    def _would_admit(self, sweep: Sweep) -> bool:
+        return self._limiter.would_admit(sweep.to_count, linked=sweep.linked)
 
     def _report(self, sweep: Sweep) -> None:
         log.warning("sweep_held_back", sweep_id=sweep.sweep_id, losing=sweep.losing, linked=sweep.linked)
         if sweep.dry_run:
             return
-        self._services.metrics.count("SweepsHeld")
-        now = self._services.now()
-        if self._services.memory.sweeps.claim_notice(sweep.state, sweep.sweep_id, now=now, seconds=NOTICE_INTERVAL):
+        if not sweep.held:  # an open hold was counted
+            self._services.metrics.count("SweepsHeld")
+        now, state = self._services.now(), "held" if sweep.held else sweep.state
+        if self._services.memory.sweeps.claim_notice(state, sweep.sweep_id, now=now, seconds=NOTICE_INTERVAL):
             self._reporter.sweep_problem(f"sweep: {sweep.note}")

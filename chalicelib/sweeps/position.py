@@ -62,11 +62,17 @@ class Position:
             return Position(sweep.step, Phase.OTHERS, sweep.first_page)
         return None
 
-    def waiting(self, found: list[Difference], *, may_take: bool) -> list[Difference]:
-        """The members of this page whose jobs are still to be sent.
+    def waiting(self, found: list[Difference], sweep: Sweep) -> list[Difference]:
+        """The members of this page whose jobs are still to be sent: not those who would only lose what they keep."""
+        return self.phase.select(one for one in found if not is_spared(one, sweep))[self.offset :]
 
-        If the sweep may not take roles, members who would only lose some are left out.
-        """
-        if not may_take:
-            found = [one for one in found if one.give or one.nickname or one.gone or not one.take]
-        return self.phase.select(found)[self.offset :]
+    def to_record(self, found: list[Difference], sweep: Sweep) -> list[Difference]:
+        """The members of this page who keep what they would lose, if that is still to be recorded."""
+        if self.phase is not Phase.LOSING or self.offset:
+            return []
+        return [one for one in found if is_spared(one, sweep) and not one.on_record]
+
+
+def is_spared(one: Difference, sweep: Sweep) -> bool:
+    """Whether all that would happen to the member is a loss that is not allowed."""
+    return one.only_loses and (one.locked or sweep.held or (one.take > 0 and not sweep.may_take))

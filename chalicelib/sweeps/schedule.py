@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.members.removal_limit import max_removals
 from chalicelib.messages import RepairMember, encode
 from chalicelib.queues import Progress
 from chalicelib.services import Services
@@ -30,19 +29,23 @@ class RepairBatch:
         return len(self.jobs)
 
 
-def schedule_repairs(services: Services, sweep: Sweep, waiting: list[Difference]) -> RepairBatch:
-    """Jobs for the first of `waiting`, as many as Discord's limits allow within the horizon."""
-    return _Scheduler(services, sweep, waiting).batch()
+def schedule_repairs(
+    services: Services, sweep: Sweep, waiting: list[Difference], *, counted: bool = False
+) -> RepairBatch:
+    """Jobs for the first of `waiting`, as many as Discord's limits allow within the horizon.
+
+    `counted`: those who lose something were counted in the removal limit, or an operator allowed it.
+    """
+    return _Scheduler(services, sweep, waiting, counted=counted).batch()
 
 
 class _Scheduler:
-    def __init__(self, services: Services, sweep: Sweep, waiting: list[Difference]) -> None:
+    def __init__(self, services: Services, sweep: Sweep, waiting: list[Difference], *, counted: bool) -> None:
         self._limits = services.discord.scheduler
         self._now = services.now()
         self._sweep = sweep
         self._waiting = waiting
-        # How many members may lose what the survey did not see.
-        self._unforeseen = 0 if sweep.force else max_removals(sweep.linked, services.settings.sweep_brake_percent)
+        self._counted = counted
 
     def batch(self) -> RepairBatch:
         routes = self._possible_routes()
@@ -91,15 +94,18 @@ class _Scheduler:
 
     def _job(self, one: Difference) -> RepairMember:
         sweep = self._sweep
+        counted = sweep.force or (self._counted and one.loses and not one.locked)
+        may_take = sweep.may_take or sweep.held or one.locked  # the job finds out, and records what it must leave
         return RepairMember(
             user_id=one.user_id,
             sweep_id=sweep.sweep_id,
             parts=sweep.parts,
             version=one.version,
-            role=one.role if one.give or sweep.may_take else None,
+            role=one.role if one.give or may_take else None,
             give=bool(one.give),
-            take=sweep.may_take,
-            brake=0 if one.loses else self._unforeseen,
+            take=may_take,
+            brake=0 if counted else max(1, sweep.brake),
+            counted_at=sweep.counted_at if counted else 0.0,
         )
 
 

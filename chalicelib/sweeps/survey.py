@@ -6,6 +6,7 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.errors import Ticket
 from chalicelib.members.context import Outcome
+from chalicelib.members.removals import WithheldRemovals
 from chalicelib.messages import ComparePage, ExpireBehavior, Parts, RemoveReplacedAccount, encode
 from chalicelib.queues import Progress
 from chalicelib.services import Services
@@ -33,6 +34,7 @@ class Survey:
         steps: StepQueue,
         finisher: Finisher,
         unlinked: UnlinkedSearch,
+        withheld: WithheldRemovals,
     ) -> None:
         self._services = services
         self._partings = Partings(services.settings.guild_id)
@@ -42,12 +44,15 @@ class Survey:
         self._steps = steps
         self._finisher = finisher
         self._unlinked = unlinked
+        self._withheld = withheld
 
     def compare(self, job: ComparePage, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
         """Compare one page, then send the next one, or pass the verdict. `ticket` is the one the page waited for."""
         sweep = self._sweeps.current(job.sweep_id)
         if sweep is None or sweep.state is not SweepState.SURVEYING or job.page != sweep.pages:
             return self._on_redelivery(sweep, redelivered)
+        if sweep.force and job.page == 0 and Parts.GROUPS in Parts(sweep.parts):
+            self._withheld.answer_by_sweep()
         compared = self._comparer.compare_page(sweep, job, ticket)
         if job.page == 0 and Parts.GROUPS in Parts(sweep.parts):
             self._send_partings()

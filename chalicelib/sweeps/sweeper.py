@@ -14,6 +14,8 @@ from typing import Any
 from chalicelib.errors import Ticket
 from chalicelib.members.context import Outcome
 from chalicelib.members.guild import GuildView
+from chalicelib.members.removal_limiter import RemovalLimiter
+from chalicelib.members.removals import WithheldRemovals
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import ComparePage, Parts, RepairPage, StartSweep
 from chalicelib.services import Services
@@ -27,6 +29,7 @@ from chalicelib.sweeps.start import Starter, new_sweep
 from chalicelib.sweeps.step_queue import StepQueue
 from chalicelib.sweeps.survey import Survey
 from chalicelib.sweeps.unlinked import UnlinkedSearch
+from chalicelib.sweeps.withholder import Withholder
 
 
 class Sweeper:
@@ -37,13 +40,14 @@ class Sweeper:
         self.sweeps = sweeps = Sweeps(services.settings.guild_id)
         steps = StepQueue(services)
         reporter = Reporter(services, view)
-        comparer, judge = GuildComparer(services, view), Judge(services, reporter)
+        limiter, withheld = RemovalLimiter(services, reporter), WithheldRemovals(services, reporter)
+        comparer, judge = GuildComparer(services, view), Judge(services, reporter, limiter, withheld)
         self._finisher = Finisher(services, sweeps, reporter)
         self._starter = Starter(services, sweeps, steps)
         self._dry_run = DryRun(services, sweeps, comparer, judge)
         unlinked = UnlinkedSearch(services, reporter)
-        self._survey = Survey(services, sweeps, comparer, judge, steps, self._finisher, unlinked)
-        self._repair = Repair(services, sweeps, steps, self._finisher)
+        self._survey = Survey(services, sweeps, comparer, judge, steps, self._finisher, unlinked, withheld)
+        self._repair = Repair(services, sweeps, steps, self._finisher, limiter, Withholder(services))
 
     def start(self, parts: Parts, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
         """Start a sweep and return its summary at once. A dry run is done when this returns."""

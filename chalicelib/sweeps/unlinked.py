@@ -9,7 +9,6 @@ from typing import Any
 
 from chalicelib import log
 from chalicelib.discord.models import Guild, Member
-from chalicelib.members.removal_limit import max_removals
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RoleRules
 from chalicelib.members.unlinked import Holder, holders
@@ -45,11 +44,9 @@ class UnlinkedSearch:
         """Have the roles taken from those who were found, if that is asked for and allowed."""
         if not self._may_strip(sweep):
             return
-        percent = self._services.settings.sweep_brake_percent
-        limit = 0 if sweep.force else max_removals(sweep.linked, percent)
         progress = Progress(trace=sweep.sweep_id, since=self._services.now())
         for one in found:
-            job = StripUnlinked(discord_id=one.member.id, sweep_id=sweep.sweep_id, limit=limit)
+            job = StripUnlinked(discord_id=one.member.id, sweep_id=sweep.sweep_id, exempt=sweep.force)
             self._services.queues.bulk(encode(job), progress)
 
     def report(self, sweep: Sweep) -> None:
@@ -64,7 +61,7 @@ class UnlinkedSearch:
             self._reporter.sweep_problem(f"sweep: {self._sentence(sweep)}")
 
     def _may_strip(self, sweep: Sweep) -> bool:
-        if self._mode != REMOVE_ROLES or sweep.dry_run or not self.watches(sweep):
+        if self._mode != REMOVE_ROLES or not self.watches(sweep):
             return False
         memory = self._services.memory.sweeps
         if sweep.force and not memory.stripping_allowed():

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from chalicelib.members.removal_limit import max_removals
 from chalicelib.messages import Parts
 from chalicelib.store.sweeps import NO_LIST, Sweep, SweepState
 
@@ -11,16 +10,16 @@ from chalicelib.store.sweeps import NO_LIST, Sweep, SweepState
 class Verdict:
     """What a sweep may do after its survey.
 
-    `may_take`: it may take roles; `removal_limit`: from how many members it may take them while it runs (0: no limit
-    needed, the survey counted them); `note`: why it does less than it found, empty if it does all; `in_agreement`: the
-    survey proved that the guild agrees with the auth site, so that later sweeps may take roles.
+    `may_take`: it may take something; `held`: the removal limit holds all that it would take; `removal_limit`: members,
+    if those who lose something are counted while it runs, because the survey could not count them (else 0); `note`: why
+    it does less than it found, empty if it does all.
     """
 
     state: SweepState
     may_take: bool = True
+    held: bool = False
     removal_limit: int = 0
     note: str = ""
-    in_agreement: bool = False
 
     @property
     def held_back(self) -> bool:
@@ -33,48 +32,48 @@ class Verdict:
             sweep,
             state=self.state,
             may_take=self.may_take,
+            held=self.held,
             brake=self.removal_limit or sweep.brake,
             note=self.note or sweep.note,
         )
 
 
-def verdict_on(sweep: Sweep, *, taking_allowed: bool, limit_percent: int) -> Verdict:
+def verdict_on(sweep: Sweep, *, admitted: bool, max_members: int) -> Verdict:
     """Decide on a sweep whose survey is complete.
 
-    `taking_allowed`: sweeps of this guild may take roles; a forced sweep may in any case. `limit_percent`: of the
-    linked members, above which a sweep that is not forced takes from nobody (SWEEP_BRAKE_PERCENT).
+    `admitted`: the removal limit admits all whom the survey saw to lose something. `max_members`: the limit. A forced
+    sweep may take in any case.
     """
     if sweep.differing == 0:
-        return Verdict(SweepState.DONE, in_agreement=_sees_all_roles(sweep))
-    may_take = sweep.force or taking_allowed
-    limit = max_removals(sweep.linked, limit_percent)
-    if sweep.gone + (sweep.losing if may_take else 0) > limit and not sweep.force:
-        return Verdict(SweepState.HELD, may_take=False, note=_too_many(sweep, limit))
+        return Verdict(SweepState.DONE)
+    if sweep.force:
+        return Verdict(SweepState.REPAIRING)
     # Without the list of members a survey cannot tell who would lose roles.
     unseen = sweep.without_list and Parts.GROUPS in Parts(sweep.parts)
-    if sweep.losing == 0 and not unseen:
-        return Verdict(SweepState.REPAIRING, in_agreement=_sees_all_roles(sweep))
-    if not may_take:
-        return Verdict(SweepState.REPAIRING, may_take=False, note=_not_yet_allowed(sweep, unseen=unseen))
-    return Verdict(SweepState.REPAIRING, removal_limit=limit if unseen and not sweep.force else 0)
-
-
-def _sees_all_roles(sweep: Sweep) -> bool:
-    """Whether the survey compared the roles of everybody who is linked, and somebody is."""
-    return sweep.linked > 0 and not sweep.without_list and Parts.GROUPS in Parts(sweep.parts)
+    if not admitted:
+        note = _too_many(sweep, max_members)
+        return Verdict(SweepState.REPAIRING, may_take=False, held=True, removal_limit=max_members, note=note)
+    spared = sweep.locked if Parts.GROUPS in Parts(sweep.parts) or not sweep.without_list else 0
+    others = sweep.linked if unseen else sweep.losing + sweep.gone
+    return Verdict(
+        SweepState.REPAIRING,
+        may_take=spared == 0 or spared < others,
+        removal_limit=max_members if unseen else 0,
+        note=_locked(sweep, unseen=unseen) if spared else "",
+    )
 
 
 def _too_many(sweep: Sweep, limit: int) -> str:
     return (
         f"stopped: of {sweep.linked} members it would take roles from {sweep.losing} and unlink {sweep.gone} "
-        f'who seem to have left, more than {limit} in all. To let it, run it with {{"force": true}}'
+        f"who seem to have left; not more than {limit} may lose something within an hour, and a hold is open. "
+        'To let it, run it with {"force": true}'
     )
 
 
-def _not_yet_allowed(sweep: Sweep, *, unseen: bool) -> str:
-    losing = "an unknown number" if unseen else sweep.losing
+def _locked(sweep: Sweep, *, unseen: bool) -> str:
     return (
-        "sweeps of this guild may not take roles yet: it gives what is missing and takes nothing. It would "
-        f'take from {losing} of {sweep.linked} members. To let sweeps take, run one with {{"force": true}}'
+        f"imported members lose nothing before an operator allows it: it takes nothing from {sweep.locked} of "
+        f'{sweep.linked} members. To let sweeps take, run one with {{"force": true}}'
         f"{f' ({NO_LIST})' if unseen else ''}"
     )

@@ -64,7 +64,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Tour:
+class BrowserCheck:
     """The people's browsers, and the Discord server that follows."""
 
     site_url: str
@@ -123,21 +123,21 @@ def has_roles(*names: str) -> Callable[[Member | None], bool]:
     return lambda member: member is not None and set(member.roles) == set(names)
 
 
-def activate(tour: Tour, page: "Page") -> None:
+def activate(run: BrowserCheck, page: "Page") -> None:
     """A member activates Discord on Alliance Auth's services page, says yes at Discord, and comes back linked."""
-    page.goto(f"{tour.site_url}/services/")
+    page.goto(f"{run.site_url}/services/")
     shoot(page, "services-before")
     page.click("a.btn-warning[title=Activate]")
     page.wait_for_selector("select")
     shoot(page, "discord")
-    people = {person.username: person.id for person in tour.discord.people()}
+    people = {person.username: person.id for person in run.discord.people()}
     page.select_option("select", value=people[MEMBER])
     page.get_by_role("button", name="Authorise").click()
     page.wait_for_url("**/services/")
     shoot(page, "services-after")
     expect_text(page, "Your Discord account has been successfully activated.")
     expect_text(page, f"@{MEMBER}")
-    tour.done(f"{tour.logins[MEMBER].character} activated Discord and came back linked to @{MEMBER}")
+    run.done(f"{run.logins[MEMBER].character} activated Discord and came back linked to @{MEMBER}")
 
 
 def expect_text(page: "Page", text: str) -> None:
@@ -146,9 +146,9 @@ def expect_text(page: "Page", text: str) -> None:
         raise NotAsItShouldBe(f"the page says {text!r} (it says: {page.inner_text('body')})")
 
 
-def change_groups(tour: Tour, page: "Page", *, give: str = "", take: str = "") -> None:
+def change_groups(run: BrowserCheck, page: "Page", *, give: str = "", take: str = "") -> None:
     """An officer changes the member's groups on the admin site."""
-    page.goto(f"{tour.site_url}/admin/authentication/user/?q={MEMBER}")
+    page.goto(f"{run.site_url}/admin/authentication/user/?q={MEMBER}")
     page.click("#result_list tbody tr a:has-text('" + MEMBER + "')")
     page.wait_for_selector("#id_groups_to")
     if give:
@@ -162,40 +162,38 @@ def change_groups(tour: Tour, page: "Page", *, give: str = "", take: str = "") -
     page.wait_for_selector("ul.messagelist .success")
 
 
-def deactivate(tour: Tour, page: "Page") -> None:
+def deactivate(run: BrowserCheck, page: "Page") -> None:
     """The member ends the link on the services page."""
-    page.goto(f"{tour.site_url}/services/")
+    page.goto(f"{run.site_url}/services/")
     page.click("button[title=Deactivate]")
     page.wait_for_url("**/services/")
     shoot(page, "services-deactivated")
     expect_text(page, "Deactivated Discord account.")
-    tour.done("and deactivated Discord again")
+    run.done("and deactivated Discord again")
 
 
-def walk(tour: Tour) -> None:
+def run_all(run: BrowserCheck) -> None:
     """All of it. Raises NotAsItShouldBe."""
-    with tour.as_person(MEMBER) as members:
-        activate(tour, members)
-        character = tour.logins[MEMBER].character
-        tour.follows("their roles on Discord are those of Alliance Auth", has_roles("Member", "Logistics"))
-        tour.follows("and so is their name", lambda member: member is not None and member.nick == character)
-        with tour.as_person(OFFICER) as officers:
-            change_groups(tour, officers, give="Fleet Commander")
-            tour.follows(
+    with run.as_person(MEMBER) as members:
+        activate(run, members)
+        character = run.logins[MEMBER].character
+        run.follows("their roles on Discord are those of Alliance Auth", has_roles("Member", "Logistics"))
+        run.follows("and so is their name", lambda member: member is not None and member.nick == character)
+        with run.as_person(OFFICER) as officers:
+            change_groups(run, officers, give="Fleet Commander")
+            run.follows(
                 "an officer added Fleet Commander, and the role followed",
                 has_roles("Member", "Logistics", "Fleet Commander"),
             )
-            change_groups(tour, officers, take="Logistics")
-            tour.follows(
-                "an officer took Logistics away, and the role followed", has_roles("Member", "Fleet Commander")
-            )
-        deactivate(tour, members)
-        tour.follows("whereupon the member left the server", lambda member: member is None)
-    tour.watch.verdict()
-    tour.done("the pages asked for nothing beyond this machine, and the browser had nothing to complain of")
+            change_groups(run, officers, take="Logistics")
+            run.follows("an officer took Logistics away, and the role followed", has_roles("Member", "Fleet Commander"))
+        deactivate(run, members)
+        run.follows("whereupon the member left the server", lambda member: member is None)
+    run.watch.verdict()
+    run.done("the pages asked for nothing beyond this machine, and the browser had nothing to complain of")
 
 
 def check(site_url: str, logins: list[Login], discord: Control, show: Console) -> None:
     """Drive the demo in Chromium. Raises NotAsItShouldBe, and NoChromium."""
     with browser() as chromium:
-        walk(Tour(site_url, {login.name: login for login in logins}, discord, chromium, show))
+        run_all(BrowserCheck(site_url, {login.name: login for login in logins}, discord, chromium, show))

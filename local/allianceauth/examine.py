@@ -6,7 +6,7 @@ from local.allianceauth.site import alliance_auth, app_settings
 from local.aws import CannotStart
 from local.conformance.command import SECRET, report
 from local.conformance.driver import HttpDriver
-from local.conformance.stage import staged
+from local.conformance.environment import environment
 from local.up import interruptible
 
 PATIENCE = 40.0  # seconds; the app leaves a removal alone for 3, and the machine is busy
@@ -15,8 +15,8 @@ PATIENCE = 40.0  # seconds; the app leaves a removal alone for 3, and the machin
 def run() -> int:
     """Examine it; 0 if it keeps the contract, else 1."""
     try:
-        with interruptible(), alliance_auth() as site, staged(SECRET) as stage:
-            settings = stage.settings
+        with interruptible(), alliance_auth() as site, environment(SECRET) as around:
+            settings = around.settings
             site.connect(
                 app_settings(
                     rolecall_url=settings["ROLECALL_URL"],
@@ -27,7 +27,7 @@ def run() -> int:
                 )
             )
             driver = HttpDriver(f"{site.url}/demo/driver/")
-            faults = report(stage.examination(driver, patience=PATIENCE))
+            faults = report(around.examination(driver, patience=PATIENCE))
     except KeyboardInterrupt:
         return 1
     except CannotStart as error:

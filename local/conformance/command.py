@@ -6,7 +6,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from local.aws import CannotStart
 from local.aws.process import Process
 from local.conformance.checks import CHECKS
 from local.conformance.driver import Driver, DriverError, HttpDriver
+from local.conformance.environment import Environment, environment
 from local.conformance.examination import Examination
 from local.conformance.report import examine
-from local.conformance.stage import Stage, staged
 from local.up import interruptible
 
 SECRET = "a secret of Rolecall and an auth site that is examined"
@@ -33,12 +33,12 @@ def main(options: argparse.Namespace) -> int:
     try:
         with (
             interruptible(),
-            staged(secret, rolecall_port=options.rolecall_port, aws_port=options.aws_port) as stage,
-            site(options.run, stage) as process,
+            environment(secret, rolecall_port=options.rolecall_port, aws_port=options.aws_port) as around,
+            site(options.run, around) as process,
         ):
             driver = HttpDriver(options.auth_site)
             wait_for(driver, process)
-            faults = report(stage.examination(driver, patience=options.patience))
+            faults = report(around.examination(driver, patience=options.patience))
     except KeyboardInterrupt:
         return 1
     except CannotStart as error:
@@ -66,20 +66,27 @@ def report(exam: Examination) -> int:
 
 
 @contextmanager
-def site(command: str | None, stage: Stage) -> Iterator[Process | None]:
+def site(command: str | None, around: Environment) -> Iterator[Process | None]:
     """Run the auth site by this command, or tell a person what to set theirs to."""
     if command is None:
         print("Set your auth site to these, and start it with its driver:", file=sys.stderr)
-        print(*(f"  {name}={value}" for name, value in stage.settings.items()), sep="\n", file=sys.stderr, flush=True)
+        print(*shown(around.settings), sep="\n", file=sys.stderr, flush=True)
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="rolecall-conformance-"))
-    environment = {**os.environ, **stage.settings}
+    environment = {**os.environ, **around.settings}
     process = Process(shlex.split(command), environment=environment, folder=folder, log=folder / "site.log")
     try:
         yield process
     finally:
         process.stop()
+
+
+def shown(settings: Mapping[str, str]) -> Iterator[str]:
+    """The settings for a person to read; a secret only if it is the one made up here."""
+    for name, value in settings.items():
+        hidden = name == "AUTH_SITE_SECRET" and value != SECRET
+        yield f"  {name}={'(that of your environment)' if hidden else value}"
 
 
 def wait_for(driver: Driver, process: Process | None) -> None:

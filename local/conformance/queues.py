@@ -16,7 +16,7 @@ class Posted:
     has_attributes: bool
 
 
-class Mailbox:
+class QueueClient:
     """Reads the jobs queue and fills the notices queue. `sqs` is a boto3 client."""
 
     def __init__(self, sqs: Any, *, jobs_queue_url: str, notices_queue_url: str) -> None:  # noqa: ANN401 - boto3's client

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from local.conformance.checks import CHECKS, Check
 from local.conformance.driver import DriverError
-from local.conformance.examination import Examination, Wrong
+from local.conformance.examination import Examination
+from local.conformance.users import Wrong
 
 
 @dataclass(frozen=True)

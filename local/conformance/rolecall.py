@@ -36,7 +36,7 @@ class Link:
     since: int
 
 
-class PlayedRolecall:
+class FakeRolecall:
     """Checks every token as Rolecall does, by the same code, and remembers what was wrong with any."""
 
     def __init__(self, *, secret: str, now: Callable[[], float]) -> None:
@@ -144,7 +144,7 @@ def _token_in(headers: Mapping[str, str], body: bytes) -> str:
 
 
 @contextmanager
-def serving(rolecall: PlayedRolecall, port: int) -> Iterator[str]:
+def serving(rolecall: FakeRolecall, port: int) -> Iterator[str]:
     """Serve it on a port of loopback; its address."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -17,7 +17,10 @@ UNBANNED = 23
 
 
 class Admin(TestControls):
-    """Changes a Discord and reads it, as people do and as tests need, without going through its API."""
+    """Changes a Discord and reads it, as people do and as tests need, without going through its API.
+
+    One method for each operation of the control API, hence so many.
+    """
 
     # People.
 

@@ -71,6 +71,8 @@ class MemoryDynamoDB:
     gets. `index_lag`: seconds that the index is behind, or what gives them for each write. `page_size`: items that
     one Query or Scan reads at most, to see pages without a megabyte of rows. `expire_every`: seconds between two
     deletions of expired items; without it they stay. While `is_away`, nobody can reach DynamoDB.
+
+    It has a method for each operation of DynamoDB's API, hence so many.
     """
 
     meta = None  # attributes of a botocore client that PynamoDB reads

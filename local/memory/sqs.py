@@ -143,6 +143,8 @@ class MemorySqs:
 
     `before(operation, arguments)` and `after` are called around each call; what they raise, the caller gets. `ahead`:
     seconds that the timestamps of messages are ahead of the clock. While `is_away`, nobody can reach SQS.
+
+    It has a method for each call of boto3's client, hence so many.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ from email.utils import parsedate_to_datetime
 
 from chalicelib import VERSION
 from chalicelib.store.halts import DynamoHaltStore
+from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import Sweeps, SweepState
 from ops.discord_refusals import Refused, refused_token
 from ops.doctor.base import Finding, Level, Registry, fault, note, warning
@@ -96,6 +97,18 @@ def sweeps(context: DoctorContext) -> Iterator[Finding]:
             f"the last sweep began {span(context.stage.now() - last.started_at)} ago",
             "look at the schedules above, and at the log of update_all_on_schedule",
         )
+
+
+@checks.check("removals", "Removals that are withheld", needs=("settings", "tables"))
+def removals(context: DoctorContext) -> Iterator[Finding]:
+    context.stage.connect()
+    held_since = RemovalStore(context.settings.guild_id).window().held_since
+    fix = f"look: {context.command('removals list')}; then release them, or drop them"
+    if held_since:
+        yield warning(f"the removal limit was reached: nobody loses anything since {moment(held_since)}", fix)
+    waiting = context.links.withheld
+    if waiting:
+        yield warning(f"something is not taken from {count(waiting, 'user')} until an operator answers", fix)
 
 
 @checks.check("failing", "Users who could not be synced", needs=("settings", "tables"))

@@ -117,6 +117,7 @@ class Importer:
             UserRow.username.set(record.username),
             UserRow.discriminator.set(record.discriminator),
             UserRow.activated_at.set(activated),
+            UserRow.imported_at.set(max(1, int(self._now))),
             UserRow.deleted_at.remove(),
             UserRow.deleted_sent.remove(),
             UserRow.leaving.remove(),

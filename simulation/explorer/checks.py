@@ -76,10 +76,10 @@ def _wanted(case: Case, *, linked: bool) -> list[str]:
         return []
     if linked and removed is not None and (linked_by is None or linked_by < removed) and not case.imported:
         return ["(a) the user was removed, and is linked by something older"]
-    was_linked = case.base == "linked" or linked_by is not None
-    ended = max([*case.removals, *case.asked], default=None)
+    was_linked = case.base != "new" or linked_by is not None
+    ended = max([*case.removals, *case.asked, *case.left], default=None)
     stands = ended is None or (linked_by is not None and linked_by > ended)
-    if not linked and was_linked and stands and not case.left:
+    if not linked and was_linked and stands:
         return ["(a) the user was linked, nobody asked for the end of it, and it is gone"]
     return []
 

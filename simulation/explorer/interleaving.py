@@ -56,6 +56,26 @@ class Inner:
         return f"{self.outer} | {self.point.call} {self.point.mode} | {self.inner}"
 
 
+def parse(text: str) -> Schedule:
+    """The schedule that is written so: `linked: callback | 7 dies after | delete`. Raises ValueError."""
+    base, _, rest = text.partition(": ")
+    outer, *others = rest.split(" | ")
+    if not others:
+        return Schedule(base, outer)
+    inner: str | Inner | None = None if others[1] == "-" else others[1]
+    if len(others) > 2:
+        inner = Inner(others[1], _point(others[2]), others[3])
+    return Schedule(base, outer, _point(others[0]), inner)
+
+
+def _point(text: str) -> Point:
+    call, _, mode = text.partition(" ")
+    found = next((one for one in MODES if one == mode), None)
+    if found is None:
+        raise ValueError(f"{mode!r} is none of {MODES}")
+    return Point(int(call), found)
+
+
 @dataclass
 class Call:
     """One call of an operation, for people."""

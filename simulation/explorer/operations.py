@@ -30,7 +30,7 @@ class Case:
     tokens: list[float] = field(default_factory=list)  # when tokens were issued whose callback ended well
     removals: list[float] = field(default_factory=list)  # when a deletion was posted, or an unlinking ended well
     asked: list[float] = field(default_factory=list)  # when an unlinking was asked for, however it ended
-    left: bool = False  # somebody left the server, so that a link may end
+    left: list[float] = field(default_factory=list)  # when somebody left the server, so that a link may end
     imported: bool = False
 
     def process(self) -> Container:
@@ -162,7 +162,7 @@ def _sweep(steps: int) -> Prepare:
 
 def _leave(case: Case) -> Run:
     def run() -> None:
-        case.left = True
+        case.left.append(case.world.clock.now())
         if case.world.guild.member("anna"):
             case.world.guild.leave("anna")
 
@@ -232,7 +232,7 @@ def _new(world: World) -> Case:
     world.guild.change_person("carl", guild_count=MANY_GUILDS)
     for role in ("Director", "Pilot"):
         world.guild.create_role(role)
-    world.http.services.memory.sweeps.allow_taking(by="explorer", now=0.0)
+    world.http.services.memory.sweeps.allow_taking(by="explorer", now=world.clock.now())
     return Case(world)
 
 
@@ -245,7 +245,15 @@ def _linked(world: World) -> Case:
     return case
 
 
-BASES: dict[str, Callable[[World], Case]] = {"new": _new, "linked": _linked}
+def _left(world: World) -> Case:
+    """The user was linked to anna, who has left the server; Rolecall does not know it yet."""
+    case = _linked(world)
+    _leave(case)()
+    world.clock.advance(SETTLED)
+    return case
+
+
+BASES: dict[str, Callable[[World], Case]] = {"new": _new, "linked": _linked, "left": _left}
 
 
 def begin(base: str, **options: Any) -> Case:  # noqa: ANN401 - options of World

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from simulation.explorer.checks import check
 from simulation.explorer.interleaving import MODES, Call, Inner, Point, Schedule, play
@@ -39,9 +40,14 @@ def attempt(schedule: Schedule) -> tuple[Failure | None, list[Call]]:
     return Failure(schedule, breaches, f"{call.service} {call.what}" if call else ""), calls
 
 
-def points(base: str, outer: str) -> Iterator[Point]:
+@cache
+def points(base: str, outer: str) -> tuple[Point, ...]:
     """Every point at which this operation can be interrupted."""
-    _, calls = attempt(Schedule(base, outer))
+    _, calls = play(Schedule(base, outer))
+    return tuple(_points(calls))
+
+
+def _points(calls: list[Call]) -> Iterator[Point]:
     for number, call in enumerate(calls, start=1):
         for mode in MODES:
             if mode.startswith("effect") and call.service != "discord":
@@ -64,13 +70,12 @@ def triples(count: int, seed: int = 0) -> Iterator[Schedule]:
     """A sample of schedules of three operations, one inside another inside a third."""
     rng = random.Random(f"triples {seed}")
     interruptible = [name for name, one in OPERATIONS.items() if not one.alone]
-    known = {(base, name): list(points(base, name)) for base in BASES for name in interruptible}
     for _ in range(count):
         base, outer, middle = rng.choice(list(BASES)), rng.choice(interruptible), rng.choice(interruptible)
-        if not known[base, outer] or not known[base, middle]:
+        if not points(base, outer) or not points(base, middle):
             continue
-        inner = Inner(middle, rng.choice(known[base, middle]), rng.choice(list(OPERATIONS)))
-        yield Schedule(base, outer, rng.choice(known[base, outer]), inner)
+        inner = Inner(middle, rng.choice(points(base, middle)), rng.choice(list(OPERATIONS)))
+        yield Schedule(base, outer, rng.choice(points(base, outer)), inner)
 
 
 def reduced(failure: Failure) -> Failure:

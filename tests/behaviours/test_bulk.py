@@ -29,7 +29,7 @@ def all_right(world: World, user_ids: list[str]) -> bool:
 
 def a_world() -> World:
     """No brake: it is not what these tests are about."""
-    return World({"SWEEP_BRAKE_PERCENT": "100", "DISCORD_SYNC_NAMES": "True"})
+    return World({"REMOVAL_LIMIT_PERCENT": "100", "DISCORD_SYNC_NAMES": "True"})
 
 
 @pytest.mark.behaviour(58)
@@ -166,7 +166,7 @@ def test_overlapping_bulk_tasks_lose_nobody_and_the_second_looks_again() -> None
 @pytest.mark.behaviour(64)
 @pytest.mark.parametrize("seed", range(4))
 def test_workers_that_are_killed_lose_nothing(seed: int) -> None:
-    world = World({"SWEEP_BRAKE_PERCENT": "100"}, seed=seed, workers=4, store_latency=0.002)
+    world = World({"REMOVAL_LIMIT_PERCENT": "100"}, seed=seed, workers=4, store_latency=0.002)
     users = drifted(world, 25)
     deaths = 0
 

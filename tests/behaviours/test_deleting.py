@@ -123,7 +123,7 @@ def test_unlinking_on_the_web_goes_on_in_the_queue_where_discord_is_in_trouble(
 @pytest.mark.behaviour(43)
 def test_several_are_deleted_at_once(world: World) -> None:
     world.guild.create_role("Member")
-    everybody = crowd(world, 12, roles=["Member"], groups=["Member"])
+    everybody = crowd(world, 12, roles=["Member"], groups=["Member"], imported=False)
     for user_id in everybody[:10]:
         world.site.delete(user_id)
     world.run()

@@ -51,7 +51,7 @@ def test_5xx_for_good_is_four_tries_and_leaves_the_account_untouched() -> None:
 
 @pytest.mark.behaviour(66)
 def test_an_update_that_was_given_up_is_made_good_by_the_next_sweep() -> None:
-    world = kira({"SWEEP_BRAKE_PERCENT": "100"})
+    world = kira({"REMOVAL_LIMIT_PERCENT": "100"})
     world.guild.inject(fault(method="GET", path=MEMBER, times=4))
     world.site.groups("101", ["Member"])
     world.run()
@@ -117,7 +117,7 @@ def test_a_429_of_cloudflares_makes_one_container_wait_and_loses_nothing() -> No
 @pytest.mark.behaviour(71)
 def test_a_global_429_holds_for_every_worker_and_every_route() -> None:
     world = kira(workers=4)
-    users = crowd(world, 8, prefix="liam", groups=["Member"])
+    users = crowd(world, 8, prefix="liam", groups=["Member"], imported=False)
     world.guild.inject(fault(kind="rate_limit", scope="global", retry_after=40.0, method="GET", path=MEMBER))
     world.site.groups("101", ["Member"])
     world.run(until=lambda: bool(tries(world)))
@@ -165,10 +165,10 @@ def test_retry_after_is_seconds_and_one_429_is_enough() -> None:
 @pytest.mark.behaviour(73)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_budget_of_all_workers_together_is_never_exceeded(seed: int) -> None:
-    world = World(seed=seed, workers=8, latency=0.12, store_latency=0.002)
+    world = World({"REMOVAL_LIMIT_PERCENT": "100"}, seed=seed, workers=8, latency=0.12, store_latency=0.002)
     for name in ("Member", "Stale", "Blue"):
         world.guild.create_role(name)
-    users = crowd(world, 40, roles=["Stale"], groups=["Member"])
+    users = crowd(world, 40, roles=["Stale"], groups=["Member"], imported=False)
     for user_id in users:
         world.site.groups(user_id, ["Member", "Blue"])
     world.run()
@@ -180,10 +180,10 @@ def test_the_budget_of_all_workers_together_is_never_exceeded(seed: int) -> None
 
 @pytest.mark.behaviour(74)
 def test_each_bucket_of_discords_has_a_budget_of_its_own_learnt_from_its_headers() -> None:
-    world = World(workers=4)
+    world = World({"REMOVAL_LIMIT_PERCENT": "100"}, workers=4)
     for name in ("Member", "Stale", "Blue"):
         world.guild.create_role(name)
-    users = crowd(world, 30, roles=["Stale"], groups=["Member", "Blue"])
+    users = crowd(world, 30, roles=["Stale"], groups=["Member", "Blue"], imported=False)
     for user_id in users:
         world.site.post({"kind": "update_groups", "user_id": user_id})
     world.run(seconds=20)
@@ -216,7 +216,7 @@ def test_a_fault_of_ours_never_takes_the_neighbours_along() -> None:
 
 @pytest.mark.behaviour(76)
 def test_guild_wide_work_is_tried_again_as_well() -> None:
-    world = kira({"SWEEP_BRAKE_PERCENT": "100"})
+    world = kira({"REMOVAL_LIMIT_PERCENT": "100"})
     world.guild.change_member("kira", roles=["Member"])
     world.guild.inject(fault(method="GET", path="/members$", times=2))
     world.guild.inject(fault(method="GET", path="/members$", kind="rate_limit", retry_after=30.0, times=4))

@@ -94,7 +94,7 @@ def test_a_callback_does_not_queue_behind_a_sweep(world: World) -> None:
         world.link(str(number), f"member{number}", groups=["Member"])
     for number in range(40):
         world.guild.change_member(f"member{number}", roles=["Blue"])
-    world.http.services.memory.sweeps.allow_taking(by="test", now=0)
+    world.http.services.memory.sweeps.allow_taking(by="test", now=world.clock.now())
     world.sweep(force=True)
     world.run(seconds=8)
     began = world.clock.now()

@@ -145,7 +145,7 @@ def test_nothing_wanted_and_nothing_to_keep_empties_the_roles() -> None:
     world = World({"DISCORD_DISABLE_ROLE_CREATION": "True"})
     world.guild.create_role("Stale")
     world.guild.add_member("kira", roles=["Stale"])
-    import_link(world, "101", "kira")
+    import_link(world, "101", "kira", imported=False)
     world.site.groups("101", ["Nothing matches this"])
     world.run()
     assert world.roles("kira") == set()

@@ -102,7 +102,7 @@ def test_deleting_a_user_without_an_account_is_nothing(world: World) -> None:
 @pytest.mark.behaviour("60b")
 def test_a_whole_state_that_lost_permission_is_removed_one_request_each(world: World) -> None:
     world.guild.create_role("Blue")
-    blues = crowd(world, 11, roles=["Blue"], groups=["Blue"])
+    blues = crowd(world, 11, roles=["Blue"], groups=["Blue"], imported=False)
     world.link("101", "kira", groups=["Member"])
     meter = Meter(world)
     for user_id in blues:

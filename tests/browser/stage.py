@@ -31,7 +31,7 @@ class Stage:
 
     def opening(self, purpose: str, user_id: str = "101", **claims: object) -> str:
         """The address on which a user of the auth site clicks."""
-        path = {"link": "link", "unlink": "unlink", "add_bot": "add_bot"}[purpose]
+        path = {"link": "link", "unlink": "unlink", "add_bot": "add_bot", "me": "me"}[purpose]
         return f"{self.rolecall}/discord/{path}?token={self.world.site.token(user_id, purpose, **claims)}"
 
 

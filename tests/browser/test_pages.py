@@ -47,7 +47,7 @@ def look(page: "Page", name: str) -> None:
         page.screenshot(path=Path(SHOTS) / f"{name}-{'dark' if night else 'light'}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate(CONTRAST) >= MIN_CONTRAST
-    for button in page.locator("button, a").all():
+    for button in page.locator("button:visible, a:visible, summary:visible").all():
         box = button.bounding_box()
         assert box
         assert box["height"] >= SMALLEST_TOUCH
@@ -173,3 +173,27 @@ def test_a_page_cannot_be_framed(page: "Page", with_auth_site: Stage) -> None:
     with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
         page.set_content(f'<iframe src="{with_auth_site.opening("unlink")}"></iframe>')
     assert not any("Unlink" in frame.content() for frame in page.frames[1:])
+
+
+def test_my_discord_is_clicked_through_on_a_phone(page: "Page", alone: Stage) -> None:
+    world = alone.world
+    world.link("101", "kira", groups=["Member", "Logistics"])
+    world.run()
+    world.guild.change_member("kira", roles=["Member"])
+    page.goto(alone.opening("me"))
+    assert "token" not in page.url
+    assert page.locator("h1").inner_text() == "@kira"
+    assert "One thing differs." in page.locator(".state").inner_text()
+    look(page, "my-discord-differs")
+    press(page, "Refresh now")
+    assert "One change is waiting" in page.locator(".state").inner_text()
+    look(page, "my-discord-waiting")
+    world.run()
+    world.clock.advance(6)
+    page.get_by_role("link", name="Look again").click()
+    page.wait_for_selector(".state.in_step")
+    page.locator("summary", has_text="Unlink").click()
+    look(page, "my-discord-in-step")
+    page.get_by_role("button", name="Unlink @kira").click()  # the address stays
+    page.wait_for_selector("h1:text('You are unlinked')")
+    assert world.roles("kira") is None

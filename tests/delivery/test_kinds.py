@@ -16,6 +16,7 @@ from chalicelib.messages import (
     ComparePage,
     DeleteUser,
     Job,
+    ReleaseRemoval,
     RemoveReplacedAccount,
     RepairMember,
     RepairPage,
@@ -53,6 +54,7 @@ def samples(world: World) -> dict[type[Job], Job]:
         VerifyLink(user_id="101"),
         VerifyRemoval(user_id="101", discord_id=7),
         StripUnlinked(discord_id=7, sweep_id=sweep_id),
+        ReleaseRemoval(user_id="101", cause="released by kira"),
         StartSweep(parts=7),
         ComparePage(sweep_id=sweep_id),
         RepairPage(sweep_id=sweep_id, step=0),
@@ -128,6 +130,7 @@ HANDLERS: dict[type[Job], str] = {
     VerifyLink: "verify_link",
     VerifyRemoval: "verify_removal",
     StripUnlinked: "strip_unlinked",
+    ReleaseRemoval: "release",
     StartSweep: "start_later",
     ComparePage: "compare",
     RepairPage: "repair",
@@ -157,13 +160,17 @@ def test_removals_go_first_and_sweeps_last(row: Kind[Any]) -> None:
 
 @ROWS
 def test_a_refused_removal_is_kept_for_the_operator(row: Kind[Any]) -> None:
-    assert row.dead_letter_refusals == (row.struct in URGENT)
+    assert row.dead_letter_refusals == (row.struct in {*URGENT, ReleaseRemoval})
 
 
 @ROWS
 def test_the_audit_trail_says_why_a_member_was_changed(kira: World, row: Kind[Any]) -> None:
     job = samples(kira)[row.struct]
-    causes: dict[type[Job], str] = {RemoveReplacedAccount: "linked another account", UnlinkUser: "unlink"}
+    causes: dict[type[Job], str] = {
+        RemoveReplacedAccount: "linked another account",
+        ReleaseRemoval: "released by kira",
+        UnlinkUser: "unlink",
+    }
     expected = f"sweep {job.sweep_id}" if isinstance(job, RepairMember | StripUnlinked) else causes.get(row.struct)
     assert row.cause(job) == (expected or "message from the auth site")
 

@@ -19,6 +19,7 @@ from chalicelib.notices import Kind
 from local.simulated import AUTH_SITE_SECRET, World
 from tests.docs.pages import DOCS
 from tests.linking.doors import Answer, Browser, Doors
+from tests.members.support import crowd
 from tools.reference.contract import NOW
 
 REFERENCE = DOCS / "reference"
@@ -180,6 +181,9 @@ def test_notices_are_as_the_schema_says() -> None:
     world.site.post({"kind": "update_all", "user_id": "101"})
     world.run()
     world.site.delete("101", notify=True, grace_days=0)
+    world.run()
+    for user_id in crowd(world, 30, groups=["Pilot"], imported=False):
+        world.site.delete(user_id)
     world.run()
     heard = world.site.notices()
     assert {one["kind"] for one in heard} == set(Kind)

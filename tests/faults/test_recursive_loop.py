@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html (also bot
 import pytest
 
 from local.discord.messages import Answer, Request
+from local.recursion import MAX_INVOCATIONS
 from local.simulated import World
 from tests.faults.support import before, refusal
 from tests.members.support import crowd, let_sweeps_take
@@ -17,6 +18,21 @@ HOUR = 3600.0
 @pytest.fixture
 def plain() -> World:
     return World({"DISCORD_SYNC_NAMES": "False"})
+
+
+def test_a_sweep_of_a_guild_of_many_pages_ends(plain: World) -> None:
+    plain.guild.create_role("Member")
+    plain.guild.turn(member_page=20)
+    users = crowd(plain, 400, roles=["Member"], groups=["Member"])
+    let_sweeps_take(plain)
+    last = users[-1].removeprefix("u-")
+    plain.guild.change_member(last, take=["Member"])
+    plain.sweep()
+    plain.run(seconds=HOUR)
+    assert plain.roles(last) == {"Member"}
+    assert list(plain.dead_letters()) == []
+    assert plain.counts.longest_chain > MAX_INVOCATIONS  # which shows that the rule is in force, or allowed
+    assert plain.counts.stopped == 0
 
 
 def test_a_sweep_corrects_hundreds_of_members(plain: World) -> None:

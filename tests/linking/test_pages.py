@@ -6,8 +6,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from chalicelib import http
 from chalicelib.errors import Reason
-from chalicelib.linking import pages
+from chalicelib.web import pages
+from chalicelib.web.outcomes import DONE
+from chalicelib.web.render import style_hash
 from local.simulated import World
 from tests.linking.doors import Browser, Doors
 
@@ -28,7 +31,7 @@ class Tags(HTMLParser):
 
 EVERY_PAGE = {
     **{f"refused {reason}": pages.refusal_page(reason) for reason in Reason},
-    **{done: pages.done_page(done) for done in pages.DONE},
+    **{done: pages.done_page(done) for done in DONE},
     "unlink": pages.unlink_page("a.b.c"),
 }
 
@@ -63,7 +66,7 @@ def test_browsers_are_told_to_load_frame_keep_and_tell_nothing() -> None:
     policy = dict(part.strip().split(" ", 1) for part in str(headers["Content-Security-Policy"]).split(";"))
     assert policy == {
         "default-src": "'none'",
-        "style-src": f"'sha256-{pages.STYLE_HASH}'",
+        "style-src": f"'sha256-{style_hash()}'",
         "form-action": "'self'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
@@ -91,7 +94,7 @@ def test_a_form_may_lead_to_the_auth_site_and_from_there_to_a_login_on_another_h
     ],
 )
 def test_what_happened_is_added_to_the_auth_sites_own_query(url: str, expected: str) -> None:
-    assert pages.way_back(url, "failed", Reason.BANNED) == expected
+    assert http.way_back(url, "failed", Reason.BANNED) == expected
 
 
 @pytest.mark.parametrize("name", ["next", "redirect", "redirect_uri", "return_to", "url", "AUTH_SITE_URL", "discord"])

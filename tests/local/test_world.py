@@ -161,5 +161,5 @@ def test_expired_items_are_deleted_at_last() -> None:
     world.http.linking.start(world.site.token("101", "link", groups=[], nickname=None))
     assert world.dynamodb.items("attempts")
     world.clock.advance(2 * 86_400)
-    world.http.services.memory.sweeps.taking_allowed()
+    world.http.services.memory.sweeps.taking_allowed_since()
     assert world.dynamodb.items("attempts") == []

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.discord.models import Account
+from chalicelib.members.removals import WithheldRemovals
+from chalicelib.members.reporter import Reporter
 from chalicelib.queues import message_of
 from chalicelib.store import users
 from chalicelib.store.users import User
@@ -60,12 +62,17 @@ def import_link(
     groups: Sequence[str] | None = None,
     nickname: str | None = None,
     username: str | None = None,
+    imported: bool = True,
 ) -> None:
-    """A link as an import writes it: nobody joined, nothing was synced; groups are told only where given."""
+    """A link as an import writes it: nobody joined, nothing was synced; groups are stated only if given.
+
+    Not `imported`: the first-run lock does not hold for it.
+    """
     person = next(person for person in world.guild.people() if person.username == who)
     now = world.clock.now()
     account = Account(int(person.id), who if username is None else username)
-    users.link(user_id, int(GUILD), account, users.Claim(issued_at=now), now=now - users.JOIN_TIMEOUT)
+    claim = users.Claim(issued_at=now, imported_at=int(now) if imported else 0)
+    users.link(user_id, int(GUILD), account, claim, now=now - users.JOIN_TIMEOUT)
     if groups is not None:
         users.record_groups(user_id, tuple(groups), 1, now=now)
     if nickname is not None:
@@ -73,13 +80,19 @@ def import_link(
 
 
 def crowd(
-    world: World, count: int, *, roles: Iterable[str] = (), groups: Sequence[str] | None = None, prefix: str = "pilot"
+    world: World,
+    count: int,
+    *,
+    roles: Iterable[str] = (),
+    groups: Sequence[str] | None = None,
+    prefix: str = "pilot",
+    imported: bool = True,
 ) -> list[str]:
     """`count` members with these roles, linked to users who should have these groups; the user ids."""
     ids = set(world.guild.add_members(count, roles=roles, prefix=prefix))
     names = [person.username for person in world.guild.people() if person.id in ids]
     for name in names:
-        import_link(world, f"u-{name}", name, groups=groups)
+        import_link(world, f"u-{name}", name, groups=groups, imported=imported)
     return [f"u-{name}" for name in names]
 
 
@@ -90,9 +103,15 @@ def swept(world: World, **options: Any) -> list[dict[str, Any]]:
     return world.site.notices()
 
 
+def removals(world: World) -> WithheldRemovals:
+    """What is withheld, and the answers to it."""
+    services, view = world.http.services, world.http.delivery.view
+    return WithheldRemovals(services, Reporter(services, view))
+
+
 def let_sweeps_take(world: World) -> None:
-    """The first sweep of a guild takes nothing; this guild is behind that."""
-    world.http.services.memory.sweeps.allow_taking(by="test", now=0)
+    """The first-run lock was released for all who were imported so far."""
+    world.http.services.memory.sweeps.allow_taking(by="test", now=world.clock.now())
 
 
 def deliver(world: World, container: Container, queue: str = "jobs") -> None:

@@ -173,6 +173,47 @@ def test_a_nickname_that_the_bot_may_not_set_is_tried_again_when_the_bot_or_the_
     assert (world.nick("kira"), last_error(world, "101")) == ("Kira Vex", None)
 
 
+def test_one_refused_role_holds_back_no_other() -> None:
+    world = kira()
+    director = next(role.id for role in world.guild.state().roles if role.name == "Director")
+    world.guild.inject(fault(method="PATCH", path=MEMBER, content=director, status=400, code=50035, times=None))
+    world.guild.inject(fault(method="PUT", path=f"/roles/{director}", status=400, code=50035, times=None))
+    world.site.groups("101", ["Member", "Logistics", "Director"])
+    world.run(seconds=60)
+    assert world.roles("kira") == {"Member", "Logistics"}
+    assert "50035" in (last_error(world, "101") or "")
+    assert len(world.site.notices()) == 1
+    swept_writes(world, 3)
+    assert last_error(world, "101") == "role_unchanged"
+    assert swept_writes(world, 2) == [0, 0]
+    assert [notice["reason"] for notice in world.site.notices()] == ["role_unchanged"], "and that it was given up"
+
+
+def test_a_list_that_is_refused_whole_is_made_role_by_role_and_the_refusal_ends_with_the_next_comparison() -> None:
+    world = kira()
+    world.guild.inject(fault(method="PATCH", path=MEMBER, status=400, code=50035, times=None))
+    world.site.groups("101", ["Logistics", "Director"])
+    world.run(seconds=60)
+    assert world.roles("kira") == {"Logistics", "Director"}
+    assert "50035" in (last_error(world, "101") or "")
+    assert swept_writes(world, 1) == [0]
+    assert last_error(world, "101") is None
+
+
+def test_a_nickname_is_not_blamed_for_a_refused_role() -> None:
+    world = kira()
+    director = next(role.id for role in world.guild.state().roles if role.name == "Director")
+    world.guild.inject(fault(method="PATCH", path=MEMBER, content=director, status=400, code=50035, times=None))
+    world.guild.inject(fault(method="PUT", path=f"/roles/{director}", status=400, code=50035, times=None))
+    change = {"groups": ["Member", "Director"], "nickname": "Kira V", "changed_at": world.site.stamp()}
+    world.site.post({"kind": "update_all", "user_id": "101", **change})
+    world.run(seconds=60)
+    assert world.roles("kira") == {"Member"}
+    assert "nickname" not in (last_error(world, "101") or "")
+    swept_writes(world, 4)
+    assert world.nick("kira") == "Kira V"
+
+
 # --- removals whose answer says nothing -------------------------------------------------------------------------
 
 

@@ -285,7 +285,7 @@ def test_a_dry_run_shows_who_would_go() -> None:
 def test_many_leave_at_once_when_their_days_are_over() -> None:
     world = world_with(GRACE_DAYS="3")
     world.guild.create_role("Scout")
-    for user_id in crowd(world, 12, roles=["Scout"], groups=["Scout"]):
+    for user_id in crowd(world, 12, roles=["Scout"], groups=["Scout"], imported=False):
         world.site.delete(user_id)
     days(world, 3.5)
     assert len(world.guild.state().members) == 2 + 1

@@ -3,7 +3,7 @@
 import pytest
 
 from local.simulated import World
-from tests.members.support import crowd, import_link, last_error, let_sweeps_take, swept
+from tests.members.support import crowd, deliver, import_link, last_error, let_sweeps_take, swept
 
 KNOWN = {"DISCORD_MANAGED_ROLES": "known"}
 
@@ -43,6 +43,26 @@ def test_a_group_that_was_once_stated_stays_known() -> None:
     assert world.roles("kira") == {"Member", "Streamer"}
 
 
+def test_a_group_is_known_until_nobody_holds_its_role_and_then_the_role_is_the_servers() -> None:
+    world = world_with(KNOWN)
+    world.guild.add_member("ghost", roles=["Blue"])  # without a link
+    world.site.groups("101", ["Member"])
+    world.run()
+    blue = next(int(role.id) for role in world.guild.state().roles if role.name == "Blue")
+    swept(world)
+    assert blue in world.http.services.memory.roles().ever_known, "somebody still holds it"
+    world.guild.change_member("ghost", take=["Blue"])
+    swept(world)
+    assert blue not in world.http.services.memory.roles().ever_known
+    world.guild.change_member("kira", give=["Blue"])
+    world.clock.advance(60)
+    swept(world)
+    assert world.roles("kira") == {"Member", "Blue", "Streamer"}
+    world.site.groups("101", ["Blue"])
+    world.run()
+    assert world.roles("kira") == {"Blue", "Streamer"}
+
+
 def test_a_group_is_known_though_its_member_had_the_role_already_when_it_was_stated() -> None:
     world = World(KNOWN)
     world.guild.create_role("Member")
@@ -63,8 +83,11 @@ def test_a_group_that_was_stated_and_withdrawn_before_anybody_looked_is_known() 
     let_sweeps_take(world)
     world.sweep()
     world.run()
+    world.clock.advance(60)
     world.site.groups("101", ["Member"])
+    world.clock.advance(1)
     world.site.groups("101", [])
+    deliver(world, world.container())  # both at once, the newer one first
     world.run()
     swept(world)
     assert world.roles("kira") == set()
@@ -86,6 +109,7 @@ def test_a_mapped_group_gives_its_role_of_another_name_and_unmapping_gives_the_o
     world.clock.advance(60)
     swept(world)
     assert world.roles("kira") == {"Member", "Guests"}
+    assert guests not in memory.role_ids().values(), "the map alone knows it"
     assert memory.keep_role_map({}, known={"Blue": guests})
     world.clock.advance(60)
     swept(world)

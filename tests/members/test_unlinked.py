@@ -148,6 +148,12 @@ def test_no_more_than_the_removal_limit_lose_their_roles_in_one_sweep() -> None:
     world.http.services.memory.sweeps.allow_stripping(by="test", now=0)
     swept(world)
     assert ghosts(world).count({"Streamer"}) == 25
+    world.clock.advance(7200)
+    swept(world)
+    assert ghosts(world).count({"Streamer"}) == 25, "a new hour is no new allowance before a person has looked"
+    world.sweep(force=True)
+    world.run()
+    assert ghosts(world).count({"Streamer"}) == 30
 
 
 def test_who_is_linked_between_the_survey_and_the_job_keeps_their_roles() -> None:
@@ -160,6 +166,8 @@ def test_who_is_linked_between_the_survey_and_the_job_keeps_their_roles() -> Non
     world.link("102", ghost, groups=["Member"])
     world.run()
     assert world.roles(ghost) == {"Member"}
+    account = next(person.id for person in world.guild.people() if person.username == ghost)
+    assert audit.of_user(f"discord:{account}", now=world.clock.now()) == [], "nothing was taken, not for a moment"
 
 
 def test_a_setting_that_was_changed_back_stops_what_is_under_way() -> None:

@@ -30,7 +30,7 @@ def drifted(empty_world: World) -> World:
         world.discord.create_role(name)
     for user_id, roles in (("1", []), ("2", ["Fleet", "Miners"])):
         member = world.discord.add_member(f"pilot{user_id}", roles=roles)
-        linked(world, user_id, int(member.id), groups=("Fleet",), username=f"pilot{user_id}")
+        linked(world, user_id, int(member.id), groups=("Fleet",), username=f"pilot{user_id}", imported=True)
     return world
 
 

@@ -115,6 +115,7 @@ PATHS = {
     "unlink": "/discord/unlink",
     "add_bot": "/discord/add_bot",
     "read": f"/discord/users/{VICTIM}",
+    "me": "/discord/me",
 }
 BAD, EXPIRED, STATE = ("bad_token",), ("expired",), ("bad_state",)
 

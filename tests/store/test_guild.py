@@ -29,7 +29,7 @@ def memory() -> GuildMemory:
 def test_nothing_is_remembered_at_first(memory: GuildMemory) -> None:
     assert memory.facts() is None
     assert memory.role_ids() == {}
-    assert not memory.sweeps.taking_allowed()
+    assert memory.sweeps.taking_allowed_since() is None
 
 
 def test_facts_come_back_whole_however_large_their_ids(memory: GuildMemory) -> None:
@@ -138,7 +138,7 @@ def test_what_other_versions_stored_is_read(memory: GuildMemory) -> None:
     GuildRow(f"{LARGE}:flag:may_take", data={}).save()
     assert memory.role_creation.limit_until() == NOW
     assert memory.role_creation.refused() == {"a": RefusedRole(NOW, problem_of("no"))}
-    assert memory.sweeps.taking_allowed()
+    assert memory.sweeps.taking_allowed_since() == 1.0
 
 
 def test_what_is_stored_can_be_read_by_other_versions(memory: GuildMemory) -> None:
@@ -152,10 +152,10 @@ def test_what_is_stored_can_be_read_by_other_versions(memory: GuildMemory) -> No
 # --- sweeps -----------------------------------------------------------------------------------------------------
 
 
-def test_sweeps_may_take_once_that_was_allowed(memory: GuildMemory) -> None:
-    assert not memory.sweeps.taking_allowed()
+def test_it_is_known_since_when_imported_members_may_lose_something(memory: GuildMemory) -> None:
+    assert memory.sweeps.taking_allowed_since() is None
     memory.sweeps.allow_taking(by="force", now=NOW)
-    assert memory.sweeps.taking_allowed()
+    assert memory.sweeps.taking_allowed_since() == NOW
 
 
 def test_one_sweep_of_each_kind_waits(memory: GuildMemory) -> None:
@@ -182,7 +182,7 @@ def test_guilds_do_not_see_each_other(memory: GuildMemory) -> None:
     memory.role_creation.lock("a", "me", now=NOW, seconds=30)
     other = GuildMemory(2)
     assert other.facts() is None
-    assert not other.sweeps.taking_allowed()
+    assert other.sweeps.taking_allowed_since() is None
     assert other.role_creation.lock("a", "you", now=NOW, seconds=30)
 
 

@@ -153,15 +153,6 @@ def test_a_sweep_that_was_given_up_is_not_current(sweeps: Sweeps) -> None:
     assert sweeps.current("never begun") is None
 
 
-def test_who_loses_roles_is_counted_and_that_a_sweep_braked_is_noted_once(sweeps: Sweeps) -> None:
-    assert [sweeps.count_losing("s", more, now=NOW) for more in (1, 1, -1, 1)] == [1, 2, 1, 2]
-    assert not sweeps.has_braked("s")
-    assert [sweeps.note_braked("s"), sweeps.note_braked("s")] == [True, False]
-    assert sweeps.has_braked("s")
-    assert not sweeps.has_braked("t")
-    assert sweeps.count_losing("s", 1, now=NOW) == 3
-
-
 def test_the_newest_sweeps_come_first_without_their_pages(sweeps: Sweeps) -> None:
     names = [f"202601{day:02}T000000-x" for day in range(1, 15)]
     for name in names:

@@ -118,6 +118,7 @@ def test_who_left_is_unlinked_and_who_is_joining_is_not(world: World) -> None:
 def test_a_list_that_suddenly_is_empty_unlinks_nobody(world: World) -> None:
     world.guild.create_role("Member")
     accounts = crowd(world, 8, roles=["Member"], groups=["Member"])
+    let_sweeps_take(world)
     world.guild.inject(fault(method="GET", path=LIST, status=200, body=[]))
     told = swept(world)
     assert all(linked(world, user_id) for user_id in accounts)

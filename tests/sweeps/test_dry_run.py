@@ -48,6 +48,7 @@ def test_a_dry_run_changes_nothing_and_says_what_would_change(world: World) -> N
             "username": f"@{shown['would_change'][0]['user_id'].removeprefix('u-')}",
             "give": [],
             "take": ["Old"],
+            "spared": "first_run",
         },
     ]
     assert "takes nothing" in shown["note"], "it says what a real run would do"

@@ -1,5 +1,7 @@
 """The position of a repair: which members are next, and where it goes on."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.messages import Parts, RepairPage
@@ -12,7 +14,10 @@ LOSES_AND_GAINS = Difference("2", 12, 1, take=1, give=1)
 GONE = Difference("3", 13, 1, take=1, gone=True)
 GAINS = Difference("4", 14, 1, give=2)
 RENAMED = Difference("5", 15, 1, nickname=True)
-FOUND = [RENAMED, LOSES, GAINS, GONE, LOSES_AND_GAINS]
+GONE_BARE = Difference("6", 16, 1, gone=True)
+LOCKED = Difference("7", 17, 1, take=1, locked=True)
+ON_RECORD = Difference("8", 18, 1, take=1, locked=True, on_record=True)
+FOUND = [RENAMED, LOSES, GAINS, GONE, LOSES_AND_GAINS, LOCKED, ON_RECORD]
 
 
 @pytest.mark.parametrize(
@@ -44,18 +49,29 @@ def test_a_page_that_is_not_done_goes_on_where_it_stopped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "offset", "may_take", "waiting"),
+    ("phase", "offset", "held", "waiting", "recorded"),
     [
-        (Phase.LOSING, 0, True, [LOSES, GONE, LOSES_AND_GAINS]),
-        (Phase.LOSING, 2, True, [LOSES_AND_GAINS]),
-        (Phase.LOSING, 0, False, [GONE, LOSES_AND_GAINS]),
-        (Phase.OTHERS, 0, True, [RENAMED, GAINS]),
-        (Phase.OTHERS, 0, False, [RENAMED, GAINS]),
-        (Phase.OTHERS, 2, True, []),
+        (Phase.LOSING, 0, False, [LOSES, GONE, LOSES_AND_GAINS], [LOCKED]),
+        (Phase.LOSING, 2, False, [LOSES_AND_GAINS], []),
+        (Phase.LOSING, 0, True, [LOSES_AND_GAINS], [LOSES, GONE, LOCKED]),
+        (Phase.OTHERS, 0, False, [RENAMED, GAINS], []),
+        (Phase.OTHERS, 0, True, [RENAMED, GAINS], []),
+        (Phase.OTHERS, 2, False, [], []),
     ],
 )
-def test_each_phase_has_its_members(phase: Phase, offset: int, *, may_take: bool, waiting: list[Difference]) -> None:
-    assert Position(4, phase, 3, offset).waiting(FOUND, may_take=may_take) == waiting
+def test_each_phase_has_its_members(
+    phase: Phase, offset: int, waiting: list[Difference], recorded: list[Difference], *, held: bool
+) -> None:
+    """Who only loses what may not be taken gets no job; that is recorded once, on the first step of the page."""
+    position, sweep = Position(4, phase, 3, offset), replace(SWEEP, held=held)
+    assert position.waiting(FOUND, sweep) == waiting
+    assert position.to_record(FOUND, sweep) == recorded
+
+
+def test_a_sweep_of_an_older_version_that_may_not_take_leaves_roles_only() -> None:
+    """Those who left were unlinked all the same."""
+    position, sweep = Position(4, Phase.LOSING, 3), replace(SWEEP, may_take=False)
+    assert position.waiting([LOSES, GONE_BARE, LOSES_AND_GAINS], sweep) == [GONE_BARE, LOSES_AND_GAINS]
 
 
 def test_a_position_travels_in_a_message() -> None:

@@ -9,7 +9,7 @@ from chalicelib.queues import message_of
 from chalicelib.store.sweeps import Difference, Sweep, SweepState
 from chalicelib.sweeps.schedule import SPILL_AFTER, schedule_repairs
 from local.simulated import STAGE, World
-from tests.members.support import Meter, crowd, stored, waiting
+from tests.members.support import Meter, crowd, let_sweeps_take, stored, waiting
 
 TAKE, PATCH = "DELETE member role", "PATCH member"
 
@@ -67,6 +67,7 @@ def test_a_step_of_the_repair_that_comes_twice_sends_its_jobs_once(world: World,
 
 def know_both_buckets(world: World) -> None:
     """Two requests on each, one right after the other, tell how large it is."""
+    let_sweeps_take(world)
     for user_id in losers(world, 2):
         world.site.post({"kind": "update_all", "user_id": user_id})
     for user_id in crowd(world, 2, roles=["Old"], groups=["Member"]):
@@ -97,11 +98,12 @@ def test_much_work_of_single_roles_is_shared_by_patch_on_tickets_of_its_own(
     """Whoever holds such a ticket uses it: the bucket of single roles has no room for them as well."""
     know_both_buckets(world)
     found = found_to_differ(world, crowd(world, 30, roles=["Member", "Old"], groups=["Member"]))
+    let_sweeps_take(world)
     now, services = world.clock.now(), world.http.services
     sweep = Sweep("2-sweep", Parts.ALL.value, SweepState.REPAIRING, now, now, singles=singles)
     assert (singles * services.discord.scheduler.seconds_each(TAKE) > SPILL_AFTER) is (patched > 0)
     meter = Meter(world)
-    batch = schedule_repairs(services, sweep, found)
+    batch = schedule_repairs(services, sweep, found, counted=True)
     assert batch.count == 30
     services.queues.bulk_many(batch.jobs)
     world.run(until=lambda: have_old(world) == 0)

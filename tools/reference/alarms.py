@@ -14,7 +14,7 @@ STAGE = "prod"  # the stage of the examples
 COMPARISONS = {"GreaterThanThreshold": "more than", "LessThanThreshold": "fewer than"}
 STATISTICS = {"SampleCount": "number of values"}
 COMMANDS = re.compile(
-    r"python -m ops --stage \w+ [a-z-]+(?: (?:all|list|put [A-Z_]+))?(?: --[a-z-]+)*"
+    r"python -m ops --stage \w+ [a-z-]+(?: (?:all|list|release|put [A-Z_]+))?(?: --[a-z-]+)*"
     r"|make deploy STAGE=\w+(?: [A-Z_]+=\d+)?"
 )
 STEP = re.compile(r" (?=Run: )")  # where an alarm's text comes to what is to be done

@@ -25,6 +25,7 @@ VARIABLES = {
     "BUCKET": ("where `make deploy-package` uploads", "one is made"),
     "SEEDS": ("how many worlds `make simulate` runs", "200"),
     "FROM": ("the first seed of `make simulate`", "0"),
+    "TRIPLES": ("how many overlaps of three operations `make explore` samples", "none; all overlaps of two are tried"),
     "N": ("how many odd inputs `make fuzz` tries", "100000"),
     "CHECK": ("`make demo-allianceauth CHECK=1`: a browser drives it, then it ends", "empty"),
     "QUICK": ("`make bench QUICK=1`: only the part that fits into two minutes", "empty"),

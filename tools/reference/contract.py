@@ -7,12 +7,13 @@ from typing import Any, cast
 import msgspec
 
 from chalicelib.errors import Reason
-from chalicelib.linking.pages import WORDS
 from chalicelib.linking.tokens import Claims, Purpose
+from chalicelib.members.removal_limit import hold_reason
 from chalicelib.messages import UserJob
 from chalicelib.notices import Kind, Notice, Notices, Unlinked
 from chalicelib.problems import SENTENCES, ProblemKind
 from chalicelib.queues import Queues
+from chalicelib.web.outcomes import WORDS
 from tools.reference.markdown import code, json_block, sentence, table
 
 Schema = dict[str, Any]
@@ -23,12 +24,14 @@ STATEMENT = ("groups", "nickname", "changed_at")  # what a link token states of 
 PURPOSES = {
     Purpose.LINK: ("link a Discord account", "`GET /discord/link`"),
     Purpose.UNLINK: ("unlink it", "`GET /discord/unlink`, `POST /discord/unlink`"),
+    Purpose.ME: ("see how they stand on Discord: open a session of 15 minutes", "`GET /discord/me`"),
     Purpose.READ: ("read what is linked", "`GET /discord/users/{user_id}`"),
     Purpose.ADD_BOT: ("add the bot to the server", "`GET /discord/add_bot`"),
 }
 REASONS = {  # of the kinds of notices that have any
     Kind.UNLINKED: ", ".join(code(one) for one in Unlinked),
     Kind.SYNC_FAILED: "[what is in the way](#problems)",
+    Kind.REMOVALS_HELD: "how many, and where to look",
 }
 
 
@@ -170,6 +173,7 @@ def notice_examples() -> list[Schema]:
     said.absent("101", ACCOUNT, "@kira", now=NOW)
     said.username_changed("101", ACCOUNT, "@kira_v", now=NOW)
     said.sync_failed("101", ACCOUNT, "@kira", "nickname_not_permitted", now=NOW)
+    said.removals_held(hold_reason(40, 200), now=NOW)
     examples = [json.loads(one) for one in written]
     if {one["kind"] for one in examples} != set(Kind):
         raise LookupError("tools/reference/contract.py: a kind of notice has no example")

@@ -136,6 +136,38 @@ ROUTES: dict[tuple[str, str], Route] = {
         ],
         bearer=True,
     ),
+    ("GET", "/discord/me"): Route(
+        "Show the member's own page",
+        "My Discord: which roles the user has and which group gives each, what is waiting, what could not be done. A "
+        "token opens a session of 15 minutes in a cookie and is used up; the page itself has no token in its address.",
+        {
+            "302": _redirect(
+                "To the same address without the token; or back, on failure or without a session.",
+                headers={"Set-Cookie": {"description": "The session.", "schema": {"type": "string"}}},
+            ),
+            "200": {"description": "The page, in English or German.", "content": HTML},
+            **_refusals(),
+        },
+        token=Purpose.ME,
+    ),
+    ("POST", "/discord/me"): Route(
+        "Press a button of the member's own page",
+        "Refreshes the member (once a minute), starts to link another account, or unlinks. Not for auth sites: it "
+        "needs the session's cookie, and the value that its page carries.",
+        {"302": _redirect("To the page, to Discord, or back to the auth site."), **_refusals()},
+        body={
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "csrf": {"type": "string"},
+                        "action": {"type": "string", "enum": ["refresh", "other", "unlink"]},
+                    },
+                    "required": ["csrf", "action"],
+                }
+            }
+        },
+    ),
     ("GET", "/health"): Route(
         "Is it alive",
         "Answers without touching anything.",

@@ -60,7 +60,8 @@ def links() -> Iterator[dict[str, str]]:
 def move_in(server: Server, *, dry_run: bool, force: bool) -> MoveIn:
     """Take over all links that Rolecall confirms, and the permission; mark everybody.
 
-    Raises CannotMove where more would be removed than the brake allows, unless `force`; then nothing was changed.
+    Raises CannotMove where more would be removed than ROLECALL_BRAKE_PERCENT allows, unless `force`; then nothing was
+    changed.
     """
     known = {int(row["user_id"]): int(row["uid"]) for row in links()}
     stamps = {} if dry_run else {user_id: _stamp(server, user_id) for user_id in known}
@@ -78,7 +79,7 @@ def move_in(server: Server, *, dry_run: bool, force: bool) -> MoveIn:
     if too_many and not (force or dry_run):
         raise CannotMove(
             f"{len(result.not_entitled)} of {len(result.agree)} would be removed from Discord, because they are not "
-            f"entitled to it. That is more than the brake allows. If it is right, add --force."
+            "entitled to it. That is more than ROLECALL_BRAKE_PERCENT allows. If it is right, add --force."
         )
     return result
 

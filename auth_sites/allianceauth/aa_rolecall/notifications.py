@@ -50,7 +50,8 @@ def _text(reason: str, count: int) -> str:
     if reason == "brake":
         return _(
             "%(count)d users would be removed from Discord because they are no longer entitled to it. That is more "
-            "than the brake allows, so nothing was done. If it is right, run: manage.py rolecall_state_everybody"
+            "than ROLECALL_BRAKE_PERCENT allows, so nothing was done. If it is right, run: manage.py "
+            "rolecall_state_everybody"
         ) % {"count": count}
     if reason == "removals_held":
         return _("Rolecall holds back removals: its removal limit was reached. Its operator must release or drop them.")

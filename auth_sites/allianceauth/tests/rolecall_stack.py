@@ -51,20 +51,20 @@ class Stack:
             "ROLECALL_AWS_ENDPOINT_URL": self.facts["aws_endpoint_url"],
         }
 
-    def control(self, method: str, path: str, body: object = None, **query: str) -> Any:
-        """What people do at Discord."""
-        address = f"{self.facts['discord_url'].rstrip('/')}/control/{path}"
-        answer = requests.request(method, address, params=query, json=body, timeout=60)
+    def control(self, operation: str, **said: object) -> Any:
+        """What people do at Discord: an operation of the local Discord's control API."""
+        address = f"{self.facts['discord_url'].rstrip('/')}/control/{operation}"
+        answer = requests.post(address, json=said, timeout=60)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def add_person(self, name: str) -> str:
         """Somebody signs up at Discord; their id."""
-        return str(self.control("POST", "people", {"username": name})["id"])
+        return str(self.control("add_person", username=name)["id"])
 
     def member(self, name: str) -> dict[str, Any] | None:
         """The member as Discord has them; None where they are not in the guild."""
-        found: dict[str, Any] | None = self.control("GET", "members", who=name)
+        found: dict[str, Any] | None = self.control("member", who=name)
         return found or None
 
     def roles(self, name: str) -> set[str] | None:
@@ -88,7 +88,7 @@ class Stack:
         if to_discord.status_code != requests.codes.found:
             raise NotSo(f"the link was answered by {to_discord.status_code}")
         page = to_discord.headers["Location"]
-        person = next(one for one in self.control("GET", "people") if one["username"] == name)
+        person = next(one for one in self.control("people") if one["username"] == name)
         form = {"person": person["id"], "decision": "authorise"}
         consent = browser.post(page, data=form, allow_redirects=False, timeout=60)
         callback = urljoin(page, consent.headers["Location"])

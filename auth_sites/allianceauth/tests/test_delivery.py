@@ -1,6 +1,7 @@
 """What is sent, of whom, when."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from allianceauth.authentication.models import State, UserProfile
 from allianceauth.services.models import NameFormatConfig
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, User
+from django.db import connection
 
 from .conftest import account, marked
 from .fakes import World
@@ -266,6 +268,20 @@ def test_stamps_only_rise(kira: User) -> None:
     taken = [stamps.take_stamp("", kira.pk) for _ in range(50)]
     assert taken == sorted(set(taken))
     assert stamps.take_stamp("", 999_999) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_two_are_given_the_same_stamp(kira: User) -> None:
+    def take(_number: int) -> int | None:
+        try:
+            return stamps.take_stamp("", kira.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(take, range(60)))
+    assert None not in taken
+    assert len(set(taken)) == 60
 
 
 def test_a_change_while_a_message_is_under_way_is_not_forgotten(

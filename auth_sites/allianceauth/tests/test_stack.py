@@ -34,7 +34,7 @@ ids = itertools.count(1001)  # the stack remembers users, and each test's databa
 def all_of_it() -> Iterator[Stack]:
     """One stack for all of these tests."""
     with rolecall_stack.running() as stack:
-        stack.control("PATCH", "switches", {"rate_limits": False})
+        stack.control("turn", rate_limits=False)
         yield stack
 
 
@@ -233,7 +233,7 @@ def test_who_left_the_server_is_unlinked_and_told(
     linked: Callable[..., tuple[User, str]], stack: Stack, told: Callable[[User], list[str]]
 ) -> None:
     user, name = linked()
-    stack.control("DELETE", "members", who=name)
+    stack.control("leave", who=name)
     outbox.mark([user.pk], outbox.FORCE)
     deliver()
     read_until_unlinked(stack, user)
@@ -251,7 +251,7 @@ def test_moving_in_from_alliance_auths_own_service_and_out_again(
 
     people = [somebody("Logistics") for _ in range(5)]
     for user, name in people:
-        uid = stack.control("POST", "members", {"roles": [], "nick": None}, who=name)["id"]
+        uid = stack.control("add_member", who=name)["id"]
         DiscordUser.objects.create(user_id=user.pk, uid=int(uid), username=name, discriminator="0")
     joined = joins(stack)
     file = tmp_path / "links.csv"
@@ -272,6 +272,4 @@ def test_moving_in_from_alliance_auths_own_service_and_out_again(
 
 def joins(stack: Stack) -> int:
     """How many times somebody was let in by the bot."""
-    return sum(
-        one["method"] == "PUT" and one["path"].count("/") == 6 for one in stack.control("GET", "requests", after="0")
-    )
+    return sum(one["method"] == "PUT" and one["path"].count("/") == 6 for one in stack.control("received"))

@@ -77,6 +77,16 @@ def test_without_its_environment_the_demo_says_what_makes_it(monkeypatch: pytest
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not SET_UP, reason="the environment of Alliance Auth is missing: make demo-allianceauth makes it")
+@pytest.mark.timeout(600)
+def test_the_app_keeps_its_half_of_the_contract() -> None:
+    command = [sys.executable, "-m", "local", "demo-allianceauth", "--conformance"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The auth site keeps its half of the contract." in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(not SET_UP, reason="the environment of Alliance Auth is missing: make demo-allianceauth makes it")
 @pytest.mark.skipif(chromium.PATH is None, reason=chromium.MISSING)

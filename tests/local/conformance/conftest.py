@@ -9,8 +9,8 @@ import requests
 
 from local.conformance.driver import DriverError
 from local.conformance.examination import Examination
-from local.conformance.queues import Mailbox
-from local.conformance.rolecall import PlayedRolecall
+from local.conformance.queues import QueueClient
+from local.conformance.rolecall import FakeRolecall
 from local.memory.clock import VirtualClock
 from local.memory.sqs import MemorySqs
 from tests.local.conformance.recipe import python_recipe
@@ -41,7 +41,7 @@ class Run:
     def __init__(self, recipe: dict[str, Any]) -> None:
         self.clock = VirtualClock()
         self.sqs = MemorySqs(self.clock, stage="conformance")
-        self.played = PlayedRolecall(secret=SECRET, now=self.clock.now)
+        self.played = FakeRolecall(secret=SECRET, now=self.clock.now)
         recipe["time"] = SimpleNamespace(time=self.clock.now)
         recipe["requests"] = SimpleNamespace(get=self._get)
         self.stage(SmallSite, recipe["Rolecall"])
@@ -50,8 +50,8 @@ class Run:
         """Examine this site, with this half."""
         self.half = rolecall(URL, SECRET, self.sqs, JOBS, NOTICES)
         made = site(self.half)
-        mailbox = Mailbox(self.sqs, jobs_queue_url=JOBS, notices_queue_url=NOTICES)
-        self.examination = Examination(Guarded(made), self.played, mailbox, self.clock, patience=5)
+        queues = QueueClient(self.sqs, jobs_queue_url=JOBS, notices_queue_url=NOTICES)
+        self.examination = Examination(Guarded(made), self.played, queues, self.clock, patience=5)
 
     def _get(self, url: str, *, headers: dict[str, str], timeout: float) -> requests.Response:
         assert timeout <= 30

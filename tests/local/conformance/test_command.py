@@ -62,6 +62,12 @@ def test_a_site_that_ends_by_itself_is_told_with_its_last_words(capsys: pytest.C
     assert "no database" in capsys.readouterr().err
 
 
+def test_a_secret_is_shown_only_if_it_was_made_up_here() -> None:
+    assert list(command.shown({"AUTH_SITE_SECRET": command.SECRET})) == [f"  AUTH_SITE_SECRET={command.SECRET}"]
+    (shown,) = command.shown({"AUTH_SITE_SECRET": "hidden"})
+    assert "hidden" not in shown
+
+
 def test_a_driver_that_cannot_be_reached_is_told() -> None:
     with pytest.raises(DriverError, match="cannot be reached"):
         HttpDriver(f"http://127.0.0.1:{port_to_use(None)}/").ask("work")

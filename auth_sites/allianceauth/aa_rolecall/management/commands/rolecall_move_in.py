@@ -18,7 +18,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Two options."""
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-        parser.add_argument("--force", action="store_true", help="even if more are removed than the brake allows")
+        parser.add_argument(
+            "--force", action="store_true", help="even if more are removed than ROLECALL_BRAKE_PERCENT allows"
+        )
 
     def handle(self, *_arguments: Any, dry_run: bool, force: bool, **_options: Any) -> None:  # noqa: ANN401
         """Do it, and say what was found."""

@@ -1,0 +1,135 @@
+"""My Discord, the member's own page: what they have and why, what is waiting, what could not be done."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from chalicelib import log
+from chalicelib.discord.client import MEMBER_PATCH, RequestOptions
+from chalicelib.discord.models import Account, Member
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.errors import RolecallError, UnknownMember
+from chalicelib.linking.context import response_deadline
+from chalicelib.members.explain import Explanation, Situation, explain
+from chalicelib.members.guild import GuildView
+from chalicelib.members.plan import Desired
+from chalicelib.messages import UpdateAll, encode
+from chalicelib.queues import Progress
+from chalicelib.services import Services
+from chalicelib.store import attempts, users
+from chalicelib.store.sessions import Sight
+from chalicelib.store.users import Link, User
+from chalicelib.web.render import render
+from chalicelib.web.sessions import Visit
+from chalicelib.web.standing import Standing, State, standing_of
+from chalicelib.web.words import Words
+
+PATIENT = RequestOptions(Lane.NORMAL, patience=2.0)  # a person waits, and others' changes go first
+SIGHT_LIFE = 5.0  # seconds that a look at Discord answers for: reloading the page costs no further request
+REFRESH_EVERY = 60.0  # seconds
+REFRESHED, TOO_SOON = "refreshed", "too_soon"  # keys of the texts about a refresh
+
+
+class MemberPage:
+    """Shows the page, and refreshes the member. One visit at a time; it belongs to the visit's own user."""
+
+    def __init__(self, services: Services, view: GuildView) -> None:
+        self._services = services
+        self._view = view
+
+    def show(self, visit: Visit, words: Words, *, note: str = "") -> str:
+        """The page as HTML. `note`: REFRESHED or TOO_SOON after that button."""
+        user = users.get(visit.session.user_id, now=self._services.now())
+        if user is None or user.link is None:
+            return _unlinked_page(words)
+        with response_deadline(self._services):
+            sight = self._sight(visit, user.link)
+            standing = self._standing(user, user.link, sight, asked=note == REFRESHED)
+            return self._linked_page(user.link, standing, sight, visit.csrf, words, note)
+
+    def refresh(self, visit: Visit) -> bool:
+        """Ask for the member to be brought in step; False if that was asked for less than a minute ago."""
+        services, user_id = self._services, visit.session.user_id
+        key = f"refresh:{hashlib.sha256(user_id.encode()).hexdigest()}"
+        now = services.now()
+        if not attempts.claim_until(key, now + REFRESH_EVERY, now=now):
+            return False
+        services.queues.jobs(encode(UpdateAll(user_id=user_id)), Progress(trace=log.bound(), since=now))
+        return True
+
+    # --- what is ---
+
+    def _sight(self, visit: Visit, link: Link) -> Sight | None:
+        """The member as Discord shows them; None if it does not answer."""
+        now, last = self._services.now(), visit.session.sight
+        if last and 0 <= now - last.at < SIGHT_LIFE:
+            return last
+        try:
+            sight = self._look(link, now)
+        except RolecallError as error:
+            log.warning("member_not_seen", why=str(error))
+            return None
+        visit.seen(sight)
+        return sight
+
+    def _look(self, link: Link, now: float) -> Sight:
+        try:
+            member = self._services.discord.member(link.account.id, PATIENT)
+        except UnknownMember:
+            return Sight(now, present=False)
+        return Sight(now, present=True, roles=tuple(str(one) for one in sorted(member.roles)), nickname=member.nick)
+
+    def _standing(self, user: User, link: Link, sight: Sight | None, *, asked: bool) -> Standing:
+        try:
+            explanation = self._explained(user, link, sight)
+        except RolecallError as error:
+            log.warning("guild_not_seen", why=str(error))
+            return Standing(State.UNKNOWN)
+        under_way = asked or user.synced_version != user.version
+        waits = under_way and bool(explanation.would)
+        wait = self._services.discord.rate_limiter.expected_wait(MEMBER_PATCH, Lane.NORMAL) if waits else 0.0
+        return standing_of(user, explanation, seen=sight is not None, under_way=under_way, wait=wait)
+
+    def _explained(self, user: User, link: Link, sight: Sight | None) -> Explanation:
+        rules = self._view.rules(self._view.facts(PATIENT))
+        situation = Situation(
+            joining=link.joining_until > self._services.now(),
+            deleted=user.wanted != user.groups,
+            problems=user.problems,
+        )
+        member = _member(link.account, sight) if sight else None
+        return explain(Desired(user.wanted, user.nickname, user.answers), member, rules, situation)
+
+    # --- the page ---
+
+    def _linked_page(
+        self, link: Link, standing: Standing, sight: Sight | None, csrf: str, words: Words, note: str
+    ) -> str:
+        account = link.account.shown or words("your_account")
+        return _page(
+            words,
+            standing,
+            account=account,
+            initial=account.lstrip("@")[:1].upper(),
+            since=words.day(datetime.fromtimestamp(link.activated_at, UTC).date()),
+            server=self._view.known.name if self._view.known else "",
+            ago=words.ago(self._services.now() - sight.at) if sight else "",
+            note=note,
+            csrf=csrf,
+        )
+
+
+def _unlinked_page(words: Words) -> str:
+    return _page(words, Standing(State.NOT_LINKED), account="", initial="?", ago="", note="")
+
+
+def _page(words: Words, standing: Standing, **values: str) -> str:
+    time = words.span(standing.seconds)
+    return render(
+        "me.html", language=words.language, title=words("title"), t=words, standing=standing, time=time, **values
+    )
+
+
+def _member(account: Account, sight: Sight) -> Member | None:
+    if not sight.present:
+        return None
+    return Member(account, sight.nickname, frozenset(int(role_id) for role_id in sight.roles))

@@ -1,0 +1,57 @@
+"""The small self-contained pages of linking and unlinking, and the headers that every page has.
+
+No scripts, no outside assets; every text is escaped. The style is allowed by its hash, nothing else is.
+"""
+
+from urllib.parse import urlsplit
+
+from chalicelib.errors import Reason
+from chalicelib.web.outcomes import DONE, NEUTRAL, WORDS
+from chalicelib.web.render import render, style_hash
+
+
+def security_headers(*form_targets: str) -> dict[str, str | list[str]]:
+    """Headers of every page: it loads nothing, is framed by nothing, is not cached, and leaks no address.
+
+    `form_targets` are the addresses to which the answer to a submitted form redirects. Browsers apply form-action to
+    every redirect that follows (https://github.com/w3c/webappsec-csp/issues/8), and such an address may send people on
+    to a login on another host: so every host is allowed, by https, or as the address itself. The pages have no form but
+    ours.
+    """
+    return {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{style_hash()}'; form-action 'self'{_schemes(form_targets)}; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        ),
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Strict-Transport-Security": "max-age=31536000",
+    }
+
+
+def done_page(outcome: str) -> str:
+    """The page for a success. `outcome` is linked or unlinked."""
+    title, text = DONE[outcome]
+    return render("outcome.html", title=title, text=text, reason=None, mark="✓", kind="good")
+
+
+def refusal_page(reason: Reason) -> str:
+    """The page for a refusal: why, and what to do next."""
+    title, todo = WORDS[reason]
+    kind = "" if reason in NEUTRAL else "bad"
+    return render("outcome.html", title=title, text=todo, reason=str(reason), mark="!", kind=kind)
+
+
+def unlink_page(token: str) -> str:
+    """The page that asks before unlinking. Its form is posted to the page's own address."""
+    return render("unlink.html", title="Unlink Discord?", token=token, mark="?")
+
+
+def _schemes(urls: tuple[str, ...]) -> str:
+    schemes = {urlsplit(url).scheme for url in urls if url}
+    if not schemes:
+        return ""
+    return " https: http:" if "http" in schemes else " https:"
