@@ -171,6 +171,8 @@ PLAIN_JSON = ErrorResponses(  # for programs
 @answers(PAGES)
 def link() -> Response:
     """Begin to link: check the auth site's token and send the person to Discord."""
+    if http.is_prefetch(header):
+        return Response("", {"Cache-Control": "no-store"}, 503)  # the token is for the click that may follow
     return to_discord(wired().linking.start(query("token")))
 
 

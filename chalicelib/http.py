@@ -1,7 +1,7 @@
 """HTTP without a framework: reads cookies, fields, tokens and languages; writes cookies, headers, addresses. Pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -43,6 +43,14 @@ def read_fields(content_type: str | None, body: bytes) -> dict[str, str]:
     except (ValueError, RecursionError):
         return {}
     return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
+
+
+def is_prefetch(header: Callable[[str], str]) -> bool:
+    """Does a browser only fetch the page ahead of a click that may never come? `header` returns a header, or "".
+
+    https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header; the other two are older.
+    """
+    return any("prefetch" in header(name).lower() for name in ("sec-purpose", "purpose", "x-moz"))
 
 
 def bearer_token(header: str) -> str | None:

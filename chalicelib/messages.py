@@ -4,8 +4,8 @@ Each kind is a struct here, with the parts of a member that it is about, and a r
 how it is handled.
 """
 
-from enum import CONFORM, Flag, auto
-from typing import Annotated, ClassVar
+from enum import CONFORM, Flag, StrEnum, auto
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -48,6 +48,35 @@ ChangedAt = Annotated[
     ),
 ]
 Notify = Annotated[bool, Meta(description="Whether an `unlinked` notice is to be sent.", examples=[True])]
+
+
+class ExpireBehavior(StrEnum):
+    """What happens to the member of a user who is removed, in Discord's own words for integrations."""
+
+    KICK = "kick"
+    REMOVE_ROLES = "remove_roles"
+
+
+ExpireBehaviorField = Annotated[
+    Literal["kick", "remove_roles"],
+    Meta(
+        description="What happens to the member: `kick`, or `remove_roles`, which leaves them in the server without "
+        "roles. Default: the setting `DISCORD_EXPIRE_BEHAVIOR`.",
+        examples=["kick"],
+    ),
+]
+MAX_GRACE_DAYS = 30
+GraceDays = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=MAX_GRACE_DAYS,
+        description="Days between losing the roles, which happens at once, and the end of the link and the kick. "
+        "Default: the setting `DISCORD_EXPIRE_GRACE_DAYS`.",
+        examples=[3],
+    ),
+]
+MAX_CLOCK_SKEW = 60  # seconds that the auth site's clock may run ahead of ours
 MAX_FUTURE = 24 * 3600  # seconds that `changed_at` may lie ahead of our clock; a later one would block all changes
 
 
@@ -103,16 +132,38 @@ class DeleteUser(_ForUser, frozen=True, kw_only=True, tag="delete_user"):
 
     about: ClassVar[Parts] = Parts.ALL
     notify: Notify = False
+    changed_at: ChangedAt | UnsetType = UNSET
+    expire_behavior: ExpireBehaviorField | UnsetType = UNSET
+    grace_days: GraceDays | UnsetType = UNSET
 
 
 # --- what Rolecall sends itself ------------------------------------------------------------------------------
 
 
 class RemoveReplacedAccount(Struct, frozen=True, tag_field="kind", tag="part_with", kw_only=True):
-    """Remove a Discord account from the guild unless it is linked to anybody: its user linked another one."""
+    """Remove a Discord account from the guild unless it is linked to anybody: its user linked another one.
+
+    Times are epoch seconds. `expire_behavior` is unset for what the settings say. `until`: the kick waits until then,
+    and the roles go at once; unset for the settings' grace days from now on. `joined_before`: only a member who joined
+    before then, since who comes later was invited by somebody.
+    """
 
     user_id: UserId
     discord_id: int
+    expire_behavior: ExpireBehavior | UnsetType = UNSET
+    until: float | UnsetType = UNSET
+    joined_before: float | UnsetType = UNSET
+
+
+class UnlinkUser(Struct, frozen=True, tag_field="kind", tag="unlink_user", kw_only=True):
+    """Remove the member and delete the link, because the person asked for it. Times are epoch seconds.
+
+    `issued_at`: when the auth site issued the token, by its clock; `asked_at`: when the person confirmed, by ours.
+    """
+
+    user_id: UserId
+    issued_at: float
+    asked_at: float
 
 
 class VerifyLink(Struct, frozen=True, tag_field="kind", tag="check_link", kw_only=True):
@@ -208,6 +259,7 @@ class RepairMember(Struct, frozen=True, tag_field="kind", tag="repair_member", k
 UserJob = UpdateGroups | UpdateNickname | UpdateUsername | UpdateAll | DeleteUser
 Own = (
     RemoveReplacedAccount
+    | UnlinkUser
     | VerifyLink
     | VerifyRemoval
     | StripUnlinked
@@ -245,7 +297,7 @@ def _check_stamp(job: Job, now: float) -> None:
     if any(told) and changed_at is UNSET:
         raise BadMessage("changed_at is missing: groups and nicknames are ordered by it")
     if isinstance(changed_at, int):
-        if not any(told):
+        if not any(told) and not isinstance(job, DeleteUser):
             raise BadMessage("changed_at is given, but nothing that changed")
         if changed_at > (now + MAX_FUTURE) * 1000:
             raise BadMessage("changed_at lies more than a day ahead; it is in milliseconds since 1970")

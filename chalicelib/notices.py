@@ -41,6 +41,7 @@ class Kind(StrEnum):
     UNLINKED = "unlinked"
     USERNAME_CHANGED = "username_changed"
     SYNC_FAILED = "sync_failed"
+    ABSENT = "absent"
     REMOVALS_HELD = "removals_held"
 
 
@@ -75,6 +76,10 @@ class Notices:
     def username_changed(self, user_id: str, discord_id: int, username: str, *, now: float) -> None:
         """The account has a new name."""
         self._send(Kind.USERNAME_CHANGED, user_id, discord_id, username, None, now)
+
+    def absent(self, user_id: str, discord_id: int, username: str, *, now: float) -> None:
+        """The member left the server; the link is kept for the grace days."""
+        self._send(Kind.ABSENT, user_id, discord_id, username, None, now)
 
     def sync_failed(
         self, user_id: str, discord_id: int | None, username: str | None, reason: str, *, now: float

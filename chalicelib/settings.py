@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from chalicelib.errors import BadSettings
 
 STAGE = "ROLECALL_STAGE"
+KICK, STRIP = "kick", "remove_roles"  # DISCORD_EXPIRE_BEHAVIOR
 SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
 MIN_SECRET = 32  # bytes; RFC 7518, section 3.2: a key of the hash's size or larger
 ALL_ROLES, KNOWN_ROLES = "all", "known"  # DISCORD_MANAGED_ROLES
@@ -43,6 +44,8 @@ class Settings:
     unlinked_members: str
     excluded_groups: frozenset[str]
     nickname_exempt_roles: frozenset[str]
+    expire_behavior: str
+    expire_grace_days: int
     api_base_url: str
     oauth_base_url: str
     oauth_token_url: str
@@ -224,6 +227,20 @@ TABLE: dict[str, Setting] = {  # by the name of the environment variable
         _names,
         "",
         "names of roles whose holders keep their nickname; upper and lower case are the same",
+    ),
+    "DISCORD_EXPIRE_BEHAVIOR": Setting(
+        "expire_behavior",
+        _choice(KICK, STRIP),
+        KICK,
+        "what happens to the member when a user is deleted, unlinks or changes accounts: `kick`, or `remove_roles`, "
+        "which leaves them in the server without roles",
+    ),
+    "DISCORD_EXPIRE_GRACE_DAYS": Setting(
+        "expire_grace_days",
+        _whole(0, 30),
+        "0",
+        "days between losing the roles, which happens at once, and the kick; also how long the link of a member who "
+        "left the server is kept",
     ),
     "DISCORD_API_BASE_URL": Setting("api_base_url", _base_url, "https://discord.com/api/v10", "where Discord's API is"),
     "DISCORD_OAUTH_BASE_URL": Setting(

@@ -36,7 +36,11 @@ class AuthSite:
         usual = {"sub": user_id, "purpose": purpose, "iat": now, "exp": now + TOKEN_LIFE, "jti": uuid.uuid4().hex}
         if purpose == "link":
             usual |= {"groups": [], "nickname": None, "changed_at": self.stamp()}
-        return jwt.encode(usual | claims, self._secret, algorithm="HS256")
+        return self.sign(usual | claims)
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A token with exactly these claims."""
+        return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def stamp(self) -> int:
         """A `changed_at` later than every earlier one (epoch milliseconds)."""
@@ -58,9 +62,9 @@ class AuthSite:
         stamp = changed_at or self.stamp()
         self.post({"kind": "update_nickname", "user_id": user_id, "nickname": nickname, "changed_at": stamp})
 
-    def delete(self, user_id: str, *, notify: bool = False) -> None:
+    def delete(self, user_id: str, *, notify: bool = False, **more: Any) -> None:  # noqa: ANN401 - any field
         """Post that the user is to be removed from Discord."""
-        self.post({"kind": "delete_user", "user_id": user_id, "notify": notify})
+        self.post({"kind": "delete_user", "user_id": user_id, "notify": notify} | more)
 
     def notices(self) -> list[dict[str, Any]]:
         """Receive and delete the notices that are in the queue."""

@@ -107,8 +107,14 @@ class DeadLetterQueue:
         return int(said["Attributes"]["ApproximateNumberOfMessages"])
 
     def redrive(self, letter: DeadLetter, queue: str) -> None:
-        """Send it to `queue` again: the body unchanged, without the bookkeeping of earlier attempts."""
-        self._sqs.send_message(QueueUrl=self._url_of(queue), MessageBody=letter.body)
+        """Send it to `queue` again: the body unchanged, and when it was first sent.
+
+        Other bookkeeping of earlier attempts is left out. A deletion ends no link that was made since it was sent.
+        """
+        since = {"DataType": "String", "StringValue": f"{letter.since:.3f}"}
+        self._sqs.send_message(
+            QueueUrl=self._url_of(queue), MessageBody=letter.body, MessageAttributes={"since": since}
+        )
         self.discard(letter)
 
     def discard(self, letter: DeadLetter) -> None:

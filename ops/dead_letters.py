@@ -27,7 +27,8 @@ Messages that could not be done lie in the dead letters for 14 days, with the re
   python -m ops dead-letters discard --all               throw all away, after asking
 
 A letter is named by its number in the list or by the beginning of its id. The number may be another one once letters
-came or went; the id stays. A letter that is sent again keeps its body and loses everything else.
+came or went; the id stays. A letter that is sent again keeps its body and
+when it was first sent, and loses everything else.
 
 Exit code of list: 1 if there are any."""
 SHORT_ID = 8  # characters

@@ -169,6 +169,8 @@ def _change_row(change: dict[str, Any]) -> tuple[str, ...]:
         return ("no link", change["username"], ", ".join(change["take"]), "", "")
     if change.get("left"):
         return (change["user_id"], change["discord_id"], "has left the server: the link would go", "", "")
+    if change.get("goes"):
+        return (change["user_id"], change["discord_id"], "was deleted, and the grace days are over: would go", "", "")
     nickname = change.get("nickname")
     return (
         change["user_id"],

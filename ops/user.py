@@ -203,6 +203,10 @@ def _about(user: User, policy: RolePolicy, now: float) -> list[tuple[str, str | 
         known.append(("linked to", "nobody"))
     if user.deleted_at:
         known.append(("deleted", f"by the auth site, {moment(user.deleted_at)}"))
+    if user.goes_at:
+        known.append(("removed on", f"{moment(user.goes_at)}, unless something newer is stated"))
+    if user.absent:
+        known.append(("left the server", f"{moment(user.absent.since)}; the link ends {moment(user.absent.until)}"))
     if not user.link and user.groups is not None:
         known.append(("groups", _listed(user.groups, policy)))
     if not user.link and user.nickname:

@@ -236,7 +236,13 @@ class Actors:
         self.world.invariants.by_hand(self.ids[who], before)
         now = self.world.clock.now()
         try:
-            users.link(user_id, int(GUILD), Account(self.ids[who], who), began_at=now, now=now - users.JOIN_TIMEOUT)
+            users.link(
+                user_id,
+                int(GUILD),
+                Account(self.ids[who], who),
+                users.Claim(issued_at=now),
+                now=now - users.JOIN_TIMEOUT,
+            )
         except users.AccountTaken:
             return
         self.imported.add(user_id)

@@ -5,8 +5,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.linking.tokens import CLOCK_SKEW
 from chalicelib.members.plan import nickname_of
+from chalicelib.messages import MAX_CLOCK_SKEW
 from local.auth_site import AuthSite
 
 UNSAID = object()
@@ -80,10 +80,10 @@ class RecordingAuthSite(AuthSite):
     def wants_gone(self, user_id: str) -> bool:
         """Whether the user was deleted, or asked to be unlinked, after the last token to link.
 
-        A deletion up to CLOCK_SKEW before the token counts too: Rolecall cannot know which of them was first.
+        A deletion up to MAX_CLOCK_SKEW before the token counts too: Rolecall cannot know which of them was first.
         """
         person = self.users[user_id]
-        return person.gone or person.deletion_posted_at >= person.last_token_at - CLOCK_SKEW
+        return person.gone or person.deletion_posted_at >= person.last_token_at - MAX_CLOCK_SKEW
 
     def posted_deletion(self, body: str) -> None:
         """A deletion was posted now."""

@@ -30,7 +30,8 @@ from chalicelib.members.removal import Removal
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RolePolicy
 from chalicelib.queues import Queues
-from chalicelib.store import audit, users
+from chalicelib.store import audit, leaving, users
+from chalicelib.store.cutoff import NO_CUTOFF, Cutoff
 from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import User
@@ -110,7 +111,7 @@ def _no_recheck() -> Places:
 
 
 def _older_wins() -> Places:
-    def tell(user_id: str, name: str, value: Any, changed_at: int, now: float) -> User:  # noqa: ANN401 - groups or a name
+    def tell(user_id: str, name: str, value: Any, changed_at: int, now: float, _sent_at: float) -> User:  # noqa: ANN401 - groups or a name
         column = getattr(UserRow, name)
         actions: list[Action] = [
             column.remove() if value is None else column.set(value),
@@ -163,12 +164,12 @@ def _whole_list_forgets() -> Places:
 
 
 def _deletion_forgotten() -> Places:
-    unlink = users.unlink
+    begin = leaving.begin
 
-    def forgetful(user_id: str, discord_id: int, **more: Any) -> bool:  # noqa: ANN401 - as above
-        return unlink(user_id, discord_id, **(more | {"deleted": False}))
+    def forgetful(user_id: str, user: User | None, _cutoff: Cutoff, **more: Any) -> bool:  # noqa: ANN401 - as above
+        return begin(user_id, user, NO_CUTOFF, **more)
 
-    return [(users, "unlink", forgetful), (users, "mark_deleted", lambda *_, **__: True)]
+    return [(leaving, "begin", forgetful)]
 
 
 def _reserved_touched() -> Places:

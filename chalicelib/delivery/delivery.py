@@ -197,5 +197,6 @@ def _context(kind: Kind[Any], job: Job, progress: Progress, *, bulk: bool) -> Jo
         patience=BULK_PATIENCE if bulk else PATIENCE,
         ticket=progress.ticket,
         already_recorded=progress.received > 1,
+        sent_at=progress.since,
         since=max(progress.since, progress.touched + IN_FLIGHT_FOR if progress.touched else 0.0),
     )

@@ -9,6 +9,7 @@ from chalicelib.messages import (
     RemoveReplacedAccount,
     RepairMember,
     RepairPage,
+    UnlinkUser,
     UserJob,
     VerifyLink,
     VerifyRemoval,
@@ -33,12 +34,10 @@ class FailureRecorder:
         if user and user.link:
             self._reporter.failed(user, frozenset({problem_of(why)}))
 
-    def on_deleted_user(self, job: DeleteUser, why: str) -> None:
+    def on_deleted_user(self, job: DeleteUser | UnlinkUser, why: str) -> None:
         """The user keeps the link but no groups; always notify, whatever failed before is another matter."""
-        now = self._services.now()
-        user = users.get(job.user_id, now=now)
+        user = users.get(job.user_id, now=self._services.now())
         if user:
-            users.mark_unwanted(user, now=now)
             self._reporter.failed(user, frozenset({problem_of(why)}), always=True)
 
     def on_released_user(self, job: ReleaseRemoval, why: str) -> None:

@@ -22,6 +22,7 @@ from chalicelib.messages import (
     RepairPage,
     StartSweep,
     StripUnlinked,
+    UnlinkUser,
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
@@ -140,6 +141,16 @@ _ROWS = (
         record=FailureRecorder.on_replaced_account,
         dead_letter_refusals=True,  # sweeps remove nobody
         cause=lambda _: "linked another account",
+    ),
+    Kind(
+        struct=UnlinkUser,
+        summary="remove the member from the guild and delete the link, as the person asked",
+        queue="bulk",
+        lane=Lane.URGENT,
+        handle=lambda job, to: to.reconciler.unlink(job, to.context),
+        record=FailureRecorder.on_deleted_user,
+        dead_letter_refusals=True,  # sweeps remove nobody
+        cause=lambda _: "unlink",
     ),
     Kind(
         struct=VerifyLink,

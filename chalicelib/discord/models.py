@@ -44,12 +44,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of the guild; `roles` leaves out @everyone, as Discord does."""
+    """A member of the guild; `roles` leaves out @everyone, as Discord does. `joined_at`: epoch seconds, if known."""
 
     user: Account
     nick: str | None
     roles: frozenset[int]
     is_bot: bool = False
+    joined_at: float | None = field(default=None, compare=False)
 
     @property
     def id(self) -> int:

@@ -4,6 +4,7 @@ What is missing has the default that Discord documents; a type that is not Disco
 """
 
 import re
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -39,6 +40,7 @@ class MemberPayload(msgspec.Struct):
 
     user: UserPayload
     roles: list[Snowflake]
+    joined_at: datetime | None = None
     nick: str | None = None
 
 
@@ -70,7 +72,9 @@ def user_of(found: UserPayload) -> Account:
 
 def member_of(found: MemberPayload) -> Member:
     """The member; an empty nickname is none."""
-    return Member(user_of(found.user), found.nick or None, frozenset(map(int, found.roles)), found.user.bot)
+    joined_at = found.joined_at.timestamp() if found.joined_at else None
+    roles = frozenset(map(int, found.roles))
+    return Member(user_of(found.user), found.nick or None, roles, found.user.bot, joined_at)
 
 
 def member_in(content: bytes) -> Member | None:

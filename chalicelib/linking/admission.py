@@ -40,6 +40,7 @@ class Admission:
         """
         account = authorisation.user
         user = self._linked_user(user_id, account)
+        claim = user.link.claim if user.link else None
         change = self._initial_change(user, account)
         outcome = self._request.send(user, authorisation, change)
         writes = self._reconciler.writes
@@ -49,7 +50,7 @@ class Admission:
             # They are linked members; nobody has to wait for the rest.
             log.info("link_completed_later", user_id=user_id, why=str(later))
             pause = self._services.settings.retry_pause if isinstance(later, Failure) else 0
-            self._follow_ups.complete(user_id, delay=pause)
+            self._follow_ups.complete(user_id, claim, delay=pause)
         except UnlinkedSince:
             self._follow_ups.remove_replaced(user_id, account.id, delay=0)
             raise
@@ -58,7 +59,7 @@ class Admission:
                 raise
             # A person who was let in or given roles stays linked: unlinked, they would keep them forever.
             log.warning("link_incomplete", user_id=user_id, why=str(error))
-            self._follow_ups.complete(user_id, delay=0)
+            self._follow_ups.complete(user_id, claim, delay=0)
 
     def _linked_user(self, user_id: str, account: Account) -> users.User:
         """The user as stored now. Raises UnlinkedSince if they are no longer linked to this account."""
@@ -88,7 +89,7 @@ class Admission:
     def _plan(self, user: users.User, account: Account) -> Change:
         """The change that makes somebody without roles and nickname as the user should be."""
         newcomer = Member(account, None, frozenset())
-        desired = Desired(user.groups, user.nickname, user.answers)
+        desired = Desired(user.wanted, user.nickname, user.answers)
         guild = self._view.facts(JOIN_OPTIONS)
         return plan_change(newcomer, desired, self._view.rules(guild))
 

@@ -36,26 +36,46 @@ def open_attempt(token: Token, *, now: float) -> tuple[str, str]:
     return state, cookie
 
 
-def claim_attempt(state: str | None, cookie: str | None, *, now: float) -> Attempt:
-    """Use the attempt up and return it.
+def find_attempt(state: str | None, cookie: str | None) -> Attempt:
+    """The attempt, used up or not.
 
-    Raises LinkRefused(bad_state) if there is none, if it was used, or if it began in another browser, and
-    LinkRefused(expired) if its time is over. Everything that is logged from here on, the refusal included, bears the
-    id of the request that opened the attempt, and its user.
+    Raises LinkRefused(bad_state) if there is none, or if it began in another browser. Everything that is logged from
+    here on, the refusal included, bears the id of the request that opened the attempt, and its user.
     """
     if not state or len(state) > MAX_STATE:
         raise LinkRefused(Reason.BAD_STATE, "no state")
     attempt = attempts.find(_key(state))
     if attempt is None:
-        raise LinkRefused(Reason.BAD_STATE, "unknown or used")
+        raise LinkRefused(Reason.BAD_STATE, "unknown")
     _log_as(attempt)
     if not cookie or not hmac.compare_digest(_digest(cookie), attempt.cookie):
         raise LinkRefused(Reason.BAD_STATE, "begun in another browser")
-    if not attempts.take(_key(state)):
-        raise LinkRefused(Reason.BAD_STATE, "used by a faster request")
+    return attempt
+
+
+def use_attempt(state: str, attempt: Attempt, *, now: float) -> bool:
+    """Use the attempt up; return False if it was used before. Raises LinkRefused(expired) if its time is over."""
+    if attempt.progress is not None or not attempts.take(_key(state), attempt):
+        return False
     if now >= attempt.until:
         raise LinkRefused(Reason.EXPIRED, "the attempt's time is over")
-    return attempt
+    return True
+
+
+def note_refusal(state: str, attempt: Attempt) -> None:
+    """Record that the attempt ended in a refusal: whoever repeats the callback need not wait for it."""
+    attempts.refuse(_key(state), attempt)
+
+
+def is_refused(state: str) -> bool:
+    """Did the attempt end in a refusal?"""
+    attempt = attempts.find(_key(state))
+    return attempt is None or attempt.progress == attempts.REFUSED
+
+
+def claim_of(state: str) -> str:
+    """The attempt's id, by which a link knows whose claim it is. The state cannot be read back from it."""
+    return _digest(state)[:32]
 
 
 def cookie_name(state: str) -> str:

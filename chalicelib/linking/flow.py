@@ -1,7 +1,10 @@
 """What the HTTP routes do: start and finish linking, unlink, show an account. A refusal is raised as LinkRefused."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from msgspec import structs
 
 from chalicelib import log
 from chalicelib.errors import LinkRefused, Reason
@@ -13,10 +16,11 @@ from chalicelib.linking.context import response_deadline
 from chalicelib.linking.oauth import OAuth
 from chalicelib.linking.single_use import accept_token
 from chalicelib.linking.tokens import Purpose, Token
-from chalicelib.linking.unlink import unlink_user
+from chalicelib.linking.unlink import UNLINK_AGAIN, enqueue_unlinking, unlink_user
 from chalicelib.members.guild import GuildView
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.members.reporter import Reporter
+from chalicelib.messages import UnlinkUser
 from chalicelib.services import Services
 
 
@@ -37,7 +41,7 @@ class LinkFlow:
         self._oauth = oauth
         self._reconciler = reconciler
         self._view = view
-        self.callback = Callback(services, oauth, Admission(services, reconciler, view), Reporter(services, view))
+        self.callback = Callback(services, view, oauth, Admission(services, reconciler, view), Reporter(services, view))
 
     def token(self, text: str | None, purpose: Purpose, *, use: bool = True) -> Token:
         """Accept a token; it is used up unless `use` is False. Raises LinkRefused."""
@@ -63,8 +67,7 @@ class LinkFlow:
 
     def unlink_known(self, user_id: str) -> None:
         """Unlink at the wish of a user whom we know; the same as `unlink`. Raises LinkRefused."""
-        with response_deadline(self._services):
-            unlink_user(self._services, self._reconciler, user_id)
+        self._unlink(user_id, 0.0, lambda: None)
 
     def finish(self, *, code: str | None, state: str | None, error: str | None, cookie: str | None) -> None:
         """Finish the attempt: the account is linked and a member, with roles and nickname now or soon.
@@ -76,7 +79,17 @@ class LinkFlow:
 
     def unlink(self, text: str | None) -> None:
         """Remove the member from the guild and the link from the store. Raises LinkRefused."""
-        self.unlink_known(self.token(text, Purpose.UNLINK).user_id)
+        token = self.token(text, Purpose.UNLINK, use=False)
+        self._unlink(token.user_id, token.issued_at, lambda: self.token(text, Purpose.UNLINK))
+
+    def _unlink(self, user_id: str, issued_at: float, use_token: Callable[[], object]) -> None:
+        """Queued before the token is used up: if this process dies, the person need not ask again."""
+        job = UnlinkUser(user_id=user_id, issued_at=issued_at, asked_at=self._services.now())
+        enqueue_unlinking(self._services, job, delay=UNLINK_AGAIN)
+        use_token()
+        job = structs.replace(job, asked_at=self._services.now())
+        with response_deadline(self._services):
+            unlink_user(self._services, self._reconciler, job)
 
     def account(self, text: str | None, *user_ids: str) -> dict[str, Any] | None:
         """What the auth site's own page shows of a user; None if they have no link. Times are epoch milliseconds.

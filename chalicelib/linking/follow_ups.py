@@ -24,13 +24,13 @@ class FollowUps:
         """Remove an account from the guild, unless it is linked by then. `delay` is in seconds."""
         self._bulk(RemoveReplacedAccount(user_id=user_id, discord_id=discord_id), delay)
 
-    def complete(self, user_id: str, *, delay: float) -> None:
-        """Reconcile the member after `delay` seconds.
+    def complete(self, user_id: str, claim: str | None, *, delay: float) -> None:
+        """Reconcile the member after `delay` seconds; the callback with that claim has ended.
 
         The job reads the member itself: a request of the callback that got no answer may still take effect.
         """
         now = self._services.now()
-        users.end_joining(user_id)
+        users.end_joining(user_id, claim)
         progress = Progress(log.bound(), now, touched=now, due=now + delay)
         self._services.queues.jobs(encode(UpdateAll(user_id=user_id)), progress, delay=delay)
 

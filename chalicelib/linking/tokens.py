@@ -8,12 +8,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from chalicelib.errors import LinkRefused, Reason
-from chalicelib.messages import ChangedAt, Groups, Nickname, UserId
+from chalicelib.messages import MAX_CLOCK_SKEW, ChangedAt, Groups, Nickname, UserId
 
 ALGORITHM = "HS256"
 MAX_LIFETIME = 15 * 60  # seconds from `iat` to `exp`
-CLOCK_SKEW = 60  # seconds that the auth site's clock may run ahead of ours
-MAX_TOKEN = 32 * 1024  # characters; a user's groups fit into a fraction of that
+MAX_TOKEN = 8000  # characters; API Gateway takes 10,240 bytes of request line and headers
 
 
 class Purpose(StrEnum):
@@ -68,10 +67,7 @@ class Claims(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A valid token. `groups`, `nickname` and `changed_at` (epoch ms) are set for the purpose `link`.
-
-    `changed_at` None: nothing is stated of the user, and what is stored stays.
-    """
+    """A valid token. `changed_at` (epoch ms) is None if the token states neither groups nor nickname."""
 
     user_id: str
     purpose: Purpose
@@ -80,7 +76,7 @@ class Token:
     expires_at: float
     groups: tuple[str, ...] = ()
     nickname: str | None = None
-    changed_at: int | None = 0
+    changed_at: int | None = None
     name: str = ""  # of an officer, for the audit trail
 
 
@@ -110,8 +106,8 @@ def read_token(text: str | None, purpose: Purpose, *, secret: str, now: float) -
         expires_at=claims.exp,
         groups=tuple(claims.groups or ()),
         nickname=claims.nickname or None,
+        changed_at=claims.changed_at if isinstance(claims.changed_at, int) else None,
         name=" ".join((claims.name or "").split()),
-        changed_at=claims.changed_at or 0,
     )
 
 
@@ -120,12 +116,13 @@ def _check(claims: Claims, purpose: Purpose, now: float) -> None:
         raise _bad("a token for another purpose")
     if not 0 <= claims.exp - claims.iat <= MAX_LIFETIME:
         raise _bad(f"it lives longer than {MAX_LIFETIME} s, or ends before it begins")
-    if claims.iat > now + CLOCK_SKEW:
+    if claims.iat > now + MAX_CLOCK_SKEW:
         raise _bad("issued in the future; compare the clocks")
-    if claims.nbf is not UNSET and claims.nbf > now + CLOCK_SKEW:
+    if claims.nbf is not UNSET and claims.nbf > now + MAX_CLOCK_SKEW:
         raise _bad("not to be used yet")
-    if purpose is Purpose.LINK and UNSET in (claims.groups, claims.nickname, claims.changed_at):
-        raise _bad("a link token needs groups, nickname and changed_at")
+    stated = [claim is not UNSET for claim in (claims.groups, claims.nickname, claims.changed_at)]
+    if purpose is Purpose.LINK and any(stated) and not all(stated):
+        raise _bad("a link token states groups, nickname and changed_at together, or none of them")
     if isinstance(claims.changed_at, int) and claims.changed_at > (now + 24 * 3600) * 1000:
         raise _bad("changed_at lies more than a day ahead; it is in milliseconds")
     if now >= claims.exp:

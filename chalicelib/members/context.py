@@ -57,6 +57,7 @@ class JobContext:
     ticket: Ticket | None = None
     already_recorded: bool = False  # an earlier delivery stored what the message states
     since: float | None = None  # epoch seconds; a comparison that began later answers this message, too
+    sent_at: float | None = None  # epoch seconds; when the message was first sent, None if there is none
     may_take: bool = True
     removals: Removals = Removals.COUNTED_NOW
     permit: Permit = field(default_factory=Permit)

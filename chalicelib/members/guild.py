@@ -20,6 +20,7 @@ from chalicelib.members.roles import RolePolicy, merge_role_ids
 from chalicelib.services import Services
 from chalicelib.settings import KNOWN_ROLES, Settings
 from chalicelib.store.guild import StoredRoles
+from chalicelib.store.users import Link
 
 CACHE_TTL = 30.0  # seconds that facts from the store are used without reading them again
 MAX_ATTEMPTS = 5  # to store a role while other workers store theirs; a role that is missed is stored at its next match
@@ -47,6 +48,10 @@ class GuildView:
         self._read_at = float("-inf")
         self._sweep = ""
 
+    def is_its_own(self, link: Link) -> bool:
+        """Was the link made in this guild? One of another guild counts as none: DISCORD_GUILD_ID was changed."""
+        return link.guild_id in (0, self._services.settings.guild_id)
+
     # --- facts ---
 
     def require_facts_of_sweep(self, sweep_id: str) -> None:
@@ -56,12 +61,15 @@ class GuildView:
 
     def facts(self, options: RequestOptions) -> Guild:
         """The guild, not older than DISCORD_ROLES_CACHE_MAX_AGE."""
-        now = self._services.now()
-        self._read_stored()
-        guild = self._guild
+        now, guild = self._services.now(), self.remembered()
         if guild is None or now - guild.read_at > self._services.settings.roles_cache_max_age:
             return self.refresh(options)
         return guild
+
+    def remembered(self) -> Guild | None:
+        """The guild as it was read last, however long ago; Discord is not asked."""
+        self._read_stored()
+        return self._guild
 
     def _read_stored(self) -> None:
         """Read from the store what it has of the guild, unless that was done just now."""

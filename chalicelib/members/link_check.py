@@ -5,6 +5,8 @@ from dataclasses import replace
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import GiveUp
 from chalicelib.members.context import JobContext, Outcome, Removals
+from chalicelib.members.guild import GuildView
+from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts, VerifyLink
@@ -15,18 +17,23 @@ from chalicelib.store import users
 class LinkCheck:
     """Verifies links some time after their callback."""
 
-    def __init__(self, services: Services, reporter: Reporter, sync: MemberSync) -> None:
+    def __init__(self, services: Services, view: GuildView, reporter: Reporter, sync: MemberSync) -> None:
         self._services = services
+        self._view = view
         self._reporter = reporter
         self._sync = sync
 
     def verify(self, job: VerifyLink, context: JobContext) -> Outcome:
-        """Reconcile the member unless that was done, and notify the auth site of the link unless it was."""
+        """Reconcile the member unless that was done, and notify the auth site of the link unless it was.
+
+        Raises LinkInProgress while a later callback runs: what this check gave, that one would not take back.
+        """
         user, outcome = users.get(job.user_id, now=self._services.now()), Outcome.NOTHING
-        if user is None or user.link is None:
+        if user is None or user.link is None or not self._view.is_its_own(user.link):
             return outcome
+        wait_for_callback(user.link, now=self._services.now())
         try:
-            if user.synced_version != user.version:
+            if user.synced_version != user.version and not user.is_deleted:  # who is to go is their removal's business
                 outcome = self._sync.reconcile(user, Parts.ALL, _on_behalf(context))
         except GiveUp:
             self._notify_if_pending(job.user_id)  # the link stands all the same

@@ -7,7 +7,7 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.client import MEMBER_PATCH
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.errors import LinkInProgress, UnknownMember
+from chalicelib.errors import UnknownMember
 from chalicelib.members.answers import Written
 from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome
 from chalicelib.members.plan import Change
@@ -22,15 +22,7 @@ from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.users import Link, Look, User
 
-CALLBACK_TIME = 5.0  # seconds that a callback rarely exceeds
 VERIFY_AFTER = 10  # seconds until a removal is looked at once more; Discord has lost one of two fast ones (#6289)
-
-
-def wait_for_callback(link: Link, *, now: float) -> None:
-    """Raise LinkInProgress while a callback is at work: if it gives up, it takes back only what it gave itself."""
-    left = link.joining_until - now
-    if left > 0:
-        raise LinkInProgress("a callback is bringing the member in", retry_after=min(left, CALLBACK_TIME))
 
 
 class MemberSync:
@@ -58,7 +50,7 @@ class MemberSync:
             try:
                 done, unchanged = self._round(user, user.link, parts, context)
             except UnknownMember as gone:
-                if not self._gate.may_unlink(user, context):
+                if self._removal.ends_link(user, user.link) and not self._gate.may_unlink(user, context):
                     return Outcome.HELD
                 if ended := self._removal.left(user, user.link, gone):
                     return ended

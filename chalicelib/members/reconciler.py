@@ -6,7 +6,7 @@ second time. Errors are handled in `delivery`, except those that can be fixed he
 - `statements`: what the auth site states, and what has to be compared then
 - `member_sync`: one member, reconciled; `plan` decides, `writer` writes
 - `repair`: a member whom a sweep found to differ
-- `removal`: a member who left, or is to be removed
+- `removal`: a member who left, or is to be removed; `account_removal`: what is done to them then
 - `unlinked`: a member without a link who holds roles of groups
 - `link_check`: what a callback left undone
 """
@@ -18,8 +18,9 @@ from msgspec import UNSET
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome, Removals
 from chalicelib.members.guild import GuildView
+from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.link_check import LinkCheck
-from chalicelib.members.member_sync import MemberSync, wait_for_callback
+from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.removal import Removal
 from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.removal_limiter import RemovalLimiter
@@ -35,6 +36,7 @@ from chalicelib.messages import (
     RemoveReplacedAccount,
     RepairMember,
     StripUnlinked,
+    UnlinkUser,
     UpdateAll,
     UpdateGroups,
     UserJob,
@@ -61,7 +63,7 @@ class Reconciler:
         self._sync = MemberSync(services, reporter, self._writer, self._removal, gate)
         self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, self._sync, gate)
         self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync, limiter)
-        self._link_check = LinkCheck(services, reporter, self._sync)
+        self._link_check = LinkCheck(services, view, reporter, self._sync)
 
     @property
     def writes(self) -> int:
@@ -77,7 +79,7 @@ class Reconciler:
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
             self._view.remember_stated(job.groups)
         user = record_statement(job, context, now=now)
-        if user is None or user.link is None:
+        if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
         if is_answered(user, parts_of(job), context):
@@ -92,6 +94,10 @@ class Reconciler:
         """Reconcile a member whom a sweep found to differ."""
         return self._repair.repair(job, context)
 
+    def unlink(self, job: UnlinkUser, context: JobContext) -> Outcome:
+        """Unlink the user, because the person asked for it."""
+        return self._removal.unlink(job, replace(context, lane=Lane.URGENT))
+
     def remove_replaced_account(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Remove an account that its user replaced by another."""
         return self._removal.remove_replaced_account(job, context)
@@ -100,7 +106,9 @@ class Reconciler:
         """Take what a person allowed to take, if the store still says so. Raises LinkInProgress during a callback."""
         context = replace(context, removals=Removals.EXEMPT)
         user = users.get(job.user_id, now=self._services.now())
-        if job.deletion and (job.version == 0 or (user and user.version == job.version)):
+        # The removal itself raises the version when it begins: a second delivery of this message goes on with it.
+        as_released = user is not None and (user.version == job.version or user.is_deleted)
+        if job.deletion and (job.version == 0 or as_released):
             return self._removal.delete(job.deletion, replace(context, lane=Lane.URGENT))
         if user is None or user.link is None:
             return Outcome.NOTHING

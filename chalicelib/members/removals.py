@@ -141,7 +141,7 @@ class WithheldRemovals:
 
 
 def _release_job(one: Withheld, by: str) -> ReleaseRemoval:
-    deletion = read_job(one.deletion, now=0.0, own=False) if one.deletion else None
+    deletion = read_job(one.deletion, now=float("inf"), own=False) if one.deletion else None
     return ReleaseRemoval(
         user_id=one.user_id,
         cause=f"removal released by {by}",

@@ -8,7 +8,8 @@ from chalicelib.discord.models import Member
 from chalicelib.errors import NotPermitted, Refused, UnknownMember, UnknownRole
 from chalicelib.members.context import JobContext, Outcome, Permit, Removals
 from chalicelib.members.guild import GuildView
-from chalicelib.members.member_sync import MemberSync, wait_for_callback
+from chalicelib.members.joining import wait_for_callback
+from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.plan import Change
 from chalicelib.members.removal import Removal
 from chalicelib.members.removal_gate import RemovalGate
@@ -46,9 +47,11 @@ class MemberRepair:
     def repair(self, job: RepairMember, context: JobContext) -> Outcome:
         """Reconcile the member, by a single request if the sweep's finding still holds. Raises LinkInProgress."""
         user = users.get(job.user_id, now=self._services.now())
-        if user is None or user.link is None:
+        if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
+        if user.goes_at is not None and user.goes_at <= self._services.now() and job.take:
+            return self._removal.carry_out(user, _as_swept(job, context))
         self._view.require_facts_of_sweep(job.sweep_id)
         context, parts = _as_swept(job, context), parts_to_compare(job, user)
         as_found = user.version == job.version and parts == parts_of(job)
@@ -75,7 +78,7 @@ class MemberRepair:
         try:
             self._send(link, change, context)
         except UnknownMember as gone:
-            if not self._gate.may_unlink(user, context):
+            if self._removal.ends_link(user, link) and not self._gate.may_unlink(user, context):
                 return Outcome.HELD
             return self._removal.left(user, link, gone) or self._sync.reconcile(user, parts, context.spent())
         except (UnknownRole, NotPermitted):

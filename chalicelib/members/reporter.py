@@ -15,10 +15,10 @@ from chalicelib.members.plan import Change
 from chalicelib.notices import Unlinked
 from chalicelib.problems import Problem, ProblemKind, Problems, in_order, withheld
 from chalicelib.services import Services
-from chalicelib.store import audit, users
+from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
 from chalicelib.store.removals import Cause, RemovalStore
-from chalicelib.store.users import Link, Look, User
+from chalicelib.store.users import Absent, Link, Look, User
 
 JOINED = "joined"
 PROBLEM_OF = {Cause.LIMIT: ProblemKind.REMOVAL_HELD, Cause.FIRST_RUN: ProblemKind.FIRST_RUN_LOCK}
@@ -48,11 +48,21 @@ class Reporter:
         now, account = self._services.now(), link.account
         if notify:
             self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
-        if not users.unlink(user.user_id, account.id, now=now, deleted=reason is Unlinked.ASKED, version=version):
+        if not users.unlink(user.user_id, account.id, now=now, version=version):
             return False
         audit.keep(self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
         self._forget_withheld(user, frozenset())
+        return True
+
+    def absent(self, user: User, link: Link, absent: Absent) -> bool:
+        """The member left, and the link is kept. Returns False if the user has changed."""
+        account = link.account
+        self._services.notices.absent(user.user_id, account.id, account.shown, now=self._services.now())
+        if not leaving.mark_absent(user, absent):
+            return False
+        audit.keep(self.entries.event(user.user_id, account.id, "absent", "left the server"))
+        log.info("absent", user_id=user.user_id, discord_id=account.id, until=absent.until)
         return True
 
     def username_seen(self, user: User, account: Account) -> None:

@@ -23,12 +23,12 @@ from chalicelib.store.users import User
 
 def record_statement(job: UserJob, context: JobContext, *, now: float) -> User | None:
     """Store the groups and the nickname that the message states; return the user as stored then."""
-    user = None
+    user, sent_at = None, context.sent_at or 0.0
     if not context.already_recorded:
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET and job.changed_at is not UNSET:
-            user = users.record_groups(job.user_id, tuple(job.groups), job.changed_at, now=now)
+            user = users.record_groups(job.user_id, tuple(job.groups), job.changed_at, now=now, sent_at=sent_at)
         if isinstance(job, UpdateNickname | UpdateAll) and job.nickname is not UNSET and job.changed_at is not UNSET:
-            user = users.record_nickname(job.user_id, job.nickname, job.changed_at, now=now)
+            user = users.record_nickname(job.user_id, job.nickname, job.changed_at, now=now, sent_at=sent_at)
     return user or users.get(job.user_id, now=now)
 
 

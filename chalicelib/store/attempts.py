@@ -1,6 +1,6 @@
 """What may happen once: an attempt to link (by its state), the use of a token (by its `jti`)."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
@@ -8,6 +8,8 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.store.rows import AttemptRow, read_as, written
 
 RETENTION_AFTER_EXPIRY = 60  # seconds that a row outlives what it is about, for clocks that differ
+TAKEN = "taken"  # its callback came
+REFUSED = "refused"  # and was refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,7 @@ class Attempt:
 
     `issued_at` is by the auth site's clock, `opened_at` by ours. `groups`, `nickname` and `changed_at` are what the
     auth site's token stated, `changed_at` None if nothing. `opened_at` and `trace` are None for attempts begun by an
-    older version.
+    older version. `progress`: None until the callback came, then TAKEN or REFUSED.
     """
 
     user_id: str
@@ -28,6 +30,7 @@ class Attempt:
     trace: str | None = None  # id of the request that opened it
     cookie: str = field(repr=False)  # digest of the cookie that binds it to a browser
     until: float
+    progress: str | None = None
 
 
 def use_once(key: str, *, expires_at: float) -> bool:
@@ -52,14 +55,26 @@ def put(key: str, attempt: Attempt) -> bool:
 
 
 def find(key: str) -> Attempt | None:
-    """The attempt stored under `key`; None if there is none, or if it was taken."""
+    """The attempt stored under `key`, used up or not; None if there is none."""
     row = _row(key)
-    return read_as(Attempt, row.data) if row and row.data else None
+    attempt = read_as(Attempt, row.data) if row and row.data else None
+    return replace(attempt, progress=row.progress) if attempt and row else None
 
 
-def take(key: str) -> bool:
-    """Use up `key`: True for exactly one caller, however many ask at once."""
-    return written(lambda: AttemptRow(key).delete(condition=AttemptRow.key.exists()))
+def take(key: str, attempt: Attempt) -> bool:
+    """Use the attempt up: True for exactly one caller, however many ask at once. It is kept until it expires."""
+    row = _used(key, attempt, TAKEN)
+    return written(lambda: row.save(condition=AttemptRow.key.exists() & AttemptRow.progress.does_not_exist()))
+
+
+def refuse(key: str, attempt: Attempt) -> None:
+    """Record that the callback was refused, for whoever repeats it."""
+    _used(key, attempt, REFUSED).save()
+
+
+def _used(key: str, attempt: Attempt, progress: str) -> AttemptRow:
+    expires_at = int(attempt.until) + RETENTION_AFTER_EXPIRY
+    return AttemptRow(key, data=asdict(attempt), expires_at=expires_at, progress=progress)
 
 
 def _create(key: str, data: dict[str, Any], *, expires_at: float) -> bool:

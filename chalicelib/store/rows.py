@@ -51,8 +51,10 @@ class UserRow(Model):
     version = NumberAttribute(default=0)  # raised by every change of what should be
     groups: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, null=True)  # absent: never stated
     groups_at = NumberAttribute(null=True)
+    groups_sent = NumberAttribute(null=True)  # when the message that stated them was sent; absent: a token did
     nickname = UnicodeAttribute(null=True)
     nickname_at = NumberAttribute(null=True)
+    nickname_sent = NumberAttribute(null=True)
     guild_id = UnicodeAttribute(null=True)  # on linked users only, so that the index holds no others
     discord_id = NumberAttribute(null=True)
     username = UnicodeAttribute(null=True)
@@ -68,7 +70,16 @@ class UserRow(Model):
     looked_at = NumberAttribute(null=True)  # when the last sync read the member, and
     looked_for = NumberAttribute(null=True)  # which parts of the member it compared
     answers = JSONAttribute(null=True)  # how Discord's answers differed from what was asked; absent if they did not
-    deleted_at = NumberAttribute(null=True)
+    deleted_at = NumberAttribute(null=True)  # what was stated up to then is older than the removal, or,
+    deleted_sent = NumberAttribute(null=True)  # if the auth site did not date it, what was sent up to then
+    barred_tokens = NumberAttribute(null=True)  # attempts to link whose token was issued up to then are barred, and
+    barred_clicks = NumberAttribute(null=True)  # those that were opened before then; only time removes the two
+    claim = UnicodeAttribute(null=True)  # the attempt that stored the link, and
+    issued_at = NumberAttribute(null=True)  # when its token was issued (by the auth site's clock), and
+    opened_at = NumberAttribute(null=True)  # when it was opened
+    leaving = JSONAttribute(null=True)  # how a removed user goes once their grace days are over
+    absent = JSONAttribute(null=True)  # since when the member is gone, and until when their link is kept
+    previous = JSONAttribute(null=True)  # the account that is replaced, until the new one was seen in the guild
     imported_at = NumberAttribute(null=True)  # until the member was as they should be; 0: not imported, or no longer
     lost_at = NumberAttribute(null=True)  # when the member last counted in the removal limit
     held_version = NumberAttribute(null=True)  # the version at which the user's deletion is held
@@ -96,6 +107,7 @@ class AttemptRow(Model):
     key = UnicodeAttribute(hash_key=True)
     expires_at = NumberAttribute()
     data = JSONAttribute(null=True)
+    progress = UnicodeAttribute(null=True)  # of an attempt whose callback came; it is kept to answer a repeated one
 
 
 class GuildRow(Model):

@@ -4,7 +4,7 @@ An older `changed_at` never overwrites a newer one. Every change of the desired 
 the version that it brought to Discord as synced, and learns by that whether the desired state has changed meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
@@ -28,9 +28,11 @@ from chalicelib.problems import (
 )
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
+from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_message
 from chalicelib.store.pynamo import connection_of
 from chalicelib.store.rows import AccountRow, UserRow, read_as, written
 
+LONGEST_ATTEMPT = 30 * 60  # seconds: a token lives for half of it, the attempt that it opened for the other half
 JOIN_TIMEOUT = 60  # seconds; longer than API Gateway lets a callback run
 UNLINKED_RETENTION = 15 * 60 + 24 * 3600  # seconds: the longest life of a link token, and a day
 LINK_COLUMNS = (  # what a row holds about its link, and about what was brought to Discord for it
@@ -49,6 +51,12 @@ LINK_COLUMNS = (  # what a row holds about its link, and about what was brought 
     UserRow.looked_for,
     UserRow.answers,
     UserRow.untold_id,
+    UserRow.claim,
+    UserRow.issued_at,
+    UserRow.opened_at,
+    UserRow.previous,
+    UserRow.leaving,
+    UserRow.absent,
     UserRow.imported_at,
     UserRow.held_version,
     UserRow.kept_version,
@@ -58,17 +66,49 @@ MAX_ATTEMPTS = 5  # each failed one means that another worker changed the same u
 
 
 @dataclass(frozen=True, slots=True)
+class Previous:
+    """The account that a link replaces, to be put back if the new one never comes. `activated_at` in epoch seconds."""
+
+    account: Account
+    activated_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """The Discord account of an auth user. Times in epoch seconds.
 
     Until `joining_until` a callback may be bringing the member into the guild: if they are missing, they have not left.
-    `notify_pending`: the auth site has yet to be notified of the link.
+    `notify_pending`: the auth site has yet to be notified of the link. `claim`: the attempt that stored the link, None
+    if it was imported or put back. `issued_at`, `opened_at`: of that attempt (see `cutoff.Cutoff`). `previous`: the
+    account that this one replaces, as long as this one has not been seen in the guild.
     """
 
     account: Account
     activated_at: int
     joining_until: float = 0.0
     notify_pending: bool = False
+    guild_id: int = 0
+    claim: str | None = None
+    issued_at: float = 0.0
+    opened_at: float | None = None
+    previous: Previous | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How a removed user goes. `until`: when their grace days are over (epoch seconds)."""
+
+    until: float
+    kick: bool
+    notify: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Since when the member is gone, and until when their link is kept (epoch seconds)."""
+
+    since: float
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +123,10 @@ class Look:
 class User:
     """An auth user. `groups` is None if the auth site never stated any, which is not the same as an empty list.
 
-    `groups_at`, `nickname_at`: the auth site's `changed_at` (epoch ms). Other times: epoch seconds. `deleted_at`: when
-    the auth site deleted them; a deleted user with a link could not be removed.
+    `groups_at`, `nickname_at`: the auth site's `changed_at` (epoch ms). Other times: epoch seconds. `groups_sent`,
+    `nickname_sent`: when the message was sent that stated them; 0 if a token did. `deleted_at`: the user was removed,
+    and what was stated up to then is older; a removed user with a link is still to go. `deleted_sent`: if the auth site
+    did not date that, what was sent up to then is older. `barred`: which attempts to link are older than a removal.
 
     `imported_at`: when the link was imported, until the member is once as they should be; then 0, as for links that
     were not imported. `lost_at`: when the member last counted in the removal limit. `held_version`: the version at
@@ -105,10 +147,28 @@ class User:
     looked: Look | None = None
     deleted_at: float | None = None
     answers: Answers = AS_ASKED
+    deleted_sent: float | None = None
+    groups_sent: float = 0.0
+    nickname_sent: float = 0.0
+    barred: Cutoff = NO_CUTOFF
+    leaving: Leaving | None = None
+    absent: Absent | None = None
     imported_at: int = 0
     lost_at: float | None = None
     held_version: int | None = None
     kept_version: int | None = None
+
+    @property
+    def is_deleted(self) -> bool:
+        """The user was removed, and nothing newer was stated since."""
+        if self.deleted_sent is not None:
+            return max(self.groups_sent, self.nickname_sent) <= self.deleted_sent
+        return self.deleted_at is not None and max(self.groups_at, self.nickname_at) <= self.deleted_at * 1000
+
+    @property
+    def goes_at(self) -> float | None:
+        """When the removed user is to go (epoch seconds); None if they are not, or at once."""
+        return self.leaving.until if self.leaving and self.is_deleted else None
 
     @property
     def deletion_held(self) -> bool:
@@ -122,9 +182,8 @@ class User:
 
     @property
     def wanted(self) -> tuple[str, ...] | None:
-        """The groups that count: none after the auth site deleted the user, until it states their groups again."""
-        deleted = self.link is not None and self.deleted_at is not None and self.groups_at <= self.deleted_at * 1000
-        return () if deleted else self.groups
+        """The groups that count: none after the user was removed, until the auth site states something newer."""
+        return () if self.link is not None and self.is_deleted else self.groups
 
     @property
     def last_error(self) -> str | None:
@@ -151,7 +210,11 @@ class AccountTaken(Exception):
 
 
 class UserDeletedSince(Exception):
-    """The auth site deleted the user after the attempt to link began."""
+    """The attempt to link is older than the last removal of the user."""
+
+
+class ReplacesAnother(Exception):
+    """The user has an account that the caller does not know of, and which the link would replace."""
 
 
 def get(user_id: str, *, now: float) -> User | None:
@@ -174,22 +237,30 @@ def owner_of(discord_id: int) -> str | None:
 # --- what the auth site states ----------------------------------------------------------------------------------
 
 
-def record_groups(user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float) -> User:
-    """Store the groups unless newer ones are stored; return the user as stored then."""
-    return _record(user_id, "groups", list(groups), changed_at, now)
+def record_groups(user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float, sent_at: float = 0.0) -> User:
+    """Store the groups unless newer ones are stored; return the user as stored then.
+
+    `sent_at` (epoch seconds): when the message was sent. Of two that have the same `changed_at`, the later one counts.
+    """
+    return _record(user_id, "groups", list(groups), changed_at, now, sent_at)
 
 
-def record_nickname(user_id: str, nickname: str | None, changed_at: int, *, now: float) -> User:
-    """Store the nickname (None: there is none) unless a newer one is stored; return the user as stored then."""
-    return _record(user_id, "nickname", nickname, changed_at, now)
+def record_nickname(user_id: str, nickname: str | None, changed_at: int, *, now: float, sent_at: float = 0.0) -> User:
+    """Store the nickname (None: there is none) unless a newer one is stored; see `record_groups`."""
+    return _record(user_id, "nickname", nickname, changed_at, now, sent_at)
 
 
-def _record(user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float) -> User:
-    column, stamp = getattr(UserRow, name), getattr(UserRow, f"{name}_at")
+def _record(
+    user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float, sent_at: float
+) -> User:
+    column, stamp, sent = getattr(UserRow, name), getattr(UserRow, f"{name}_at"), getattr(UserRow, f"{name}_sent")
     newer = stamp.does_not_exist() | (stamp < changed_at)
+    if sent_at:
+        newer |= (stamp == changed_at) & (sent.does_not_exist() | (sent < sent_at))
     actions: list[Action] = [
         column.remove() if value is None else column.set(value),
         stamp.set(changed_at),
+        sent.set(sent_at) if sent_at else sent.remove(),
         UserRow.version.set((UserRow.version | 0) + 1),
     ]
     forgotten = UserRow.expires_at.set(int(now) + UNLINKED_RETENTION)
@@ -199,8 +270,8 @@ def _record(user_id: str, name: str, value: list[str] | str | None, changed_at: 
             return _user(row)
         user = get(user_id, now=now)
         if user is None:
-            _drop_expired(user_id, now)
-        elif getattr(user, f"{name}_at") >= changed_at:
+            drop_expired(user_id, now)
+        elif (getattr(user, f"{name}_at"), getattr(user, f"{name}_sent")) >= (changed_at, sent_at):
             return user
         elif user.link:
             continue
@@ -210,98 +281,74 @@ def _record(user_id: str, name: str, value: list[str] | str | None, changed_at: 
     raise RuntimeError(f"the user changed {MAX_ATTEMPTS} times while a statement was stored; SQS will redeliver")
 
 
-def mark_deleted(user_id: str, *, now: float) -> bool:
-    """Record that the auth site deleted this user, for as long as a link token can live: no older attempt may link.
-
-    Returns False if the user has a link (by now).
-    """
-    deleted: list[Action] = [
-        UserRow.deleted_at.set(now),
-        UserRow.version.set((UserRow.version | 0) + 1),
-        UserRow.expires_at.set(int(now) + UNLINKED_RETENTION),
-    ]
-    return _updated(user_id, deleted, UserRow.discord_id.does_not_exist())
-
-
-def mark_unwanted(user: User, *, now: float) -> bool:
-    """Record that the auth site deleted this user and Discord refused to remove them: they should have no roles.
-
-    Returns False if they are not linked to that account any more.
-    """
-    if user.link is None:
-        return False
-    unwanted: list[Action] = [UserRow.deleted_at.set(now), UserRow.version.set(UserRow.version + 1)]
-    return _updated(user.user_id, unwanted, UserRow.discord_id == user.link.account.id)
-
-
 # --- links ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """By whom a link is stored, and when. Times are epoch seconds.
+
+    `issued_at`: when the auth site issued the token, by its clock. `opened_at`: when Rolecall received it. `attempt`:
+    the attempt's id; None if no callback is at work. `activated_at`: since when the account counts as linked, if not
+    since now; then the link is put back. `notify`: the auth site is to be notified of a link that is put back.
+    `imported_at`: that of a link that is put back (see User).
+    """
+
+    issued_at: float
+    opened_at: float | None = None
+    attempt: str | None = None
+    activated_at: int | None = None
+    notify: bool = False
+    imported_at: int = 0
 
 
 def link(
     user_id: str,
     guild_id: int,
     account: Account,
+    claim: Claim,
     *,
-    began_at: float,
     now: float,
-    opened_at: float | None = None,
-    activated_at: int | None = None,
-    imported_at: int = 0,
+    known: Collection[int] | None = None,
+    instead_of: str | None = None,
 ) -> User | None:
     """Link the account to the user. Returns the user as stored before, None if the store had nothing about them.
 
-    The link is marked as not yet notified, until `mark_notified`. `began_at`: when the auth site issued the token, in
-    whole seconds. `opened_at`: when Rolecall received it. `activated_at`: since when the account counts as linked, if
-    not since now. `imported_at`: that of a link that is restored (see User). Raises AccountTaken if the account is
-    another user's, UserDeletedSince if the auth site deleted the user after either of the first two.
+    The link is marked as not yet notified, until `mark_notified`, unless it is put back. `known`: the accounts that
+    the link may replace, any if None. `instead_of`: only if the link is still that attempt's. Raises AccountTaken if
+    the account is another user's, UserDeletedSince if the claim is older than a removal, ReplacesAnother.
     """
     for _ in range(MAX_ATTEMPTS):
         before = get(user_id, now=now)
         if before is None:
-            _drop_expired(user_id, now)
-        elif before.deleted_at is not None and _is_older(before.deleted_at, began_at, opened_at):
+            drop_expired(user_id, now)
+        elif before.barred.bars(claim.issued_at, claim.opened_at):
             raise UserDeletedSince
+        old = before.link if before else None
+        if instead_of is not None and (old is None or old.claim != instead_of):
+            return before
+        if known is not None and old and old.account.id not in (account.id, *known):
+            raise ReplacesAnother
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
-        if _link(user_id, guild_id, account, before, now, activated_at, imported_at):
+        if _link(user_id, guild_id, account, before, claim, now):
             return before
     raise AccountTaken
 
 
-def _is_older(deleted_at: float, began_at: float, opened_at: float | None) -> bool:
-    """Did the attempt to link begin before the deletion? `opened_at` is finer than the whole seconds of the token."""
-    return began_at < int(deleted_at) or (opened_at is not None and opened_at < deleted_at)
-
-
-def _link(
-    user_id: str,
-    guild_id: int,
-    account: Account,
-    before: User | None,
-    now: float,
-    activated_at: int | None,
-    imported_at: int,
-) -> bool:
+def _link(user_id: str, guild_id: int, account: Account, before: User | None, claim: Claim, now: float) -> bool:
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
-    old = before.link.account.id if before and before.link else None
-    restored = activated_at is not None  # restored or imported: no callback is at work
-    if not restored and before and before.link and old == account.id:
-        activated_at = before.link.activated_at
+    old = before.link if before else None
     try:
         with TransactWrite(connection=_connection()) as write:
             write.save(
                 AccountRow(account.id, user_id=user_id),
                 condition=AccountRow.discord_id.does_not_exist() | (AccountRow.user_id == user_id),
             )
-            if old is not None and old != account.id:
-                write.delete(AccountRow(old), condition=AccountRow.user_id == user_id)
+            if old is not None and old.account.id != account.id:
+                write.delete(AccountRow(old.account.id), condition=AccountRow.user_id == user_id)
             write.update(
-                UserRow(user_id),
-                actions=[
-                    *_link_actions(guild_id, account, old, now, activated_at, restored=restored),
-                    UserRow.imported_at.set(imported_at),
-                ],
-                condition=unchanged,
+                UserRow(user_id), actions=_link_actions(guild_id, account, old, claim, now), condition=unchanged
             )
     except TransactWriteError as error:
         _only_cancelled(error)
@@ -309,10 +356,11 @@ def _link(
     return True
 
 
-def _link_actions(
-    guild_id: int, account: Account, old: int | None, now: float, activated_at: int | None, *, restored: bool
-) -> list[Action]:
-    """The new values of the row. `old`: the account linked before. `restored`: no callback brings the member in."""
+def _link_actions(guild_id: int, account: Account, old: Link | None, claim: Claim, now: float) -> list[Action]:
+    """The new values of the row. `old`: the link before."""
+    put_back = claim.activated_at is not None  # no callback brings the member in
+    again = old is not None and old.account.id == account.id
+    activated_at = old.activated_at if old and again and not put_back else claim.activated_at
     actions: list[Action] = [
         UserRow.version.set((UserRow.version | 0) + 1),
         UserRow.guild_id.set(str(guild_id)),
@@ -320,21 +368,49 @@ def _link_actions(
         UserRow.username.set(account.username),
         UserRow.discriminator.set(account.discriminator),
         UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
-        UserRow.joining_until.remove() if restored else UserRow.joining_until.set(int(now) + JOIN_TIMEOUT),
+        UserRow.joining_until.remove() if put_back else UserRow.joining_until.set(int(now) + JOIN_TIMEOUT),
+        UserRow.claim.remove() if claim.attempt is None else UserRow.claim.set(claim.attempt),
+        UserRow.issued_at.set(claim.issued_at),
+        UserRow.opened_at.remove() if claim.opened_at is None else UserRow.opened_at.set(claim.opened_at),
+        _previous_action(_replaced(old, guild_id, account), put_back=put_back),
         UserRow.last_error.remove(),
         UserRow.problems.remove(),
         UserRow.deleted_at.remove(),
+        UserRow.imported_at.set(claim.imported_at),
+        UserRow.deleted_sent.remove(),
+        UserRow.leaving.remove(),
+        UserRow.absent.remove(),
         UserRow.expires_at.remove(),
     ]
-    if old != account.id:  # of an account that was linked before, the auth site was notified, or will be
-        actions.append(UserRow.untold_id.remove() if restored else UserRow.untold_id.set(account.id))
+    if not again:  # of an account that was linked before, the auth site was notified, or will be
+        told = put_back and not claim.notify
+        actions.append(UserRow.untold_id.remove() if told else UserRow.untold_id.set(account.id))
         actions.append(UserRow.answers.remove())
     return actions
 
 
-def end_joining(user_id: str) -> None:
-    """The callback has ended, and the account is a member: jobs need not wait for it any more."""
-    _updated(user_id, [UserRow.joining_until.remove()], UserRow.discord_id.exists())
+def _replaced(old: Link | None, guild_id: int, account: Account) -> Previous | None:
+    """The last account of the user that was seen in the guild, unless it is the one that is linked now."""
+    if old is None or old.guild_id != guild_id:
+        return None
+    here = None if old.account.id == account.id else Previous(old.account, old.activated_at)
+    previous = old.previous or here
+    return None if previous and previous.account.id == account.id else previous
+
+
+def _previous_action(previous: Previous | None, *, put_back: bool) -> Action:
+    return UserRow.previous.remove() if previous is None or put_back else UserRow.previous.set(asdict(previous))
+
+
+def end_joining(user_id: str, claim: str | None) -> None:
+    """The callback of that attempt has ended: jobs need not wait for it any more."""
+    if claim is not None:
+        _updated(user_id, [UserRow.joining_until.remove()], UserRow.claim == claim)
+
+
+def mark_seen(user: User) -> bool:
+    """The account was seen in the guild: the one that it replaces can go. Returns False if the user has changed."""
+    return _updated(user.user_id, [UserRow.previous.remove()], UserRow.version == user.version)
 
 
 def mark_notified(user_id: str, discord_id: int) -> None:
@@ -347,21 +423,17 @@ def unlink(
     discord_id: int,
     *,
     now: float,
-    deleted: bool = False,
     version: int | None = None,
 ) -> bool:
     """Remove the link to that account. Returns False if the user is not linked to it (any more).
 
-    What the auth site stated is kept for a while. `deleted`: no attempt that began earlier may link again. `version`:
-    only if the user has not changed since then, for callers that conclude it from what they read and were not asked.
+    What the auth site stated is kept for a while. `version`: only if the user has not changed since then.
     """
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
         UserRow.expires_at.set(int(now) + UNLINKED_RETENTION),
         *(column.remove() for column in LINK_COLUMNS),
     ]
-    if deleted:
-        actions.append(UserRow.deleted_at.set(now))
     condition: Condition = UserRow.discord_id == discord_id
     if version is not None:
         condition &= UserRow.version == version
@@ -417,6 +489,8 @@ def mark_synced(
         UserRow.synced_at.set(int(now)),
         UserRow.synced_version.set(user.version),
         UserRow.joining_until.remove(),
+        UserRow.previous.remove(),
+        UserRow.absent.remove(),
         *_problem_actions(problems),
     ]
     if looked:
@@ -482,11 +556,6 @@ def rename(user: User, account: Account) -> bool:
 
 
 def _user(row: UserRow) -> User:
-    linked = None
-    if row.discord_id is not None:
-        account = Account(int(row.discord_id), row.username or "", row.discriminator or "")
-        notify_pending = row.untold_id == row.discord_id
-        linked = Link(account, int(row.activated_at or 0), float(row.joining_until or 0), notify_pending)
     user = User(
         user_id=row.user_id,
         version=int(row.version or 0),
@@ -494,12 +563,18 @@ def _user(row: UserRow) -> User:
         groups_at=int(row.groups_at or 0),
         nickname=row.nickname,
         nickname_at=int(row.nickname_at or 0),
-        link=linked,
+        link=None if row.discord_id is None else _link_of(row),
         problems=_problems(row),
-        failed_at=None if row.failed_at is None else float(row.failed_at),
+        failed_at=_seconds(row.failed_at),
         looked=None if row.looked_at is None else Look(float(row.looked_at), int(row.looked_for or 0)),
-        deleted_at=None if row.deleted_at is None else float(row.deleted_at),
         answers=_answers(row),
+        deleted_at=_seconds(row.deleted_at),
+        deleted_sent=_seconds(row.deleted_sent),
+        groups_sent=float(row.groups_sent or 0),
+        nickname_sent=float(row.nickname_sent or 0),
+        barred=_barred(row),
+        leaving=read_as(Leaving, row.leaving) if row.leaving else None,
+        absent=read_as(Absent, row.absent) if row.absent else None,
         imported_at=_imported_at(row),
         lost_at=None if row.lost_at is None else float(row.lost_at),
         held_version=_whole(row.held_version),
@@ -508,6 +583,30 @@ def _user(row: UserRow) -> User:
     if user.deletion_held and not withheld(user.problems):  # a job that read the user before may have written since
         user = replace(user, problems=user.problems | {Problem(ProblemKind.REMOVAL_HELD)})
     return replace(user, synced_at=_whole(row.synced_at), synced_version=_whole(row.synced_version))
+
+
+def _link_of(row: UserRow) -> Link:
+    activated_at = int(row.activated_at or 0)
+    # Older versions did not store when the attempt began: it was not before this.
+    issued_at = activated_at - LONGEST_ATTEMPT if row.issued_at is None else float(row.issued_at)
+    return Link(
+        Account(int(row.discord_id or 0), row.username or "", row.discriminator or ""),
+        activated_at,
+        float(row.joining_until or 0),
+        notify_pending=row.untold_id == row.discord_id,
+        guild_id=int(row.guild_id or 0),
+        claim=row.claim,
+        issued_at=issued_at,
+        opened_at=_seconds(row.opened_at),
+        previous=read_as(Previous, row.previous) if row.previous else None,
+    )
+
+
+def _barred(row: UserRow) -> Cutoff:
+    """Older versions store when a removal was carried out, and nothing else."""
+    if row.barred_tokens is None:
+        return NO_CUTOFF if row.deleted_at is None else of_message(float(row.deleted_at))
+    return Cutoff(float(row.barred_tokens), float(row.barred_clicks or 0))
 
 
 def _imported_at(row: UserRow) -> int:
@@ -549,6 +648,10 @@ def _answers(row: UserRow) -> Answers:
     return Answers(stored.nickname, undone)
 
 
+def _seconds(number: float | None) -> float | None:
+    return None if number is None else float(number)
+
+
 def _whole(number: float | None) -> int | None:
     return None if number is None else int(number)
 
@@ -557,10 +660,12 @@ def _expired(row: UserRow, now: float) -> bool:
     return row.discord_id is None and row.expires_at is not None and row.expires_at <= now
 
 
-def _drop_expired(user_id: str, now: float) -> None:
+def drop_expired(user_id: str, now: float) -> None:
     """Empty an expired row that DynamoDB has not deleted yet: its old values must not mix with new ones."""
-    stale = (UserRow.groups, UserRow.groups_at, UserRow.nickname, UserRow.nickname_at, UserRow.deleted_at)
-    actions: list[Action] = [column.remove() for column in (*stale, UserRow.expires_at)]
+    groups = (UserRow.groups, UserRow.groups_at, UserRow.groups_sent)
+    nickname = (UserRow.nickname, UserRow.nickname_at, UserRow.nickname_sent)
+    removed = (UserRow.deleted_at, UserRow.deleted_sent, UserRow.barred_tokens, UserRow.barred_clicks)
+    actions: list[Action] = [column.remove() for column in (*groups, *nickname, *removed, UserRow.expires_at)]
     _updated(user_id, actions, UserRow.discord_id.does_not_exist() & (UserRow.expires_at <= int(now)))
 
 

@@ -206,9 +206,14 @@ class GuildComparer:
         self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None
     ) -> tuple[Difference | None, dict[str, Any] | None]:
         user, member = pair.user, pair.member
-        if user.link is None or (member is None and user.link.joining_until > self._services.now()):
+        now = self._services.now()
+        if user.link is None or (member is None and (user.link.joining_until > now or _is_kept(user, now))):
             return None, None
         locked = is_locked(user, released_at) and not sweep.force
+        discord_id = user.link.account.id
+        if user.goes_at is not None and user.goes_at <= now and Parts.GROUPS in Parts(sweep.parts):
+            shown = {"user_id": user.user_id, "discord_id": str(discord_id), "goes": True}
+            return Difference(user.user_id, discord_id, user.version, take=1), shown
         if member is None:
             return self._compare_missing(user, user.link, locked=locked)
         parts = Parts(sweep.parts)
@@ -223,11 +228,11 @@ class GuildComparer:
             change = replace(change, take=frozenset())
         if not sweep.dry_run:
             self._note_problem(user, change, parts)
-        if not change:  # perhaps a new username, but that is renewed on the way: there is nothing to repair
+        if not change and not user.absent:  # perhaps a new username, but that is renewed on the way
             if user.imported_at and not sweep.dry_run and Parts.GROUPS in parts and user.wanted is not None:
                 users.mark_right(user)
             return None, _example(user, member, change, guild, before) if before else None
-        one = None if change.create else change.only_role
+        one = None if change.create or user.absent else change.only_role  # who is back must be seen to be back
         difference = Difference(
             user_id=user.user_id,
             discord_id=member.id,
@@ -264,6 +269,12 @@ class GuildComparer:
             self._reporter.failed(user, problems)
         elif not change and (parts == Parts.ALL or user.synced_version == user.version):
             self._reporter.synced(user, problems)
+
+
+def _is_kept(user: User, now: float) -> bool:
+    """Is the link of the missing member kept for their grace days?"""
+    until = user.goes_at or (user.absent.until if user.absent else 0.0)
+    return until > now
 
 
 def _is_on_record(user: User) -> bool:

@@ -3,11 +3,14 @@
 import uuid
 from dataclasses import replace
 
+from chalicelib import log
 from chalicelib.errors import Ticket
 from chalicelib.members.context import Outcome
 from chalicelib.members.removals import WithheldRemovals
-from chalicelib.messages import ComparePage, Parts
+from chalicelib.messages import ComparePage, ExpireBehavior, Parts, RemoveReplacedAccount, encode
+from chalicelib.queues import Progress
 from chalicelib.services import Services
+from chalicelib.store.partings import Partings
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from chalicelib.sweeps.compare import ComparedPage, GuildComparer
 from chalicelib.sweeps.finish import Finisher
@@ -34,6 +37,7 @@ class Survey:
         withheld: WithheldRemovals,
     ) -> None:
         self._services = services
+        self._partings = Partings(services.settings.guild_id)
         self._sweeps = sweeps
         self._comparer = comparer
         self._judge = judge
@@ -50,6 +54,8 @@ class Survey:
         if sweep.force and job.page == 0 and Parts.GROUPS in Parts(sweep.parts):
             self._withheld.answer_by_sweep()
         compared = self._comparer.compare_page(sweep, job, ticket)
+        if job.page == 0 and Parts.GROUPS in Parts(sweep.parts):
+            self._send_partings()
         sweep = self._with_differences(compared, job)
         self._unlinked.carry_out(sweep, compared.unlinked)
         if compared.following is None:
@@ -60,6 +66,19 @@ class Survey:
             return Outcome.NOTHING
         self._enqueue_next(sweep, compared.following)
         return Outcome.DONE
+
+    def _send_partings(self) -> None:
+        """Have the accounts kicked that are linked to nobody and whose grace days are over."""
+        now = self._services.now()
+        for parting in self._partings.due(now=now):
+            job = RemoveReplacedAccount(
+                user_id=parting.user_id,
+                discord_id=int(parting.discord_id),
+                expire_behavior=ExpireBehavior.KICK,
+                until=0.0,
+            )
+            self._services.queues.bulk(encode(job), Progress(log.bound(), now))
+            self._partings.forget(parting)
 
     def _with_differences(self, compared: ComparedPage, job: ComparePage) -> Sweep:
         """Store the differences under a number of their own: of two workers at one page, only one goes on."""

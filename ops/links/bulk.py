@@ -119,11 +119,14 @@ class Importer:
             UserRow.activated_at.set(activated),
             UserRow.imported_at.set(max(1, int(self._now))),
             UserRow.deleted_at.remove(),
+            UserRow.deleted_sent.remove(),
+            UserRow.leaving.remove(),
             UserRow.expires_at.remove(),
         ]
         if row is not None and self._expired(row):  # its time is over; DynamoDB has not come round to it
-            stale = (UserRow.groups, UserRow.groups_at, UserRow.nickname, UserRow.nickname_at)
-            actions += [column.remove() for column in stale]
+            stated = (UserRow.groups, UserRow.groups_at, UserRow.nickname, UserRow.nickname_at)
+            sent = (UserRow.groups_sent, UserRow.nickname_sent, UserRow.barred_tokens, UserRow.barred_clicks)
+            actions += [column.remove() for column in (*stated, *sent)]
         return actions
 
     def _expired(self, row: UserRow) -> bool:

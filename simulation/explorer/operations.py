@@ -188,7 +188,13 @@ def _import(case: Case) -> Run:
         person = next(person for person in world.guild.people() if person.username == "anna")
         case.imported = True
         try:
-            users.link(USER, int(GUILD), Account(int(person.id), "anna"), began_at=now, now=now - users.JOIN_TIMEOUT)
+            users.link(
+                USER,
+                int(GUILD),
+                Account(int(person.id), "anna"),
+                users.Claim(issued_at=now),
+                now=now - users.JOIN_TIMEOUT,
+            )
         except (users.AccountTaken, users.UserDeletedSince):
             return
         case.tokens.append(now)

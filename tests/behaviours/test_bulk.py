@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from chalicelib.messages import Parts
-from chalicelib.store.users import mark_deleted, unlink
+from chalicelib.store import leaving
+from chalicelib.store.cutoff import of_message
+from chalicelib.store.users import unlink
 from local.simulated import STAGE, WorkerDied, World
 from tests.members.support import Meter, crowd, fault, import_link, let_sweeps_take, linked, stored, swept, waiting
 
@@ -139,7 +141,8 @@ def test_users_deleted_while_it_runs_stop_nobody_else() -> None:
         assert user
         assert user.link
         unlink(user_id, user.link.account.id, now=world.clock.now())
-        mark_deleted(user_id, now=world.clock.now())
+        now = world.clock.now()
+        leaving.begin(user_id, stored(world, user_id), of_message(now), changed_at=None, now=now)
     world.run()
     assert all_right(world, users[:10] + users[13:])
     assert list(world.dead_letters()) == []

@@ -22,6 +22,7 @@ from chalicelib.messages import (
     RepairPage,
     StartSweep,
     StripUnlinked,
+    UnlinkUser,
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
@@ -33,7 +34,7 @@ from chalicelib.messages import (
 )
 from chalicelib.store import users
 from local.simulated import STAGE, World
-from tests.members.support import last_error, linked
+from tests.members.support import last_error
 
 ROWS = pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.name)
 
@@ -49,6 +50,7 @@ def samples(world: World) -> dict[type[Job], Job]:
         UpdateAll(user_id="101"),
         DeleteUser(user_id="101"),
         RemoveReplacedAccount(user_id="101", discord_id=7),
+        UnlinkUser(user_id="101", issued_at=0.0, asked_at=0.0),
         VerifyLink(user_id="101"),
         VerifyRemoval(user_id="101", discord_id=7),
         StripUnlinked(discord_id=7, sweep_id=sweep_id),
@@ -124,6 +126,7 @@ HANDLERS: dict[type[Job], str] = {
     UpdateAll: "change",
     DeleteUser: "change",
     RemoveReplacedAccount: "remove_replaced_account",
+    UnlinkUser: "unlink",
     VerifyLink: "verify_link",
     VerifyRemoval: "verify_removal",
     StripUnlinked: "strip_unlinked",
@@ -145,7 +148,7 @@ def test_each_kind_goes_to_its_own_handler(world: World, row: Kind[Any]) -> None
     assert (reconciler if of_sweeps else sweeper).calls == []
 
 
-URGENT: set[type[Job]] = {DeleteUser, RemoveReplacedAccount}
+URGENT: set[type[Job]] = {DeleteUser, RemoveReplacedAccount, UnlinkUser}
 BULK: set[type[Job]] = {StartSweep, ComparePage, RepairPage, RepairMember, StripUnlinked}
 
 
@@ -163,7 +166,11 @@ def test_a_refused_removal_is_kept_for_the_operator(row: Kind[Any]) -> None:
 @ROWS
 def test_the_audit_trail_says_why_a_member_was_changed(kira: World, row: Kind[Any]) -> None:
     job = samples(kira)[row.struct]
-    causes: dict[type[Job], str] = {RemoveReplacedAccount: "linked another account", ReleaseRemoval: "released by kira"}
+    causes: dict[type[Job], str] = {
+        RemoveReplacedAccount: "linked another account",
+        ReleaseRemoval: "released by kira",
+        UnlinkUser: "unlink",
+    }
     expected = f"sweep {job.sweep_id}" if isinstance(job, RepairMember | StripUnlinked) else causes.get(row.struct)
     assert row.cause(job) == (expected or "message from the auth site")
 
@@ -201,13 +208,6 @@ def test_what_was_given_up_is_recorded_where_people_look_for_it(kira: World, row
 @ROWS
 def test_an_internal_error_is_recorded_only_where_a_sweep_would_stand_still(row: Kind[Any]) -> None:
     assert row.record_bugs == (row.struct in (ComparePage, RepairPage))
-
-
-def test_a_deletion_that_failed_leaves_a_link_without_groups(kira: World) -> None:
-    kind_of(DeleteUser(user_id="101")).record(recorder_of(kira), DeleteUser(user_id="101"), "why")
-    user = users.get("101", now=kira.clock.now())
-    assert user
-    assert (linked(kira, "101"), user.wanted) == (True, ())
 
 
 @ROWS

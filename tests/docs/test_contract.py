@@ -170,13 +170,17 @@ def test_a_token_without_a_claim_holds_exactly_if_the_schema_allows_it(claims: J
 # --- notices ------------------------------------------------------------------------------------------------------
 
 
-def test_notices_are_as_the_schema_says(world: World) -> None:
+def test_notices_are_as_the_schema_says() -> None:
+    world = World({"DISCORD_EXPIRE_GRACE_DAYS": "1"})
     world.guild.create_role("Captain", position=99)  # above the bot's: nobody can be given it
     world.link("101", "kira", groups=["Captain"])
     world.guild.change_person("kira", username="kira.vex")
     world.sweep(Parts.USERNAME)
     world.run()
-    world.site.delete("101", notify=True)
+    world.guild.leave("kira.vex")
+    world.site.post({"kind": "update_all", "user_id": "101"})
+    world.run()
+    world.site.delete("101", notify=True, grace_days=0)
     world.run()
     for user_id in crowd(world, 30, groups=["Pilot"], imported=False):
         world.site.delete(user_id)

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from chalicelib.store import users
 from local.simulated import World
 from tests.linking.doors import Doors
 from tests.linking.state import id_of
@@ -32,6 +33,11 @@ def test_the_auth_site_reads_the_linked_account_in_milliseconds(world: World, do
         "discord_id": id_of(world, "kira"),
         "username": "@kira",
         "last_error": None,
+        "in_step": True,
+        "roles": [{"name": "Member", "group": "Member", "held": True}],
+        "problems": [],
+        "absent_since": None,
+        "removal_at": None,
         "server_name": "Local Alliance",
     }
 
@@ -57,3 +63,25 @@ def test_an_account_is_read_only_with_a_token_for_it(
     status, body = read(doors, "101", world.site.token(user_id, purpose, **({"exp": exp} if exp else {})))
     assert status == 401
     assert "kira" not in body
+
+
+def test_what_stands_in_the_way_is_shown_role_by_role(world: World, doors: Doors) -> None:
+    world.guild.create_role("Director", position=50)
+    world.link("101", "kira", groups=["Member", "Director", " "])
+    world.run()
+    found = json.loads(read(doors, "101", world.site.token("101", "read"))[1])
+    assert found["in_step"] is False
+    assert [(role["name"], role["group"]) for role in found["roles"]] == [
+        ("Member", "Member"),
+        ("Director", "Director"),
+    ]
+    assert [problem["code"] for problem in found["problems"]] == ["role_out_of_reach"]
+    assert "above the bot's" in found["problems"][0]["text"]
+
+
+def test_a_change_that_waits_is_not_in_step(world: World, doors: Doors) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    users.record_groups("101", ("Member", "Scout"), world.site.stamp(), now=world.clock.now())
+    found = json.loads(read(doors, "101", world.site.token("101", "read"))[1])
+    assert (found["in_step"], [role["held"] for role in found["roles"]]) == (False, [False, False])

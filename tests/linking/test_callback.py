@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.errors import LinkRefused
 from chalicelib.linking.follow_ups import VERIFY_AFTER
+from chalicelib.messages import MAX_CLOCK_SKEW
 from chalicelib.store import users
 from chalicelib.store.rows import AttemptRow
 from local.discord.faults import Fault
@@ -25,14 +27,79 @@ def test_a_deletion_counts_in_the_very_second_of_the_click(world: World, browser
     assert (linked_id(world), world.roles("kira")) == (None, None)
 
 
-def test_who_is_deleted_and_comes_back_in_the_same_second_is_linked(world: World, browser: Browser) -> None:
+@pytest.mark.parametrize(("after", "reason"), [(0.6, "expired"), (1.0, "")], ids=["same second", "next second"])
+def test_who_is_deleted_by_a_dated_message_can_link_again_from_the_next_second_on(
+    world: World, browser: Browser, after: float, reason: str
+) -> None:
     world.clock.move_to(int(world.clock.now()) + 1.0)
-    second = int(world.clock.now())
+    second = world.clock.now()
+    world.site.delete("101", changed_at=world.site.stamp())
+    world.run(seconds=0.5)
+    world.clock.move_to(second + after)
+    started = browser.link(world.site.token("101", "link", groups=["Member"]))
+    assert browser.follow(callback(world, started, "kira")).reason == reason
+
+
+def test_who_is_deleted_by_a_message_without_a_date_waits_as_long_as_clocks_may_differ(
+    world: World, browser: Browser
+) -> None:
     world.site.delete("101")
     world.run(seconds=0.5)
-    started = browser.link(world.site.token("101", "link", groups=["Member"]))
-    assert int(world.clock.now()) == second
-    assert "You are linked" in browser.follow(callback(world, started, "kira")).body
+    refused = browser.follow(callback(world, browser.link(world.site.token("101", "link")), "kira"))
+    assert refused.reason == "expired"
+    world.clock.advance(MAX_CLOCK_SKEW + 1)
+    assert browser.follow(callback(world, browser.link(world.site.token("101", "link")), "kira")).reason == ""
+
+
+def test_who_unlinks_can_link_again_at_once(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    browser.post("/discord/unlink", token=world.site.token("101", "unlink"))
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    assert browser.follow(back).reason == ""
+    world.run()
+    assert (linked_id(world), world.roles("kira")) == (id_of(world, "kira"), {"Member"})
+
+
+def test_a_callback_that_comes_twice_is_answered_twice(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    assert [browser.follow(back).reason for _ in range(2)] == ["", ""]
+    assert [one["kind"] for one in world.site.notices()] == ["linked"]
+
+
+def test_a_callback_that_comes_twice_at_once_waits_for_the_first(world: World) -> None:
+    linking, told = world.http.linking, list[str]()
+    world.guild.add_person("kira")
+    started = linking.start(world.site.token("101", "link", groups=["Member"]))
+    back = world.consent(started.url, "kira")
+
+    def finish() -> None:
+        try:
+            world.container().linking.finish(cookie=started.cookie, **back)
+            told.append("linked")
+        except LinkRefused as refused:
+            told.append(str(refused.reason))
+
+    for _ in range(3):
+        world.scheduler.spawn(finish)
+    world.run(seconds=60)
+    assert told == ["linked"] * 3
+
+
+def test_a_callback_that_comes_twice_does_not_wait_for_one_that_was_refused(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.guild.inject(Fault(kind="answer", method="PUT", status=400, code=30001))
+    assert browser.follow(back).reason == "guild_limit"
+    asked = world.clock.now()
+    assert browser.follow(back).reason == "bad_state"
+    assert world.clock.now() - asked < 1
+
+
+def test_the_repeated_callback_of_a_link_that_is_gone_is_refused(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    browser.follow(back)
+    browser.post("/discord/unlink", token=world.site.token("101", "unlink"))
+    assert browser.follow(back).reason == "bad_state"
+    assert linked_id(world) is None
 
 
 def test_an_attempt_that_was_begun_before_an_upgrade_is_finished(world: World, browser: Browser) -> None:

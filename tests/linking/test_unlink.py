@@ -1,7 +1,9 @@
 """Unlinking at the person's own wish."""
 
+import pytest
+
 from local.discord.faults import Fault
-from local.simulated import World
+from local.simulated import WorkerDied, World
 from tests.linking.doors import Browser
 from tests.linking.state import linked_id
 
@@ -41,3 +43,40 @@ def test_a_member_whom_the_bot_may_not_remove_loses_roles_and_link(world: World,
     assert browser.post("/discord/unlink", token=world.site.token("101", "unlink")).reason == ""
     assert (world.roles("kira"), linked_id(world)) == (set(), None)
     assert [n["reason"] for n in world.site.notices() if n["kind"] == "sync_failed"] == ["cannot_remove"]
+
+
+@pytest.mark.parametrize("calls", range(12))
+def test_an_unlinking_is_done_though_its_process_dies_at_any_call(world: World, calls: int) -> None:
+    world.link("101", "kira", groups=["Member"])
+    token, left = world.site.token("101", "unlink"), calls
+
+    def die(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise WorkerDied
+
+    container = world.container()
+    world.dynamodb.before = die
+    died = False
+    try:
+        container.linking.unlink(token)
+    except WorkerDied:
+        died = True
+    finally:
+        world.dynamodb.before = None
+    world.run()
+    if died and calls == 0:  # nothing was done, and the token is still good
+        container.linking.unlink(token)
+    assert (world.roles("kira"), linked_id(world)) == (None, None)
+    assert [one["kind"] for one in world.site.notices()].count("unlinked") in (1, 2)
+
+
+def test_the_unlinking_that_waits_in_the_queue_spares_a_newer_link(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    browser.post("/discord/unlink", token=world.site.token("101", "unlink"))
+    world.clock.advance(5)
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    assert world.roles("kira") == {"Member"}
+    assert linked_id(world) is not None

@@ -71,14 +71,8 @@ def import_link(
     person = next(person for person in world.guild.people() if person.username == who)
     now = world.clock.now()
     account = Account(int(person.id), who if username is None else username)
-    users.link(
-        user_id,
-        int(GUILD),
-        account,
-        began_at=now,
-        now=now - users.JOIN_TIMEOUT,
-        imported_at=int(now) if imported else 0,
-    )
+    claim = users.Claim(issued_at=now, imported_at=int(now) if imported else 0)
+    users.link(user_id, int(GUILD), account, claim, now=now - users.JOIN_TIMEOUT)
     if groups is not None:
         users.record_groups(user_id, tuple(groups), 1, now=now)
     if nickname is not None:

@@ -268,7 +268,7 @@ def test_a_user_deleted_while_their_job_runs_is_not_written_back(kira: World) ->
     assert user
     assert user.link
     account = user.link.account.id
-    meanwhile(kira, "TransactWriteItems", lambda: users.unlink("101", account, now=kira.clock.now(), deleted=True))
+    meanwhile(kira, "TransactWriteItems", lambda: users.unlink("101", account, now=kira.clock.now()))
     kira.site.groups("101", ["Blue"])
     kira.run()
     assert not linked(kira, "101")
@@ -415,7 +415,9 @@ def test_to_learn_the_rest_of_an_imported_name_is_no_change_of_it(kira: World) -
     kira.guild.add_member("liam")
     liam = next(person for person in kira.guild.people() if person.username == "liam")
     now = kira.clock.now()
-    users.link("102", int(GUILD), Account(int(liam.id), "liam", ""), began_at=now, now=now - users.JOIN_TIMEOUT)
+    users.link(
+        "102", int(GUILD), Account(int(liam.id), "liam", ""), users.Claim(issued_at=now), now=now - users.JOIN_TIMEOUT
+    )
     kira.site.post({"kind": "update_username", "user_id": "102"})
     kira.run()
     user = stored(kira, "102")

@@ -67,7 +67,7 @@ def test_who_is_deleted_while_their_callback_brings_them_in_does_not_stay(world:
     """Their join reaches Discord right after the removal, and is on record right before the link goes."""
     now, reconciler = world.clock.now(), world.container()
     person = world.guild.add_person("kira")
-    users.link("101", int(GUILD), Account(int(person.id), "kira"), began_at=now, now=now)
+    users.link("101", int(GUILD), Account(int(person.id), "kira"), users.Claim(issued_at=now), now=now)
     remove = reconciler.services.discord.remove
 
     def joined_meanwhile(discord_id: int, options: RequestOptions) -> None:

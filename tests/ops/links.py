@@ -27,7 +27,8 @@ def linked(
     if nickname is not None:
         users.record_nickname(user_id, nickname, int(now * 1000), now=now)
     account = Account(discord_id, username or f"user{user_id}")
-    users.link(user_id, GUILD, account, began_at=now, now=now, activated_at=int(now), imported_at=int(now) * imported)
+    claim = users.Claim(issued_at=now, activated_at=int(now), imported_at=int(now) * imported)
+    users.link(user_id, GUILD, account, claim, now=now)
     user = users.get(user_id, now=now)
     assert user is not None
     return user

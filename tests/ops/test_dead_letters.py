@@ -93,15 +93,18 @@ def test_on_a_narrow_terminal_no_id_and_no_number_is_broken(
     assert {"update_all", "17", "3"} <= set(row.split())
 
 
-def test_a_letter_goes_back_where_it_came_from_with_its_body_alone(letters: World, ops: Command) -> None:
-    letters.set_aside(UPDATE, reason=GIVEN_UP, queue=JOBS, tries="3")
+def test_a_letter_goes_back_where_it_came_from_with_its_body_and_when_it_was_first_sent(
+    letters: World, ops: Command
+) -> None:
+    letters.set_aside(UPDATE, reason=GIVEN_UP, queue=JOBS, tries="3", since="1767225600.000")
     said = ops("dead-letters", "redrive", "1")
     assert said.code == 0
     (message,) = letters.sqs.receive_message(QueueUrl=letters.queue_url("jobs"), MessageAttributeNames=["All"])[
         "Messages"
     ]
     assert message["Body"] == UPDATE
-    assert "MessageAttributes" not in message
+    noted = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert noted == {"since": "1767225600.000"}
     assert letters.bodies("dead-letters") == []
 
 

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from chalicelib.store import users
+from chalicelib.store import leaving, users
+from chalicelib.store.cutoff import NO_CUTOFF, of_message
 from chalicelib.store.rows import UserRow
 from ops.links.bulk import Importer, Outcome
 from ops.links.table import Record, Unreadable, read, write
@@ -187,6 +188,18 @@ def test_links_are_there_after_an_import_and_nothing_else_is_known_of_them(move_
     assert [one.user_id for one in users.links_between(GUILD, 0, 2**63 - 1)] == ["1", "2"]
 
 
+def test_an_import_forgets_a_removal_whose_time_is_over(move_in: MoveIn) -> None:
+    long_ago = time.time() - 10 * 86_400
+    users.record_groups("1", ("Old",), 1, now=long_ago, sent_at=long_ago)
+    user = users.get("1", now=long_ago)
+    leaving.begin("1", user, of_message(long_ago), changed_at=None, now=long_ago)
+    move_in(HEADER + ALICE)
+    user = users.get("1", now=time.time())
+    assert user is not None
+    assert user.link is not None
+    assert (user.is_deleted, user.wanted, user.groups_sent, user.barred) == (False, None, 0.0, NO_CUTOFF)
+
+
 def test_a_second_import_changes_nothing_and_says_so(move_in: MoveIn) -> None:
     move_in(HEADER + ALICE + BOB)
     before = users.get("1", now=time.time())
@@ -237,7 +250,7 @@ def test_what_contradicts_the_store_is_refused_and_its_neighbours_are_not(
 
 
 def test_a_user_whom_the_auth_site_deleted_stays_deleted(move_in: MoveIn) -> None:
-    users.mark_deleted("1", now=time.time())
+    leaving.begin("1", None, of_message(time.time()), changed_at=None, now=time.time())
     said = move_in(HEADER + ALICE)
     assert "deleted user 1" in said.out
     assert users.owner_of(300000000000000001) is None

@@ -40,13 +40,15 @@ def test_a_row_outlives_what_it_is_about() -> None:
     assert AttemptRow.get("state").expires_at == int(NOW) + 900 + RETENTION_AFTER_EXPIRY
 
 
-def test_an_attempt_is_found_until_it_is_taken() -> None:
+def test_an_attempt_is_found_with_what_became_of_it() -> None:
     assert attempts.find("state") is None
     assert attempts.put("state", ATTEMPT)
     assert attempts.find("state") == ATTEMPT
     assert attempts.find("state") == ATTEMPT
-    assert attempts.take("state")
-    assert attempts.find("state") is None
+    assert attempts.take("state", ATTEMPT)
+    assert attempts.find("state") == replace(ATTEMPT, progress=attempts.TAKEN)
+    attempts.refuse("state", ATTEMPT)
+    assert attempts.find("state") == replace(ATTEMPT, progress=attempts.REFUSED)
 
 
 def test_an_attempt_of_an_older_version_is_read_without_what_it_did_not_store() -> None:
@@ -80,5 +82,5 @@ def test_a_taken_key_keeps_what_it_has() -> None:
 
 def test_only_one_of_many_takes_it() -> None:
     attempts.put("state", ATTEMPT)
-    assert [attempts.take("state") for _ in range(4)] == [True, False, False, False]
-    assert not attempts.take("never put")
+    assert [attempts.take("state", ATTEMPT) for _ in range(4)] == [True, False, False, False]
+    assert not attempts.take("never put", ATTEMPT)

@@ -7,11 +7,13 @@ import pytest
 from pynamodb.exceptions import UpdateError
 
 from chalicelib.discord.models import Account
+from chalicelib.messages import MAX_CLOCK_SKEW
 from chalicelib.problems import Problem, ProblemKind, from_last_error, role_refused
-from chalicelib.store import audit, users
+from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
+from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_change, of_message, of_person
 from chalicelib.store.rows import UserRow
-from chalicelib.store.users import UNLINKED_RETENTION, AccountTaken, User, UserDeletedSince
+from chalicelib.store.users import UNLINKED_RETENTION, AccountTaken, ReplacesAnother, User, UserDeletedSince
 from local.memory.clock import START as NOW
 from tests.store.conftest import Database
 
@@ -22,7 +24,7 @@ LATER = NOW + UNLINKED_RETENTION + 1  # when a row of a user without a link is o
 
 
 def link(user_id: str, account: Account, *, guild: int = GUILD, now: float = NOW, began_at: float = NOW) -> User | None:
-    return users.link(user_id, guild, account, began_at=began_at, now=now)
+    return users.link(user_id, guild, account, users.Claim(issued_at=began_at), now=now)
 
 
 def linked(user_id: str, account: Account, **more: Any) -> User:
@@ -34,6 +36,10 @@ def known(user_id: str, now: float = NOW) -> User:
     user = users.get(user_id, now=now)
     assert user is not None
     return user
+
+
+def remove(user_id: str, cutoff: Cutoff, *, now: float = NOW) -> None:
+    assert leaving.begin(user_id, users.get(user_id, now=now), cutoff, changed_at=None, now=now)
 
 
 def links(guild: int = GUILD, after: int = 0, upto: int = 2**63, most: int | None = None) -> list[int]:
@@ -185,7 +191,7 @@ def test_a_change_between_reading_and_linking_is_not_lost(dynamodb: Database) ->
 
 
 def test_a_deletion_while_somebody_links_wins(dynamodb: Database) -> None:
-    dynamodb.meanwhile("TransactWriteItems", lambda: users.mark_deleted("1", now=NOW + 1))
+    dynamodb.meanwhile("TransactWriteItems", lambda: remove("1", of_message(NOW + 1)))
     with pytest.raises(UserDeletedSince):
         link("1", ADA)
     assert users.owner_of(ADA.id) is None
@@ -230,49 +236,172 @@ def test_linking_forgets_an_earlier_error() -> None:
     assert linked("1", ADA).last_error is None
 
 
-def test_who_was_deleted_after_the_attempt_began_is_not_linked() -> None:
-    assert users.mark_deleted("1", now=NOW)
+@pytest.mark.parametrize("before", [False, True], ids=["nothing known", "groups stated"])
+def test_an_attempt_that_is_older_than_a_removal_does_not_link(before: bool) -> None:
+    if before:
+        users.record_groups("1", ("a",), 1, now=NOW)
+    remove("1", of_message(NOW))
     with pytest.raises(UserDeletedSince):
         link("1", ADA, began_at=NOW - 1)
     assert users.owner_of(ADA.id) is None
 
 
-@pytest.mark.parametrize(("began", "links"), [(-1, False), (0, True)])
-def test_a_token_of_the_second_in_which_somebody_was_deleted_counts_as_newer(began: int, links: bool) -> None:
-    users.mark_deleted("1", now=int(NOW) + 0.9)
-    if links:
-        assert linked("1", ADA, began_at=int(NOW) + began).deleted_at is None
-    else:
-        with pytest.raises(UserDeletedSince):
-            linked("1", ADA, began_at=int(NOW) + began)
+def test_an_attempt_that_is_newer_than_a_removal_links() -> None:
+    remove("1", of_message(NOW))
+    assert linked("1", ADA, began_at=NOW + MAX_CLOCK_SKEW + 1).deleted_at is None
 
 
-@pytest.mark.parametrize(("opened", "links"), [(-0.001, False), (0.0, True), (0.001, True)])
-def test_within_a_second_it_counts_when_the_token_was_shown_to_us(opened: float, links: bool) -> None:
-    deleted_at = int(NOW) + 0.5
-    users.mark_deleted("1", now=deleted_at)
-    try:
-        users.link("1", GUILD, ADA, began_at=int(NOW), now=NOW + 1, opened_at=deleted_at + opened)
-    except UserDeletedSince:
-        assert not links
-    assert (users.owner_of(ADA.id) == "1") is links
-
-
-def test_who_was_deleted_before_the_attempt_began_is_linked() -> None:
-    users.mark_deleted("1", now=NOW)
-    assert linked("1", ADA, began_at=NOW + 1).deleted_at is None
-
-
-def test_a_deletion_that_is_long_over_stops_nobody() -> None:
-    users.mark_deleted("1", now=NOW)
+def test_a_removal_that_is_long_over_stops_nobody() -> None:
+    remove("1", of_message(NOW))
     link("1", ADA, began_at=NOW - 1, now=LATER)
-    assert known("1", now=LATER).deleted_at is None
+    assert (known("1", now=LATER).deleted_at, known("1", now=LATER).barred) == (None, NO_CUTOFF)
 
 
-def test_who_is_linked_is_not_marked_as_deleted() -> None:
+def test_neither_a_newer_link_nor_its_end_takes_the_cutoff_away() -> None:
+    remove("1", of_message(NOW))
+    cutoff = known("1").barred
+    user = linked("1", ADA, began_at=NOW + 100)
+    assert user.barred == cutoff
+    users.unlink("1", ADA.id, now=NOW, version=user.version)
+    assert known("1").barred == cutoff
+    with pytest.raises(UserDeletedSince):
+        link("1", ADA, began_at=NOW - 1)
+
+
+def test_a_cutoff_only_grows() -> None:
+    remove("1", of_message(NOW))
+    remove("1", of_person(NOW - 500, NOW + 7))
+    remove("1", of_change(1))
+    assert known("1").barred == Cutoff(NOW + MAX_CLOCK_SKEW, NOW + 7)
+
+
+def test_a_removal_of_somebody_who_changed_meanwhile_is_not_begun() -> None:
+    user = linked("1", ADA)
+    users.record_groups("1", ("a",), 1, now=NOW)
+    assert not leaving.begin("1", user, of_message(NOW), changed_at=None, now=NOW)
+    assert not leaving.begin("1", None, of_message(NOW), changed_at=None, now=NOW)
+    assert (known("1").deleted_at, known("1").barred) == (None, NO_CUTOFF)
+
+
+def test_who_is_to_go_is_wanted_without_groups_until_something_newer_is_stated() -> None:
+    users.record_groups("1", ("a",), 1_000, now=NOW)
+    user = linked("1", ADA)
+    leaving.begin("1", user, of_change(5_000), changed_at=5_000, now=NOW)
+    assert known("1").wanted == ()
+    users.record_nickname("1", "Ada", 5_000, now=NOW)
+    assert known("1").wanted == ()
+    users.record_nickname("1", "Ada", 5_001, now=NOW)
+    assert known("1").wanted == ("a",)
+
+
+def test_without_a_date_what_was_sent_later_is_newer_however_far_ahead_the_auth_site_is() -> None:
+    ahead = int(NOW + 50) * 1000
+    users.record_groups("1", ("a",), ahead, now=NOW, sent_at=NOW - 1)
     link("1", ADA)
-    assert not users.mark_deleted("1", now=NOW)
-    assert known("1").deleted_at is None
+    remove("1", of_message(NOW))
+    assert known("1").wanted == ()
+    users.record_groups("1", ("b",), ahead + 1, now=NOW, sent_at=NOW)
+    assert known("1").wanted == ()
+    users.record_groups("1", ("c",), ahead + 2, now=NOW, sent_at=NOW + 1)
+    assert known("1").wanted == ("c",)
+
+
+@pytest.mark.parametrize("is_linked", [True, False], ids=["linked", "not linked"])
+@pytest.mark.parametrize("order", list(permutations([1, 2, 3])), ids=str)
+def test_of_groups_with_one_changed_at_those_sent_last_win(order: tuple[int, ...], is_linked: bool) -> None:
+    if is_linked:
+        link("1", ADA)
+    for sent in order:
+        users.record_groups("1", (f"group {sent}",), 7, now=NOW, sent_at=NOW + sent)
+    assert known("1").groups == ("group 3",)
+    version = known("1").version
+    users.record_groups("1", ("group 3",), 7, now=NOW, sent_at=NOW + 3)
+    users.record_groups("1", ("of a token",), 7, now=NOW)
+    assert (known("1").groups, known("1").version) == (("group 3",), version)
+
+
+def test_a_removal_by_an_older_version_bars_what_may_be_older() -> None:
+    UserRow("1", version=1, deleted_at=NOW).save()
+    assert known("1").barred == of_message(NOW)
+
+
+def test_a_link_of_an_older_version_began_at_most_half_an_hour_before() -> None:
+    UserRow("1", version=1, discord_id=ADA.id, guild_id=str(GUILD), activated_at=int(NOW)).save()
+    link = known("1").link
+    assert link is not None
+    assert (link.issued_at, link.opened_at, link.claim) == (int(NOW) - users.LONGEST_ATTEMPT, None, None)
+
+
+# --- another account ------------------------------------------------------------------------------------------
+
+
+def previous(user_id: str) -> int | None:
+    link = known(user_id).link
+    return link.previous.account.id if link and link.previous else None
+
+
+def test_the_account_that_is_replaced_is_remembered_until_the_new_one_was_seen() -> None:
+    link("1", ADA)
+    user = linked("1", BEA)
+    assert previous("1") == ADA.id
+    assert users.mark_seen(user)
+    assert previous("1") is None
+
+
+def test_a_sync_has_seen_the_new_account() -> None:
+    link("1", ADA)
+    users.mark_synced(linked("1", BEA), now=NOW)
+    assert previous("1") is None
+
+
+def test_of_several_replaced_accounts_the_one_that_was_in_the_guild_is_remembered() -> None:
+    link("1", ADA)
+    link("1", BEA)
+    link("1", Account(77, "cleo"))
+    assert previous("1") == ADA.id
+    link("1", ADA)
+    assert previous("1") is None
+
+
+def test_an_account_of_another_guild_is_not_remembered() -> None:
+    link("1", ADA, guild=901)
+    link("1", BEA)
+    assert previous("1") is None
+
+
+def test_an_account_that_the_caller_does_not_know_of_is_not_replaced() -> None:
+    link("1", ADA)
+    with pytest.raises(ReplacesAnother):
+        users.link("1", GUILD, BEA, users.Claim(issued_at=NOW), now=NOW, known={5})
+    assert users.owner_of(ADA.id) == "1"
+    users.link("1", GUILD, BEA, users.Claim(issued_at=NOW), now=NOW, known={ADA.id})
+    assert users.owner_of(BEA.id) == "1"
+
+
+def test_only_the_link_of_that_attempt_is_put_back() -> None:
+    link("1", ADA)
+    users.link("1", GUILD, BEA, users.Claim(issued_at=NOW, attempt="mine"), now=NOW)
+    back = users.Claim(issued_at=NOW, activated_at=5)
+    users.link("1", GUILD, ADA, back, now=NOW, instead_of="another's")
+    assert users.owner_of(ADA.id) is None
+    users.link("1", GUILD, ADA, back, now=NOW, instead_of="mine")
+    user = known("1")
+    assert user.link is not None
+    assert (user.link.account, user.link.activated_at, user.link.claim, user.link.joining_until) == (ADA, 5, None, 0)
+
+
+def test_only_the_callback_that_has_the_link_ends_its_joining() -> None:
+    users.link("1", GUILD, ADA, users.Claim(issued_at=NOW, attempt="mine"), now=NOW)
+
+    def joining() -> bool:
+        link = known("1").link
+        return link is not None and link.joining_until > NOW
+
+    users.end_joining("1", "another's")
+    users.end_joining("1", None)
+    assert joining()
+    users.end_joining("1", "mine")
+    assert not joining()
 
 
 def notify_pending(user_id: str, account: Account) -> bool:
@@ -306,7 +435,7 @@ def test_an_account_that_was_put_back_in_its_place_is_not_to_be_told_of_again() 
     users.mark_notified("1", ADA.id)
     link("1", BEA)
     assert notify_pending("1", BEA)
-    users.link("1", GUILD, ADA, began_at=NOW, now=NOW, activated_at=int(NOW))
+    users.link("1", GUILD, ADA, users.Claim(issued_at=NOW, activated_at=int(NOW)), now=NOW)
     assert not notify_pending("1", ADA)
     assert not notify_pending("1", BEA)
 
@@ -348,15 +477,6 @@ def test_unlinking_twice_does_it_once() -> None:
     link("1", ADA)
     assert users.unlink("1", ADA.id, now=NOW)
     assert not users.unlink("1", ADA.id, now=NOW)
-
-
-def test_after_a_deletion_no_earlier_attempt_links_again() -> None:
-    link("1", ADA)
-    users.unlink("1", ADA.id, now=NOW + 10, deleted=True)
-    with pytest.raises(UserDeletedSince):
-        link("1", ADA, began_at=NOW + 9, now=NOW + 11)
-    link("1", ADA, began_at=NOW + 11, now=NOW + 11)
-    assert users.owner_of(ADA.id) == "1"
 
 
 def test_a_user_who_unlinked_may_link_with_an_earlier_token() -> None:

@@ -103,7 +103,7 @@ def test_who_left_is_unlinked_and_who_is_joining_is_not(world: World) -> None:
     world.guild.leave("kira")
     person = world.guild.add_person("liam")
     now = world.clock.now()
-    users.link("102", int(GUILD), Account(int(person.id), "liam"), began_at=now, now=now)
+    users.link("102", int(GUILD), Account(int(person.id), "liam"), users.Claim(issued_at=now), now=now)
     world.site.notices()
     world.sweep()
     world.run(seconds=30)

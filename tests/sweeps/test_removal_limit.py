@@ -115,7 +115,7 @@ def test_a_guild_that_everybody_seems_to_have_left_is_held_not_stuck(world: Worl
     now = world.clock.now()
     for number in range(2500):
         account = Account(300000000000000000 + number, f"p{number}")
-        users.link(f"{number}", int(GUILD), account, began_at=now, now=now - users.JOIN_TIMEOUT)
+        users.link(f"{number}", int(GUILD), account, users.Claim(issued_at=now), now=now - users.JOIN_TIMEOUT)
     let_sweeps_take(world)
     told = swept(world)
     assert (latest(world).state, latest(world).gone, latest(world).linked) == ("held", 2500, 2500)

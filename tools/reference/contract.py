@@ -45,7 +45,7 @@ def claims_schema() -> Schema:
     claims = schema["$defs"]["Claims"]
     claims["properties"]["purpose"]["enum"] = [str(one) for one in Purpose]
     claims["if"] = {"properties": {"purpose": {"const": str(Purpose.LINK)}}, "required": ["purpose"]}
-    claims["then"] = {"required": list(STATEMENT)}
+    claims["then"] = {"dependentRequired": {name: [one for one in STATEMENT if one != name] for name in STATEMENT}}
     schema["examples"] = [claims_of(purpose) for purpose in Purpose]
     return schema
 
@@ -53,7 +53,7 @@ def claims_schema() -> Schema:
 def claims() -> str:
     """A table of the claims."""
     schema = claims_schema()["$defs"]["Claims"]
-    needed = dict.fromkeys(schema["required"], "always") | dict.fromkeys(STATEMENT, "for `link`")
+    needed = dict.fromkeys(schema["required"], "always") | dict.fromkeys(STATEMENT, "all three or none")
     return _fields(schema, {name: needed.get(name, "no") for name in schema["properties"]})
 
 
@@ -171,6 +171,7 @@ def notice_examples() -> list[Schema]:
     said = Notices(cast(Queues, SimpleNamespace(notice=written.append)))
     said.linked("101", ACCOUNT, "@kira", now=NOW)
     said.unlinked("101", ACCOUNT, "@kira", Unlinked.LEFT_SERVER, now=NOW)
+    said.absent("101", ACCOUNT, "@kira", now=NOW)
     said.username_changed("101", ACCOUNT, "@kira_v", now=NOW)
     said.sync_failed("101", ACCOUNT, "@kira", "nickname_not_permitted", now=NOW)
     said.removals_held(hold_reason(40, 200), now=NOW)
