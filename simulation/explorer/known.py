@@ -80,7 +80,7 @@ KNOWN = (
         "a user who links again while they are deleted is linked to nobody, and keeps the roles",
         "ac",
         frozenset({"delete", "unlink"}),
-        LINKS,
+        LINKS | {"import"},
         ("linked", "delete", "new link"),
     ),
 )
