@@ -21,6 +21,7 @@ PURPOSES = {
     "/discord/unlink": Purpose.UNLINK,
     "/discord/add_bot": Purpose.ADD_BOT,
     "/discord/me": Purpose.ME,
+    "/discord/admin": Purpose.ADMIN,
 }
 
 

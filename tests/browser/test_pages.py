@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from chalicelib.errors import Reason
 from local.discord.faults import Fault
@@ -46,6 +47,7 @@ def look(page: "Page", name: str) -> None:
     if SHOTS:
         night = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         page.screenshot(path=Path(SHOTS) / f"{name}-{'dark' if night else 'light'}.png")
+    assert faults_of(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate(CONTRAST) >= MIN_CONTRAST
     for button in page.locator("button:visible, a:visible, summary:visible").all():
@@ -54,6 +56,12 @@ def look(page: "Page", name: str) -> None:
         assert box["height"] >= SMALLEST_TOUCH
     assert page.locator("h1").count() == 1
     assert page.title()
+
+
+def faults_of(page: "Page") -> list[str]:
+    """What axe-core finds fault with, as a screen reader or a keyboard would meet it."""
+    found = Axe().run(page).response["violations"]
+    return [f"{fault['id']}: {node['html'][:200]}" for fault in found for node in fault["nodes"]]
 
 
 def press(page: "Page", button: str) -> None:
