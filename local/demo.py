@@ -249,6 +249,10 @@ def stay(scene: Scene) -> None:
     token = scene.site.token("104", "link", groups=["Member", "Visitor"], nickname="A Visitor")
     scene.show.print("\nIt stays up until Ctrl-C. Link yourself as @visitor in a browser (once, within ten minutes):")
     scene.show.print(f"{link_url}{token}", soft_wrap=True, highlight=False)
+    for about, page in (("My Discord, of user 101", "me"), ("The officers' page", "admin")):
+        address = f"{scene.up.aws.api_url}/discord/{page}?token={scene.site.token('101', page)}"
+        scene.show.print(f"{about} (once, within ten minutes; later: local link-url 101 --page {page}):")
+        scene.show.print(address, soft_wrap=True, highlight=False)
     for name, value in scene.up.facts().items():
         scene.show.print(f"  {name}: {value}", soft_wrap=True, highlight=False)
     host = urlsplit(scene.up.discord_url)

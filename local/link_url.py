@@ -1,4 +1,4 @@
-"""`python -m local link-url`: print another link for a running stack, signed as its auth site would sign it."""
+"""`python -m local link-url`: print another address of a running stack, signed as its auth site would sign it."""
 
 import argparse
 import os
@@ -18,7 +18,9 @@ HERE = ("127.0.0.1", "localhost", "::1")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print a link URL, valid once and for ten minutes. Signs the person up at the local Discord."""
+    """Print a URL of a person's own, valid once and for ten minutes: to link (signs them up at the local Discord), or
+    with --page of My Discord or of the officers' page.
+    """
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname not in HERE:
         print("Run the line `export AWS_ENDPOINT_URL=…` first that the running stack has printed", file=sys.stderr)
         return 2
@@ -30,12 +32,23 @@ def main(options: argparse.Namespace) -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"No stack of the stage {options.stage} answers there: {error}", file=sys.stderr)
         return 1
-    _sign_up(environment["DISCORD_API_BASE_URL"].removesuffix("/api/v10"), options.username)
+    if options.page == "link":
+        _sign_up(environment["DISCORD_API_BASE_URL"].removesuffix("/api/v10"), options.username)
     site = AuthSite(boto3.client("sqs"), secret=secret, jobs_queue_url="", notices_queue_url="")
-    token = site.token(options.user_id or options.username, "link", groups=options.groups, nickname=options.nickname)
     api = environment["DISCORD_CALLBACK_URL"].removesuffix("/discord/callback")
-    print(f"{api}/discord/link?{urlencode({'token': token})}")
+    print(address(site, api, options))
     return 0
+
+
+def address(site: AuthSite, api: str, options: argparse.Namespace) -> str:
+    """The address with a new token, as the auth site would show it to the person."""
+    claims: dict[str, object] = {}
+    if options.page == "link":
+        claims = {"groups": options.groups, "nickname": options.nickname}
+    elif options.page == "admin":
+        claims = {"name": options.nickname or options.username}
+    token = site.token(options.user_id or options.username, options.page, **claims)
+    return f"{api}/discord/{options.page}?{urlencode({'token': token})}"
 
 
 def _environment_of_the_functions(stage: str) -> Mapping[str, str]:
@@ -58,4 +71,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("groups", metavar="GROUP", nargs="*", help="the user's groups on the auth site")
     parser.add_argument("--nickname", metavar="NAME", help="of the user's main character")
     parser.add_argument("--user-id", metavar="ID", help="on the auth site (default: USERNAME)")
+    parser.add_argument(
+        "--page",
+        choices=("link", "me", "admin"),
+        default="link",
+        help="me: the user's own page; admin: the officers' page, in the user's name (default: link)",
+    )
     parser.add_argument("--stage", default="local", help="of the running stack: %(default)s")
