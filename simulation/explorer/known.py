@@ -9,8 +9,6 @@ from simulation.explorer.interleaving import Inner, Schedule
 from simulation.explorer.search import Failure
 
 LINKS = frozenset({"callback", "new link", "callback with another account", "check after a callback"})
-REFUSED = "callback that is refused"
-CHANGES = frozenset({"callback with another account", REFUSED, "removal of a replaced account"})
 
 
 @dataclass(frozen=True)
@@ -47,27 +45,6 @@ def _overlap(names: set[str], some: frozenset[str], others: frozenset[str]) -> b
 
 KNOWN = (
     Known(
-        "two callbacks of one user at once: the account that loses stays in the server",
-        "c",
-        LINKS,
-        LINKS | {REFUSED, "removal of a replaced account"},
-        ("linked", "callback", "callback with another account"),
-    ),
-    Known(
-        "undoing a refused callback forgets that the auth site was never notified of the link",
-        "n",
-        LINKS,
-        frozenset({REFUSED}),
-        ("new", "callback", "callback that is refused"),
-    ),
-    Known(
-        "a change of account that ends badly loses both accounts",
-        "a",
-        CHANGES,
-        frozenset(),
-        ("linked", "callback that is refused", "sweep repairs"),
-    ),
-    Known(
         "a notice that a link ended is sent before the link is deleted, which may not happen",
         "n",
         frozenset(
@@ -77,10 +54,10 @@ KNOWN = (
         ("left", "message that takes", "new link"),
     ),
     Known(
-        "a user who links again while they are deleted is linked to nobody, and keeps the roles",
-        "ac",
-        frozenset({"delete", "unlink"}),
-        LINKS | {"import"},
-        ("linked", "delete", "new link"),
+        "an account is kicked in the moment in which it is linked again: the link ends as that of a member who left",
+        "a",
+        frozenset({"removal of a replaced account"}),
+        LINKS,
+        ("new", "removal of a replaced account", "callback"),
     ),
 )

@@ -38,7 +38,6 @@ def test_a_process_that_dies_makes_no_further_call() -> None:
 def test_a_late_effect_comes_after_what_happened_meanwhile() -> None:
     number = next(n for n, call in enumerate(play(Schedule("new", "callback"))[1], 1) if call.what.startswith("PUT"))
     case, _ = play(Schedule("new", "callback", Point(number, "effect late"), "leaving"))
-    assert case.tokens == []  # the callback saw a failure
     assert case.left
     assert case.world.roles("anna") == {"Director"}  # and the person was let in all the same
 

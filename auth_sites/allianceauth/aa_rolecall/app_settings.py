@@ -100,7 +100,7 @@ def _server(said: Mapping[str, Any]) -> Server:
         endpoint_url=text("AWS_ENDPOINT_URL"),
         name=text("SERVER_NAME"),
         brake_percent=_percent(said.get("BRAKE_PERCENT")),
-        my_discord=bool(said.get("MY_DISCORD")),
+        my_discord=bool(said.get("MY_DISCORD", True)),
         permission=text("PERMISSION") or (f"aa_rolecall.access_{key}" if key else ACCESS),
     )
 

@@ -275,10 +275,12 @@ def test_who_may_not_sees_no_card(
     assert "card text-center" not in browser.get(SERVICES).content.decode()
 
 
-def test_my_discord_is_there_once_rolecall_has_the_page(
+def test_my_discord_is_there_unless_rolecall_lacks_the_page(
     settled: User, settings: Any, world: World, browser: Client
 ) -> None:
     browser.force_login(settled)
+    settings.ROLECALL_MY_DISCORD = False
+    assert "My Discord" not in card(browser)
     assert browser.get("/rolecall/my_discord/").status_code == 403
     settings.ROLECALL_MY_DISCORD = True
     assert 'href="/rolecall/my_discord/" title="My Discord"' in card(browser)
