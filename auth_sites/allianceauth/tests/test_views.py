@@ -239,7 +239,7 @@ def test_the_card_of_somebody_linked(settled: User, world: World, browser: Clien
     assert 'method="post" action="/rolecall/deactivate/"' in shown
     assert "csrfmiddlewaretoken" in shown
     assert "/rolecall/activate/" not in shown
-    assert "my_discord" not in shown
+    assert 'href="/rolecall/my_discord/" title="My Discord"' in shown
 
 
 def test_the_card_of_somebody_on_the_way_out_has_no_buttons(settled: User, world: World, browser: Client) -> None:
