@@ -44,7 +44,7 @@ class MemberPage:
         with response_deadline(self._services):
             sight = self._sight(visit, user.link)
             standing = self._standing(user, user.link, sight, asked=note == REFRESHED)
-            return self._linked_page(user.link, standing, sight, visit.csrf, words, note)
+            return self._linked_page(user, user.link, standing, sight, visit.csrf, words, note)
 
     def refresh(self, visit: Visit) -> bool:
         """Ask for the member to be brought in step; False if that was asked for less than a minute ago."""
@@ -102,15 +102,19 @@ class MemberPage:
     # --- the page ---
 
     def _linked_page(
-        self, link: Link, standing: Standing, sight: Sight | None, csrf: str, words: Words, note: str
+        self, user: User, link: Link, standing: Standing, sight: Sight | None, csrf: str, words: Words, note: str
     ) -> str:
         account = link.account.shown or words("your_account")
+        absent, goes_at = user.absent, user.goes_at or (user.absent.until if user.absent else None)
         return _page(
             words,
             standing,
             account=account,
             initial=account.lstrip("@")[:1].upper(),
-            since=words.day(datetime.fromtimestamp(link.activated_at, UTC).date()),
+            since=_day(link.activated_at, words),
+            absent_since=_day(absent.since, words) if absent and not user.goes_at else "",
+            goes_on=_day(goes_at, words) if goes_at else "",
+            expire_behavior=self._services.settings.expire_behavior,
             server=self._view.known.name if self._view.known else "",
             ago=words.ago(self._services.now() - sight.at) if sight else "",
             note=note,
@@ -119,7 +123,9 @@ class MemberPage:
 
 
 def _unlinked_page(words: Words) -> str:
-    return _page(words, Standing(State.NOT_LINKED), account="", initial="?", ago="", note="")
+    return _page(
+        words, Standing(State.NOT_LINKED), account="", initial="?", ago="", note="", absent_since="", goes_on=""
+    )
 
 
 def _page(words: Words, standing: Standing, **values: str) -> str:
@@ -127,6 +133,10 @@ def _page(words: Words, standing: Standing, **values: str) -> str:
     return render(
         "me.html", language=words.language, title=words("title"), t=words, standing=standing, time=time, **values
     )
+
+
+def _day(moment: float, words: Words) -> str:
+    return words.day(datetime.fromtimestamp(moment, UTC).date())
 
 
 def _member(account: Account, sight: Sight) -> Member | None:

@@ -67,7 +67,7 @@ DONE = {
     "linked": ("You are linked", "Your Discord account is linked and gets its roles. You can close this page."),
     "unlinked": (
         "You are unlinked",
-        "Your Discord account is no longer linked, and was taken off the server. You can close this page.",
+        "Your Discord account is no longer linked and loses its roles here. You can close this page.",
     ),
 }
 NEUTRAL = frozenset({Reason.DENIED})  # a person's own choice is no fault

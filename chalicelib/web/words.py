@@ -77,12 +77,14 @@ ENGLISH: dict[str, Text] = {
     "too_soon": "You asked less than a minute ago. Wait a little.",
     "other": "Use another account",
     "other_about": (
-        "First log in to Discord with the other account, in this browser. It gets your roles; "
-        "{account} loses them and is taken off the server."
+        "First log in to Discord with the other account, in this browser. It gets your roles; {account} loses them."
     ),
     "other_button": "Go to Discord",
     "unlink": "Unlink",
-    "unlink_about": "{account} is taken off the server and loses its roles. You can link again at any time.",
+    "unlink_about_kick": "{account} is taken off the server and loses its roles. You can link again at any time.",
+    "unlink_about_remove_roles": "{account} loses its roles and stays on the server. You can link again at any time.",
+    "absent": "You left the server on {since}. Come back before {until}, and you get your roles again.",
+    "leaving": "Your user was removed from your alliance’s site. Your account loses its roles on {until}.",
     "unlink_button": "Unlink {account}",
     "your_account": "your account",
     "private": "Only you see this page, for 15 minutes. Open it again from your alliance’s site.",
@@ -169,11 +171,22 @@ GERMAN: dict[str, Text] = {
     "other": "Ein anderes Konto verwenden",
     "other_about": (
         "Melde dich zuerst in diesem Browser mit dem anderen Konto bei Discord an. Es bekommt deine Rollen; "
-        "{account} verliert sie und wird vom Server genommen."
+        "{account} verliert sie."
     ),
     "other_button": "Weiter zu Discord",
     "unlink": "Verknüpfung lösen",
-    "unlink_about": "{account} wird vom Server genommen und verliert seine Rollen. Du kannst jederzeit neu verknüpfen.",
+    "unlink_about_kick": (
+        "{account} wird vom Server genommen und verliert seine Rollen. Du kannst jederzeit neu verknüpfen."
+    ),
+    "unlink_about_remove_roles": (
+        "{account} verliert seine Rollen und bleibt auf dem Server. Du kannst jederzeit neu verknüpfen."
+    ),
+    "absent": (
+        "Du hast den Server am {since} verlassen. Komm vor dem {until} zurück, und du bekommst deine Rollen wieder."
+    ),
+    "leaving": (
+        "Dein Benutzer wurde von der Seite deiner Allianz entfernt. Dein Konto verliert seine Rollen am {until}."
+    ),
     "unlink_button": "{account} lösen",
     "your_account": "dein Konto",
     "private": "Nur du siehst diese Seite, 15 Minuten lang. Öffne sie neu auf der Seite deiner Allianz.",

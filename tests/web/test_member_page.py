@@ -138,6 +138,39 @@ def test_a_member_whose_loss_is_held_reads_that_an_administrator_looks_first(wor
     assert "Member will be taken" in said
 
 
+def test_who_left_within_the_days_of_grace_reads_until_when_their_link_is_kept() -> None:
+    world = World({"DISCORD_EXPIRE_GRACE_DAYS": "7"})
+    browser = Browser(Doors(world))
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    world.guild.leave("kira")
+    world.sweep()
+    world.run()
+    said = text_of(opened(world, browser))
+    assert "You left the server on 5 January 2026. Come back before 12 January 2026" in said
+
+
+def test_a_removed_user_reads_when_their_account_loses_its_roles() -> None:
+    world = World({"DISCORD_EXPIRE_GRACE_DAYS": "7"})
+    browser = Browser(Doors(world))
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    world.site.delete("101")
+    world.run(seconds=60)
+    assert "Your account loses its roles on 12 January 2026." in text_of(opened(world, browser))
+
+
+@pytest.mark.parametrize(("behavior", "said"), [("kick", "is taken off the server"), ("remove_roles", "stays on the")])
+def test_the_page_says_what_unlinking_does(behavior: str, said: str) -> None:
+    world = World({"DISCORD_EXPIRE_BEHAVIOR": behavior})
+    browser = Browser(Doors(world))
+    world.link("101", "kira", groups=["Member"])
+    page = opened(world, browser)
+    assert said in text_of(page)
+    press(browser, page, "unlink")
+    assert (world.roles("kira") is None) == (behavior == "kick")
+
+
 def test_names_from_outside_stay_text(world: World, browser: Browser) -> None:
     world.link("101", "kira", groups=[NASTY])
     world.run()
