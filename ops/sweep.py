@@ -47,6 +47,14 @@ KINDS = {
     "usernames": Kind("update_all_usernames", Parts.USERNAME),
 }
 
+SPARED = {  # why a member loses nothing of what is shown
+    "first_run": "imported, and not released yet",
+    "removal_limit": "removal limit",
+    "protected": "protected member",
+    "dropped": "dropped by an operator",
+    "grace": "in the grace days",
+}
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `sweep`."""
@@ -133,7 +141,7 @@ def _show_rehearsal(said: dict[str, Any], what: str, stage: Stage, screen: Scree
     changes = said.get("would_change", [])
     if changes:
         rows = [_change_row(change) for change in changes[:MAX_SHOWN]]
-        screen.show(table(("User", "Discord", "take", "give", "nickname"), rows))
+        screen.show(table(("User", "Discord", "take", "give", "nickname", "spared, because"), rows))
         if said["differing"] > len(rows):
             screen.say(f"and {said['differing'] - len(rows):,} more (--json gives the first {len(changes):,})\n", "dim")
     screen.say(
@@ -165,12 +173,16 @@ def _show_unseen(said: dict[str, Any], screen: Screen) -> int:
 
 
 def _change_row(change: dict[str, Any]) -> tuple[str, ...]:
+    spared = SPARED.get(change.get("spared", ""), "")
     if change.get("unlinked"):
-        return ("no link", change["username"], ", ".join(change["take"]), "", "")
+        return ("no link", change["username"], ", ".join(change["take"]), "", "", spared)
+    who = change.get("username", change["discord_id"])
     if change.get("left"):
-        return (change["user_id"], change["discord_id"], "has left the server: the link would go", "", "")
+        return (change["user_id"], who, "has left the server: the link would go", "", "", spared)
     if change.get("goes"):
-        return (change["user_id"], change["discord_id"], "was deleted, and the grace days are over: would go", "", "")
+        return (change["user_id"], who, "was deleted, and the grace days are over: would go", "", "", spared)
+    if "give" not in change:
+        return (change["user_id"], who, ", ".join(change.get("take", ())), "", "", spared)
     nickname = change.get("nickname")
     return (
         change["user_id"],
@@ -178,4 +190,5 @@ def _change_row(change: dict[str, Any]) -> tuple[str, ...]:
         ", ".join(change["take"]),
         ", ".join(change["give"]),
         f"{nickname['from'] or 'none'} → {nickname['to']}" if nickname else "",
+        spared,
     )

@@ -28,6 +28,7 @@ from chalicelib.store import users
 from chalicelib.store.removals import Cause
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
 from chalicelib.store.users import Link, User
+from chalicelib.sweeps.spared import spared_example
 from chalicelib.sweeps.unlinked import UnlinkedSearch, example_of
 
 MAX_EXAMPLES = 200
@@ -108,6 +109,9 @@ class GuildComparer:
             if difference:
                 found.append(difference)
                 sweep = _recounted(sweep, pair.user, difference, self._services.now())
+            if sweep.dry_run and example is None:
+                now = self._services.now()
+                example = spared_example(pair.user, pair.member, rules, Parts(sweep.parts), now=now)
             if example and _has_room(sweep, example, most=MAX_EXAMPLES if difference else MAX_RENAMED):
                 sweep = replace(sweep, examples=(*sweep.examples, example))
         whole_page = len(members) == PAGE

@@ -9,6 +9,7 @@ from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from chalicelib.sweeps.compare import GuildComparer
 from chalicelib.sweeps.judge import Judge
+from chalicelib.sweeps.spared import with_limit
 from chalicelib.sweeps.summary import summary_of
 
 MAX_DRY_WAIT = 200.0  # seconds that a dry run may wait for Discord in all; its function may run for 300
@@ -28,7 +29,7 @@ class DryRun:
 
         Raises GiveUp if that would take too long, CallsHalted if all calls are halted.
         """
-        judged = self._judge.judge(self._survey(sweep))
+        judged = with_limit(self._judge.judge(self._survey(sweep)))
         done = replace(judged, state=SweepState.DRY_RUN)
         self._sweeps.note(done)
         return summary_of(done) | {"dry_run": True}

@@ -1,8 +1,11 @@
 """A dry run: what it shows, that it changes nothing, how long it waits."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.errors import CallsHalted, GiveUp
+from chalicelib.members.removal_limit import MIN_REMOVALS
 from chalicelib.messages import Parts
 from chalicelib.sweeps.compare import MAX_EXAMPLES, MAX_RENAMED
 from local.simulated import World
@@ -145,3 +148,43 @@ def test_a_dry_run_with_a_refused_token_says_so(world: World) -> None:
     world.guild.turn(bot_token="the new token")
     with pytest.raises(CallsHalted, match="token_refused"):
         world.sweep(dry_run=True)
+
+
+def spared(shown: dict[str, Any]) -> dict[str, str]:
+    """Why each member is spared, by user id."""
+    return {one["user_id"]: one["spared"] for one in shown["would_change"] if "spared" in one}
+
+
+def test_a_dry_run_names_protected_members_and_what_they_keep() -> None:
+    def one_with_an_old_role(**settings: str) -> tuple[World, str, int]:
+        world = World(settings)
+        world.guild.create_role("Old")
+        (user_id,) = crowd(world, 1, roles=["Old"], groups=["Member"], imported=False)
+        (member_id,) = [one.id for one in world.guild.people() if one.username == user_id.removeprefix("u-")]
+        return world, user_id, int(member_id)
+
+    _, _, member_id = one_with_an_old_role()  # ids are the same in each new world
+    world, user_id, _ = one_with_an_old_role(DISCORD_PROTECTED_MEMBERS=str(member_id))
+    shown = world.sweep(dry_run=True)
+    assert spared(shown) == {user_id: "protected"}
+    assert shown["would_change"][0]["take"] == ["Old"]
+    assert shown["differing"] == 0
+
+
+def test_a_dry_run_names_those_whom_the_removal_limit_spares() -> None:
+    world = World()
+    world.guild.create_role("Old")
+    users = crowd(world, MIN_REMOVALS + 5, roles=["Old"], groups=["Member"], imported=False)
+    assert spared(world.sweep(dry_run=True)) == dict.fromkeys(users, "removal_limit")
+    assert spared(world.sweep(dry_run=True, force=True)) == {}
+
+
+def test_a_dry_run_names_members_in_their_grace_days() -> None:
+    world = World({"DISCORD_EXPIRE_GRACE_DAYS": "7"})
+    world.link("101", "kira", groups=["Member"])
+    world.link("102", "vex", groups=["Member"])
+    world.run()
+    world.site.delete("101")
+    world.guild.leave("vex")
+    swept(world)
+    assert spared(world.sweep(dry_run=True)) == {"101": "grace", "102": "grace"}
