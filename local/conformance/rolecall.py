@@ -10,7 +10,7 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from chalicelib.errors import LinkRefused
+from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.tokens import Purpose, Token, read_token
 
 MAX_TOKEN = 8000  # characters; API Gateway takes 10,240 bytes of request line and headers
@@ -65,6 +65,10 @@ class FakeRolecall:
 
     def accept(self, text: str | None, purpose: Purpose, *, use: bool = True) -> Token:
         """The token, used up unless `use` is False. Raises LinkRefused, and notes the fault."""
+        if len(text or "") > MAX_TOKEN:
+            fault = f"a token for {purpose} has {len(text or '')} characters, more than {MAX_TOKEN}"
+            self.faults.append(fault)
+            raise LinkRefused(Reason.BAD_TOKEN, fault)
         try:
             token = read_token(text, purpose, secret=self._secret, now=self._now())
             if use:
@@ -72,8 +76,6 @@ class FakeRolecall:
         except LinkRefused as refused:
             self.faults.append(f"a token for {purpose} does not hold: {refused.detail}")
             raise
-        if len(text or "") > MAX_TOKEN:
-            self.faults.append(f"a token for {purpose} has {len(text or '')} characters, more than {MAX_TOKEN}")
         return token
 
     def _use(self, token: Token) -> None:
@@ -133,6 +135,11 @@ def account(user_id: str, link: Link) -> dict[str, Any]:
         "activated_at": link.since,
         "synced_at": None,
         "last_error": None,
+        "in_step": True,
+        "roles": [],
+        "problems": [],
+        "absent_since": None,
+        "removal_at": None,
         "server_name": "Conformance",
         "a_field_of_tomorrow": True,
     }

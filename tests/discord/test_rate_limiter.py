@@ -35,7 +35,7 @@ def limited(world: World) -> int:
 
 
 def test_a_burst_of_changes_is_done_at_the_limit_and_never_over_it() -> None:
-    world = World({"DISCORD_SYNC_NAMES": "True"}, workers=10)
+    world = World({"DISCORD_SYNC_NAMES": "True", "REMOVAL_LIMIT_PERCENT": "100"}, workers=10)
     names = linked(world, 40)
     world.guild.create_role("Blue")
     world.guild.create_role("Red")

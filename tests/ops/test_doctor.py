@@ -314,7 +314,16 @@ def test_a_healthy_set_up_has_nothing_to_be_cured(world: World) -> None:
 
 def test_every_check_that_can_fail_has_a_planted_fault() -> None:
     names = {check.name for registry in REGISTRIES for check in registry.checks}
-    elsewhere = {"aws", "account-plan", "concurrency", "owner", "recursion", "runtime"}  # below
+    elsewhere = {
+        "aws",
+        "account-plan",
+        "concurrency",
+        "intent-review",
+        "owner",
+        "recursion",
+        "runtime",
+        "shared",
+    }  # below
     assert names - elsewhere == {one.check for one in ALL}
 
 
