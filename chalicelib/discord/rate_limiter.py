@@ -61,23 +61,13 @@ class RateLimiter:
                 slot = self.buckets.take_slots(key, lane, 1)
             comes = max(rate_limit.due(bucket, slot, now=now), now + MIN_NAP)
             if comes > deadline:
-                if ticket and slot == ticket.slot and self._never_issued(key, slot):
+                if ticket and slot == ticket.slot and _never_issued(self.buckets, key, slot):
                     ticket = slot = None
                     continue
                 raise _deferred(key, slot, lane, comes - now)
             self._sleep(comes - now)
         entered = self.buckets.get(key)
         return Reservation(key, lane, entered.number, rate_limit.holds_until(entered, now=self._clock.now()))
-
-    def _never_issued(self, key: str, slot: int) -> bool:
-        """Was the slot never issued by this bucket? Its row was lost since and learnt anew, with low numbers.
-
-        The holder would wait for hours until those come up to it. A slot is issued only once the row says so, so that
-        after a fresh read no valid ticket is forgotten.
-        """
-        if slot >= max(self.buckets.get(key).tickets):
-            self.buckets.read(key)  # others may have issued it since it was read
-        return slot >= max(self.buckets.get(key).tickets)
 
     def _after_first_answer(self, route: str, bucket: Bucket, lane: Lane, deadline: float) -> str:
         """The first request of the bucket is under way, and its answer tells everything: the bucket's key after a nap.
@@ -152,6 +142,17 @@ class RateLimiter:
     def _sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
         self.slept += seconds
+
+
+def _never_issued(buckets: Buckets, key: str, slot: int) -> bool:
+    """Was the slot never issued by this bucket? Its row was lost since and learnt anew, with low numbers.
+
+    The holder would wait for hours until those come up to it. A slot is issued only once the row says so, so that
+    after a fresh read no valid ticket is forgotten.
+    """
+    if slot >= max(buckets.get(key).tickets):
+        buckets.read(key)  # others may have issued it since it was read
+    return slot >= max(buckets.get(key).tickets)
 
 
 def _far_off(bucket: Bucket | None, lane: Lane, now: float) -> bool:

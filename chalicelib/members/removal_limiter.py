@@ -86,7 +86,7 @@ class RemovalLimiter:
         if self.is_off or window.held_since is None:
             return
         self._services.metrics.count("SweepsHeld")
-        if self._claim_notice(window.held_since):
+        if _claim_notice(self._services, window.held_since):
             self._notify(window)
 
     def _open_hold(self, window: Window, now: float) -> None:
@@ -95,14 +95,14 @@ class RemovalLimiter:
         log.warning("removals_held", lost=window.lost(now), linked=window.linked)
         self._services.metrics.count("SweepsHeld")
         self._notify(window)  # first: if this process dies here, the next sweep does both
-        self._claim_notice(now)
+        _claim_notice(self._services, now)
 
     def _notify(self, window: Window) -> None:
         self._reporter.removals_held(hold_reason(max_removals(window.linked, self._percent), window.linked))
 
-    def _claim_notice(self, held_since: float) -> bool:
-        """Claim the notice of this hold for a day. Returns False if it was sent within the last one."""
-        now = self._services.now()
-        return self._services.memory.sweeps.claim_notice(
-            f"removals:{held_since:.3f}", "-", now=now, seconds=NOTICE_INTERVAL
-        )
+
+def _claim_notice(services: Services, held_since: float) -> bool:
+    """Claim the notice of this hold for a day. Returns False if it was sent within the last one."""
+    return services.memory.sweeps.claim_notice(
+        f"removals:{held_since:.3f}", "-", now=services.now(), seconds=NOTICE_INTERVAL
+    )

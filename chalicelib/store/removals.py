@@ -105,7 +105,7 @@ class RemovalStore:
         """
         span, then = _span(now), None if counted_at is None else _span(counted_at)
         for _ in range(MAX_ATTEMPTS):
-            row, here = self._row(), SweepRow.counts[_key(span)]
+            row, here = _row(self._guild), SweepRow.counts[_key(span)]
             free = SweepRow.held_since.does_not_exist() & SweepRow.counts.exists()
             actions: list[Action] = [SweepRow.updated_at.set(now)]
             if then is not None:
@@ -119,66 +119,45 @@ class RemovalStore:
                 actions.append(SweepRow.linked.set(linked))
             if written(partial(row.update, actions, condition=free)):
                 found = _window(row)
-                self._forget_outdated(found, now)
+                _forget_outdated(self._guild, found, now)
                 return found
             if self.window().held_since is not None:
                 return None
-            self._create()
+            _create(self._guild)
             then = None  # they do not count any more
         raise RuntimeError(f"the count of removals changed {MAX_ATTEMPTS} times while it was created")
 
     def uncount(self, more: int, *, counted_at: float) -> None:
         """Nothing was taken from members who were counted then."""
-        row, then = self._row(), SweepRow.counts[_key(_span(counted_at))]
+        row, then = _row(self._guild), SweepRow.counts[_key(_span(counted_at))]
         written(partial(row.update, [then.set(then - more)], condition=then.exists()))
 
     def open_hold(self, *, now: float) -> bool:
         """Open a hold. Returns False if one is open."""
-        row = self._row()
+        row = _row(self._guild)
         closed = SweepRow.held_since.does_not_exist()
         return written(partial(row.update, [SweepRow.held_since.set(now)], condition=closed))
 
     def close_hold(self, *, forget_losses: bool = False) -> bool:
         """Close the hold; return False if none is open. `forget_losses`: a person saw them, and they count no more."""
-        return self._close(SweepRow.held_since.exists(), forget_losses=forget_losses)
+        return _close(self._guild, SweepRow.held_since.exists(), forget_losses=forget_losses)
 
     def close_hold_if_empty(self, *, forget_losses: bool = False) -> bool:
         """Close the hold if it withholds nothing from anybody. Returns True if this call closed it."""
         held_since = self.window().held_since
         if held_since is None or next(self.withheld(Cause.LIMIT, most=1), None):
             return False
-        return self._close(SweepRow.held_since == held_since, forget_losses=forget_losses)
-
-    def _close(self, condition: Condition, *, forget_losses: bool) -> bool:
-        row = self._row()
-        actions: list[Action] = [SweepRow.held_since.remove()]
-        if forget_losses:
-            actions.append(SweepRow.counts.set({}))
-        return written(partial(row.update, actions, condition=condition))
+        return _close(self._guild, SweepRow.held_since == held_since, forget_losses=forget_losses)
 
     def note_linked(self, linked: int) -> None:
         """Store how many users are linked."""
-        self._row().update([SweepRow.linked.set(linked)])
-
-    def _create(self) -> None:
-        row, new = self._row(), SweepRow.counts.does_not_exist()
-        written(partial(row.update, [SweepRow.counts.set({})], condition=new))
-
-    def _forget_outdated(self, window: Window, now: float) -> None:
-        """Drop old spans, once in a while: the row stays small."""
-        outdated = window.outdated(now)
-        if len(outdated) > SPANS:
-            row = self._row()
-            row.update([SweepRow.counts[_key(span)].remove() for span in outdated])
-
-    def _row(self) -> SweepRow:
-        return SweepRow(self._guild, WINDOW)
+        _row(self._guild).update([SweepRow.linked.set(linked)])
 
     # --- what is withheld ---
 
     def withhold(self, one: Withheld) -> None:
         """Record what is not taken; what is on record for the same desired state keeps its `since`."""
-        row = self._withheld_row(one)
+        row = _withheld_row(self._guild, one)
         news = SweepRow.step.does_not_exist() | (SweepRow.step != row.step)
         written(partial(row.save, condition=news))
 
@@ -201,12 +180,36 @@ class RemovalStore:
         """Nothing is withheld from this user any more."""
         SweepRow(self._guild, cause.prefix + user_id).delete()
 
-    def _withheld_row(self, one: Withheld) -> SweepRow:
-        data = {
-            name: value for name, value in asdict(one).items() if value or name not in ("roles", "number", "deletion")
-        }
-        step = one.version * len(Loss) + list(Loss).index(one.loss)  # tells whether a record is news
-        return SweepRow(self._guild, one.cause.prefix + one.user_id, data=data, step=step)
+
+def _row(guild: str) -> SweepRow:
+    return SweepRow(guild, WINDOW)
+
+
+def _create(guild: str) -> None:
+    row, new = _row(guild), SweepRow.counts.does_not_exist()
+    written(partial(row.update, [SweepRow.counts.set({})], condition=new))
+
+
+def _close(guild: str, condition: Condition, *, forget_losses: bool) -> bool:
+    row = _row(guild)
+    actions: list[Action] = [SweepRow.held_since.remove()]
+    if forget_losses:
+        actions.append(SweepRow.counts.set({}))
+    return written(partial(row.update, actions, condition=condition))
+
+
+def _forget_outdated(guild: str, window: Window, now: float) -> None:
+    """Drop old spans, once in a while: the row stays small."""
+    outdated = window.outdated(now)
+    if len(outdated) > SPANS:
+        row = _row(guild)
+        row.update([SweepRow.counts[_key(span)].remove() for span in outdated])
+
+
+def _withheld_row(guild: str, one: Withheld) -> SweepRow:
+    data = {name: value for name, value in asdict(one).items() if value or name not in ("roles", "number", "deletion")}
+    step = one.version * len(Loss) + list(Loss).index(one.loss)  # tells whether a record is news
+    return SweepRow(guild, one.cause.prefix + one.user_id, data=data, step=step)
 
 
 def _span(now: float) -> int:

@@ -150,7 +150,7 @@ class Sweeps:
 
         A sweep that has been idle for long is given up: it is marked as failed, and ends at its next step.
         """
-        self._row(sweep).save()  # first: the running marker must not name a sweep that is not there
+        _row(self._guild, sweep).save()  # first: the running marker must not name a sweep that is not there
         for _ in range(MAX_ATTEMPTS):
             row = SweepRow(self._guild, RUNNING, data=asdict(_Running(sweep.sweep_id)))
             if written(partial(row.save, condition=SweepRow.sweep_id.does_not_exist())):
@@ -159,10 +159,10 @@ class Sweeps:
             if running and running.sweep_id == sweep.sweep_id:
                 return None
             if running and running.updated_at >= sweep.started_at - STALE_AFTER:
-                self._row(sweep).delete()
+                _row(self._guild, sweep).delete()
                 return running
             if running is None:
-                self._forget_running()
+                _forget_running(self._guild)
             elif running.state in UNDER_WAY and not self._give_up(running):
                 continue
             else:
@@ -173,29 +173,13 @@ class Sweeps:
         """Mark the sweep as failed; return False if it made a step just now."""
         return self.advance(replace(sweep, state=SweepState.FAILED, note=OVERTAKEN, step=sweep.step + 1))
 
-    def _forget_running(self) -> None:
-        """Clear the running marker if the sweep it names is no longer stored, or cannot be read."""
-        marker = self._get(RUNNING)
-        if marker and self._running_sweep(marker) is None:
-            self._clear_running(marker)
-
-    def _clear_running(self, marker: SweepRow) -> None:
-        """Clear the running marker unless it has changed."""
-        written(lambda: marker.delete(condition=SweepRow.data == marker.data))
-
-    def _running_sweep(self, marker: SweepRow | None) -> Sweep | None:
-        """The sweep that the marker names."""
-        sweep_id = _marked_id(marker)
-        return self.get(sweep_id) if sweep_id else None
-
     def running(self) -> Sweep | None:
         """The running sweep, if there is one."""
-        return self._running_sweep(self._get(RUNNING))
+        return _running_sweep(self._guild, _get(self._guild, RUNNING))
 
     def get(self, sweep_id: str) -> Sweep | None:
         """The sweep of that id."""
-        found = self._get(sweep_id)
-        return read_as(Sweep, found.data) if found and found.data else None
+        return _sweep(self._guild, sweep_id)
 
     def current(self, sweep_id: str) -> Sweep | None:
         """The sweep of that id, unless it was given up because another one began: then it makes no further step."""
@@ -207,18 +191,18 @@ class Sweeps:
 
     def advance(self, sweep: Sweep) -> bool:
         """Store a sweep that is one step further; return False if that step was done already."""
-        row = self._row(sweep)
+        row = _row(self._guild, sweep)
         return written(lambda: row.save(condition=SweepRow.step < sweep.step))
 
     def note(self, sweep: Sweep) -> None:
         """Store a sweep that does not run on the queue (a dry run)."""
-        self._row(sweep).save()
+        _row(self._guild, sweep).save()
 
     def finish(self, sweep: Sweep) -> None:
         """Let another sweep start."""
-        marker = self._get(RUNNING)
+        marker = _get(self._guild, RUNNING)
         if marker and _marked_id(marker) == sweep.sweep_id:
-            self._clear_running(marker)
+            _clear_running(marker)
 
     def keep_page(self, sweep_id: str, page: int, found: list[Difference], *, now: float) -> None:
         """Store the differences of a page until they are repaired."""
@@ -227,13 +211,13 @@ class Sweeps:
 
     def page(self, sweep_id: str, page: int) -> list[Difference]:
         """The differences of a page; those that cannot be read are left out."""
-        row = self._get(f"{sweep_id}#{page:012}")
+        row = _get(self._guild, f"{sweep_id}#{page:012}")
         stored = (row.data or {}).get("found", []) if row else []
         return [_difference(one) for one in (read_as(_StoredDifference, data) for data in stored) if one]
 
     def latest(self, most: int = 10) -> list[Sweep]:
         """The newest sweeps, newest first, without those that did not start because another one ran."""
-        running = _marked_id(self._get(RUNNING))
+        running = _marked_id(_get(self._guild, RUNNING))
         rows = SweepRow.query(self._guild, SweepRow.sweep_id.startswith("2"), scan_index_forward=False)
         found: list[Sweep] = []
         for row in rows:
@@ -247,21 +231,46 @@ class Sweeps:
                 break
         return found
 
-    def _row(self, sweep: Sweep) -> SweepRow:
-        return SweepRow(
-            self._guild,
-            sweep.sweep_id,
-            data=asdict(sweep),
-            step=sweep.step,
-            updated_at=sweep.updated_at,
-            expires_at=int(sweep.started_at) + RETENTION,
-        )
 
-    def _get(self, sweep_id: str) -> SweepRow | None:
-        try:
-            return SweepRow.get(self._guild, sweep_id, consistent_read=True)
-        except DoesNotExist:
-            return None
+def _row(guild: str, sweep: Sweep) -> SweepRow:
+    return SweepRow(
+        guild,
+        sweep.sweep_id,
+        data=asdict(sweep),
+        step=sweep.step,
+        updated_at=sweep.updated_at,
+        expires_at=int(sweep.started_at) + RETENTION,
+    )
+
+
+def _get(guild: str, sweep_id: str) -> SweepRow | None:
+    try:
+        return SweepRow.get(guild, sweep_id, consistent_read=True)
+    except DoesNotExist:
+        return None
+
+
+def _sweep(guild: str, sweep_id: str) -> Sweep | None:
+    found = _get(guild, sweep_id)
+    return read_as(Sweep, found.data) if found and found.data else None
+
+
+def _running_sweep(guild: str, marker: SweepRow | None) -> Sweep | None:
+    """The sweep that the marker names."""
+    sweep_id = _marked_id(marker)
+    return _sweep(guild, sweep_id) if sweep_id else None
+
+
+def _forget_running(guild: str) -> None:
+    """Clear the running marker if the sweep it names is no longer stored, or cannot be read."""
+    marker = _get(guild, RUNNING)
+    if marker and _running_sweep(guild, marker) is None:
+        _clear_running(marker)
+
+
+def _clear_running(marker: SweepRow) -> None:
+    """Clear the running marker unless it has changed."""
+    written(lambda: marker.delete(condition=SweepRow.data == marker.data))
 
 
 def _marked_id(marker: SweepRow | None) -> str | None:

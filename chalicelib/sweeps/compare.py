@@ -103,7 +103,7 @@ class GuildComparer:
         found: list[Difference] = []
         pairs = list(merge(members, iter(links)))
         rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
-        released_at = self._released_at(pairs)
+        released_at = _released_at(self._services, pairs)
         for pair in pairs:
             difference, example = self._compare(pair, rules, sweep, released_at)
             if difference:
@@ -200,12 +200,6 @@ class GuildComparer:
         self._view.remember(match.ids)
         return self._view.known_role_ids
 
-    def _released_at(self, pairs: list[Pair]) -> float | None:
-        """When imported members were released last; read only if somebody may be under the first-run lock."""
-        if not any(pair.user.imported_at for pair in pairs):
-            return None
-        return self._services.memory.sweeps.taking_allowed_since()
-
     def _compare(
         self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None
     ) -> tuple[Difference | None, dict[str, Any] | None]:
@@ -273,6 +267,13 @@ class GuildComparer:
             self._reporter.failed(user, problems)
         elif not change and (parts == Parts.ALL or user.synced_version == user.version):
             self._reporter.synced(user, problems)
+
+
+def _released_at(services: Services, pairs: list[Pair]) -> float | None:
+    """When imported members were released last; read only if somebody may be under the first-run lock."""
+    if not any(pair.user.imported_at for pair in pairs):
+        return None
+    return services.memory.sweeps.taking_allowed_since()
 
 
 def _is_kept(user: User, now: float) -> bool:
