@@ -32,7 +32,7 @@ class AccountRemoval:
             log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
             return True
         try:
-            with self._writer.counted():
+            with self._writer.sender.counted():
                 self._services.discord.remove(discord_id, context.options())
         except UnknownMember:
             return True
@@ -51,7 +51,7 @@ class AccountRemoval:
         nobody = replace(user, groups=(), nickname=None)
         change = self._writer.plan(nobody, member, Parts.GROUPS, context, guild)
         if change.take:
-            self._writer.send(member, change, context.spent())
+            self._writer.sender.send(member, change, context.spent())
             self._reporter.changed(user, member, change, context)
 
     def revoke_given(self, discord_id: int, done: Change, context: JobContext) -> None:
@@ -60,5 +60,5 @@ class AccountRemoval:
             return
         options = replace(context.options(takes=True), patience=PERSON_PATIENCE)
         for role_id in sorted(done.give):
-            with suppress(UnknownMember, UnknownRole), self._writer.counted():
+            with suppress(UnknownMember, UnknownRole), self._writer.sender.counted():
                 self._services.discord.take_role(discord_id, role_id, options)

@@ -68,7 +68,7 @@ class Reconciler:
     @property
     def writes(self) -> int:
         """Changes of members that reached Discord, or may have, since this process began."""
-        return self._writer.writes
+        return self._writer.sender.writes
 
     def change(self, job: UserJob, context: JobContext) -> Outcome:
         """Store what the message states, then reconcile the member. Raises LinkInProgress during a callback."""

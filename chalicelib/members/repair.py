@@ -101,7 +101,7 @@ class MemberRepair:
 
     def _send(self, link: Link, change: Change, context: JobContext) -> None:
         with self._gate.refunded_unless(self._writer.has_written_since(), context):
-            self._writer.send_role(link.account.id, change, context.options())
+            self._writer.sender.send_role(link.account.id, change, context.options())
 
 
 def _as_swept(job: RepairMember, context: JobContext) -> JobContext:

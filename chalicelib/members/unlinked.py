@@ -92,14 +92,14 @@ class UnlinkedMembers:
 
     def _take(self, holder: Holder, job: StripUnlinked, context: JobContext) -> Change:
         """Take the roles; returns what was taken, by Discord's answer."""
-        change, writes, now = Change(take=holder.take), self._writer.writes, self._services.now()
+        change, writes, now = Change(take=holder.take), self._writer.sender.writes, self._services.now()
         try:
-            answer = self._writer.send(holder.member, change, context)
+            answer = self._writer.sender.send(holder.member, change, context)
         except (UnknownMember, UnknownRole) as gone:
             log.warning("unlinked_member_changed", discord_id=holder.member.id, why=str(gone))
             return Change()  # the next sweep looks again
         except RolecallError:
-            if not job.exempt and self._writer.writes == writes:
+            if not job.exempt and self._writer.sender.writes == writes:
                 self._limiter.give_back(1, now)
             raise
         return written(holder.member, change, answer).done

@@ -1,19 +1,17 @@
-"""Writes a planned change of a member to Discord with the cheapest exact request; taking away comes first.
+"""Writes a planned change of a member to Discord; taking away comes first.
 
 If Discord refuses a change, it is planned once more with the guild's facts read anew. What is still refused is raised
 or returned as a problem. What Discord answers is believed (`answers`): a change that it did not make is asked for once
 more, and counts as undone after that.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 from chalicelib import log
-from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.errors import TWO_FACTOR, is_about_content
 from chalicelib.discord.models import Answers, Guild, Member, NicknameAnswer
-from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole, Wait
+from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole
 from chalicelib.members.answers import Written, written
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
@@ -28,6 +26,7 @@ from chalicelib.members.plan import (
 from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.role_creation import RoleCreator
+from chalicelib.members.sender import ChangeSender
 from chalicelib.messages import Parts
 from chalicelib.problems import NO_PROBLEMS, problem_of
 from chalicelib.services import Services
@@ -35,15 +34,15 @@ from chalicelib.store.users import User
 
 
 class MemberWriter:
-    """Plans and writes changes of members. `writes` counts those that reached Discord, or may have."""
+    """Plans and writes changes of members; `sender` makes the requests."""
 
     def __init__(self, services: Services, view: GuildView, reporter: Reporter, gate: RemovalGate) -> None:
         self._services = services
         self._view = view
         self._reporter = reporter
         self._gate = gate
+        self.sender = ChangeSender(services)
         self._role_creator = RoleCreator(services, view)
-        self.writes = 0
 
     def plan(self, user: User, member: Member, parts: Parts, context: JobContext, guild: Guild | None = None) -> Change:
         """Plan the change; read the guild's roles anew if the cached list lacks one that the member holds."""
@@ -97,7 +96,7 @@ class MemberWriter:
     def _write(self, user: User, member: Member, change: Change, parts: Parts, context: JobContext) -> Written:
         """Send the change; if Discord refuses it, or a part of it, send what is possible."""
         try:
-            answer = self.send(member, change, context)
+            answer = self.sender.send(member, change, context)
         except UnknownRole:
             self._view.refresh(context.options())
             return self._once_more(user, member, parts, context)
@@ -138,7 +137,7 @@ class MemberWriter:
         if not rest:
             return Written(rest, rest.problems, answer)
         try:
-            made = written(member, rest, self.send(member, rest, context.spent()))
+            made = written(member, rest, self.sender.send(member, rest, context.spent()))
         except Refused as roles_refused:
             if not is_about_content(roles_refused):
                 raise
@@ -169,7 +168,7 @@ class MemberWriter:
 
     def _is_made(self, member: Member, piece: Change, context: JobContext) -> bool:
         try:
-            self.send_role(member.id, piece, context.options(takes=bool(piece.take)))
+            self.sender.send_role(member.id, piece, context.options(takes=bool(piece.take)))
         except (UnknownRole, NotPermitted):
             return False
         except Refused as refused:
@@ -198,7 +197,7 @@ class MemberWriter:
             again = replace(again, take=again.take & change.take)
             if not again:
                 return first_done
-            return first_done.then(written(member, again, self._patch(member, again, context.spent())))
+            return first_done.then(written(member, again, self.sender.patch(member, again, context.spent())))
         except RolecallError as error:
             log.warning("change_not_made_again", user_id=user.user_id, why=str(error))
             return first  # a part of it was done, and that is to be recorded
@@ -217,48 +216,12 @@ class MemberWriter:
         if not again:
             return Written(again, again.problems)
         try:
-            return written(member, again, self.send(member, again, context.spent()))
+            return written(member, again, self.sender.send(member, again, context.spent()))
         except Refused as refused:
             if again.nickname is None or not (is_about_content(refused) or isinstance(refused, NotPermitted)):
                 raise
             return self._without_nickname(user, member, again, refused, context)
 
-    def send(self, member: Member, change: Change, context: JobContext) -> Member | None:
-        """Make one request: for a single role if that is all and no slot is reserved for a PATCH; else a PATCH.
-
-        Returns the member as Discord stored it then; None if its answer did not show that.
-        """
-        if change.only_role and context.reservation is None and not context.sees_answer:
-            self.send_role(member.id, change, context.options(takes=bool(change.take)))
-            return None
-        return self._patch(member, change, context)
-
-    def _patch(self, member: Member, change: Change, context: JobContext) -> Member | None:
-        roles = change.roles_after(member) if change.give or change.take else None
-        options = context.options(takes=bool(change.take))
-        with self.counted():
-            return self._services.discord.change(member.id, options, roles=roles, nick=change.nickname)
-
-    def send_role(self, discord_id: int, change: Change, options: RequestOptions) -> None:
-        """Give or take the one role that `change` consists of; the member's other roles need not be known."""
-        if change.only_role is None:
-            raise ValueError("the change is more than one role")
-        role_id, give = change.only_role
-        discord = self._services.discord
-        with self.counted():
-            (discord.give_role if give else discord.take_role)(discord_id, role_id, options)
-
     def has_written_since(self) -> Callable[[], bool]:
         """A function that says whether anything reached Discord, or may have, after this call."""
-        before = self.writes
-        return lambda: self.writes > before
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a change of a member. A Wait means that it was not sent, Refused that Discord did not make it."""
-        self.writes += 1
-        try:
-            yield
-        except (Wait, Refused):
-            self.writes -= 1
-            raise
+        return self.sender.has_written_since()
