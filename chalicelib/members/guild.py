@@ -1,4 +1,4 @@
-"""The guild as workers see it: its facts, and which role stands for which group.
+"""The guild as workers see it: its facts, and the rules for its members by them.
 
 There is one `GuildView` per process. Facts from the store are cached for half a minute, so that a batch of jobs reads
 them once; facts that turn out to be stale are read anew from Discord at once.
@@ -15,15 +15,14 @@ from chalicelib.errors import (
     RolecallError,
     UnknownMember,
 )
+from chalicelib.members.group_roles import GroupRoles
 from chalicelib.members.plan import Rules
-from chalicelib.members.roles import RolePolicy, merge_role_ids
+from chalicelib.members.roles import RolePolicy
 from chalicelib.services import Services
 from chalicelib.settings import KNOWN_ROLES, Settings
-from chalicelib.store.guild import StoredRoles
 from chalicelib.store.users import Link
 
 CACHE_TTL = 30.0  # seconds that facts from the store are used without reading them again
-MAX_ATTEMPTS = 5  # to store a role while other workers store theirs; a role that is missed is stored at its next match
 
 
 def role_policy(settings: Settings) -> RolePolicy:
@@ -38,13 +37,13 @@ def role_policy(settings: Settings) -> RolePolicy:
 
 
 class GuildView:
-    """Facts of the guild, and which role stands for which group."""
+    """Facts of the guild; `group_roles` knows which role stands for which group."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self.role_policy = role_policy(services.settings)
-        self._guild: Guild | None = None
-        self._stored = StoredRoles()
+        self.group_roles = GroupRoles(services.memory, known_only=self.role_policy.known_only)
+        self.known: Guild | None = None  # as this process read it last
         self._read_at = float("-inf")
         self._sweep = ""
 
@@ -69,14 +68,14 @@ class GuildView:
     def remembered(self) -> Guild | None:
         """The guild as it was read last, however long ago; Discord is not asked."""
         self._read_stored()
-        return self._guild
+        return self.known
 
     def _read_stored(self) -> None:
         """Read from the store what it has of the guild, unless that was done just now."""
         now = self._services.now()
         if now - self._read_at > CACHE_TTL:
-            self._guild = self._services.memory.facts()
-            self._stored = self._services.memory.roles()
+            self.known = self._services.memory.facts()
+            self.group_roles.read()
             self._read_at = now
 
     def name(self, options: RequestOptions) -> str:
@@ -95,28 +94,15 @@ class GuildView:
         discord = self._services.discord
         guild = discord.guild(options)
         if bot_roles is None:
-            bot_roles = self._bot_roles(options)
+            bot_roles = _bot_roles(self._services, options)
         # Without these, a process that starts with a sweep would not recognise a renamed role.
-        self._stored = self._services.memory.roles()
+        self.group_roles.read()
         self._read_at = self._services.now()
         return self._keep(replace(guild, bot_roles=bot_roles))
 
-    def _bot_roles(self, options: RequestOptions) -> frozenset[int]:
-        discord = self._services.discord
-        try:
-            try:
-                return discord.member(self._services.settings.app_id, options).roles
-            except UnknownMember:
-                # Applications older than 2016 have a bot with an id of its own.
-                return discord.member(discord.me(options).id, options).roles
-        except Refused as error:
-            # Its rank is unknown without them: then Discord itself decides what the bot may do.
-            log.warning("bot_is_no_member", why=str(error))
-            return frozenset()
-
     def _keep(self, guild: Guild) -> Guild:
         self._services.memory.keep_facts(guild)
-        self._guild = guild
+        self.known = guild
         return guild
 
     def add_role(self, guild: Guild, role: Role) -> None:
@@ -125,7 +111,7 @@ class GuildView:
 
     def rules(self, guild: Guild, known_role_ids: dict[str, int] | None = None) -> Rules:
         """The rules for changes of members in `guild`; `known_role_ids`, if they are not those of this view."""
-        stored, settings = self._stored, self._services.settings
+        stored, settings = self.group_roles.stored, self._services.settings
         known = stored.by_name if known_role_ids is None else known_role_ids
         return Rules(
             self.role_policy.within(guild, known, role_map=stored.role_map, ever_known=stored.ever_known),
@@ -133,68 +119,33 @@ class GuildView:
             create_roles=not settings.disable_role_creation,
         )
 
-    @property
-    def known(self) -> Guild | None:
-        """The guild as this process read it last; this reads nothing."""
-        return self._guild
-
-    @property
-    def known_role_ids(self) -> dict[str, int]:
-        """The role that stood for each group when it was last matched."""
-        return self._stored.by_name
-
     def remember(self, role_by_group: dict[str, int]) -> None:
-        """Store which role stands for which group. Workers that do so at the same time lose nothing of each other."""
-        if self.role_policy.known_only:
-            self._remember_known(frozenset(role_by_group.values()))
-        # What the map says is stored already, and a group that is unmapped finds the role that it had before.
-        by_name = {name: role_id for name, role_id in role_by_group.items() if name not in self._stored.role_map}
-        if merge_role_ids(self._stored.by_name, by_name) == self._stored.by_name:
-            return
-        for _ in range(MAX_ATTEMPTS):
-            stored = self._services.memory.roles()
-            there = {
-                name: role_id
-                for name, role_id in stored.by_name.items()
-                if not self._guild or role_id in self._guild.by_id
-            }
-            merged = merge_role_ids(there, by_name)
-            self._stored = replace(stored, by_name=merged)
-            if merged == stored.by_name or self._services.memory.keep_role_ids(merged, stored.by_name):
-                return
+        """Store which role stands for which group; see `GroupRoles.remember`."""
+        self.group_roles.remember(role_by_group, self.known)
 
-    def remember_stated(self, groups: Iterable[str]) -> None:
-        """Remember the roles of groups that the auth site states, before anybody has to have them.
 
-        Only with DISCORD_MANAGED_ROLES=known: a statement that is overtaken by a newer one makes its groups known, too.
-        Asks nobody but the store.
-        """
-        if not self.role_policy.known_only:
-            return
-        self._read_stored()
-        if self._guild is not None:
-            self.remember(self.rules(self._guild).roles.match(groups).ids)
+def remember_stated(view: GuildView, groups: Iterable[str]) -> None:
+    """Remember the roles of groups that the auth site states, before anybody has to have them.
 
-    def _remember_known(self, role_ids: frozenset[int]) -> None:
-        for _ in range(MAX_ATTEMPTS):
-            if role_ids <= self._stored.ever_known:
-                return
-            stored = self._services.memory.roles()
-            known = stored.ever_known | role_ids
-            if known == stored.ever_known or self._services.memory.keep_ever_known(known, stored.ever_known):
-                self._stored = replace(stored, ever_known=known)
-                return
+    Only with DISCORD_MANAGED_ROLES=known: a statement that is overtaken by a newer one makes its groups known, too.
+    Asks nobody but the store.
+    """
+    if not view.role_policy.known_only:
+        return
+    guild = view.remembered()
+    if guild is not None:
+        view.remember(view.rules(guild).roles.match(groups).ids)
 
-    def forget_unused(self, in_use: frozenset[int]) -> None:
-        """Forget that other roles than these ever stood for a group: nobody holds them, no group states them.
 
-        What the operator mapped stays. What is stated again is known again.
-        """
-        for _ in range(MAX_ATTEMPTS):
-            stored, memory = self._services.memory.roles(), self._services.memory
-            by_name = {name: role_id for name, role_id in stored.by_name.items() if role_id in in_use}
-            known = stored.ever_known & in_use
-            named = by_name == stored.by_name or memory.keep_role_ids(by_name, stored.by_name)
-            if named and (known == stored.ever_known or memory.keep_ever_known(known, stored.ever_known)):
-                self._stored = replace(stored, by_name=by_name, ever_known=known)
-                return
+def _bot_roles(services: Services, options: RequestOptions) -> frozenset[int]:
+    discord = services.discord
+    try:
+        try:
+            return discord.member(services.settings.app_id, options).roles
+        except UnknownMember:
+            # Applications older than 2016 have a bot with an id of its own.
+            return discord.member(discord.me(options).id, options).roles
+    except Refused as error:
+        # Its rank is unknown without them: then Discord itself decides what the bot may do.
+        log.warning("bot_is_no_member", why=str(error))
+        return frozenset()

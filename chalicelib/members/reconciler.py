@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome, Removals
-from chalicelib.members.guild import GuildView
+from chalicelib.members.guild import GuildView, remember_stated
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.link_check import LinkCheck
 from chalicelib.members.member_sync import MemberSync
@@ -77,7 +77,7 @@ class Reconciler:
         now = self._services.now()
         context = prioritised(job, context, self._services.discord.rate_limiter, now=now)
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
-            self._view.remember_stated(job.groups)
+            remember_stated(self._view, job.groups)
         user = record_statement(job, context, now=now)
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING

@@ -126,7 +126,7 @@ class GuildComparer:
         sweep = _counted(replace(sweep, unlinked=sweep.unlinked + len(unlinked)), members, len(pairs), found)
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
         if not more and not sweep.dry_run and self._forgets(sweep):
-            self._view.forget_unused(frozenset(sweep.in_use))
+            self._view.group_roles.forget_unused(frozenset(sweep.in_use))
         return ComparedPage(replace(sweep, cursor=last), found, following, unlinked)
 
     def _looks_at_everybody(self, sweep: Sweep) -> bool:
@@ -192,13 +192,13 @@ class GuildComparer:
         may not show that; those of a page do. What only a later page shows is known when the next sweep begins.
         """
         if Parts.GROUPS not in Parts(sweep.parts):
-            return self._view.known_role_ids
+            return self._view.group_roles.by_name
         groups = chain.from_iterable(pair.user.wanted or () for pair in pairs)
         match = self._view.rules(guild).roles.match(groups)
         if sweep.dry_run:
-            return merge_role_ids(self._view.known_role_ids, match.ids)
+            return merge_role_ids(self._view.group_roles.by_name, match.ids)
         self._view.remember(match.ids)
-        return self._view.known_role_ids
+        return self._view.group_roles.by_name
 
     def _compare(
         self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None
