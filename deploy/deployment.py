@@ -1,6 +1,7 @@
 """One run of `python -m deploy`: what each of its commands does, in which order."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,23 +41,19 @@ class Deployment:
         commands[self._options.command]()
         return 0
 
-    def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes a client's methods at run time
-        # The stubs know one overload a service; which service it is, only the caller knows.
-        return boto3.client(service)  # type: ignore[call-overload]
-
     @property
     def _stacks(self) -> Stacks:
-        cloudformation = self._client("cloudformation")
+        cloudformation = _client("cloudformation")
         return Stacks(cloudformation, self._pace) if self._pace else Stacks(cloudformation)
 
     @property
     def _kept(self) -> Kept:
-        return Kept(self._stage, self._root, self._stacks, self._client, _tell)
+        return Kept(self._stage, self._root, self._stacks, _client, _tell)
 
     @property
     def _bucket(self) -> Bucket:
-        account = self._client("sts").get_caller_identity()["Account"]
-        s3 = self._client("s3")
+        account = _client("sts").get_caller_identity()["Account"]
+        s3 = _client("s3")
         name = self._options.bucket or f"rolecall-deployments-{account}-{s3.meta.region_name}"
         return Bucket(s3, str(name), account, functions.stack_name(self._stage))
 
@@ -65,7 +62,7 @@ class Deployment:
     def _up(self) -> None:
         options, stage, stacks = self._options, self._stage, self._stacks
         self._check()
-        refuse_unknown_principal(options.auth_site, self._client)
+        refuse_unknown_principal(options.auth_site, _client)
         _tell("What it keeps: tables and queues")
         outputs = self._kept.bring_about(
             {
@@ -78,10 +75,10 @@ class Deployment:
         _tell("The functions")
         if options.packaged:
             address = functions.deploy_by_cloudformation(
-                stage, self._root, stacks, self._bucket, self._client, secrets_stored=self._secrets_stored()
+                stage, self._root, stacks, self._bucket, _client, secrets_stored=_secrets_stored(stage)
             )
         else:
-            address = functions.deploy_by_chalice(stage, self._root, stacks, self._client, _tell)
+            address = functions.deploy_by_chalice(stage, self._root, stacks, _client, _tell)
         self._watch(stacks)
         self._report(address, outputs, stacks)
 
@@ -115,35 +112,13 @@ class Deployment:
     # --- the others ---
 
     def _check(self) -> None:
-        self._examine(self._secrets, address_known=functions.is_deployed(self._stage, self._client))
-
-    def _examine(self, secrets: settings.FetchSecrets, *, address_known: bool) -> None:
-        """Refuse, before anything is made, what AWS would refuse in the middle of it."""
-        python, today = runtimes.this_python(), runtimes.today()
-        if faults := runtimes.faults(python, today):
-            raise NotDeployed("\n".join(faults))
-        check(self._stage, environment_of(self._stage, self._root), secrets, address_known=address_known)
-        _tell("Checking settings and templates")
-        for warning in [runtimes.warning(python, today), *lint(self._stage, self._root)]:
-            if warning:
-                _tell(f"Warning: {warning}")
-
-    def _secrets(self, names: list[str]) -> dict[str, str]:
-        return {name: one["Value"] for name, one in self._parameters(names, decrypted=True).items()}
-
-    def _secrets_stored(self) -> str:
-        """Which version of each secret Parameter Store holds."""
-        found = self._parameters(list(settings.SECRETS), decrypted=False)
-        return ".".join(str(found[name]["Version"]) for name in settings.SECRETS)
-
-    def _parameters(self, names: list[str], *, decrypted: bool) -> dict[str, Any]:
-        prefix = f"/rolecall/{self._stage}/"
-        found = self._client("ssm").get_parameters(Names=[prefix + name for name in names], WithDecryption=decrypted)
-        return {one["Name"].removeprefix(prefix): one for one in found["Parameters"]}
+        secrets = partial(_secrets, self._stage)
+        known = functions.is_deployed(self._stage, _client)
+        _examine(self._stage, self._root, secrets, address_known=known)
 
     def _package(self) -> None:
         """Needs no account: whether the secrets are there is not looked at."""
-        self._examine(no_secrets, address_known=False)
+        _examine(self._stage, self._root, no_secrets, address_known=False)
         folder = functions.package(self._stage, self._root)
         print(f"\nPackaged: {folder / 'deployment.zip'} and {folder / 'sam.json'}")
 
@@ -159,8 +134,41 @@ class Deployment:
             question = f"This deletes everything of {self._stage}: links, queues, secrets, logs. Type {self._stage}: "
             if input(question).strip() != self._stage:
                 raise NotDeployed("Nothing was deleted")
-        remove.destroy(self._stage, self._root, stacks, kept, self._bucket, self._client, _tell)
+        remove.destroy(self._stage, self._root, stacks, kept, self._bucket, _client, _tell)
         print(f"\nNothing of {self._stage} is left.")
+
+
+def _client(service: str) -> Any:  # noqa: ANN401 - boto3 makes a client's methods at run time
+    # The stubs know one overload a service; which service it is, only the caller knows.
+    return boto3.client(service)  # type: ignore[call-overload]
+
+
+def _examine(stage: str, root: Path, secrets: settings.FetchSecrets, *, address_known: bool) -> None:
+    """Refuse, before anything is made, what AWS would refuse in the middle of it."""
+    python, today = runtimes.this_python(), runtimes.today()
+    if faults := runtimes.faults(python, today):
+        raise NotDeployed("\n".join(faults))
+    check(stage, environment_of(stage, root), secrets, address_known=address_known)
+    _tell("Checking settings and templates")
+    for warning in [runtimes.warning(python, today), *lint(stage, root)]:
+        if warning:
+            _tell(f"Warning: {warning}")
+
+
+def _secrets(stage: str, names: list[str]) -> dict[str, str]:
+    return {name: one["Value"] for name, one in _parameters(stage, names, decrypted=True).items()}
+
+
+def _secrets_stored(stage: str) -> str:
+    """Which version of each secret Parameter Store holds."""
+    found = _parameters(stage, list(settings.SECRETS), decrypted=False)
+    return ".".join(str(found[name]["Version"]) for name in settings.SECRETS)
+
+
+def _parameters(stage: str, names: list[str], *, decrypted: bool) -> dict[str, Any]:
+    prefix = f"/rolecall/{stage}/"
+    found = _client("ssm").get_parameters(Names=[prefix + name for name in names], WithDecryption=decrypted)
+    return {one["Name"].removeprefix(prefix): one for one in found["Parameters"]}
 
 
 def _emptied(said: str | None) -> str | None:

@@ -69,10 +69,12 @@ class Stacks:
             "StackName": name,
             "Capabilities": CAPABILITIES,
             "RetainExceptOnCreate": True,  # what a failed attempt made must not stand in the way of the next
-            "Parameters": self._said(name, where, parameters or {}),
+            "Parameters": _said(self._cloudformation, where, parameters or {}, set(self.parameters(name))),
         }
         if there:
-            self._update(name, asked)
+            stack = _updated(self._cloudformation, asked)
+            if stack:
+                self._expect("UPDATE_COMPLETE", name, stack)
         else:
             # Rolled back and not deleted: only of the first AWS says that it takes newly made tables along.
             stack = self._cloudformation.create_stack(**asked, OnFailure="ROLLBACK")["StackId"]
@@ -129,50 +131,25 @@ class Stacks:
         stack = there["StackId"]
         kept: list[str] = []
         if there["StackStatus"] == "DELETE_FAILED":  # only then may anything be named that is to stay
-            kept = self._refusing(stack)
+            kept = _refusing(self._cloudformation, stack)
         self._cloudformation.delete_stack(StackName=stack, **({"RetainResources": kept} if kept else {}))
         left = self._at_rest(stack)
         if left == "DELETE_FAILED" and not kept:
             self.delete(name)
         elif left:
-            raise NotDeployed(f"The stack {name} cannot be deleted:\n{self._reasons(stack)}")
+            raise NotDeployed(f"The stack {name} cannot be deleted:\n{_reasons(self._cloudformation, stack)}")
 
     def resources(self, name: str) -> dict[str, list[str]]:
         """The names of what the stack made, by type; nothing where it is not there."""
         found: dict[str, list[str]] = {}
         if self.find(name):
-            for one in self._listed(name):
+            for one in _listed(self._cloudformation, name):
                 found.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
         return found
 
-    def _said(self, name: str, where: Mapping[str, str], parameters: Parameters) -> list[Json]:
-        given = {key: value for key, value in parameters.items() if value is not None}
-        known = set(self.parameters(name))
-        if known:
-            known &= {one["ParameterKey"] for one in self._cloudformation.get_template_summary(**where)["Parameters"]}
-        return [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()] + [
-            {"ParameterKey": key, "UsePreviousValue": True} for key in sorted(known - set(given))
-        ]
-
-    def _listed(self, stack: str) -> list[Json]:
-        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-        return [one for page in pages for one in page["StackResourceSummaries"]]
-
-    def _refusing(self, stack: str) -> list[str]:
-        return [one["LogicalResourceId"] for one in self._listed(stack) if one["ResourceStatus"] == "DELETE_FAILED"]
-
-    def _update(self, name: str, asked: Mapping[str, Any]) -> None:
-        try:
-            stack = self._cloudformation.update_stack(**asked)["StackId"]
-        except ClientError as error:
-            if UNCHANGED in str(error):
-                return
-            raise
-        self._expect("UPDATE_COMPLETE", name, stack)
-
     def _expect(self, state: str, name: str, stack: str) -> None:
         if self._at_rest(stack) != state:
-            raise NotDeployed(f"The stack {name} failed:\n{self._reasons(stack)}")
+            raise NotDeployed(f"The stack {name} failed:\n{_reasons(self._cloudformation, stack)}")
 
     def _at_rest(self, stack: str) -> str:
         """The state of the stack once CloudFormation is done with it; empty where it is gone.
@@ -187,10 +164,42 @@ class Stacks:
             time.sleep(self._pace["Delay"])
         raise NotDeployed(f"The stack {stack} is still {state}; look at it in the CloudFormation console")
 
-    def _reasons(self, stack: str) -> str:
-        events = self._cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-        return "\n".join(
-            f"- {event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-            for event in reversed(events)
-            if "FAILED" in event["ResourceStatus"] and "ResourceStatusReason" in event
-        )
+
+def _said(cloudformation: Client, where: Mapping[str, str], parameters: Parameters, known: set[str]) -> list[Json]:
+    """The parameters as CloudFormation takes them; those of the `known` ones that are not given stay as they were."""
+    given = {key: value for key, value in parameters.items() if value is not None}
+    if known:
+        known &= {one["ParameterKey"] for one in cloudformation.get_template_summary(**where)["Parameters"]}
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()] + [
+        {"ParameterKey": key, "UsePreviousValue": True} for key in sorted(known - set(given))
+    ]
+
+
+def _updated(cloudformation: Client, asked: Mapping[str, Any]) -> str | None:
+    """Begin an update; the id of the stack, or None where nothing has to change."""
+    try:
+        return str(cloudformation.update_stack(**asked)["StackId"])
+    except ClientError as error:
+        if UNCHANGED in str(error):
+            return None
+        raise
+
+
+def _listed(cloudformation: Client, stack: str) -> list[Json]:
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return [one for page in pages for one in page["StackResourceSummaries"]]
+
+
+def _refusing(cloudformation: Client, stack: str) -> list[str]:
+    return [
+        one["LogicalResourceId"] for one in _listed(cloudformation, stack) if one["ResourceStatus"] == "DELETE_FAILED"
+    ]
+
+
+def _reasons(cloudformation: Client, stack: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    return "\n".join(
+        f"- {event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+        for event in reversed(events)
+        if "FAILED" in event["ResourceStatus"] and "ResourceStatusReason" in event
+    )

@@ -116,7 +116,8 @@ class Counts:
 class World:
     """Rolecall, its auth site, its Discord and its AWS. Only one can exist in a process at a time.
 
-    It has many methods because tests, benchmarks and other programs use it as their one handle on everything.
+    One method for each thing that tests, benchmarks and other programs do with it, and for each part that a subclass
+    replaces: it is their one handle on everything.
     """
 
     def __init__(

@@ -60,7 +60,11 @@ class Function:
 
 
 class Stage:
-    """The stage `name`. Each method reads one thing from AWS, only when it is needed, and once."""
+    """The stage `name`.
+
+    One method for each thing that commands need of it, hence so many. What has to be read from AWS is read only when
+    it is needed, and once.
+    """
 
     def __init__(
         self,

@@ -38,7 +38,11 @@ class _Process:
 
 
 class FaultInjector:
-    """Injects faults until it is `calm`; `counts` counts them by kind."""
+    """Injects faults until it is `calm`; `counts` counts them by kind.
+
+    One method for each place where a fault can occur, before and after each call of the store, the queues and Discord,
+    and for what they share: they draw from one generator, so that a seed gives the same faults again.
+    """
 
     def __init__(
         self, rng: random.Random, rates: Rates, clock: VirtualClock, *, latency: float, note: Callable[..., None]

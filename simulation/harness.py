@@ -93,7 +93,11 @@ class _ObservedDelivery(Delivery):
 
 
 class Harness(World):
-    """The initial state of one run."""
+    """The initial state of one run.
+
+    One method for each part of `World` that the faults replace, for each condition that begins or ends in the course of
+    the run, and for each thing that an operator or a caller of a function does: hence so many.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -70,7 +70,10 @@ class Seen:
 
 @dataclass
 class Invariants:
-    """What was observed so far. `breaches` are sentences; none means that the run is right."""
+    """What was observed so far. `breaches` are sentences; none means that the run is right.
+
+    One method for each thing that is observed, and for each kind of change that is judged, hence so many.
+    """
 
     world: Observed
     breaches: list[str] = field(default_factory=list)

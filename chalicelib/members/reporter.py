@@ -26,7 +26,10 @@ PERHAPS_JOINED = "perhaps joined"  # the request was sent, and Discord gave no c
 
 
 class Reporter:
-    """Notifies the auth site and records what was done. `entries` builds audit entries for `synced` and `joined`."""
+    """Notifies the auth site and records what was done. `entries` builds audit entries for `synced` and `joined`.
+
+    One method for each event that is reported, so that a caller cannot forget the notice or the record: hence so many.
+    """
 
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services

@@ -101,7 +101,10 @@ class RolePolicy:
 
 @dataclass(frozen=True, slots=True)
 class RoleRules:
-    """Knows which roles of one guild the auth site decides about, and which role stands for which group."""
+    """Knows which roles of one guild the auth site decides about, and which role stands for which group.
+
+    One method for each question that plans, explanations and sweeps ask about a role or a group, hence so many.
+    """
 
     guild: Guild
     policy: RolePolicy = field(default_factory=RolePolicy)

@@ -27,7 +27,10 @@ MAX_GUILD_COUNT = 200
 
 
 class GuildModel:
-    """One guild with its bot, and all people known to Discord. Ids are integers here, on the wire they are strings."""
+    """One guild with its bot, and all people known to Discord. Ids are integers here, on the wire they are strings.
+
+    One method for each query, change and rule of Discord that a route or `Admin` needs, hence so many.
+    """
 
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self.store = Store(clock)

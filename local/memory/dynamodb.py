@@ -72,7 +72,7 @@ class MemoryDynamoDB:
     one Query or Scan reads at most, to see pages without a megabyte of rows. `expire_every`: seconds between two
     deletions of expired items; without it they stay. While `is_away`, nobody can reach DynamoDB.
 
-    It has a method for each operation of DynamoDB's API, hence so many.
+    One method for each operation of DynamoDB's API, and for each step that several of them share: hence so many.
     """
 
     meta = None  # attributes of a botocore client that PynamoDB reads

@@ -26,7 +26,7 @@ CLAUSES = ("SET", "REMOVE", "ADD", "DELETE")
 
 
 class Parser:
-    """One expression, token by token."""
+    """One expression, token by token. One method for each rule of the grammar, hence so many."""
 
     def __init__(self, text: str, names: dict[str, str], what: str) -> None:
         self._text = text

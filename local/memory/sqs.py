@@ -144,7 +144,7 @@ class MemorySqs:
     `before(operation, arguments)` and `after` are called around each call; what they raise, the caller gets. `ahead`:
     seconds that the timestamps of messages are ahead of the clock. While `is_away`, nobody can reach SQS.
 
-    It has a method for each call of boto3's client, hence so many.
+    One method for each call of boto3's client, and for each step in the life of a message: hence so many.
     """
 
     def __init__(

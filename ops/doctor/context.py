@@ -18,7 +18,7 @@ from ops.stages import CONFIG
 
 @dataclass
 class DoctorContext:
-    """The stage that is being checked. One property for each thing that several checks read."""
+    """The stage that is being checked. One method for each thing that several checks read, most of them properties."""
 
     stage: Stage
     stages_file: Path = CONFIG

@@ -21,7 +21,10 @@ BASE_URL = r"^rolecall/"
 
 
 class RolecallService(ServicesHook):
-    """One server's service. What changes is found out by signals; these methods mark too, which does no harm."""
+    """One server's service. What changes is found out by signals; these methods mark too, which does no harm.
+
+    One method for each call that Alliance Auth makes to a `ServicesHook`, hence so many.
+    """
 
     def __init__(self, key: str = MAIN) -> None:
         super().__init__()
