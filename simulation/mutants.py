@@ -24,9 +24,10 @@ from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import RateLimiter, Reservation
 from chalicelib.linking.callback import Callback
 from chalicelib.members.context import Outcome
+from chalicelib.members.departures import Departures
 from chalicelib.members.link_check import LinkCheck
 from chalicelib.members.plan import Change
-from chalicelib.members.removal import Removal
+from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RolePolicy
 from chalicelib.queues import Queues
@@ -153,7 +154,7 @@ def _no_budget() -> Places:
 
 
 def _leaver_kept() -> Places:
-    return [(Removal, "left", lambda *_: Outcome.NOTHING)]
+    return [(Departures, "left", lambda *_: Outcome.NOTHING)]
 
 
 def _whole_list_forgets() -> Places:
@@ -181,7 +182,7 @@ def _protected_touched() -> Places:
 
 
 def _replaced_account_kept() -> Places:
-    return [(Removal, "remove_replaced_account", lambda *_: Outcome.DONE)]
+    return [(ReplacedAccounts, "remove", lambda *_: Outcome.DONE)]
 
 
 def _no_verification() -> Places:

@@ -11,10 +11,22 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
-from chalicelib.messages import Parts
+from chalicelib.messages import ExpireBehavior, Parts, RemoveReplacedAccount, encode
+from chalicelib.problems import Problem, ProblemKind
+from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import users
-from chalicelib.store.users import User
+from chalicelib.store.users import Leaving, Link, User
+
+DAY = 86_400  # seconds
+STRIP_AGAIN = 30  # seconds until roles are taken once more from members the bot may not remove; no write takes so long
+IN_FLIGHT_FOR = 60  # seconds after a callback's time within which its request to join may still take effect
+CANNOT_REMOVE = Problem(ProblemKind.CANNOT_REMOVE)  # the owner, or a member ranked above the bot
+
+
+def days_after(moment: float, days: int) -> float:
+    """That many days later; 0 for at once, whatever the clocks of different functions say."""
+    return moment + days * DAY if days else 0.0
 
 
 class AccountRemoval:
@@ -62,3 +74,14 @@ class AccountRemoval:
         for role_id in sorted(done.give):
             with suppress(UnknownMember, UnknownRole), self._writer.sender.counted():
                 self._services.discord.take_role(discord_id, role_id, options)
+
+    def look_again(self, user_id: str, link: Link, delay: int, how: Leaving) -> None:
+        """Look once more for what other requests did that were on their way, and nothing else."""
+        later = RemoveReplacedAccount(
+            user_id=user_id,
+            discord_id=link.account.id,
+            joined_before=max(self._services.now(), link.joining_until + IN_FLIGHT_FOR),
+            expire_behavior=ExpireBehavior.KICK if how.kick else ExpireBehavior.REMOVE_ROLES,
+            until=how.until,
+        )
+        self._services.queues.bulk(encode(later), Progress(log.bound(), self._services.now()), delay=delay)

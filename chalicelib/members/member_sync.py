@@ -8,10 +8,11 @@ from chalicelib import log
 from chalicelib.discord.client import MEMBER_PATCH
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import UnknownMember
+from chalicelib.members.account_removal import AccountRemoval
 from chalicelib.members.answers import Written
 from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome
+from chalicelib.members.departures import Departures
 from chalicelib.members.plan import Change
-from chalicelib.members.removal import Removal
 from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.writer import MemberWriter
@@ -29,12 +30,19 @@ class MemberSync:
     """Reconciles members with the store."""
 
     def __init__(
-        self, services: Services, reporter: Reporter, writer: MemberWriter, removal: Removal, gate: RemovalGate
+        self,
+        services: Services,
+        reporter: Reporter,
+        writer: MemberWriter,
+        departures: Departures,
+        account: AccountRemoval,
+        gate: RemovalGate,
     ) -> None:
         self._services = services
         self._reporter = reporter
         self._writer = writer
-        self._removal = removal
+        self._departures = departures
+        self._account = account
         self._gate = gate
 
     def reconcile(self, user: User, parts: Parts, context: JobContext) -> Outcome:
@@ -50,9 +58,9 @@ class MemberSync:
             try:
                 done, unchanged = self._round(user, user.link, parts, context)
             except UnknownMember as gone:
-                if self._removal.ends_link(user, user.link) and not self._gate.may_unlink(user, context):
+                if self._departures.ends_link(user, user.link) and not self._gate.may_unlink(user, context):
                     return Outcome.HELD
-                if ended := self._removal.left(user, user.link, gone):
+                if ended := self._departures.left(user, user.link, gone):
                     return ended
                 done, unchanged = Change(), False
             finally:
@@ -64,7 +72,7 @@ class MemberSync:
             context, parts = context.spent(), Parts.ALL
             again = users.get(user.user_id, now=self._services.now())
             if again is None or again.link is None:
-                self._removal.revoke_given(user.link.account.id, done, context)
+                self._account.revoke_given(user.link.account.id, done, context)
                 return outcome
             user = self._gate.as_recorded(again, context)
         raise RuntimeError(f"the desired state changed {MAX_ROUNDS} times during the sync; SQS will redeliver")

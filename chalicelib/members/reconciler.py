@@ -6,7 +6,10 @@ second time. Errors are handled in `delivery`, except those that can be fixed he
 - `statements`: what the auth site states, and what has to be compared then
 - `member_sync`: one member, reconciled; `plan` decides, `writer` writes
 - `repair`: a member whom a sweep found to differ
-- `removal`: a member who left, or is to be removed; `account_removal`: what is done to them then
+- `departures`: a member who left
+- `removal`: a user who is to be removed
+- `replaced_accounts`: an account whose user has another one now
+- `account_removal`: how an account is taken out of the guild
 - `unlinked`: a member without a link who holds roles of groups
 - `link_check`: what a callback left undone
 """
@@ -16,7 +19,9 @@ from dataclasses import replace
 from msgspec import UNSET
 
 from chalicelib.discord.rate_limit import Lane
+from chalicelib.members.account_removal import AccountRemoval
 from chalicelib.members.context import JobContext, Outcome, Removals
+from chalicelib.members.departures import Departures
 from chalicelib.members.guild import GuildView, remember_stated
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.link_check import LinkCheck
@@ -25,6 +30,7 @@ from chalicelib.members.removal import Removal
 from chalicelib.members.removal_gate import RemovalGate
 from chalicelib.members.removal_limiter import RemovalLimiter
 from chalicelib.members.repair import MemberRepair
+from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.statements import is_answered, parts_to_compare, prioritised, record_statement
 from chalicelib.members.unlinked import UnlinkedMembers
@@ -59,9 +65,12 @@ class Reconciler:
         limiter = RemovalLimiter(services, reporter)
         gate = RemovalGate(services, reporter, limiter)
         self._writer = MemberWriter(services, view, reporter, gate)
-        self._removal = Removal(services, view, self._writer, reporter, gate)
-        self._sync = MemberSync(services, reporter, self._writer, self._removal, gate)
-        self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, self._sync, gate)
+        account = AccountRemoval(services, view, self._writer, reporter)
+        departures = Departures(services, reporter, account)
+        self._removal = Removal(services, view, self._writer, reporter, gate, account)
+        self._replaced = ReplacedAccounts(services, account, departures)
+        self._sync = MemberSync(services, reporter, self._writer, departures, account, gate)
+        self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, departures, self._sync, gate)
         self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync, limiter)
         self._link_check = LinkCheck(services, view, reporter, self._sync)
 
@@ -100,7 +109,7 @@ class Reconciler:
 
     def remove_replaced_account(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Remove an account that its user replaced by another."""
-        return self._removal.remove_replaced_account(job, context)
+        return self._replaced.remove(job, context)
 
     def release(self, job: ReleaseRemoval, context: JobContext) -> Outcome:
         """Take what a person allowed to take, if the store still says so. Raises LinkInProgress during a callback."""

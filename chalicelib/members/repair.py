@@ -7,6 +7,7 @@ from chalicelib.discord.errors import is_about_content
 from chalicelib.discord.models import Member
 from chalicelib.errors import NotPermitted, Refused, UnknownMember, UnknownRole
 from chalicelib.members.context import JobContext, Outcome, Permit, Removals
+from chalicelib.members.departures import Departures
 from chalicelib.members.guild import GuildView
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.members.member_sync import MemberSync
@@ -33,6 +34,7 @@ class MemberRepair:
         reporter: Reporter,
         writer: MemberWriter,
         removal: Removal,
+        departures: Departures,
         sync: MemberSync,
         gate: RemovalGate,
     ) -> None:
@@ -41,6 +43,7 @@ class MemberRepair:
         self._reporter = reporter
         self._writer = writer
         self._removal = removal
+        self._departures = departures
         self._sync = sync
         self._gate = gate
 
@@ -78,9 +81,9 @@ class MemberRepair:
         try:
             self._send(link, change, context)
         except UnknownMember as gone:
-            if self._removal.ends_link(user, link) and not self._gate.may_unlink(user, context):
+            if self._departures.ends_link(user, link) and not self._gate.may_unlink(user, context):
                 return Outcome.HELD
-            return self._removal.left(user, link, gone) or self._sync.reconcile(user, parts, context.spent())
+            return self._departures.left(user, link, gone) or self._sync.reconcile(user, parts, context.spent())
         except (UnknownRole, NotPermitted):
             self._view.refresh(context.options())
             return self._sync.reconcile(user, parts, context.spent())

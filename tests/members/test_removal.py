@@ -7,7 +7,7 @@ import pytest
 from chalicelib.discord.client import RequestOptions
 from chalicelib.discord.models import Account
 from chalicelib.errors import UnknownMember
-from chalicelib.members.removal import STRIP_AGAIN
+from chalicelib.members.account_removal import STRIP_AGAIN
 from chalicelib.store import users
 from local.simulated import GUILD, WorkerDied, World
 from tests.members.support import deliver, linked

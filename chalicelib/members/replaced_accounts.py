@@ -1,0 +1,81 @@
+"""Accounts that their user replaced by another one: out of the guild, unless they are linked again."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from msgspec import UNSET
+
+from chalicelib.discord.rate_limit import Lane
+from chalicelib.errors import GiveUp, UnknownMember
+from chalicelib.members.account_removal import CANNOT_REMOVE, AccountRemoval, days_after
+from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome, Removals
+from chalicelib.members.departures import Departures
+from chalicelib.members.joining import wait_for_callback
+from chalicelib.messages import ExpireBehavior, RemoveReplacedAccount
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.store.partings import Partings
+from chalicelib.store.users import Link, User
+
+
+class ReplacedAccounts:
+    """Removes accounts that no link names any more."""
+
+    def __init__(self, services: Services, account: AccountRemoval, departures: Departures) -> None:
+        self._services = services
+        self._account = account
+        self._departures = departures
+        self._partings = Partings(services.settings.guild_id)
+
+    def remove(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
+        """Remove an account that its user replaced by another, unless it is linked to somebody again.
+
+        If the new account was not seen in the guild yet, it is looked for first.
+        """
+        context = replace(context, lane=Lane.URGENT, removals=Removals.EXEMPT)
+        for _ in range(MAX_ROUNDS):
+            if users.owner_of(job.discord_id) is not None:
+                return Outcome.NOTHING
+            user = users.get(job.user_id, now=self._services.now())
+            link = user.link if user else None
+            if user is None or link is None or link.previous is None or link.previous.account.id != job.discord_id:
+                return self._part_with(job, context) if self._joined_in_time(job, context) else Outcome.NOTHING
+            self._look_for_new_account(user, link, context)
+        raise RuntimeError(f"the user changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
+
+    def _joined_in_time(self, job: RemoveReplacedAccount, context: JobContext) -> bool:
+        if job.joined_before is UNSET:
+            return True
+        try:
+            member = self._services.discord.member(job.discord_id, replace(context.options(), ticket=None))
+        except UnknownMember:
+            return False
+        return member.joined_at is not None and member.joined_at <= job.joined_before
+
+    def _part_with(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
+        """Kick the account, or take its roles, and remember to kick it once its grace days are over."""
+        settings, now, nobody = self._services.settings, self._services.now(), User(job.user_id)
+        behavior = settings.expire_behavior if job.expire_behavior is UNSET else job.expire_behavior
+        until = days_after(now, settings.expire_grace_days) if job.until is UNSET else job.until
+        if behavior == ExpireBehavior.KICK and until <= now:
+            if not self._account.kick(nobody, job.discord_id, context):
+                raise GiveUp(CANNOT_REMOVE.reason)
+            return Outcome.DONE
+        with suppress(UnknownMember):
+            self._account.take_roles(nobody, job.discord_id, context)
+            if behavior == ExpireBehavior.KICK:
+                self._partings.keep(job.user_id, job.discord_id, until)
+        return Outcome.DONE
+
+    def _look_for_new_account(self, user: User, link: Link, context: JobContext) -> None:
+        """See whether the account that replaces another is in the guild; if not, put that one back.
+
+        Raises LinkInProgress while the callback may still bring it in.
+        """
+        wait_for_callback(link, now=self._services.now())
+        try:
+            self._services.discord.member(link.account.id, replace(context.options(), ticket=None))
+        except UnknownMember as gone:
+            self._departures.left(user, link, gone)
+        else:
+            users.mark_seen(user)
