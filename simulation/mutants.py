@@ -31,7 +31,7 @@ from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RolePolicy
 from chalicelib.queues import Queues
-from chalicelib.store import audit, leaving, users
+from chalicelib.store import audit, leaving, links, user_statements, users
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff
 from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
@@ -124,7 +124,7 @@ def _older_wins() -> Places:
         assert found is not None  # noqa: S101 - it was stored in the line before
         return found
 
-    return [(users, "_record", tell)]
+    return [(user_statements, "_record", tell)]
 
 
 def _no_lock() -> Places:
@@ -203,7 +203,13 @@ def _unlinks_newer_links() -> Places:
 
 
 def _older_attempts_link() -> Places:
-    return [(users, "_is_older", lambda *_: False)]
+    get = users.get
+
+    def unbarred(user_id: str, *, now: float) -> User | None:
+        user = get(user_id, now=now)
+        return user and replace(user, barred=NO_CUTOFF)
+
+    return [(links, "get", unbarred)]
 
 
 def _silent_links() -> Places:

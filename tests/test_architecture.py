@@ -52,7 +52,7 @@ def test_only_the_reporter_notifies_and_only_it_and_the_store_write_the_trail(pa
     name = path.relative_to(ROOT / "chalicelib").as_posix()
     calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
     assert name == "members/reporter.py" or not {call for call in calls if ".notices." in f".{call}"}
-    assert name in ("members/reporter.py", "store/users.py") or "audit.keep" not in calls
+    assert name in ("members/reporter.py", "store/synced.py") or "audit.keep" not in calls
 
 
 def test_the_app_is_importable_with_an_empty_environment_and_builds_nothing() -> None:

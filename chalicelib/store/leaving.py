@@ -1,14 +1,14 @@
 """Users who are to go: written down before anything is done, so that older attempts and jobs give nothing any more."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.store.cutoff import Cutoff
-from chalicelib.store.rows import UserRow, written
-from chalicelib.store.users import UNLINKED_RETENTION, Absent, Leaving, User, drop_expired
+from chalicelib.store.rows import UserRow
+from chalicelib.store.user import Absent, Leaving, User
+from chalicelib.store.user_rows import UNLINKED_RETENTION, drop_expired, updated
 
 
 def begin(
@@ -39,7 +39,7 @@ def begin(
         actions.append(UserRow.leaving.remove())
     if user is None or user.link is None:
         actions.append(UserRow.expires_at.set(int(now) + UNLINKED_RETENTION))
-    begun = _updated(user_id, actions, _unchanged(user))
+    begun = updated(user_id, actions, _unchanged(user))
     if not begun and user is None:
         drop_expired(user_id, now)
     return begun
@@ -47,12 +47,8 @@ def begin(
 
 def mark_absent(user: User, absent: Absent) -> bool:
     """Record that the member is gone, and the link is kept for a while; return False if the user has changed."""
-    return _updated(user.user_id, [UserRow.absent.set(asdict(absent))], _unchanged(user))
+    return updated(user.user_id, [UserRow.absent.set(asdict(absent))], _unchanged(user))
 
 
 def _unchanged(user: User | None) -> Condition:
     return UserRow.version == user.version if user else UserRow.user_id.does_not_exist()
-
-
-def _updated(user_id: str, actions: Iterable[Action], condition: Condition) -> bool:
-    return written(lambda: UserRow(user_id).update(list(actions), condition=condition))

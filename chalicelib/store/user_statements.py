@@ -1,0 +1,53 @@
+"""What the auth site states about users. An older `changed_at` never overwrites a newer one."""
+
+from functools import partial
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.store.rows import UserRow, written
+from chalicelib.store.user import User
+from chalicelib.store.user_rows import MAX_ATTEMPTS, UNLINKED_RETENTION, drop_expired, get, user_of
+
+
+def record_groups(user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float, sent_at: float = 0.0) -> User:
+    """Store the groups unless newer ones are stored; return the user as stored then.
+
+    `sent_at` (epoch seconds): when the message was sent. Of two that have the same `changed_at`, the later one counts.
+    """
+    return _record(user_id, "groups", list(groups), changed_at, now, sent_at)
+
+
+def record_nickname(user_id: str, nickname: str | None, changed_at: int, *, now: float, sent_at: float = 0.0) -> User:
+    """Store the nickname (None: there is none) unless a newer one is stored; see `record_groups`."""
+    return _record(user_id, "nickname", nickname, changed_at, now, sent_at)
+
+
+def _record(
+    user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float, sent_at: float
+) -> User:
+    column, stamp, sent = getattr(UserRow, name), getattr(UserRow, f"{name}_at"), getattr(UserRow, f"{name}_sent")
+    newer = stamp.does_not_exist() | (stamp < changed_at)
+    if sent_at:
+        newer |= (stamp == changed_at) & (sent.does_not_exist() | (sent < sent_at))
+    actions: list[Action] = [
+        column.remove() if value is None else column.set(value),
+        stamp.set(changed_at),
+        sent.set(sent_at) if sent_at else sent.remove(),
+        UserRow.version.set((UserRow.version | 0) + 1),
+    ]
+    forgotten = UserRow.expires_at.set(int(now) + UNLINKED_RETENTION)
+    for _ in range(MAX_ATTEMPTS):
+        row = UserRow(user_id)
+        if written(partial(row.update, actions, condition=UserRow.discord_id.exists() & newer)):
+            return user_of(row)
+        user = get(user_id, now=now)
+        if user is None:
+            drop_expired(user_id, now)
+        elif (getattr(user, f"{name}_at"), getattr(user, f"{name}_sent")) >= (changed_at, sent_at):
+            return user
+        elif user.link:
+            continue
+        unlinked = UserRow.discord_id.does_not_exist()
+        if written(partial(row.update, [*actions, forgotten], condition=unlinked & newer)):
+            return user_of(row)
+    raise RuntimeError(f"the user changed {MAX_ATTEMPTS} times while a statement was stored; SQS will redeliver")
