@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from chalicelib.members.plan import nickname_of
+from chalicelib.members.plan import NICKNAME_REFUSED, nickname_of
 from chalicelib.store import users
 from chalicelib.store.sweeps import Sweeps, SweepState
 from chalicelib.store.users import User
@@ -12,7 +12,7 @@ from local.discord.guild import GuildModel
 from local.simulated import GUILD, STAGE
 from simulation.actors import Actors
 from simulation.auth_site import MESSAGE, UNSAID, Statement
-from simulation.conditions import NAMED_NICKNAME, NAMED_ROLE
+from simulation.conditions import NAMED_ROLE
 from simulation.harness import FIRST_PERSON
 from simulation.invariants import BOT, Invariants
 
@@ -186,8 +186,8 @@ class FinalChecks:
         wanted = nickname_of(user.nickname)
         if not self._world.settings.sync_names or wanted is None or nick == wanted:
             return
-        if wanted == NAMED_NICKNAME and "refused_nickname" in self._world.plan.conditions.names and user.problems:
-            return
+        if (discord_id, wanted) in self._invariants.refused_nicknames and NICKNAME_REFUSED in user.problems:
+            return  # refused and reported; it is tried again when it changes
         if nick == self._world.guild.world.stored_nickname(wanted, discord_id):
             return
         guild = self._model.guild

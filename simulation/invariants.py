@@ -4,6 +4,7 @@ They are checked before and after each write, at the moment of its effect, even 
 recorded and the run continues; it fails at its end.
 """
 
+import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -88,6 +89,7 @@ class Invariants:
     hand_at: dict[int, float] = field(default_factory=dict)  # when each member was last changed by hand
     roles_hand_at: float = float("-inf")  # when any role was last changed by hand
     beyond: set[int] = field(default_factory=set)  # members whom the bot tried to remove and may not
+    refused_nicknames: set[tuple[int, str | None]] = field(default_factory=set)  # with the member's Discord id
     reserved_since: dict[int, float] = field(default_factory=dict)  # since when roles have had a reserved name
     made: dict[str, int] = field(default_factory=dict)  # existing roles that the bot created, by name
     created: int = 0
@@ -178,6 +180,8 @@ class Invariants:
         after = self.see(discord_id)
         if request.method == "DELETE" and answer.status == HTTPStatus.FORBIDDEN:
             self.beyond.add(discord_id)
+        if answer.status == HTTPStatus.BAD_REQUEST and request.body:
+            self.refused_nicknames.add((discord_id, json.loads(request.body).get("nick")))
         if before != after:
             self._judge(request, discord_id, before, after)
             self._record_change(discord_id, before, after, BOT)
