@@ -30,12 +30,13 @@ from chalicelib.members.plan import Change
 from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RolePolicy
+from chalicelib.notices import Unlinked
 from chalicelib.queues import Queues
 from chalicelib.store import audit, leaving, links, user_statements, users
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff
 from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
-from chalicelib.store.users import User
+from chalicelib.store.users import Link, User
 from chalicelib.sweeps.compare import ComparedPage, GuildComparer
 from simulation.explorer.interleaving import Schedule
 from simulation.explorer.search import Failure, attempt, overlaps
@@ -189,8 +190,17 @@ def _no_verification() -> Places:
     return [(LinkCheck, "verify", lambda *_: Outcome.DONE)]
 
 
+def _ends_as_left(self: Departures, user: User, link: Link, *_: Any) -> None:  # noqa: ANN401 - as `_put_back`
+    self._unlinked(user, link, Unlinked.LEFT_SERVER, notify=True)
+
+
 def _no_undo() -> Places:
-    return [(Callback, "_undo", lambda *_, **__: None)]
+    # What the callback does not undo, the check afterwards puts back: without both of them nothing is as before.
+    return [(Callback, "_undo", lambda *_, **__: None), (Departures, "_put_back", _ends_as_left)]
+
+
+def _not_put_back() -> Places:
+    return [(Departures, "_put_back", _ends_as_left)]
 
 
 def _unlinks_newer_links() -> Places:
@@ -277,8 +287,15 @@ MUTANTS = (
     ),
     Mutant(
         "no_undo",
-        "a link whose account was refused stands",
+        "a link whose account was refused stands, and the one before it is not put back",
         _no_undo,
+        "a",
+        overlap=("linked", "callback that is refused", None),
+    ),
+    Mutant(
+        "not_put_back",
+        "an account is not put back if the one that replaces it never came",
+        _not_put_back,
         "a",
         overlap=("linked", "callback that is refused", None),
     ),
