@@ -1,5 +1,6 @@
 """Rolecall on this machine, and what can be done to it while it works."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import requests
 
+from chalicelib.store.rate_limits import bot_prefix
 from local.auth_site import AuthSite
 from local.aws import LocalAws
 from local.aws.server import CREDENTIALS, ROOT
@@ -21,7 +23,8 @@ from local.discord.server import Running, serve
 
 SECRET = "an auth site's secret, made up for these tests"
 NEVER = "rate(365 days)"  # a schedule that disturbs no test
-VISIBILITY = 30  # seconds until a message whose worker died comes again; longer than any batch takes
+# Seconds until a message whose worker died comes again; longer than any batch takes, unless its container is blocked.
+VISIBILITY = 30
 SETTINGS = {
     "AUTH_SITE_SECRET": SECRET,
     "DISCORD_SYNC_NAMES": "True",
@@ -148,23 +151,34 @@ class Whole:
         """Requests that Discord received."""
         return self.discord.guild.counts().requests
 
-    def quiet(self, seconds: float, *, within: float) -> bool:
-        """Whether Discord was left alone for that long at some time in the next `within` seconds."""
-        seen, since = self.requests(), time.monotonic()
-
-        def undisturbed() -> bool:
-            nonlocal seen, since
-            if self.requests() != seen:
-                seen, since = self.requests(), time.monotonic()
-            return time.monotonic() - since >= seconds
-
-        return wait(undisturbed, within=within)
-
     def left(self) -> int:
         """Changes on their way."""
-        wanted = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible", "Delayed")]
+        return self._messages("", "NotVisible", "Delayed")
+
+    def settled(self) -> bool:
+        """Whether no change is being worked on or is due: all that are left wait for a later time."""
+        return self._messages("", "NotVisible") == 0
+
+    def _messages(self, *states: str) -> int:
+        wanted = [f"ApproximateNumberOfMessages{state}" for state in states]
         sqs, url = self.aws.client("sqs"), self.aws.jobs_queue_url
         return sum(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"].values()))
+
+    def stopped(self) -> bool:
+        """Whether all calls to Discord are stopped, by what is stored for all workers."""
+        halts = self._halts()
+        return "halted_token" in halts or float(halts.get("blocked_until", {"N": 0})["N"]) > time.time()
+
+    def blocked_containers(self) -> int:
+        """How many containers reported lately that Cloudflare blocks their address."""
+        return len(json.loads(self._halts().get("reports", {"S": "{}"})["S"]))
+
+    def _halts(self) -> dict[str, Any]:
+        key = {"key": {"S": f"{bot_prefix(int(self.aws.settings['DISCORD_APP_ID']))}halts"}}
+        table = f"rolecall-{self.aws.stage}-budgets"
+        answer = self.aws.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+        found: dict[str, Any] = answer.get("Item", {})
+        return found
 
     def dead(self) -> list[tuple[str, str]]:
         """Bodies and reasons of what was set aside."""
