@@ -130,7 +130,7 @@ def last_error(problems: Problems) -> str | None:
 
 
 def problem_of(reason: str) -> Problem:
-    """The problem that has this reason. A text that is nobody's code is a failure."""
+    """Return the problem with this reason. A text that is no known code is a failure."""
     if reason in CODES:
         return Problem(ProblemKind(reason))
     refused = reason.startswith("the role ") and CANNOT_BE_CREATED in reason

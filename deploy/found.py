@@ -1,4 +1,4 @@
-"""What there is of a stage in AWS, found by its names. Names are fixed, so nobody's notes are needed, and none trusted.
+"""What exists of a stage in AWS, found by name. Names are fixed: no record of a deployment is needed.
 
 A named function has an underscore in its name, and a stage has none: `rolecall-a-b` is the web function of the stage
 a-b, and never a function of the stage a.

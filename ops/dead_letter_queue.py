@@ -118,7 +118,7 @@ class DeadLetterQueue:
         self.discard(letter)
 
     def discard(self, letter: DeadLetter) -> None:
-        """Delete it for good."""
+        """Delete it permanently."""
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.handle)
 
     def _receive(self, letters: dict[str, DeadLetter], most: int, hidden: int, seen: Done) -> None:

@@ -34,7 +34,7 @@ class FinalChecks:
         self._dead = Counter(body for body, _ in self._world.dead_letters())
 
     def converged(self) -> None:
-        """Before any sweep: whoever counts as synced and was not changed by hand since is as the auth site stated."""
+        """Before any sweep: a synced user who was not changed by hand since is as the auth site stated."""
         if self._world.plan.restore:
             return
         invariants, slack = self._invariants, self._world.settings.roles_cache_max_age + 60

@@ -10,10 +10,10 @@ Two things keep any number of workers within it:
 
 - *Admission* is exact. A request is made only after `used` was raised in the stored bucket, on the condition that the
   window is open and has room. No interleaving of workers can exceed a bucket, and a worker that dies costs one place.
-- *Tickets* are appointments, so that nobody comes in vain. A ticket is a number in an endless row of slots, `limit`
-  to a window; `due` turns it into a time, by what is known of the windows when it is asked. Slots are spread over the
-  first half of a window, so that a late comer (SQS counts whole seconds) still falls into it. A ticket whose holder
-  dies is a time at which nobody comes; nothing waits for it.
+- *Tickets* say when to come, so that no worker wakes up before its turn. A ticket is a number in an endless row of
+  slots, `limit` to a window; `due` turns it into a time, by what is known of the windows when it is asked. Slots are
+  spread over the first half of a window, so that a late comer (SQS counts whole seconds) still falls into it. A
+  ticket whose holder dies is a time at which nobody comes; nothing waits for it.
 
 Three lanes share a bucket. A lane's tickets make the lanes below it yield: what a person waits for and every removal
 of access (URGENT), single changes (NORMAL), whole-guild repairs (BULK).
@@ -266,9 +266,9 @@ def _first_answer(bucket: Bucket, seen: Seen) -> Bucket:
 
 
 def _resized(bucket: Bucket, limit: int) -> Bucket:
-    """The bucket with that limit, in a window behind all that were counted by the old one.
+    """Return the bucket with that limit, in a window after all that were counted by the old limit.
 
-    Whoever has a place or a slot of those has it in a window that is over: nothing of it can be counted by mistake.
+    Reservations and slots of those windows are over, so that none of them can be counted by mistake.
     """
     taken = max(bucket.first_slot + bucket.limit, *bucket.tickets)
     return replace(bucket, limit=limit, number=max(bucket.number + 1, ceil(taken / limit)))

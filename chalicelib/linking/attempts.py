@@ -63,7 +63,7 @@ def use_attempt(state: str, attempt: Attempt, *, now: float) -> bool:
 
 
 def note_refusal(state: str, attempt: Attempt) -> None:
-    """Record that the attempt ended in a refusal: whoever repeats the callback need not wait for it."""
+    """Record that the attempt ended in a refusal, so that a repeated callback does not wait for it."""
     attempts.refuse(_key(state), attempt)
 
 

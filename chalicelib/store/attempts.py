@@ -68,7 +68,7 @@ def take(key: str, attempt: Attempt) -> bool:
 
 
 def refuse(key: str, attempt: Attempt) -> None:
-    """Record that the callback was refused, for whoever repeats it."""
+    """Record that the callback was refused, for a repeated one."""
     _used(key, attempt, REFUSED).save()
 
 

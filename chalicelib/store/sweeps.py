@@ -280,7 +280,7 @@ def _marked_id(marker: SweepRow | None) -> str | None:
 
 
 def _stored(difference: Difference) -> dict[str, Any]:
-    """As it is stored, without defaults: a thousand of them lie in one item."""
+    """Return the stored form, without defaults: one item holds a thousand of them."""
     data = asdict(difference) | {"discord_id": str(difference.discord_id)}
     if difference.role is not None:
         data["role"] = str(difference.role)

@@ -1,4 +1,4 @@
-"""Carrying out a verdict: what is counted and remembered of it, and who is told."""
+"""Carries out a verdict: counts it, remembers it and notifies of it."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ class Judge:
         self._withheld = withheld
 
     def judge(self, sweep: Sweep) -> Sweep:
-        """The sweep with its verdict. A dry run counts nobody, and nobody is told of it."""
+        """Return the sweep with its verdict. A dry run counts nothing and notifies nobody."""
         admitted = self._admit(sweep)
         verdict = verdict_on(sweep, admitted=admitted, max_members=self._limiter.max_members(sweep.linked))
         judged = verdict.applied_to(sweep)
