@@ -10,7 +10,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
-from ops import aws_access, bot, dead_letters, new_stage, removals, roles, secrets, status, sweep, user
+from ops import audit, aws_access, bot, dead_letters, new_stage, removals, roles, secrets, status, sweep, user
 from ops.console import Screen
 from ops.doctor import command as doctor
 from ops.errors import WRONG, CommandError
@@ -25,6 +25,7 @@ Operate Rolecall: check it, look into it, repair it.
   doctor          check the whole installation and say how to fix each fault
   status          what is going on right now
   user ID         everything known about one user
+  audit           what was changed of all users, newest first
   sweep           compare the whole server with the auth site, and repair it
   roles           which role stands for which group
   removals        what the removal limit withholds; release or drop it
@@ -126,6 +127,7 @@ def command_line() -> argparse.ArgumentParser:
         ("doctor", doctor.run, doctor.add_options, doctor.ABOUT),
         ("status", status.run, status.add_options, status.ABOUT),
         ("user", user.run, user.add_options, user.ABOUT),
+        ("audit", audit.run, audit.add_options, audit.ABOUT),
         ("sweep", sweep.run, sweep.add_options, sweep.ABOUT),
         ("roles", roles.run, roles.add_options, roles.ABOUT),
         ("removals", removals.run, removals.add_options, removals.ABOUT),

@@ -304,11 +304,12 @@ def _plain(user: User, seen: Seen, trail: list[dict[str, Any]]) -> dict[str, Any
         "synced_at": _milliseconds(user.synced_at),
         "last_error": user.last_error,
         "deleted_at": _milliseconds(user.deleted_at),
-        "audit": [_plain_entry(entry) for entry in trail],
+        "audit": [plain_entry(entry) for entry in trail],
     }
 
 
-def _plain_entry(entry: dict[str, Any]) -> dict[str, Any]:
+def plain_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry as `--json` shows it: its time in epoch milliseconds."""
     plain: dict[str, Any] = json.loads(json.dumps(entry, default=str))
     return plain | {"at": _milliseconds(datetime.fromisoformat(plain["at"]).timestamp())}
 

@@ -184,6 +184,17 @@ class SweepRow(Model):
     linked = NumberAttribute(null=True)
 
 
+class AuditIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # PynamoDB leaves it untyped
+    """Every entry of a calendar month, in the order of time."""
+
+    class Meta:
+        index_name = "by-month"
+        projection = AllProjection()
+
+    month = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
 class AuditRow(Model):
     """One change made to a member."""
 
@@ -192,8 +203,10 @@ class AuditRow(Model):
 
     user_id = UnicodeAttribute(hash_key=True)
     at = UnicodeAttribute(range_key=True)  # ISO time and a suffix that makes it unique
+    month = UnicodeAttribute(null=True)  # `2026-11`; absent in entries of older versions, which the index then lacks
     data = JSONAttribute()
     expires_at = NumberAttribute()
+    by_month = AuditIndex()
 
 
 ALL: tuple[type[Model], ...] = (UserRow, AccountRow, AttemptRow, GuildRow, RateLimitRow, SweepRow, AuditRow)

@@ -67,8 +67,8 @@ def tables(context: DoctorContext) -> Iterator[Finding]:
                 f"it was made by something else: rename the stage, or delete the table and {context.deploy}",
             )
         indexes = {index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])}
-        if short == "users" and rows.LinkIndex.Meta.index_name not in indexes:
-            yield fault(f"the table {name} lacks its index {rows.LinkIndex.Meta.index_name}", context.deploy)
+        for missing in sorted(set(model._indexes) - indexes):
+            yield fault(f"the table {name} lacks its index {missing}", context.deploy)
 
 
 @checks.check("expiry", "Rows that have expired", needs=("tables",))

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from chalicelib.store import audit
-from chalicelib.store.audit import DAY, Entry
+from chalicelib.store.audit import DAY, Entry, Kind, Wanted
 from local.memory.clock import START as NOW
 
 ENTRY = Entry("1", 2**62, NOW, "sweep 7", "trace-1", given=("a",), taken=("b", "c"), nickname_from="x", nickname_to="y")
@@ -51,3 +53,95 @@ def test_entries_are_kept_for_the_days_they_were_given() -> None:
     audit.keep(replace(ENTRY, keep_days=2))
     assert len(audit.of_user("1", now=NOW + 2 * DAY - 1)) == 1
     assert audit.of_user("1", now=NOW + 2 * DAY) == []
+
+
+# --- all users ----------------------------------------------------------------------------------------------------
+
+
+def causes(trail: audit.Trail) -> list[str]:
+    return [entry["cause"] for entry in trail.entries]
+
+
+def kept(*entries: Entry) -> None:
+    for entry in entries:
+        audit.keep(entry)
+
+
+def test_entries_of_all_users_are_found_newest_first_over_the_end_of_a_month() -> None:
+    for days, user_id in ((0, "1"), (-6, "2"), (-3, "3"), (-40, "4")):
+        audit.keep(replace(ENTRY, user_id=user_id, at=NOW + days * DAY, cause=f"{days} days"))
+    found = audit.search(Wanted(), now=NOW)
+    assert causes(found) == ["0 days", "-3 days", "-6 days", "-40 days"]
+    assert found.older == ""
+
+
+def test_a_search_goes_on_where_it_stopped_and_misses_nothing() -> None:
+    kept(*(replace(ENTRY, user_id=str(number), at=NOW + number, cause=str(number)) for number in range(7)))
+    seen, before = [], ""
+    while True:
+        found = audit.search(Wanted(), now=NOW + 9, before=before, most=3)
+        seen += causes(found)
+        before = found.older
+        if not before:
+            break
+    assert seen == ["6", "5", "4", "3", "2", "1", "0"]
+
+
+def test_a_search_of_years_reads_some_months_at_a_time() -> None:
+    kept(replace(ENTRY, at=NOW - 300 * DAY, keep_days=1000, cause="long ago"))
+    tries, before = 0, ""
+    found = audit.search(Wanted(), now=NOW, keep_days=1000)
+    while not found.entries:
+        tries, before = tries + 1, found.older
+        found = audit.search(Wanted(), now=NOW, keep_days=1000, before=before)
+    assert causes(found) == ["long ago"]
+    assert tries == 3  # four months at a time, of which the next time begins with the last
+
+
+JOINED = replace(ENTRY, user_id="2", what="joined", cause="link", given=("Member",), taken=(), nickname_to=None)
+RELEASED = Entry("3", 5, NOW, "Vera (officers' page)", "t", what="removal released")
+STARTED = Entry(audit.THE_SERVER, 0, NOW, "Vera (officers' page)", "t", what="sweep started")
+LEFT = Entry("4", 5, NOW, "left_server", "t", what="unlinked: left_server")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(user_id="1"), {"1"}),
+        (Wanted(role="memb"), {"2"}),
+        (Wanted(role="B"), {"1", "2"}),
+        (Wanted(by="vera"), {"3", audit.THE_SERVER}),
+        (Wanted(by="vera", kind=Kind.ANSWERED), {"3"}),
+        (Wanted(kind=Kind.SERVER), {audit.THE_SERVER}),
+        (Wanted(kind=Kind.ROLES), {"1", "2"}),
+        (Wanted(kind=Kind.NICKNAME), {"1"}),
+        (Wanted(kind=Kind.JOINED), {"2"}),
+        (Wanted(kind=Kind.UNLINKED), {"4"}),
+        (Wanted(kind=Kind.REMOVED), set()),
+        (Wanted(user_id="1", kind=Kind.JOINED), set()),
+    ],
+    ids=str,
+)
+def test_a_search_finds_what_is_wanted_only(wanted: Wanted, found: set[str]) -> None:
+    kept(ENTRY, JOINED, RELEASED, STARTED, LEFT)
+    assert {entry["user_id"] for entry in audit.search(wanted, now=NOW).entries} == found
+
+
+def test_an_entry_of_an_older_version_is_found_by_its_user() -> None:
+    row = audit.row(ENTRY)
+    row.month = None
+    row.save()
+    assert audit.search(Wanted(), now=NOW).entries == ()
+    assert len(audit.search(Wanted(user_id="1"), now=NOW).entries) == 1
+
+
+def test_what_expired_is_not_found() -> None:
+    kept(replace(ENTRY, keep_days=2))
+    assert len(audit.search(Wanted(), now=NOW + 2 * DAY - 1).entries) == 1
+    assert audit.search(Wanted(), now=NOW + 2 * DAY).entries == ()
+
+
+@pytest.mark.parametrize("before", ["x", "2026-01' OR 1", "9" * 400, "2026-13x", "9999-12"])
+def test_a_place_that_is_none_of_ours_counts_as_none(before: str) -> None:
+    kept(ENTRY)
+    assert len(audit.search(Wanted(), now=NOW, before=before).entries) == 1
