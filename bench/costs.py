@@ -18,7 +18,7 @@ LINK = 400  # bytes of a link as the index gives it: names, groups, times
 ROW_BYTES = 2_000  # that are kept for a member: link, account, audit trail
 LINE = 500  # bytes of a line in the log, with what CloudWatch adds
 READS = {"GetItem", "BatchGetItem", "Query", "Scan"}
-TRANSACTION = 4  # writes that a transaction counts for: two rows, twice each
+TRANSACTION = 5  # writes that a transaction counts for: two rows, twice each, and the index of the audit trail
 SIZES = (500, 20_000)
 
 

@@ -28,7 +28,7 @@ from chalicelib.store.links import (
 )
 from chalicelib.store.synced import hold_deletion, mark_failed, mark_kept, mark_right, mark_synced, rename
 from chalicelib.store.user import Absent, Leaving, Link, Look, Previous, User
-from chalicelib.store.user_rows import LONGEST_ATTEMPT, UNLINKED_RETENTION, drop_expired, get, owner_of
+from chalicelib.store.user_rows import LONGEST_ATTEMPT, UNLINKED_RETENTION, drop_expired, get, owner_of, several
 from chalicelib.store.user_statements import record_groups, record_nickname
 
 __all__ = [
@@ -62,5 +62,6 @@ __all__ = [
     "record_groups",
     "record_nickname",
     "rename",
+    "several",
     "unlink",
 ]

@@ -22,13 +22,15 @@ from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RoleRules, merge_role_ids
 from chalicelib.members.unlinked import Holder
 from chalicelib.messages import ComparePage, Parts
-from chalicelib.problems import outside, withheld
+from chalicelib.problems import Problems, outside, withheld
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.removals import Cause
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
+from chalicelib.store.tally import Tally
 from chalicelib.store.users import Link, User
 from chalicelib.sweeps.spared import spared_example
+from chalicelib.sweeps.tally import tally_of
 from chalicelib.sweeps.unlinked import UnlinkedSearch, example_of
 
 MAX_EXAMPLES = 200
@@ -62,13 +64,14 @@ def merge(members: list[Member], links: Iterator[User]) -> Iterator[Pair]:
 class ComparedPage:
     """The sweep with the page counted, who differs, and the next page if there is one.
 
-    `unlinked`: members without a link who hold roles of groups, if they are looked for.
+    `unlinked`: members without a link who hold roles of groups, if they are looked for. `tally`: of the linked users.
     """
 
     sweep: Sweep
     found: list[Difference]
     following: ComparePage | None
     unlinked: list[Holder] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
 
 
 class GuildComparer:
@@ -87,7 +90,7 @@ class GuildComparer:
         if job.page == 0:
             first = next(users.links_between(self._guild_id, 0, LAST_ID, most=1), None)
             if first is None or first.link is None:
-                return ComparedPage(replace(sweep, pages=1), [], None)
+                return ComparedPage(replace(sweep, pages=1), [], None, tally=Tally(at=self._services.now()))
             after = 0 if self._looks_at_everybody(sweep) else first.link.account.id - 1
         try:
             members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
@@ -104,8 +107,9 @@ class GuildComparer:
         pairs = list(merge(members, iter(links)))
         rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
         released_at = _released_at(self._services, pairs)
+        noted: dict[str, Problems] = {}
         for pair in pairs:
-            difference, example = self._compare(pair, rules, sweep, released_at)
+            difference, example = self._compare(pair, rules, sweep, released_at, noted)
             if difference:
                 found.append(difference)
                 sweep = _recounted(sweep, pair.user, difference, self._services.now())
@@ -127,7 +131,8 @@ class GuildComparer:
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
         if not more and not sweep.dry_run and self._forgets(sweep):
             self._view.group_roles.forget_unused(frozenset(sweep.in_use))
-        return ComparedPage(replace(sweep, cursor=last), found, following, unlinked)
+        tally = tally_of((pair.user for pair in pairs), noted, now=self._services.now())
+        return ComparedPage(replace(sweep, cursor=last), found, following, unlinked, tally)
 
     def _looks_at_everybody(self, sweep: Sweep) -> bool:
         """Whether members without a link count, too."""
@@ -171,11 +176,12 @@ class GuildComparer:
             if user.link
         ]
         sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
+        tally = tally_of(links, {}, now=self._services.now())
         if len(links) < PAGE:
-            return ComparedPage(sweep, found, None)
+            return ComparedPage(sweep, found, None, tally=tally)
         last = found[-1].discord_id
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
-        return ComparedPage(replace(sweep, cursor=last), found, following)
+        return ComparedPage(replace(sweep, cursor=last), found, following, tally=tally)
 
     def _guild(self, job: ComparePage, members: list[Member], options: RequestOptions) -> Guild:
         """The guild's facts: read anew for the first page, with the bot's own roles if the page lists the bot."""
@@ -201,7 +207,7 @@ class GuildComparer:
         return self._view.group_roles.by_name
 
     def _compare(
-        self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None
+        self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None, noted: dict[str, Problems]
     ) -> tuple[Difference | None, dict[str, Any] | None]:
         user, member = pair.user, pair.member
         now = self._services.now()
@@ -225,7 +231,7 @@ class GuildComparer:
         if user.kept:
             change = replace(change, take=frozenset())
         if not sweep.dry_run:
-            self._note_problem(user, change, parts)
+            self._note_problem(user, change, parts, noted)
         if not change and not user.absent:  # perhaps a new username, but that is renewed on the way
             if user.imported_at and not sweep.dry_run and Parts.GROUPS in parts and user.wanted is not None:
                 users.mark_right(user)
@@ -256,8 +262,8 @@ class GuildComparer:
         )
         return difference, shown | _spared(difference)
 
-    def _note_problem(self, user: User, change: Change, parts: Parts) -> None:
-        """Report a problem that no sweep can fix, once, and record when it is fixed."""
+    def _note_problem(self, user: User, change: Change, parts: Parts, noted: dict[str, Problems]) -> None:
+        """Report a problem that no sweep can fix, once, and record when it is fixed; what was recorded is `noted`."""
         problems = change.problems | outside(user.problems, parts)
         if change.take or user.deletion_held:  # what waits for an operator still does
             problems |= withheld(user.problems)
@@ -265,8 +271,10 @@ class GuildComparer:
             return
         if change.problems:
             self._reporter.failed(user, problems)
+            noted[user.user_id] = problems
         elif not change and (parts == Parts.ALL or user.synced_version == user.version):
             self._reporter.synced(user, problems)
+            noted[user.user_id] = problems
 
 
 def _released_at(services: Services, pairs: list[Pair]) -> float | None:

@@ -17,6 +17,7 @@ from chalicelib.sweeps.finish import Finisher
 from chalicelib.sweeps.judge import Judge
 from chalicelib.sweeps.position import Position
 from chalicelib.sweeps.step_queue import StepQueue
+from chalicelib.sweeps.tally import TallyKeeper
 from chalicelib.sweeps.unlinked import UnlinkedSearch
 
 MAX_DUPLICATES = 1_000_000  # numbers for what several workers find at one page
@@ -45,6 +46,7 @@ class Survey:
         self._finisher = finisher
         self._unlinked = unlinked
         self._withheld = withheld
+        self._tally = TallyKeeper(services)
 
     def compare(self, job: ComparePage, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
         """Compare one page, then send the next one, or pass the verdict. `ticket` is the one the page waited for."""
@@ -61,6 +63,7 @@ class Survey:
         if compared.following is None:
             self._unlinked.report(sweep)
             sweep = self._judge.judge(sweep)
+        self._tally.note(sweep.sweep_id, job.page, compared.tally, is_last=compared.following is None)
         sweep = replace(sweep, step=sweep.step + 1)
         if not self._sweeps.advance(replace(sweep, updated_at=self._services.now())):
             return Outcome.NOTHING

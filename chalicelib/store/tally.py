@@ -1,0 +1,89 @@
+"""What sweeps counted on their way: how many users are linked, how many are in each group, who is not in step.
+
+Whoever wants to know reads one row, instead of all users. It is as old as the last sweep, and says so.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+from pynamodb.exceptions import DoesNotExist
+
+from chalicelib.store.rows import SweepRow, read_as
+
+TALLY = "tally"  # the key of the newest whole tally; those of pages follow it, with `#`
+KEPT = 86_400  # seconds that the tally of one page is kept; a survey takes minutes
+MAX_GROUPS = 500  # that are stored, the largest ones: names have up to 400 bytes each, and an item holds 400 KB
+MAX_TROUBLED = 200  # users that are named; the others are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of the linked users. `at`: epoch seconds.
+
+    `unsettled`: with a change under way; `never_stated`: whose groups the auth site never stated. `groups`: how many
+    users are in each group that counts, `all_groups` how many such groups there are. `troubled`: ids of users with a
+    problem, but for what is withheld; `all_troubled` how many they are.
+    """
+
+    at: float = 0.0
+    linked: int = 0
+    unsettled: int = 0
+    never_stated: int = 0
+    groups: dict[str, int] = field(default_factory=dict)
+    all_groups: int = 0
+    troubled: tuple[str, ...] = ()
+    all_troubled: int = 0
+
+
+def summed(tallies: Iterable[Tally]) -> Tally:
+    """One tally of all of them."""
+    groups: Counter[str] = Counter()
+    troubled: list[str] = []
+    linked = unsettled = never_stated = all_groups = all_troubled = 0
+    at = 0.0
+    for one in tallies:
+        groups.update(one.groups)
+        troubled += one.troubled
+        linked, unsettled = linked + one.linked, unsettled + one.unsettled
+        never_stated, all_troubled = never_stated + one.never_stated, all_troubled + one.all_troubled
+        at, all_groups = max(at, one.at), max(all_groups, one.all_groups)
+    return Tally(
+        at=at,
+        linked=linked,
+        unsettled=unsettled,
+        never_stated=never_stated,
+        groups=dict(groups.most_common(MAX_GROUPS)),
+        all_groups=max(all_groups, len(groups)),
+        troubled=tuple(troubled[:MAX_TROUBLED]),
+        all_troubled=all_troubled,
+    )
+
+
+class Tallies:
+    """The tallies of one guild."""
+
+    def __init__(self, guild_id: int) -> None:
+        self._guild = str(guild_id)
+
+    def newest(self) -> Tally | None:
+        """What the last sweep counted; None before the first one, and until the first one after an upgrade."""
+        try:
+            row = SweepRow.get(self._guild, TALLY, consistent_read=True)
+        except DoesNotExist:
+            return None
+        return read_as(Tally, row.data)
+
+    def keep(self, tally: Tally) -> None:
+        """Store the tally of a whole sweep in place of the one before."""
+        SweepRow(self._guild, TALLY, data=asdict(tally)).save()
+
+    def keep_page(self, sweep_id: str, page: int, tally: Tally) -> None:
+        """Store the tally of one page of a sweep; doing it twice counts once."""
+        key = f"{TALLY}#{sweep_id}#{page:06}"
+        SweepRow(self._guild, key, data=asdict(tally), expires_at=int(tally.at) + KEPT).save()
+
+    def pages(self, sweep_id: str) -> list[Tally]:
+        """The tallies of the pages that are stored of a sweep."""
+        found = SweepRow.query(self._guild, SweepRow.sweep_id.startswith(f"{TALLY}#{sweep_id}#"), consistent_read=True)
+        return [one for one in (read_as(Tally, row.data) for row in found) if one]
