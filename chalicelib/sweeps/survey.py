@@ -1,25 +1,30 @@
-"""The survey, a page for each message; its last page ends in the verdict."""
+"""The survey: as many pages in one invocation as its time allows; the last page ends in the verdict.
+
+Each page is stored as a step of the sweep, so a worker that dies loses one page. The message names the first page of
+the invocation; where the survey really stands is in the sweep.
+"""
 
 import uuid
 from dataclasses import replace
 
 from chalicelib import log
-from chalicelib.errors import Ticket
+from chalicelib.errors import RateLimitDeferred, Ticket
 from chalicelib.members.context import Outcome
 from chalicelib.members.removals import WithheldRemovals
 from chalicelib.messages import ComparePage, ExpireBehavior, Parts, RemoveReplacedAccount, encode
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store.partings import Partings
-from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from chalicelib.store.sweeps import UNDER_WAY, Sweep, Sweeps, SweepState
 from chalicelib.sweeps.compare import ComparedPage, GuildComparer
 from chalicelib.sweeps.finish import Finisher
 from chalicelib.sweeps.judge import Judge
 from chalicelib.sweeps.position import Position
-from chalicelib.sweeps.step_queue import StepQueue
+from chalicelib.sweeps.step_queue import Allowance, StepQueue
 from chalicelib.sweeps.tally import TallyKeeper
 from chalicelib.sweeps.unlinked import UnlinkedSearch
 
+RESTS_AFTER = 25.0  # seconds without a page; less than a message waits that met an outage (`outages.MIN_PAUSE`)
 MAX_DUPLICATES = 1_000_000  # numbers for what several workers find at one page
 
 
@@ -49,12 +54,43 @@ class Survey:
         self._tally = TallyKeeper(services)
 
     def compare(self, job: ComparePage, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
-        """Compare one page, then send the next one, or pass the verdict. `ticket` is the one the page waited for."""
+        """Compare pages while there is time, then send the next one, or pass the verdict.
+
+        `ticket` is the one that the first page waited for.
+        """
         sweep = self._sweeps.current(job.sweep_id)
         if sweep is None or sweep.state is not SweepState.SURVEYING or job.page != sweep.pages:
-            return self._on_redelivery(sweep, redelivered)
+            return self._resume(sweep) if sweep and self._may_rest(sweep, redelivered) else Outcome.NOTHING
         if sweep.force and job.page == 0 and Parts.GROUPS in Parts(sweep.parts):
             self._withheld.answer_by_sweep()
+        allowance = self._steps.allowance()
+        page = self._compare_page(sweep, job, ticket)
+        if page is None:
+            return Outcome.NOTHING
+        while page.following and allowance.is_left():
+            try:
+                following = self._compare_following(page.sweep, page.following, allowance)
+            except Exception as error:  # noqa: BLE001 - the message of that page meets it too, and delivery settles it
+                log.info("page_postponed", sweep_id=job.sweep_id, page=page.following.page, error=type(error).__name__)
+                return self._resume(self._sweeps.current(job.sweep_id))
+            if following is None:
+                return Outcome.DONE
+            page = following
+        self._enqueue_next(page.sweep, page.following)
+        return Outcome.DONE
+
+    def _compare_following(self, sweep: Sweep, job: ComparePage, allowance: Allowance) -> ComparedPage | None:
+        """As `_compare_page`, but wait for the turn of its request if that comes in time."""
+        try:
+            return self._compare_page(sweep, job)
+        except RateLimitDeferred as wait:
+            if not allowance.is_left(wait.retry_after):
+                raise
+            self._services.clock.sleep(wait.retry_after)
+            return self._compare_page(sweep, job, wait.ticket)
+
+    def _compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedPage | None:
+        """Compare one page and store it as a step. None if another worker did that step meanwhile."""
         compared = self._comparer.compare_page(sweep, job, ticket)
         if job.page == 0 and Parts.GROUPS in Parts(sweep.parts):
             self._send_partings()
@@ -64,11 +100,10 @@ class Survey:
             self._unlinked.report(sweep)
             sweep = self._judge.judge(sweep)
         self._tally.note(sweep.sweep_id, job.page, compared.tally, is_last=compared.following is None)
-        sweep = replace(sweep, step=sweep.step + 1)
-        if not self._sweeps.advance(replace(sweep, updated_at=self._services.now())):
-            return Outcome.NOTHING
-        self._enqueue_next(sweep, compared.following)
-        return Outcome.DONE
+        sweep = replace(sweep, step=sweep.step + 1, updated_at=self._services.now())
+        if not self._sweeps.advance(sweep):
+            return None
+        return replace(compared, sweep=sweep, found=[], unlinked=[])
 
     def _send_partings(self) -> None:
         """Have the accounts kicked that are linked to nobody and whose grace days are over."""
@@ -92,9 +127,13 @@ class Survey:
         self._sweeps.keep_page(sweep.sweep_id, number, compared.found, now=self._services.now())
         return replace(sweep, pages_found=(*sweep.pages_found, number))
 
-    def _on_redelivery(self, sweep: Sweep | None, redelivered: bool) -> Outcome:
-        """The step was done already. If its worker died right after, the next one may never have been sent."""
-        if not (sweep and redelivered) or sweep.step > sweep.pages:  # the repair has begun, and goes on by itself
+    def _may_rest(self, sweep: Sweep, redelivered: bool) -> bool:
+        """Whether nobody may be at work on the sweep: a worker that died, or met an outage, sent no further message."""
+        return redelivered or (sweep.state in UNDER_WAY and self._services.now() - sweep.updated_at > RESTS_AFTER)
+
+    def _resume(self, sweep: Sweep | None) -> Outcome:
+        """Send the next step of the survey. If another worker does the same, one of them stops."""
+        if sweep is None or sweep.step > sweep.pages:  # the repair has begun, and goes on by itself
             return Outcome.NOTHING
         following = ComparePage(sweep_id=sweep.sweep_id, page=sweep.pages, after=sweep.cursor)
         self._enqueue_next(sweep, following if sweep.state is SweepState.SURVEYING else None)

@@ -1,5 +1,6 @@
 """The steps of a sweep: crashes, duplicates, delays, lost messages."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,16 +8,19 @@ import pytest
 
 from chalicelib.members.context import Outcome
 from chalicelib.messages import ComparePage, RepairPage, encode
+from chalicelib.outages import MIN_PAUSE
 from chalicelib.queues import Message, message_of
 from chalicelib.store.sweeps import STALE_AFTER
+from local.discord.faults import Fault
 from local.simulated import STAGE, World
 from tests.members.support import (
     Meter,
     crowd,
     let_sweeps_take,
     swept,
+    waiting,
 )
-from tests.sweeps.support import latest, losers, names, roles_of_all
+from tests.sweeps.support import LIST, latest, losers, names, roles_of_all
 
 
 def bulk(world: World, job: ComparePage | RepairPage, *, received: int = 1) -> None:
@@ -73,20 +77,22 @@ def run_steps(world: World) -> None:
                 world.sqs.delete_all([record])
 
 
-def small_guild() -> World:
+def small_guild(page_size: int) -> World:
     world = World({"DISCORD_SYNC_NAMES": "True"})
+    world.guild.turn(member_page=page_size)
     losers(world, 2, of=3)
     let_sweeps_take(world)
     return world
 
 
-def test_a_worker_killed_at_any_call_of_a_sweep_leaves_a_sweep_that_ends() -> None:
-    first = small_guild()
+@pytest.mark.parametrize("page_size", [1000, 1], ids=["one page", "several pages in one invocation"])
+def test_a_worker_killed_at_any_call_of_a_sweep_leaves_a_sweep_that_ends(page_size: int) -> None:
+    first = small_guild(page_size)
     first.sweep()
     total = steps(first)
     assert total > 30
     for fatal in range(total):
-        world = small_guild()
+        world = small_guild(page_size)
         world.sweep()
         left = fatal
 
@@ -118,7 +124,7 @@ def test_a_sweep_whose_messages_were_lost_makes_room_after_half_an_hour(world: W
 def test_a_page_that_comes_again_does_not_begin_the_repair_again(world: World) -> None:
     losers(world, 150, of=160)
     sweep_id = world.sweep(force=True)["sweep_id"]
-    world.run(seconds=60)
+    world.run(until=lambda: latest(world).sent > 0)
     under_way = latest(world)
     assert (under_way.state, 0 < under_way.sent < 150) == ("repairing", True)
     assert world.http.delivery.sweeper.compare(ComparePage(sweep_id=sweep_id), redelivered=True) is Outcome.NOTHING
@@ -171,3 +177,65 @@ def test_of_two_workers_at_one_page_only_what_the_one_found_is_repaired_who_goes
     assert second.compare(job, redelivered=False) is Outcome.NOTHING
     world.run(seconds=1800)
     assert sum("Old" in member.roles for member in world.guild.state().members) == 95
+
+
+def ended_at(world: World, pages: list[float], *, seconds: float = 60.0) -> int:
+    """Deliver the first step of a new sweep; return how many pages were compared, each of which takes that long."""
+    took = iter(pages)
+    world.dynamodb.before = lambda operation, given: (
+        world.clock.advance(next(took, 0.0)) if operation == "PutItem" and given["Item"].get("step") else None
+    )
+    body = encode(ComparePage(sweep_id=world.sweep()["sweep_id"])).decode()
+    ends = world.clock.now() + seconds
+    message = Message(body, "id", "handle", f"rolecall-{STAGE}-bulk", world.clock.now(), {})
+    world.container().delivery.batch([message], bulk=True, seconds_left=lambda: ends - world.clock.now())
+    world.dynamodb.before = None
+    return latest(world).pages
+
+
+@pytest.mark.parametrize(
+    ("each", "seconds", "compared"),
+    [
+        pytest.param(1.0, 60.0, 8, id="all of them"),
+        pytest.param(11.0, 60.0, 3, id="until half a minute is over"),
+        pytest.param(5.0, 35.0, 3, id="until little time is left of the invocation"),
+    ],
+)
+def test_one_invocation_compares_pages_as_long_as_it_has_time(
+    world: World, each: float, seconds: float, compared: int
+) -> None:
+    losers(world, 3, of=8)
+    world.guild.turn(member_page=1)
+    let_sweeps_take(world)
+    assert ended_at(world, [each] * 8, seconds=seconds) == compared
+    world.run()
+    assert roles_of_all(world, "loser") == roles_of_all(world) == {frozenset({"Member"})}
+    assert latest(world).state == "done"
+
+
+def test_a_page_that_cannot_be_compared_is_left_to_a_message_of_its_own(world: World) -> None:
+    losers(world, 2, of=5)
+    world.guild.turn(member_page=1)
+    let_sweeps_take(world)
+    world.sweep()
+    world.guild.inject(Fault(kind="answer", path=LIST, skip=2, status=503))
+    world.run()
+    steps_sent = [json.loads(sent.body) for sent in world.sqs.sent if '"survey"' in sent.body]
+    assert [step["page"] for step in steps_sent] == [0, 2]
+    assert roles_of_all(world, "loser") == {frozenset({"Member"})}
+
+
+def test_a_survey_goes_on_after_an_outage_that_hid_how_a_page_ended(world: World) -> None:
+    """The message is put back as a new one, and names a page that was stored already."""
+    losers(world, 2, of=5)
+    let_sweeps_take(world)
+    sweep_id = world.sweep()["sweep_id"]
+    bulk(world, ComparePage(sweep_id=sweep_id))
+    for record in world.sqs.receive(f"rolecall-{STAGE}-bulk"):
+        world.sqs.delete_all([record])  # the next step was never sent
+    bulk(world, ComparePage(sweep_id=sweep_id))
+    assert waiting(world, "bulk") == [], "somebody may be at work on it"
+    world.clock.advance(MIN_PAUSE)
+    bulk(world, ComparePage(sweep_id=sweep_id))
+    world.run()
+    assert roles_of_all(world, "loser") == {frozenset({"Member"})}
