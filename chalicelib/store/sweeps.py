@@ -92,6 +92,7 @@ class Sweep:
     pages: int = 0
     pages_found: tuple[int, ...] = ()  # numbers, ascending, under which differences are stored
     cursor: int = 0  # the Discord id that the last page ended with
+    position: tuple[int, int, int] | None = None  # of the repair: phase, page, offset; older versions store none
     sent: int = 0  # jobs
     singles: int = 0  # members who differ in one role, yet to be sent
     note: str = ""

@@ -43,6 +43,19 @@ class Position:
         """The position that a message names."""
         return cls(job.step, Phase.LOSING if job.phase == Phase.LOSING else Phase.OTHERS, job.page, job.offset)
 
+    @classmethod
+    def stored(cls, sweep: Sweep) -> "Position | None":
+        """Where the repair stands by what the sweep says; None if an older version made its last step."""
+        if sweep.position is None:
+            return None
+        phase, page, offset = sweep.position
+        return cls(sweep.step, Phase.LOSING if phase == Phase.LOSING else Phase.OTHERS, page, offset)
+
+    @property
+    def to_store(self) -> tuple[int, int, int]:
+        """What a sweep says of it."""
+        return self.phase.value, self.page, self.offset
+
     def job(self, sweep: Sweep) -> RepairPage:
         """The message that names this position."""
         return RepairPage(

@@ -1,6 +1,6 @@
 """The repair: each step sends the jobs whose turn is near."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chalicelib.members.context import Outcome
 from chalicelib.members.removal_limiter import RemovalLimiter
@@ -13,7 +13,7 @@ from chalicelib.sweeps.schedule import schedule_repairs
 from chalicelib.sweeps.step_queue import StepQueue
 from chalicelib.sweeps.withholder import Withholder
 
-REPAIR_INTERVAL = 30.0  # seconds until more are sent; half the horizon, so that there is always work in the queue
+REPAIR_INTERVAL = 600.0  # seconds until more are sent; less than the horizon, so that there is always work in the queue
 HOLD_IS_OPEN = "stopped taking: the removal limit was reached while the sweep ran, and a hold is open"
 FIRST_ANSWERS = 1.0  # seconds until more are sent while the limit of a bucket is not known yet
 
@@ -38,17 +38,29 @@ class Repair:
         self._withholder = withholder
 
     def repair(self, job: RepairPage, *, redelivered: bool) -> Outcome:
-        """Send the jobs whose turn is near; then wait, go on to the next page, or finish."""
+        """Send the jobs whose turn is near, page by page; then wait for the next ones' turn, or finish."""
         sweep = self._sweeps.current(job.sweep_id)
         if sweep and sweep.state in (SweepState.DONE, SweepState.HELD) and redelivered:
             self._finisher.finish(sweep)  # its worker died right after the last step
             return Outcome.DONE
-        if sweep is None or not _is_due(job, sweep, redelivered=redelivered):
+        position = _position(job, sweep, redelivered=redelivered) if sweep else None
+        if sweep is None or position is None:
             return Outcome.NOTHING
-        self._step(Position.of(job), sweep)
+        self._go_on(position, sweep)
         return Outcome.DONE
 
-    def _step(self, position: Position, sweep: Sweep) -> None:
+    def _go_on(self, position: Position, sweep: Sweep) -> None:
+        allowance = self._steps.allowance()
+        step = self._step(position, sweep)
+        while step.following and step.goes_on and allowance.is_left():
+            step = self._step(step.following, step.sweep)
+        if step.following is None:
+            self._finisher.finish(step.sweep)
+        else:
+            self._steps.send(step.following.job(step.sweep), delay=step.pause)
+
+    def _step(self, position: Position, sweep: Sweep) -> "_Step":
+        """Send the jobs of the next page whose turn is near, and store how far the sweep is."""
         position, found = self._next_page(position, sweep)
         waiting = position.waiting(found, sweep)
         self._withholder.record(position.to_record(found, sweep), sweep)
@@ -63,14 +75,10 @@ class Repair:
         )
         page_done = batch.count == len(waiting)
         following = position.next_page(sweep) if page_done else position.after(sweep, batch.count)
-        if following is None:
-            sweep = self._ended(sweep)
-        self._sweeps.advance(sweep)
-        if following is None:
-            self._finisher.finish(sweep)
-            return
+        sweep = replace(sweep, position=following.to_store) if following else self._ended(sweep)
+        advanced = self._sweeps.advance(sweep)
         pause = REPAIR_INTERVAL if batch.buckets_known else FIRST_ANSWERS
-        self._steps.send(following.job(sweep), delay=0.0 if page_done else pause)
+        return _Step(sweep, following, 0.0 if page_done else pause, goes_on=page_done and advanced)
 
     def _still_counted(self, position: Position, sweep: Sweep) -> bool:
         """Whether the members who lose something were admitted by the verdict, and no hold was opened since."""
@@ -99,8 +107,28 @@ class Repair:
             position = following
 
 
-def _is_due(job: RepairPage, sweep: Sweep, *, redelivered: bool) -> bool:
-    """Whether the step is the sweep's next one, or its last one again: its worker may have died before the next."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step that was made: the sweep after it, and where it goes on after `pause` seconds (None: nowhere).
+
+    `goes_on`: the next step can follow at once, in the same invocation.
+    """
+
+    sweep: Sweep
+    following: Position | None
+    pause: float
+    goes_on: bool
+
+
+def _position(job: RepairPage, sweep: Sweep, *, redelivered: bool) -> Position | None:
+    """Where to go on: at the sweep's next step, if the message is that, or if its worker may have died; else None."""
     if sweep.state is not SweepState.REPAIRING:
-        return False
-    return job.step == sweep.step or (redelivered and job.step == sweep.step - 1)
+        return None
+    if job.step == sweep.step:
+        return Position.of(job)
+    if not redelivered or job.step > sweep.step:
+        return None
+    stored = Position.stored(sweep)
+    if stored:
+        return stored
+    return Position.of(job) if job.step == sweep.step - 1 else None

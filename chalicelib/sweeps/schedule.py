@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, ROLE_GIVE, ROLE_TAKE
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.messages import RepairMember, encode
-from chalicelib.queues import Progress
+from chalicelib.queues import MAX_DELAY, Progress
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Difference, Sweep
 
-HORIZON = 60.0  # seconds ahead for which jobs are sent; the others stay in the sweep's pages
+# Seconds ahead for which jobs are sent; the others stay in the sweep's pages. SQS delays a message by MAX_DELAY at
+# most, and a minute of that is kept for turns that are put off: a job that comes too early has to be queued again.
+HORIZON = MAX_DELAY - 60.0
+FIRST_HORIZON = 60.0  # the same while a bucket is not known that could share the work: it will be in a moment
 SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
 
 
@@ -66,7 +69,8 @@ class _Scheduler:
     def _room(self, routes: set[str]) -> dict[str, int]:
         """How many requests each route has room for within the horizon."""
         most = len(self._waiting)
-        return {route: self._limits.forecast(route, Lane.BULK, most=most, horizon=HORIZON) for route in sorted(routes)}
+        horizon = HORIZON if all(self._limits.is_known(route) for route in routes) else FIRST_HORIZON
+        return {route: self._limits.forecast(route, Lane.BULK, most=most, horizon=horizon) for route in sorted(routes)}
 
     def _choose(self, routes: list[tuple[str, ...]], room: dict[str, int]) -> list[str]:
         """A route for each of the first members: the one with the most room. Routes of one bucket share theirs."""

@@ -31,7 +31,7 @@ def test_a_sweep_of_a_guild_of_many_pages_ends(plain: World) -> None:
     plain.run(seconds=HOUR)
     assert plain.roles(last) == {"Member"}
     assert list(plain.dead_letters()) == []
-    assert plain.counts.longest_chain > MAX_INVOCATIONS  # which shows that the rule is in force, or allowed
+    assert plain.counts.longest_chain <= MAX_INVOCATIONS
     assert plain.counts.stopped == 0
 
 
@@ -45,6 +45,7 @@ def test_a_sweep_corrects_hundreds_of_members(plain: World) -> None:
     wrong = [user for user in users if plain.roles(user.removeprefix("u-")) != {"Member", "Logistics"}]
     assert wrong == []
     assert list(plain.dead_letters()) == []
+    assert plain.counts.longest_chain <= MAX_INVOCATIONS
 
 
 def test_a_change_that_waits_for_hours_is_made_afterwards(plain: World) -> None:
