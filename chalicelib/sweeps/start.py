@@ -9,9 +9,11 @@ from chalicelib import log
 from chalicelib.messages import ComparePage, Parts, StartSweep
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from chalicelib.sweeps.position import Position
 from chalicelib.sweeps.step_queue import StepQueue
 from chalicelib.sweeps.summary import summary_of
 
+RENEW_AFTER = 1800.0  # seconds of a sweep, after which its chain of invocations is begun anew
 MIN_RESTART_DELAY, MAX_RESTART_DELAY = 2.0, 240.0  # seconds between two attempts to start after another sweep
 
 
@@ -55,10 +57,22 @@ class Starter:
         if covered:
             # The process that began it may have died before it sent this. Sending it twice does no harm.
             self._steps.send(ComparePage(sweep_id=running.sweep_id))
-        elif tries or self._claim_queue(parts, force=force):
+            return summary_of(running) | {"already_running": True, "queued": False}
+        if not tries:
+            self._renew_chain(running)
+        if tries or self._claim_queue(parts, force=force):
             later = StartSweep(parts=parts.value, force=force, tries=tries + 1)
             self._steps.send(later, delay=min(MIN_RESTART_DELAY * 2 ** min(tries, 10), MAX_RESTART_DELAY))
-        return summary_of(running) | {"already_running": True, "queued": not covered}
+        return summary_of(running) | {"already_running": True, "queued": True}
+
+    def _renew_chain(self, running: Sweep) -> None:
+        """Let a sweep that has run for long go on from here: its next message then begins a new chain of invocations.
+
+        The message that it waited for finds the step done, and ends.
+        """
+        position, age = Position.stored(running), self._services.now() - running.started_at
+        if running.state is SweepState.REPAIRING and position and age > RENEW_AFTER:
+            self._steps.send(position.job(running))
 
     def _claim_queue(self, parts: Parts, *, force: bool) -> bool:
         """Of all sweeps that are asked for while another runs, one waits: it will compare everybody anew."""

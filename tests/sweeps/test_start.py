@@ -1,10 +1,11 @@
 """Several sweeps at once: one runs, one waits."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chalicelib.messages import Parts
+from chalicelib.messages import Parts, RepairPage, encode
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from local.simulated import GUILD, World
 from tests.members.support import (
@@ -78,3 +79,22 @@ def test_the_sweeps_of_another_guild_are_another_matter() -> None:
     World()
     Sweeps(7).begin(Sweep("2-other", Parts.ALL.value, SweepState.SURVEYING, 1.0, 1.0))
     assert Sweeps(int(GUILD)).running() is None
+
+
+@pytest.mark.parametrize(("minutes", "renewed"), [(20, False), (60, True)])
+def test_a_sweep_that_runs_for_long_goes_on_in_a_new_chain_when_another_is_asked_for(
+    world: World, minutes: int, renewed: bool
+) -> None:
+    """Lambda counts invocations of a chain; the one who asks is no part of it."""
+    losers(world, 1, of=2)
+    sweeps, now = Sweeps(int(GUILD)), world.clock.now()
+    running = Sweep("2-long", Parts.ALL.value, SweepState.REPAIRING, now - minutes * 60, now - 300, step=7, pages=1)
+    sweeps.begin(replace(running, position=(1, 0, 0)))
+    world.sweep()
+    sent = [body for body in waiting(world, "bulk") if '"repair"' in body]
+    assert sent == ([encode(RepairPage(sweep_id="2-long", step=7, phase=1)).decode()] if renewed else [])
+    assert len(waiting(world, "bulk")) == len(sent) + 1, "and the new one waits"
+    world.run(seconds=60)
+    ended = sweeps.get("2-long")
+    assert ended
+    assert ended.state == (SweepState.DONE if renewed else SweepState.REPAIRING)
