@@ -14,7 +14,7 @@ from rich.table import Table
 
 os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the local Discord speaks plain HTTP
 
-from bench import costs, process, stack, sweeps
+from bench import chains, costs, process, stack, sweeps
 from bench.figures import Figure, Measure
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -29,6 +29,7 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
         ("one user", sweeps.one_change),
         ("at the limit", lambda: sweeps.at_the_limit(1000)),
         ("precedence", lambda: sweeps.precedence(1000)),
+        ("chains", lambda: chains.chains(quick=quick)),
         ("memory", lambda: process.memory(*many)),
         ("start", lambda: process.start(3 if quick else 10)),
         ("callback", process.callback),
