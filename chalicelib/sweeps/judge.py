@@ -24,14 +24,16 @@ class Judge:
 
     def judge(self, sweep: Sweep) -> Sweep:
         """Return the sweep with its verdict. A dry run counts nothing and notifies nobody."""
+        if (
+            not sweep.dry_run and self._limiter.is_held()
+        ):  # before this sweep can open a hold, which withholds nothing yet
+            self._withheld.forget_outdated()
+            self._limiter.remind()
         admitted = self._admit(sweep)
         verdict = verdict_on(sweep, admitted=admitted, max_members=self._limiter.max_members(sweep.linked))
         judged = verdict.applied_to(sweep)
         if admitted and not sweep.force and sweep.to_count > 0:
             judged = replace(judged, counted_at=self._services.now())
-        if not sweep.dry_run and self._limiter.is_held():
-            self._withheld.forget_outdated()
-            self._limiter.remind()
         if verdict.held_back:
             self._report(judged)
         return judged
