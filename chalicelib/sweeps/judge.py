@@ -24,9 +24,8 @@ class Judge:
 
     def judge(self, sweep: Sweep) -> Sweep:
         """Return the sweep with its verdict. A dry run counts nothing and notifies nobody."""
-        if (
-            not sweep.dry_run and self._limiter.is_held()
-        ):  # before this sweep can open a hold, which withholds nothing yet
+        # Before this sweep can open a hold: that withholds nothing yet.
+        if not sweep.dry_run and self._limiter.is_held():
             self._withheld.forget_outdated()
             self._limiter.remind()
         admitted = self._admit(sweep)
@@ -37,6 +36,13 @@ class Judge:
         if verdict.held_back:
             self._report(judged)
         return judged
+
+    def withdraw(self, judged: Sweep, stored: Sweep | None) -> None:
+        """Undo what a verdict counted, if another worker's was stored instead of it."""
+        if judged.counted_at:
+            self._limiter.give_back(judged.to_count, judged.counted_at)
+        if judged.held and not (stored and stored.held):
+            self._withheld.forget_outdated()
 
     def _admit(self, sweep: Sweep) -> bool:
         """Count those who would lose something, unless an operator forced the sweep."""

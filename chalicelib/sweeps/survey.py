@@ -102,6 +102,8 @@ class Survey:
         self._tally.note(sweep.sweep_id, job.page, compared.tally, is_last=compared.following is None)
         sweep = replace(sweep, step=sweep.step + 1, updated_at=self._services.now())
         if not self._sweeps.advance(sweep):
+            if compared.following is None:
+                self._judge.withdraw(sweep, self._sweeps.current(job.sweep_id))
             return None
         return replace(compared, sweep=sweep, found=[], unlinked=[])
 
