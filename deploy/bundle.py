@@ -4,13 +4,21 @@
     python bundle.py FOLDER --empty       where only the template is wanted
 
 Chalice installs the requirements anew for every changed line, and ships botocore's descriptions of four hundred
-services, three quarters of all that Lambda unpacks. What is made here is named as Chalice would name it, so `chalice
-deploy` and `chalice package` take it as their own. Needs nothing but Chalice, so that it runs beside any project.
+services, three quarters of all that Lambda unpacks. And it ships no bytecode, so every container compiles whatever it
+imports, before its first event: /var/task cannot be written to. What is made here is named as Chalice would name it, so
+`chalice deploy` and `chalice package` take it as their own. Needs nothing but Chalice, so that it runs beside any
+project.
 """
 
+import gzip
+import hashlib
+import json
+import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager, PipRunner, SubprocessPip
@@ -18,7 +26,13 @@ from chalice.utils import UI, OSUtils
 
 SERVICES = frozenset({"dynamodb", "sqs", "ssm"})  # those that chalicelib has clients of
 DESCRIPTIONS = ("botocore/data/", "boto3/data/", "boto3/examples/")  # a folder, or a file, for each service
+UNUSED = ("/", ".pyc", "/examples-1.json", ".dist-info/RECORD")  # .pyc: an earlier zip's, of other code
+ENDPOINTS = "botocore/data/endpoints.json"  # of all services in all regions; read when a client is made
+COMPILE = (sys.executable, "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
+"""Bytecode that Python takes without a look at the source, whose time Lambda need not keep (PEP 552). In a process of
+its own, since what is compiled before changes the bytes of what is compiled after."""
 SAME_FOR_ALL = (1980, 1, 1, 0, 0, 0)  # the time of every file, so that the same code makes the same zip
+READABLE = 0o100644 << 16  # the mode of a file, as a zip has it
 NOT_INSTALLED = "Could not install dependencies"  # Chalice says so, and goes on without them
 
 
@@ -29,18 +43,18 @@ class NotBundled(Exception):
 def ensure(folder: Path, architecture: str) -> Path:
     """Have the zip of the project in `folder` in its `.chalice/deployments`; older ones are removed.
 
-    Raises NotBundled. A zip counts as whole once its requirements are noted beside it: a run that is killed in between
-    leaves none that would be taken for one.
+    Raises NotBundled. A zip counts as whole once its recipe is noted beside it: a run that is killed in between leaves
+    none that would be taken for one.
     """
     said = StringIO()
     packager = _packager(architecture, said)
     version = _version()
     wanted = Path(packager.deployment_package_filename(str(folder), version))
-    if _note(wanted).exists() and wanted.exists():
+    recipe = _recipe((folder / "requirements.txt").read_text())
+    if _is_whole(wanted, recipe):
         return wanted
     wanted.unlink(missing_ok=True)
-    requirements = (folder / "requirements.txt").read_text()
-    earlier = _reusable(wanted, requirements)
+    earlier = _reusable(wanted, recipe)
     if earlier:
         _note(earlier).unlink()
         earlier.rename(wanted)
@@ -51,7 +65,7 @@ def ensure(folder: Path, architecture: str) -> Path:
             wanted.unlink(missing_ok=True)
             raise NotBundled(said.getvalue())
     trim(wanted)
-    _note(wanted).write_text(requirements)
+    _note(wanted).write_text(recipe)
     for other in wanted.parent.iterdir():
         if other not in (wanted, _note(wanted)):
             other.unlink()
@@ -59,18 +73,58 @@ def ensure(folder: Path, architecture: str) -> Path:
 
 
 def trim(zip_file: Path) -> None:
-    """Write the zip anew: no description of an unused service, files in order, all of the same time."""
+    """Write the zip anew: no description of an unused service, bytecode, files in order, all of the same time."""
     new = zip_file.with_suffix(".new")
-    with ZipFile(zip_file) as old, ZipFile(new, "w", ZIP_DEFLATED) as made:
-        for one in sorted(old.infolist(), key=lambda one: one.filename):
-            if _is_used(one.filename):
-                kept = ZipInfo(one.filename, SAME_FOR_ALL)
-                kept.compress_type, kept.external_attr = ZIP_DEFLATED, one.external_attr
-                made.writestr(kept, old.read(one))
+    with TemporaryDirectory() as unpacked:
+        folder = Path(unpacked)
+        with ZipFile(zip_file) as old:
+            modes = {one.filename: one.external_attr for one in old.infolist()}
+            used = [name for name in modes if _is_used(name)]
+            for name in used:
+                old.extract(name, folder)
+                (folder / name).write_bytes(_shortened(name, (folder / name).read_bytes()))
+        subprocess.run([*COMPILE, "-s", unpacked, unpacked], check=False, stdout=subprocess.DEVNULL)
+        with ZipFile(new, "w", ZIP_DEFLATED) as made:
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                name = path.relative_to(folder).as_posix()
+                kept = ZipInfo(name, SAME_FOR_ALL)
+                kept.compress_type, kept.external_attr = ZIP_DEFLATED, modes.get(name, READABLE)
+                made.writestr(kept, path.read_bytes())
     new.replace(zip_file)
 
 
+def _shortened(name: str, content: bytes) -> bytes:
+    """botocore's data without what it reads and no function uses: texts for people, endpoints of other services."""
+    if name == ENDPOINTS:
+        found = json.loads(content)
+        for partition in found["partitions"]:
+            partition["services"] = {one: told for one, told in partition["services"].items() if one in SERVICES}
+        return _json(found)
+    if name.startswith(DESCRIPTIONS) and name.endswith("/service-2.json.gz"):
+        return gzip.compress(_json(_without_texts(json.loads(gzip.decompress(content)))), mtime=0)
+    return content
+
+
+def _without_texts(description: Any) -> Any:  # noqa: ANN401 - whatever JSON can say
+    """A service's description without the documentation, four fifths of it. A shape may have a member of that name."""
+    if isinstance(description, list):
+        return [_without_texts(one) for one in description]
+    if not isinstance(description, dict):
+        return description
+    return {
+        name: _without_texts(value)
+        for name, value in description.items()
+        if not (name == "documentation" and isinstance(value, str))
+    }
+
+
+def _json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can say
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
 def _is_used(name: str) -> bool:
+    if name.endswith(UNUSED):
+        return False
     for folder in DESCRIPTIONS:
         service, inside, _ = name.removeprefix(folder).partition("/")
         if name.startswith(folder) and (inside or service.endswith(".rst")):
@@ -78,12 +132,21 @@ def _is_used(name: str) -> bool:
     return True
 
 
-def _reusable(wanted: Path, requirements: str) -> Path | None:
-    """A whole zip of other code with the same requirements, for the same Python and architecture."""
+def _recipe(requirements: str) -> str:
+    """What a zip is made of besides the project's own code: the requirements, and how this program trims."""
+    return f"{requirements}\n# {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}\n"
+
+
+def _is_whole(zip_file: Path, recipe: str) -> bool:
+    note = _note(zip_file)
+    return zip_file.exists() and note.exists() and note.read_text() == recipe
+
+
+def _reusable(wanted: Path, recipe: str) -> Path | None:
+    """A whole zip of other code by the same recipe, for the same Python and architecture."""
     for note in wanted.parent.glob("*.requirements"):
         found = note.with_suffix(".zip")
-        same_kind = found.name.partition("-")[2] == wanted.name.partition("-")[2]
-        if same_kind and found.exists() and note.read_text() == requirements:
+        if found.name.partition("-")[2] == wanted.name.partition("-")[2] and _is_whole(found, recipe):
             return found
     return None
 

@@ -70,6 +70,7 @@ def _for_stage(files: Mapping[str, bytes], stage: str, source: Path) -> dict[str
 def _digest(files: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
     facts = {
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "made by": hashlib.sha256(BUNDLE.read_bytes()).hexdigest(),
         "environment": dict(environment),
         "for": [platform.python_version(), platform.system(), ARCHITECTURE],
     }

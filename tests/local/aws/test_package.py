@@ -57,7 +57,8 @@ def build(source: Path, stage: str = "local") -> package.Package:
 
 
 def own_files(made: package.Package) -> set[str]:
-    return {name for name in zipfile.ZipFile(made.zip_file).namelist() if not name.startswith("chalice/")}
+    names = zipfile.ZipFile(made.zip_file).namelist()
+    return {name for name in names if not name.startswith("chalice/") and not name.endswith(".pyc")}
 
 
 def test_the_zip_holds_the_app_its_library_and_nothing_else_that_lies_about(source: Path) -> None:
