@@ -1,13 +1,14 @@
 """The entry points of Rolecall: routes, queues, schedules, tasks. Each decodes, calls, encodes.
 
-The only file that imports Chalice; what can be read or written without it is in `chalicelib/http.py`. `chalicelib.web`,
-with its template library, is imported within the functions that serve a page: nothing else waits for it.
+The only file that imports Chalice; what can be read or written without it is in `chalicelib/http.py`. Every function
+imports all of this file, so it imports no library of AWS or of HTTP: `chalicelib.wiring` does, when a function first
+uses one. `chalicelib.web`, with its template library, is imported within the functions that serve a page.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -15,12 +16,13 @@ from chalice.app import Chalice, CloudWatchEvent, Request, Response, SQSEvent
 
 from chalicelib import VERSION, http, log, settings
 from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
-from chalicelib.linking.attempts import LIFE, cookie_name
-from chalicelib.linking.flow import Started
-from chalicelib.linking.tokens import Purpose
-from chalicelib.messages import Parts
+from chalicelib.linking.cookie import LIFE, cookie_name
+from chalicelib.linking.purpose import Purpose
 from chalicelib.queues import message_of
 from chalicelib.wiring import deferral, flush, wired
+
+if TYPE_CHECKING:
+    from chalicelib.linking.flow import Started
 
 app = Chalice(app_name="rolecall", configure_logs=False)
 STAGE = settings.stage()
@@ -176,7 +178,7 @@ def link() -> Response:
     return to_discord(wired().linking.start(query("token")))
 
 
-def to_discord(started: Started) -> Response:
+def to_discord(started: "Started") -> Response:
     """Send the person to Discord's page; a cookie binds the attempt to their browser."""
     callback = urlsplit(wired().services.settings.callback_url)
     secure, path = callback.scheme == "https", callback.path or "/"
@@ -328,44 +330,49 @@ def deliver(event: SQSEvent, *, bulk: bool) -> None:
 @app.lambda_function(name="update_all")
 def update_all(event: Any, context: object) -> dict[str, Any]:
     """Repair groups, usernames and nicknames of the whole guild."""
-    return sweep(Parts.ALL, event, context)
+    return sweep("ALL", event, context)
 
 
 @app.lambda_function(name="update_all_groups")
 def update_all_groups(event: Any, context: object) -> dict[str, Any]:
     """Repair the roles of the whole guild."""
-    return sweep(Parts.GROUPS, event, context)
+    return sweep("GROUPS", event, context)
 
 
 @app.lambda_function(name="update_all_nicknames")
 def update_all_nicknames(event: Any, context: object) -> dict[str, Any]:
     """Repair the nicknames of the whole guild."""
-    return sweep(Parts.NICKNAME, event, context)
+    return sweep("NICKNAME", event, context)
 
 
 @app.lambda_function(name="update_all_usernames")
 def update_all_usernames(event: Any, context: object) -> dict[str, Any]:
     """Refresh the usernames of the whole guild, and the name of the server."""
-    return sweep(Parts.USERNAME, event, context)
+    return sweep("USERNAME", event, context)
 
 
 @app.schedule(settings.schedule("UPDATE_ALL_SCHEDULE", "rate(1 hour)"))
 def update_all_on_schedule(event: CloudWatchEvent) -> None:
     """The same as `update_all`."""
-    sweep(Parts.ALL, None, event.context)
+    sweep("ALL", None, event.context)
 
 
 @app.schedule(settings.schedule("UPDATE_ALL_USERNAMES_SCHEDULE", "rate(12 hours)"))
 def update_all_usernames_on_schedule(event: CloudWatchEvent) -> None:
     """The same as `update_all_usernames`."""
-    sweep(Parts.USERNAME, None, event.context)
+    sweep("USERNAME", None, event.context)
 
 
-def sweep(parts: Parts, options: Any, context: object) -> dict[str, Any]:
-    """Start a sweep and return its state; `options` may be `{"dry_run": true}` or `{"force": true}`."""
+def sweep(parts: str, options: Any, context: object) -> dict[str, Any]:
+    """Start a sweep and return its state; `options` may be `{"dry_run": true}` or `{"force": true}`.
+
+    `parts` is a name of `Parts`.
+    """
+    from chalicelib.messages import Parts
+
     log.bind(getattr(context, "aws_request_id", None) or uuid4().hex)
     try:
-        return wired().delivery.sweeper.start(parts, **sweep_options(options))
+        return wired().delivery.sweeper.start(Parts[parts], **sweep_options(options))
     finally:
         flush()
 

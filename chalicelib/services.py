@@ -13,7 +13,7 @@ from chalicelib.store.guild import GuildMemory
 
 @dataclass(frozen=True)
 class Services:
-    """Built by `wiring`; tests and simulations build their own."""
+    """Built by `assembly`; tests and simulations build their own."""
 
     settings: Settings
     clock: Clock

@@ -1,59 +1,88 @@
-"""Wiring: builds the real services lazily, once per Lambda container. Importing `app` builds nothing."""
+"""Wiring: what each function uses, imported and built when it is first used, once per Lambda container.
 
-from dataclasses import dataclass
-from functools import cache
-from uuid import uuid4
+A container that serves people never imports what works on the queues, nor the other way round, and `/health` imports
+nothing of either: a person who clicks may wait for all of it. This is the one place that decides what comes when.
+"""
 
-import boto3
-from botocore.config import Config
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from chalicelib import log, settings
-from chalicelib.clock import SystemClock
-from chalicelib.delivery.deferral import Deferral
-from chalicelib.delivery.delivery import Delivery
-from chalicelib.discord.buckets import Buckets
-from chalicelib.discord.client import Discord, fingerprint, log_request
-from chalicelib.discord.halts import Halts
-from chalicelib.discord.rate_limiter import RateLimiter
-from chalicelib.linking.flow import LinkFlow
-from chalicelib.linking.oauth import OAuth
-from chalicelib.metrics import Metrics
-from chalicelib.notices import Notices
-from chalicelib.queues import Queues
-from chalicelib.services import Services
-from chalicelib.settings import Settings
-from chalicelib.store import rows
-from chalicelib.store.guild import GuildMemory
-from chalicelib.store.halts import DynamoHaltStore
-from chalicelib.store.rate_limits import DynamoRateLimitStore
 
-# For SSM Parameter Store: if it is down, we must know well before API Gateway or Lambda ends the invocation.
-SSM_TIMEOUTS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+if TYPE_CHECKING:
+    from chalicelib.delivery.deferral import Deferral
+    from chalicelib.delivery.delivery import Delivery
+    from chalicelib.linking.flow import LinkFlow
+    from chalicelib.members.guild import GuildView
+    from chalicelib.members.reconciler import Reconciler
+    from chalicelib.services import Services
+    from chalicelib.settings import Settings
 
 
-@dataclass(frozen=True)
 class Wired:
     """Everything that a handler calls."""
 
-    services: Services
-    delivery: Delivery
-    linking: LinkFlow
+    def __init__(self, services: "Services") -> None:
+        self.services = services
+
+    @cached_property
+    def view(self) -> "GuildView":
+        """What is known of the guild."""
+        from chalicelib.members.guild import GuildView
+
+        return GuildView(self.services)
+
+    @cached_property
+    def reconciler(self) -> "Reconciler":
+        """What does the jobs of single users."""
+        from chalicelib.members.reconciler import Reconciler
+
+        return Reconciler(self.services, self.view)
+
+    @cached_property
+    def delivery(self) -> "Delivery":
+        """What takes messages, and sweeps."""
+        from chalicelib.delivery.delivery import Delivery
+
+        return Delivery(self.services, self.view, self.reconciler)
+
+    @cached_property
+    def linking(self) -> "LinkFlow":
+        """What the HTTP routes do."""
+        from chalicelib.linking.flow import LinkFlow
+        from chalicelib.linking.oauth import OAuth
+
+        return LinkFlow(self.services, OAuth(self.services), self.reconciler, self.view)
 
 
 @cache
 def wired() -> Wired:
     """Return the parts of this container. Raises BadSettings; then the next event tries again."""
+    from chalicelib import assembly
+
     log.to_stdout()
-    chosen = settings.load(_secrets_from_ssm)
+    chosen = settings.load(assembly.secrets_in_ssm)
     log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
-    rows.connect(chosen.stage)
+    assembly.connect(chosen.stage)
     return assemble(chosen)
 
 
-def deferral() -> Deferral:
+def assemble(chosen: "Settings") -> Wired:
+    """Build the parts for these settings, on real AWS and Discord."""
+    from chalicelib import assembly
+
+    return Wired(assembly.services_of(chosen))
+
+
+def deferral() -> "Deferral":
     """Return what takes the messages if `wired` raises. Needs no setting but the stage."""
+    from chalicelib import assembly
+    from chalicelib.clock import SystemClock
+    from chalicelib.delivery.deferral import Deferral
+    from chalicelib.metrics import Metrics
+
     stage = settings.stage()
-    return Deferral(Queues(boto3.client("sqs"), stage), Metrics(stage), SystemClock().now)
+    return Deferral(assembly.queues_of(stage), Metrics(stage), SystemClock().now)
 
 
 def flush() -> None:
@@ -61,37 +90,3 @@ def flush() -> None:
     if wired.cache_info().currsize:
         services = wired().services
         services.metrics.flush(services.now())
-
-
-def assemble(chosen: Settings) -> Wired:
-    """Build the parts for these settings, on real AWS and Discord."""
-    clock = SystemClock()
-    metrics = Metrics(chosen.stage)
-    halts = Halts(
-        DynamoHaltStore(chosen.app_id, chosen.guild_id),
-        clock,
-        token=fingerprint(chosen.bot_token),
-        container=settings.log_stream() or uuid4().hex,
-    )
-    buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
-    queues = Queues(boto3.client("sqs"), chosen.stage)
-    services = Services(
-        settings=chosen,
-        clock=clock,
-        discord=Discord(chosen, RateLimiter(buckets, halts, clock), clock, on_request=log_request),
-        queues=queues,
-        notices=Notices(queues),
-        memory=GuildMemory(chosen.guild_id),
-        metrics=metrics,
-    )
-    delivery = Delivery(services)
-    return Wired(services, delivery, LinkFlow(services, OAuth(services), delivery.reconciler, delivery.view))
-
-
-def _secrets_from_ssm(names: list[str]) -> dict[str, str]:
-    """Return those secrets of this stage that Parameter Store holds; others are left out."""
-    prefix = f"/rolecall/{settings.stage()}/"
-    answer = boto3.client("ssm", config=SSM_TIMEOUTS).get_parameters(
-        Names=[prefix + name for name in names], WithDecryption=True
-    )
-    return {found["Name"].removeprefix(prefix): found["Value"] for found in answer["Parameters"]}

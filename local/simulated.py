@@ -32,6 +32,7 @@ from chalicelib.discord.halts import Halts
 from chalicelib.discord.rate_limiter import RateLimiter
 from chalicelib.linking.flow import LinkFlow
 from chalicelib.linking.oauth import OAuth
+from chalicelib.members.guild import GuildView
 from chalicelib.messages import Parts
 from chalicelib.metrics import Metrics
 from chalicelib.notices import Notices
@@ -87,6 +88,11 @@ class Container:
     delivery: Delivery
     linking: LinkFlow
     session: requests.Session
+
+    @property
+    def view(self) -> GuildView:
+        """What this process knows of the guild."""
+        return self.delivery.view
 
 
 @dataclass(frozen=True, kw_only=True)

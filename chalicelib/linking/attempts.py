@@ -3,18 +3,16 @@
 Only digests are stored: neither the state nor the cookie can be read back from the table.
 """
 
-import hashlib
 import hmac
 import secrets
 
 from chalicelib import log
 from chalicelib.errors import LinkRefused, Reason
+from chalicelib.linking.cookie import LIFE, digest
 from chalicelib.linking.tokens import Token
 from chalicelib.store import attempts
 from chalicelib.store.attempts import Attempt
 
-LIFE = 15 * 60  # seconds from the click to the callback
-COOKIE = "rolecall_attempt"
 MAX_STATE = 200  # characters; ours have 43
 
 
@@ -29,7 +27,7 @@ def open_attempt(token: Token, *, now: float) -> tuple[str, str]:
         issued_at=token.issued_at,
         opened_at=now,
         trace=log.bound(),
-        cookie=_digest(cookie),
+        cookie=digest(cookie),
         until=now + LIFE,
     )
     attempts.put(_key(state), attempt)
@@ -48,7 +46,7 @@ def find_attempt(state: str | None, cookie: str | None) -> Attempt:
     if attempt is None:
         raise LinkRefused(Reason.BAD_STATE, "unknown")
     _log_as(attempt)
-    if not cookie or not hmac.compare_digest(_digest(cookie), attempt.cookie):
+    if not cookie or not hmac.compare_digest(digest(cookie), attempt.cookie):
         raise LinkRefused(Reason.BAD_STATE, "begun in another browser")
     return attempt
 
@@ -75,12 +73,7 @@ def is_refused(state: str) -> bool:
 
 def claim_of(state: str) -> str:
     """The attempt's id, by which a link knows whose claim it is. The state cannot be read back from it."""
-    return _digest(state)[:32]
-
-
-def cookie_name(state: str) -> str:
-    """The name of the attempt's cookie: one for each attempt, so that two tabs do not disturb each other."""
-    return f"{COOKIE}_{_digest(state)[:12]}"
+    return digest(state)[:32]
 
 
 def _log_as(attempt: Attempt) -> None:
@@ -91,8 +84,4 @@ def _log_as(attempt: Attempt) -> None:
 
 
 def _key(state: str) -> str:
-    return f"state:{_digest(state)}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"state:{digest(state)}"

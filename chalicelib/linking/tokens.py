@@ -1,29 +1,20 @@
 """The tokens that the auth site signs for its users: JWT, HS256, short-lived, for one purpose, used once. Pure."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from chalicelib.errors import LinkRefused, Reason
+from chalicelib.linking.purpose import Purpose
 from chalicelib.messages import MAX_CLOCK_SKEW, ChangedAt, Groups, Nickname, UserId
+
+__all__ = ["ALGORITHM", "MAX_LIFETIME", "MAX_TOKEN", "Claims", "Purpose", "Token", "read_token"]
 
 ALGORITHM = "HS256"
 MAX_LIFETIME = 15 * 60  # seconds from `iat` to `exp`
 MAX_TOKEN = 8000  # characters; API Gateway takes 10,240 bytes of request line and headers
-
-
-class Purpose(StrEnum):
-    """What a token allows."""
-
-    LINK = "link"
-    UNLINK = "unlink"
-    ADD_BOT = "add_bot"
-    READ = "read"
-    ME = "me"
-    ADMIN = "admin"
 
 
 class Claims(msgspec.Struct):

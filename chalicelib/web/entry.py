@@ -81,11 +81,11 @@ def act_for_officer(parts: Wired, browser: Browser, fields: dict[str, str]) -> D
 
 
 def _officers_page(parts: Wired) -> OfficersPage:
-    return OfficersPage(parts.services, parts.delivery.view, parts.delivery.sweeper)
+    return OfficersPage(parts.services, parts.view, parts.delivery.sweeper)
 
 
 def _member_page(parts: Wired) -> MemberPage:
-    return MemberPage(parts.services, parts.delivery.view)
+    return MemberPage(parts.services, parts.view)
 
 
 def _visit(parts: Wired, browser: Browser, purpose: Purpose) -> Visit:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
-from chalicelib.linking.attempts import LIFE
+from chalicelib.linking.cookie import LIFE
 from local.discord.faults import Fault, Kind
 from local.simulated import World
 from tests.linking.doors import Browser, callback

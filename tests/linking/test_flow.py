@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from chalicelib.linking.attempts import LIFE
+from chalicelib.linking.cookie import LIFE
 from chalicelib.linking.follow_ups import REMOVE_REPLACED_AFTER
 from chalicelib.store import audit
 from local.simulated import World

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from chalicelib.linking.attempts import LIFE
+from chalicelib.linking.cookie import LIFE
 from local.simulated import AUTH_SITE_SECRET, World
 from tests.linking.doors import FORM, Answer, Browser, callback
 
