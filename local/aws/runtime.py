@@ -1,9 +1,11 @@
 """AWS's own runtime on this machine: `awslambdaric` and what it talks to, a Lambda runtime API, small.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+One container of one function at a time, for tests and for measuring how it starts; the local stack has functions of its
+own. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -32,17 +34,25 @@ class Call:
 
 @dataclass
 class Runtime:
-    """A function under AWS's runtime. `lines` is what it printed, `calls` what it asked of AWS."""
+    """A function under AWS's runtime. `lines` is what it printed, `calls` what it asked of AWS.
+
+    `seconds` from the start of its process to its first answer; `cpu_seconds` that the process used, once it has ended.
+    """
 
     calls: list[Call] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     events: "queue.Queue[Any]" = field(default_factory=queue.Queue)
     answers: "queue.Queue[tuple[str, Any]]" = field(default_factory=queue.Queue)
+    began: float = 0.0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
-    def invoke(self, event: Any) -> tuple[str, Any]:
+    def invoke(self, event: Any) -> tuple[str, Any]:  # noqa: ANN401 - whatever JSON can say
         """Let it work on the event: `response` or `error`, and what it answered."""
         self.events.put(event)
-        return self.answers.get(timeout=60)
+        answer = self.answers.get(timeout=60)
+        self.seconds = self.seconds or time.perf_counter() - self.began
+        return answer
 
     def logged(self) -> list[dict[str, Any]]:
         """Every line that it printed, each of which is JSON."""
@@ -57,7 +67,7 @@ def running(handler: str, code: Path, folder: Path, settings: Mapping[str, str])
     own.mkdir(parents=True)
     for path in (found for part in PARTS for found in site.glob(part)):
         (own / path.name).symlink_to(path)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(runtime))
+    server = _Server(("127.0.0.1", 0), _handler_of(runtime))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     address = f"127.0.0.1:{server.server_port}"
     environment = {
@@ -71,7 +81,8 @@ def running(handler: str, code: Path, folder: Path, settings: Mapping[str, str])
         **settings,
     }
     python = str(Path(sys.executable).resolve())
-    process = subprocess.Popen(  # noqa: S603 - our own words
+    runtime.began = time.perf_counter()
+    process = subprocess.Popen(
         [python, "-S", "-u", "-m", "awslambdaric", handler],
         cwd=code,
         env=environment,
@@ -85,16 +96,77 @@ def running(handler: str, code: Path, folder: Path, settings: Mapping[str, str])
         yield runtime
     finally:
         process.kill()
-        process.wait()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        runtime.cpu_seconds = used.ru_utime + used.ru_stime
         reader.join(timeout=10)
         server.shutdown()
         server.server_close()
 
 
 def _read(process: "subprocess.Popen[str]", runtime: Runtime) -> None:
-    assert process.stdout is not None
+    assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
     with process.stdout:
         runtime.lines.extend(line.rstrip("\n") for line in process.stdout)
+
+
+def http_event(path: str, **query: str) -> dict[str, Any]:
+    """A GET, as a REST API's proxy integration sends it."""
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": "GET",
+        "headers": {"Accept": "*/*"},
+        "multiValueHeaders": {"Accept": ["*/*"]},
+        "queryStringParameters": query or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {"resourcePath": path, "httpMethod": "GET", "requestId": "r-1", "path": path},
+        "body": None,
+        "isBase64Encoded": False,
+    }
+
+
+def queue_event(queue_name: str, *bodies: dict[str, Any]) -> dict[str, Any]:
+    """Messages of a queue, as its trigger sends them, delivered for the first time."""
+    records = [
+        {
+            "messageId": f"m-{number}",
+            "receiptHandle": "h",
+            "body": json.dumps(body),
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:eu-central-1:1:{queue_name}",
+            "awsRegion": "eu-central-1",
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1"},
+            "messageAttributes": {},
+            "md5OfBody": "",
+        }
+        for number, body in enumerate(bodies, 1)
+    ]
+    return {"Records": records}
+
+
+def schedule_event() -> dict[str, Any]:
+    """What EventBridge sends when a schedule fires."""
+    return {
+        "version": "0",
+        "id": "e-1",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "1",
+        "time": "2026-11-25T00:00:00Z",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {},
+    }
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Silence: a container that is ended cuts its connections."""
 
 
 def _handler_of(runtime: Runtime) -> type[BaseHTTPRequestHandler]:

@@ -4,27 +4,15 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from local.aws import package
-from tests.local.aws.runtime import TRACE, Runtime, running
+from local.aws.runtime import TRACE, Runtime, http_event, queue_event, running
 
 pytest.importorskip("awslambdaric", reason="AWS's runtime is built for Linux only")
-HTTP: dict[str, Any] = {
-    "resource": "/health", "path": "/health", "httpMethod": "GET", "headers": {"Accept": "*/*"}, "body": None,
-    "multiValueHeaders": {"Accept": ["*/*"]}, "queryStringParameters": None, "multiValueQueryStringParameters": None,
-    "pathParameters": None, "stageVariables": None, "isBase64Encoded": False,
-    "requestContext": {"resourcePath": "/health", "httpMethod": "GET", "requestId": "r-1", "path": "/health"},
-}  # fmt: skip
 CHANGE = {"kind": "update_groups", "user_id": "1", "groups": ["Member"], "changed_at": 1}
-RECORD = {
-    "messageId": "m-1", "receiptHandle": "h", "body": json.dumps(CHANGE), "eventSource": "aws:sqs",
-    "eventSourceARN": "arn:aws:sqs:eu-central-1:1:rolecall-prod-jobs", "awsRegion": "eu-central-1",
-    "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1", "ApproximateFirstReceiveTimestamp": "1"},
-    "messageAttributes": {}, "md5OfBody": "",
-}  # fmt: skip
+JOBS = queue_event("rolecall-prod-jobs", CHANGE)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +32,9 @@ def worker(code: Path, tmp_path: Path) -> Iterator[Runtime]:
 
 def test_the_web_function_answers_as_api_gateway_wants_it(code: Path, tmp_path: Path) -> None:
     with running("app.app", code, tmp_path, {"ROLECALL_STAGE": "prod"}) as web:
-        how, said = web.invoke(HTTP)
-        wrong = HTTP | {"resource": "/discord/link", "path": "/discord/link"}
-        wrong["requestContext"] = HTTP["requestContext"] | {"resourcePath": "/discord/link", "requestId": "r-2"}
+        how, said = web.invoke(http_event("/health"))
+        wrong = http_event("/discord/link")
+        wrong["requestContext"]["requestId"] = "r-2"
         _, refused = web.invoke(wrong)
     assert (how, said["statusCode"], json.loads(said["body"])["status"]) == ("response", 200, "ok")
     assert refused["statusCode"] == 500
@@ -57,7 +45,7 @@ def test_the_web_function_answers_as_api_gateway_wants_it(code: Path, tmp_path: 
 
 
 def test_a_message_that_waits_is_sent_on_with_the_trace_by_which_lambda_counts_a_chain(worker: Runtime) -> None:
-    assert worker.invoke({"Records": [RECORD]}) == ("response", None)
+    assert worker.invoke(JOBS) == ("response", None)
     (sent,) = [call for call in worker.calls if call.target == "SQS.SendMessage"]
     assert json.loads(sent.body["MessageBody"]) == CHANGE
     lineage = TRACE.rpartition(";")[2]
@@ -65,8 +53,8 @@ def test_a_message_that_waits_is_sent_on_with_the_trace_by_which_lambda_counts_a
 
 
 def test_what_is_printed_is_json_lines_with_metrics_that_cloudwatch_reads(worker: Runtime) -> None:
-    worker.invoke({"Records": [RECORD]})
-    worker.invoke({"Records": [RECORD]})
+    worker.invoke(JOBS)
+    worker.invoke(JOBS)
     lines = worker.logged()
     assert {"event", "level"} <= set().union(*lines)
     (metrics, *_) = [line for line in lines if "_aws" in line]
