@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.figures import Figure, at_most
-from bench.svg import Bars, Chart
+from bench.figures import Figure, Result, at_most
+from bench.svg import Bars
 from local.auth_site import AuthSite
 from local.aws import package
 from local.aws.runtime import http_event, queue_event, running, schedule_event
@@ -88,7 +88,7 @@ def events() -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def cold_starts(rounds: int) -> list[Figure | Chart]:
+def cold_starts(rounds: int) -> list[Result]:
     """Starts of every function and of the bare ones, taken in turn; the median of each."""
     with tempfile.TemporaryDirectory() as folder:
         code, plain, compiled = (Path(folder) / name for name in ("rolecall", "plain", "compiled"))

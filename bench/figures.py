@@ -1,7 +1,9 @@
 """A figure of the table: what was measured, beside what it should be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from bench.svg import Chart
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,8 @@ class Figure:
     note: str = ""
 
 
-Measure = Callable[[], list[Figure]]
+Result = Figure | Chart  # what a measure gives: rows of the table, and charts of the page
+Measure = Callable[[], Sequence[Result]]
 
 
 def at_most(name: str, value: float, limit: float, *, shown: str = "{:.4g}", note: str = "") -> Figure:
