@@ -22,7 +22,7 @@ from chalicelib.queues import message_of
 from chalicelib.wiring import deferral, flush, wired
 
 if TYPE_CHECKING:
-    from chalicelib.linking.flow import Started
+    from chalicelib.linking.entrance import Started
 
 app = Chalice(app_name="rolecall", configure_logs=False)
 STAGE = settings.stage()
@@ -126,7 +126,7 @@ def page(html: str, status: int, *form_targets: str) -> Response:
 
 def outcome(word: str) -> Response:
     """Go back to the auth site with what happened, or show a page that says it."""
-    target = wired().services.settings.auth_site_url
+    target = wired().settings.auth_site_url
     if target:
         return redirect(http.way_back(target, word))
     from chalicelib.web import pages
@@ -136,7 +136,7 @@ def outcome(word: str) -> Response:
 
 def refusal(reason: Reason) -> Response:
     """Go back to the auth site with the reason, or show a page that says what to do."""
-    target = wired().services.settings.auth_site_url
+    target = wired().settings.auth_site_url
     if not target:
         return refusal_page(reason, 400)
     return redirect(http.way_back(target, "denied" if reason is Reason.DENIED else "failed", reason))
@@ -175,12 +175,12 @@ def link() -> Response:
     """Begin to link: check the auth site's token and send the person to Discord."""
     if http.is_prefetch(header):
         return Response("", {"Cache-Control": "no-store"}, 503)  # the token is for the click that may follow
-    return to_discord(wired().linking.start(query("token")))
+    return to_discord(wired().entrance.start(query("token")))
 
 
 def to_discord(started: "Started") -> Response:
     """Send the person to Discord's page; a cookie binds the attempt to their browser."""
-    callback = urlsplit(wired().services.settings.callback_url)
+    callback = urlsplit(wired().settings.callback_url)
     secure, path = callback.scheme == "https", callback.path or "/"
     cookie = http.set_cookie(cookie_name(started.state), started.cookie, max_age=LIFE, path=path, secure=secure)
     return redirect(started.url, {"Set-Cookie": cookie})
@@ -201,10 +201,10 @@ def callback() -> Response:
 def ask_to_unlink() -> Response:
     """Show the page that asks for confirmation; nothing is unlinked yet."""
     token = query("token")
-    wired().linking.token(token, Purpose.UNLINK, use=False)
+    wired().entrance.token(token, Purpose.UNLINK, use=False)
     from chalicelib.web import pages
 
-    return page(pages.unlink_page(token or ""), 200, wired().services.settings.auth_site_url)
+    return page(pages.unlink_page(token or ""), 200, wired().settings.auth_site_url)
 
 
 @app.route("/discord/unlink", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
@@ -219,7 +219,7 @@ def unlink() -> Response:
 @answers(PAGES)
 def add_bot() -> Response:
     """Send the guild's administrator to Discord's page that adds the bot."""
-    return redirect(wired().linking.add_bot_url(query("token")))
+    return redirect(wired().entrance.add_bot_url(query("token")))
 
 
 @app.route("/discord/users/{user_id}", methods=["GET"])
@@ -282,7 +282,7 @@ def open_session(purpose: Purpose) -> Response:
     from chalicelib.web import entry
     from chalicelib.web.render import SAME_ADDRESS
 
-    token = wired().linking.token(query("token"), purpose)
+    token = wired().entrance.token(query("token"), purpose)
     return redirect(SAME_ADDRESS, {"Set-Cookie": entry.opened(wired(), token)})
 
 

@@ -1,7 +1,8 @@
 """Wiring: what each function uses, imported and built when it is first used, once per Lambda container.
 
-A container that serves people never imports what works on the queues, nor the other way round, and `/health` imports
-nothing of either: a person who clicks may wait for all of it. This is the one place that decides what comes when.
+A container that serves people never imports what works on the queues, nor the other way round; a click on a link needs
+neither Discord nor the members; and `/health` imports nothing of all this. A person may wait for it. This is the one
+place that decides what comes when.
 """
 
 from functools import cache, cached_property
@@ -12,6 +13,7 @@ from chalicelib import log, settings
 if TYPE_CHECKING:
     from chalicelib.delivery.deferral import Deferral
     from chalicelib.delivery.delivery import Delivery
+    from chalicelib.linking.entrance import Entrance
     from chalicelib.linking.flow import LinkFlow
     from chalicelib.members.guild import GuildView
     from chalicelib.members.reconciler import Reconciler
@@ -20,10 +22,25 @@ if TYPE_CHECKING:
 
 
 class Wired:
-    """Everything that a handler calls."""
+    """Everything that a handler calls, on real AWS and Discord."""
 
-    def __init__(self, services: "Services") -> None:
-        self.services = services
+    def __init__(self, chosen: "Settings") -> None:
+        self.settings = chosen
+
+    @cached_property
+    def services(self) -> "Services":
+        """What all parts below share; `entrance` does without."""
+        from chalicelib import assembly
+
+        return assembly.services_of(self.settings)
+
+    @cached_property
+    def entrance(self) -> "Entrance":
+        """What a person's first click needs."""
+        from chalicelib.clock import SystemClock
+        from chalicelib.linking.entrance import Entrance
+
+        return Entrance(self.settings, SystemClock().now)
 
     @cached_property
     def view(self) -> "GuildView":
@@ -48,45 +65,43 @@ class Wired:
 
     @cached_property
     def linking(self) -> "LinkFlow":
-        """What the HTTP routes do."""
+        """What the HTTP routes do; whatever `entrance` does, too."""
         from chalicelib.linking.flow import LinkFlow
         from chalicelib.linking.oauth import OAuth
 
         return LinkFlow(self.services, OAuth(self.services), self.reconciler, self.view)
 
+    def flush(self) -> None:
+        """Write the metrics of this invocation, if anything was built that could count them."""
+        if "services" in self.__dict__:
+            self.services.metrics.flush(self.services.now())
+
 
 @cache
 def wired() -> Wired:
     """Return the parts of this container. Raises BadSettings; then the next event tries again."""
-    from chalicelib import assembly
+    from chalicelib import aws
+    from chalicelib.store import rows
 
     log.to_stdout()
-    chosen = settings.load(assembly.secrets_in_ssm)
+    chosen = settings.load(lambda names: aws.secrets_of(settings.stage(), names))
     log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
-    assembly.connect(chosen.stage)
-    return assemble(chosen)
-
-
-def assemble(chosen: "Settings") -> Wired:
-    """Build the parts for these settings, on real AWS and Discord."""
-    from chalicelib import assembly
-
-    return Wired(assembly.services_of(chosen))
+    rows.connect(chosen.stage)
+    return Wired(chosen)
 
 
 def deferral() -> "Deferral":
     """Return what takes the messages if `wired` raises. Needs no setting but the stage."""
-    from chalicelib import assembly
+    from chalicelib import aws
     from chalicelib.clock import SystemClock
     from chalicelib.delivery.deferral import Deferral
     from chalicelib.metrics import Metrics
 
     stage = settings.stage()
-    return Deferral(assembly.queues_of(stage), Metrics(stage), SystemClock().now)
+    return Deferral(aws.queues_of(stage), Metrics(stage), SystemClock().now)
 
 
 def flush() -> None:
-    """Write the metrics of this invocation, if anything was built that could count them."""
+    """Write the metrics of this invocation, if this container has its parts."""
     if wired.cache_info().currsize:
-        services = wired().services
-        services.metrics.flush(services.now())
+        wired().flush()

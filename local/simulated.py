@@ -30,6 +30,7 @@ from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.client import Discord, Request, fingerprint
 from chalicelib.discord.halts import Halts
 from chalicelib.discord.rate_limiter import RateLimiter
+from chalicelib.linking.entrance import Entrance
 from chalicelib.linking.flow import LinkFlow
 from chalicelib.linking.oauth import OAuth
 from chalicelib.members.guild import GuildView
@@ -88,6 +89,16 @@ class Container:
     delivery: Delivery
     linking: LinkFlow
     session: requests.Session
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return self.services.settings
+
+    @property
+    def entrance(self) -> Entrance:
+        """What a first click needs."""
+        return self.linking
 
     @property
     def view(self) -> GuildView:

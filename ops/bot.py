@@ -3,7 +3,7 @@
 import argparse
 from http import HTTPStatus
 
-from chalicelib.linking.oauth import add_bot_url
+from chalicelib.linking.addresses import add_bot_url
 from chalicelib.store.halts import DynamoHaltStore
 from ops.console import Screen
 from ops.discord import Probe

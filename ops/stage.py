@@ -21,7 +21,7 @@ from chalicelib import log, settings
 from chalicelib.errors import BadSettings
 from chalicelib.settings import Settings
 from chalicelib.store import rows
-from chalicelib.wiring import Wired, assemble
+from chalicelib.wiring import Wired
 from ops.aws_access import fix_for
 from ops.errors import CommandError
 
@@ -239,7 +239,7 @@ class Stage:
     def wired(self) -> Wired:
         """Return Rolecall's parts as the functions have them, on this stage's tables and queues. Raises BadSettings."""
         self.connect()
-        return assemble(self.settings)
+        return Wired(self.settings)
 
     def connect(self) -> Connection:
         """Point the store at this stage's tables; return the connection that they share."""

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.discord.models import Account
-from chalicelib.linking.flow import Started
+from chalicelib.linking.entrance import Started
 from chalicelib.messages import Parts
 from chalicelib.store import users
 from local.discord.messages import Request

@@ -1,16 +1,12 @@
-"""Discord's OAuth2 with requests-oauthlib: the authorise page, exchanging the code, revoking the token.
+"""Discord's OAuth2 with requests-oauthlib: exchanging the code, revoking the token.
 
 https://discord.com/developers/docs/topics/oauth2
 """
 
-import base64
-import hashlib
-import hmac
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-from urllib.parse import urlencode
 
 import msgspec
 import requests
@@ -19,6 +15,7 @@ from chalicelib import log
 from chalicelib.discord.client import Request, log_request
 from chalicelib.discord.models import Account
 from chalicelib.errors import LinkRefused, Reason
+from chalicelib.linking.addresses import SCOPES, verifier_of
 from chalicelib.linking.oauth_requests import OAuthRequests, no_answer
 from chalicelib.services import Services
 
@@ -26,10 +23,6 @@ if TYPE_CHECKING:
     from requests_oauthlib import OAuth2Session
 
 T = TypeVar("T")
-SCOPES = ("identify", "guilds.join")
-# MANAGE_ROLES, MANAGE_NICKNAMES, KICK_MEMBERS, CREATE_INSTANT_INVITE: the least that the service needs.
-# https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
-PERMISSIONS = (1 << 28) | (1 << 27) | (1 << 1) | (1 << 0)
 BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
 
@@ -48,12 +41,6 @@ class Authorisation:
     access_token: str = field(repr=False)
 
 
-def verifier_of(state: str, secret: str) -> str:
-    """The PKCE verifier of an attempt (RFC 7636). Derived, so that it is stored nowhere."""
-    digest = hmac.new(secret.encode(), f"pkce:{state}".encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
 class OAuth:
     """The conversation with Discord's OAuth2 endpoints."""
 
@@ -61,29 +48,6 @@ class OAuth:
         self._services = services
         self._settings = services.settings
         self._requests = OAuthRequests(services, transport)
-
-    def authorise_url(self, state: str) -> str:
-        """Discord's page on which a person agrees. `prompt=none`: it does not ask again what was granted before."""
-        from oauthlib.oauth2 import WebApplicationClient
-
-        verifier = verifier_of(state, self._settings.auth_site_secret)
-        client = WebApplicationClient(str(self._settings.app_id))
-        return f"{self._settings.oauth_base_url}?" + urlencode(
-            {
-                "response_type": "code",
-                "client_id": self._settings.app_id,
-                "scope": " ".join(SCOPES),
-                "redirect_uri": self._settings.callback_url,
-                "state": state,
-                "code_challenge": client.create_code_challenge(verifier, "S256"),
-                "code_challenge_method": "S256",
-                "prompt": "none",
-            }
-        )
-
-    def add_bot_url(self) -> str:
-        """Discord's page on which the guild's administrator adds the bot, with the least permissions."""
-        return add_bot_url(self._settings.oauth_base_url, self._settings.app_id, self._settings.guild_id)
 
     def exchange(self, code: str, state: str) -> Authorisation:
         """Exchange the code for a token and read whose it is. Raises LinkRefused; the token is revoked then.
@@ -169,19 +133,6 @@ class OAuth:
         if not isinstance(access_token, str) or not BEARER.fullmatch(access_token):
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "a token answer without a token")
         return token
-
-
-def add_bot_url(oauth_base_url: str, app_id: int, guild_id: int) -> str:
-    """Discord's page to add the bot to the guild. https://discord.com/developers/docs/topics/oauth2#bot-authorization-flow"""
-    return f"{oauth_base_url}?" + urlencode(
-        {
-            "client_id": app_id,
-            "scope": "bot",
-            "permissions": PERMISSIONS,
-            "guild_id": guild_id,
-            "disable_guild_select": "true",
-        }
-    )
 
 
 def _check_scopes(token: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from chalicelib import http, log
 from chalicelib.errors import LinkRefused, Reason
-from chalicelib.linking.flow import Started
+from chalicelib.linking.entrance import Started
 from chalicelib.linking.tokens import Purpose, Token
 from chalicelib.web import sessions
 from chalicelib.web.member_page import REFRESHED, TOO_SOON, MemberPage
@@ -37,7 +37,7 @@ def opened(parts: Wired, token: Token) -> str:
 
 def form_targets(parts: Wired) -> tuple[str, str]:
     """Where the forms of a page may lead: back to the auth site, or to Discord."""
-    return parts.services.settings.auth_site_url, parts.services.settings.oauth_base_url
+    return parts.settings.auth_site_url, parts.settings.oauth_base_url
 
 
 def show_member(parts: Wired, browser: Browser, done: str | None) -> str:
@@ -59,7 +59,7 @@ def act_for_member(parts: Wired, browser: Browser, fields: dict[str, str]) -> Do
             return Done(address=f"{SAME_ADDRESS}done={done}")
         case "other":
             session = visit.session
-            return Done(started=parts.linking.start_again(session.user_id, issued_at=session.issued_at))
+            return Done(started=parts.entrance.start_again(session.user_id, issued_at=session.issued_at))
         case "unlink":
             parts.linking.unlink_known(visit.session.user_id)
             visit.end()
@@ -94,4 +94,4 @@ def _visit(parts: Wired, browser: Browser, purpose: Purpose) -> Visit:
 
 
 def _is_secure(parts: Wired) -> bool:
-    return urlsplit(parts.services.settings.callback_url).scheme == "https"
+    return urlsplit(parts.settings.callback_url).scheme == "https"

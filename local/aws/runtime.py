@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 PARTS = ("awslambdaric", "runtime_client*", "simplejson", "snapshot_restore_py")  # of the runtime, in site-packages
@@ -34,11 +35,13 @@ class Call:
 
 @dataclass
 class Runtime:
-    """A function under AWS's runtime. `lines` is what it printed, `calls` what it asked of AWS.
+    """A function under AWS's runtime. `lines` is what it printed, `calls` what it asked of AWS, `parameters` what
+    Parameter Store holds.
 
     `seconds` from the start of its process to its first answer; `cpu_seconds` that the process used, once it has ended.
     """
 
+    parameters: Mapping[str, str] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     events: "queue.Queue[Any]" = field(default_factory=queue.Queue)
@@ -60,9 +63,15 @@ class Runtime:
 
 
 @contextmanager
-def running(handler: str, code: Path, folder: Path, settings: Mapping[str, str]) -> Iterator[Runtime]:
+def running(
+    handler: str,
+    code: Path,
+    folder: Path,
+    settings: Mapping[str, str],
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Runtime]:
     """`handler` of the unpacked zip in `code`, which finds its libraries there and nowhere else."""
-    runtime, site = Runtime(), Path(sysconfig.get_paths()["purelib"])
+    runtime, site = Runtime(parameters), Path(sysconfig.get_paths()["purelib"])
     own = folder / "runtime"
     own.mkdir(parents=True)
     for path in (found for part in PARTS for found in site.glob(part)):
@@ -194,7 +203,8 @@ def _handler_of(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
             target = self.headers.get("X-Amz-Target", "")
             headers = {name.lower(): value for name, value in self.headers.items()}
             runtime.calls.append(Call(target.replace("AmazonSQS", "SQS"), headers, json.loads(body or b"{}")))
-            self._answer(json.dumps({"Parameters": [], "QueueUrl": "http://127.0.0.1/1/q", "MessageId": "1"}), {})
+            stored = [{"Name": name, "Value": value} for name, value in runtime.parameters.items()]
+            self._answer(json.dumps({"Parameters": stored, "QueueUrl": "http://127.0.0.1/1/q", "MessageId": "1"}), {})
 
         def _answer(self, text: str, headers: dict[str, str], status: int = 200) -> None:
             self.send_response(status)

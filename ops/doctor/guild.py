@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from chalicelib.discord.models import EVERYONE
-from chalicelib.linking.oauth import add_bot_url
+from chalicelib.linking.addresses import add_bot_url
 from ops.doctor.base import Finding, Registry, fault, note, warning
 from ops.doctor.context import DoctorContext
 from ops.doctor.setup import fix_for_setting

@@ -1,7 +1,7 @@
 """An unlinking outlives a newer attempt that is refused and undone: no attempt older than it may link afterwards."""
 
 from chalicelib.errors import LinkRefused
-from chalicelib.linking.flow import Started
+from chalicelib.linking.entrance import Started
 from local.simulated import World
 from tests.members.support import fault, linked
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.discord.client import fingerprint
-from chalicelib.linking.oauth import add_bot_url
+from chalicelib.linking.addresses import add_bot_url
 from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.halts import DynamoHaltStore

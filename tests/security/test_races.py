@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import LinkRefused
-from chalicelib.linking.flow import Started
+from chalicelib.linking.entrance import Started
 from chalicelib.linking.tokens import Purpose
 from chalicelib.store import users
 from local.simulated import World

@@ -18,7 +18,8 @@ import pytest
 from chalicelib.discord.halts import MAX_ADDRESS_PAUSE
 from chalicelib.discord.models import Account
 from chalicelib.errors import LinkRefused
-from chalicelib.linking.oauth import Authorisation, verifier_of
+from chalicelib.linking.addresses import verifier_of
+from chalicelib.linking.oauth import Authorisation
 from local.discord.faults import Fault
 from local.discord.oauth.grants import Grants
 from local.simulated import World

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.cold import LINK, SETTINGS, events
+from bench.cold import LINK, PARAMETERS, SETTINGS, events
 from local.aws import package
 from local.aws.runtime import running
 
@@ -19,8 +19,8 @@ QUEUE_ROOMS = {"chalicelib.delivery", "chalicelib.sweeps"}
 WEB_ROOMS = {"chalicelib.web", "chalicelib.linking.flow", "jinja2", "jwt", "oauthlib"}
 UNUSED = {
     "web: /health": AWS | DISCORD | QUEUE_ROOMS | WEB_ROOMS | {"chalicelib.members", "chalicelib.store", "msgspec"},
-    LINK: QUEUE_ROOMS | {"boto3", "jinja2", "chalicelib.web", "requests_oauthlib"},
-    "web: a page": QUEUE_ROOMS | {"boto3", "requests_oauthlib"},
+    LINK: QUEUE_ROOMS | DISCORD | {"boto3", "jinja2", "chalicelib.web", "chalicelib.members"},
+    "web: a page": QUEUE_ROOMS | DISCORD | {"boto3", "chalicelib.members"},
     "sync_jobs: a change": WEB_ROOMS | {"boto3"},
     "sync_bulk: a message": WEB_ROOMS | {"boto3"},
     "update_all": WEB_ROOMS | {"boto3"},
@@ -39,7 +39,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def imported(code: Path, folder: Path, handler: str, event: Any) -> set[str]:
     """Every module that is imported until the first event is answered."""
-    with running(handler, code, folder, SETTINGS | {"PYTHONPROFILEIMPORTTIME": "1"}) as runtime:
+    with running(handler, code, folder, SETTINGS | {"PYTHONPROFILEIMPORTTIME": "1"}, PARAMETERS) as runtime:
         runtime.invoke(event)
     return {found[1] for line in runtime.lines if (found := IMPORTED.match(line))}
 
