@@ -19,11 +19,12 @@ from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
 from chalicelib.linking.cookie import LIFE, cookie_name
 from chalicelib.linking.purpose import Purpose
 from chalicelib.queues import message_of
-from chalicelib.wiring import deferral, flush, wired
+from chalicelib.wiring import deferral, flush, prepare, wired
 
 if TYPE_CHECKING:
     from chalicelib.linking.entrance import Started
 
+prepare(settings.handler())
 app = Chalice(app_name="rolecall", configure_logs=False)
 STAGE = settings.stage()
 ANY_CONTENT_TYPE = "*/*"  # so that unsupported content types get our error page, too, not a bare 415

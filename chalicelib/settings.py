@@ -304,6 +304,11 @@ def log_stream() -> str:
     return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
 
 
+def handler() -> str:
+    """What Lambda calls in this container, as `app.sync_jobs`; empty outside Lambda."""
+    return os.environ.get("_HANDLER", "")
+
+
 def schedule(name: str, default: str) -> str:
     """A schedule expression (`rate(1 hour)`, `cron(…)`), read when `chalice deploy` imports the app."""
     return os.environ.get(name) or default

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from chalicelib.settings import Settings
 
 
+WEB = "app.app"  # the handler of the function that API Gateway calls
+
+
 class Wired:
     """Everything that a handler calls, on real AWS and Discord."""
 
@@ -75,6 +78,19 @@ class Wired:
         """Write the metrics of this invocation, if anything was built that could count them."""
         if "services" in self.__dict__:
             self.services.metrics.flush(self.services.now())
+
+
+def prepare(handler: str) -> None:
+    """Import what the function that Lambda calls `handler` (`app.sync_jobs`) will use whatever its first event is.
+
+    A container has a whole processor while it starts, and with 512 MB a third of one from its first event on. Nothing
+    for `app.app`, which people wait for: what it uses depends on the event.
+    """
+    if handler not in ("", WEB):
+        from chalicelib import assembly
+        from chalicelib.delivery import delivery
+
+        _ = assembly, delivery
 
 
 @cache

@@ -65,6 +65,20 @@ def test_the_app_is_importable_with_an_empty_environment_and_builds_nothing() ->
     assert (done.stdout.strip(), done.stderr) == ("rolecall", "")
 
 
+@pytest.mark.parametrize(
+    ("handler", "prepared"), [("", False), ("app.app", False), ("app.sync_jobs", True), ("app.update_all", True)]
+)
+def test_a_worker_imports_what_it_will_use_before_its_first_event_and_the_web_function_does_not(
+    handler: str, *, prepared: bool
+) -> None:
+    program = "import sys; sys.path.insert(0, '.'); import app; print('chalicelib.delivery.delivery' in sys.modules)"
+    environment = {"PATH": os.defpath, "_HANDLER": handler}
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == (str(prepared), "")
+
+
 @pytest.mark.parametrize("folder", CODE)
 def test_a_class_with_many_methods_says_why_in_its_docstring(folder: str) -> None:
     top = ROOT / folder
