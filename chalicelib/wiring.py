@@ -83,8 +83,8 @@ class Wired:
 def prepare(handler: str) -> None:
     """Import what the function that Lambda calls `handler` (`app.sync_jobs`) will use whatever its first event is.
 
-    A container has a whole processor while it starts, and with 512 MB a third of one from its first event on. Nothing
-    for `app.app`, which people wait for: what it uses depends on the event.
+    Lambda holds a container to its share of a processor (with 512 MB, a third of one) only from its first event on;
+    AWS does not promise this, but others have measured it. Nothing for `app.app`: what it uses depends on the event.
     """
     if handler not in ("", WEB):
         from chalicelib import assembly
