@@ -7,12 +7,13 @@ from chalicelib import http, log
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.entrance import Started
 from chalicelib.linking.tokens import Purpose, Token
+from chalicelib.members.refresh import REFRESHED, TOO_SOON
+from chalicelib.members.words import LANGUAGES, Words
 from chalicelib.web import sessions
-from chalicelib.web.member_page import REFRESHED, TOO_SOON, MemberPage
+from chalicelib.web.member_page import MemberPage
 from chalicelib.web.officers_page import OfficersPage
 from chalicelib.web.render import SAME_ADDRESS
 from chalicelib.web.sessions import Visit
-from chalicelib.web.words import LANGUAGES, Words
 from chalicelib.wiring import Wired
 
 Browser = tuple[str, str]  # the headers Cookie and Accept-Language

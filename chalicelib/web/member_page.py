@@ -1,32 +1,24 @@
 """My Discord, the member's own page: what they have and why, what is waiting, what could not be done."""
 
-import hashlib
 from datetime import UTC, datetime
 
 from chalicelib import log
-from chalicelib.discord.client import MEMBER_PATCH, RequestOptions
 from chalicelib.discord.models import Account, Member
-from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import RolecallError, UnknownMember
 from chalicelib.linking.context import response_deadline
-from chalicelib.members.explain import Explanation, Situation, explain
+from chalicelib.members.current_standing import PATIENT, current_standing
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import Desired
-from chalicelib.messages import UpdateAll, encode
-from chalicelib.queues import Progress
+from chalicelib.members.refresh import REFRESHED, ask_for_refresh
+from chalicelib.members.standing import Standing, State
+from chalicelib.members.words import Words
 from chalicelib.services import Services
-from chalicelib.store import attempts, users
+from chalicelib.store import users
 from chalicelib.store.sessions import Sight
 from chalicelib.store.users import Link, User
 from chalicelib.web.render import render
 from chalicelib.web.sessions import Visit
-from chalicelib.web.standing import Standing, State, standing_of
-from chalicelib.web.words import Words
 
-PATIENT = RequestOptions(Lane.NORMAL, patience=2.0)  # a person waits, and others' changes go first
 SIGHT_LIFE = 5.0  # seconds that a look at Discord answers for: reloading the page costs no further request
-REFRESH_EVERY = 60.0  # seconds
-REFRESHED, TOO_SOON = "refreshed", "too_soon"  # keys of the texts about a refresh
 
 
 class MemberPage:
@@ -48,13 +40,7 @@ class MemberPage:
 
     def refresh(self, visit: Visit) -> bool:
         """Ask for the member to be brought in step; False if that was asked for less than a minute ago."""
-        services, user_id = self._services, visit.session.user_id
-        key = f"refresh:{hashlib.sha256(user_id.encode()).hexdigest()}"
-        now = services.now()
-        if not attempts.claim_until(key, now + REFRESH_EVERY, now=now):
-            return False
-        services.queues.jobs(encode(UpdateAll(user_id=user_id)), Progress(trace=log.bound(), since=now))
-        return True
+        return ask_for_refresh(self._services, visit.session.user_id)
 
     # --- what is ---
 
@@ -79,25 +65,9 @@ class MemberPage:
         return Sight(now, present=True, roles=tuple(str(one) for one in sorted(member.roles)), nickname=member.nick)
 
     def _standing(self, user: User, link: Link, sight: Sight | None, *, asked: bool) -> Standing:
-        try:
-            explanation = self._explained(user, link, sight)
-        except RolecallError as error:
-            log.warning("guild_not_seen", why=str(error))
-            return Standing(State.UNKNOWN)
-        under_way = asked or user.synced_version != user.version
-        waits = under_way and bool(explanation.would)
-        wait = self._services.discord.rate_limiter.expected_wait(MEMBER_PATCH, Lane.NORMAL) if waits else 0.0
-        return standing_of(user, explanation, seen=sight is not None, under_way=under_way, wait=wait)
-
-    def _explained(self, user: User, link: Link, sight: Sight | None) -> Explanation:
-        rules = self._view.rules(self._view.facts(PATIENT))
-        situation = Situation(
-            joining=link.joining_until > self._services.now(),
-            deleted=user.wanted != user.groups,
-            problems=user.problems,
-        )
         member = _member(link.account, sight) if sight else None
-        return explain(Desired(user.wanted, user.nickname, user.answers), member, rules, situation)
+        seen = sight is not None
+        return current_standing(self._services, self._view, user, link, member, seen=seen, asked=asked)
 
     # --- the page ---
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from chalicelib.linking.tokens import Purpose
+from chalicelib.members import standing, words
 from chalicelib.members.explain import RoleVerdict
+from chalicelib.members.standing import State
 from chalicelib.problems import Problem, ProblemKind
 from chalicelib.store import users
-from chalicelib.web import standing, words
 from chalicelib.web.sessions import LIFE, cookie_name
-from chalicelib.web.standing import State
 from local.discord.faults import Fault
 from local.simulated import World
 from tests.linking.doors import FORM, Answer, Browser, Doors, callback

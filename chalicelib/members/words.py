@@ -1,4 +1,4 @@
-"""What the member's page says, in English and German. Pure."""
+"""What members are told, by their own page and by commands, in English and German. Pure."""
 
 from datetime import date
 

@@ -1,11 +1,11 @@
-"""How a member stands, as their own page shows it: in step, waiting, or why not; each role and the group behind it."""
+"""How a member stands, as members are told: in step, waiting, or why not; each role and the group behind it. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.members.explain import Explanation, GroupVerdict, NicknameVerdict, RoleVerdict
 from chalicelib.problems import ProblemKind, withheld
-from chalicelib.store.users import User
+from chalicelib.store.user import User
 
 UNDER_WAY = 5.0  # seconds that a message takes, apart from its turn at Discord
 ROUND_TO = 5  # seconds of an estimate
