@@ -168,6 +168,12 @@ def _show_unseen(said: dict[str, Any], screen: Screen) -> int:
         f"members, and none was compared. A sweep would look at {linked} one by one.",
         "yellow",
     )
+    at_least = said.get("would_lose_at_least")
+    if at_least is not None:
+        how_many = f"{at_least:,} or more" if at_least else "perhaps none"
+        screen.say(f"By Discord's counts of the holders of each role, {how_many} of them would lose a role.")
+        if not said.get("may_take", True):
+            screen.say(plain_note(said["note"]), "yellow")
     screen.say(f"→ {PORTAL} → your application → Bot → Server Members Intent on → Save Changes; then again", "cyan")
     return WRONG
 

@@ -176,6 +176,7 @@ CONDITIONS: dict[str, tuple[float, Draw]] = {  # how often, of all runs
         _refusal(method="POST", path="/roles$", content=f'"{NAMED_ROLE}"', status=400, code=50035),
     ),
     "refused_list": (0.05, _refusal(method="GET", path="/members$", status=403, code=50001)),
+    "refused_census": (0.05, _refusal(method="GET", path="/member-counts$", status=403, code=50001)),
     "refused_kick": (0.05, _refusal(method="DELETE", path=MEMBER, status=403, code=50013)),
     "refused_member": (0.05, _refused_member("PATCH|PUT|DELETE")),
     "ignored_changes": (0.1, _rate("ignore", 0.1)),

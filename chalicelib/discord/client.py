@@ -19,6 +19,7 @@ from chalicelib.discord.payloads import (
     GuildPayload,
     MemberPayload,
     RolePayload,
+    Snowflake,
     UserPayload,
     guild_of,
     member_in,
@@ -45,6 +46,7 @@ from chalicelib.discord.routes import (
     MEMBER_PATCH,
     MEMBER_REMOVE,
     MEMBERS,
+    ROLE_COUNTS,
     ROLE_GIVE,
     ROLE_TAKE,
     ROLES,
@@ -160,6 +162,15 @@ class Discord:
                 raise
             message = f"Discord lets no role be created for {limited.retry_after:.0f} s"
             raise RoleLimit(status=HTTPStatus.TOO_MANY_REQUESTS, code=0, message=message) from limited
+
+    def role_counts(self, options: RequestOptions) -> dict[int, int]:
+        """How many members hold each role, by its id, linked or not; @everyone is left out. Needs no intent.
+
+        https://discord.com/developers/docs/resources/guild#get-guild-role-member-counts
+        """
+        path = f"{self._guild}/roles/member-counts"
+        found = self._requester.read(dict[Snowflake, int], ROLE_COUNTS, "GET", path, options)
+        return {int(role_id): count for role_id, count in found.items()}
 
     def me(self, options: RequestOptions) -> Account:
         """The bot's own account."""

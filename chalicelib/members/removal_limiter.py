@@ -45,6 +45,22 @@ class RemovalLimiter:
         self._store.uncount(members, counted_at=now)
         return False
 
+    def foresee(self, members: int, *, linked: int) -> bool:
+        """Whether at least so many members may lose something, each of whom is counted when their turn comes.
+
+        Counts nobody. Returns False if they must not: a hold is open then. `linked`: how many users are linked.
+        """
+        if self.is_off:
+            return True
+        self._store.note_linked(linked)
+        window, now = self._store.window(), self._services.now()
+        if window.held_since is not None:
+            return False
+        if window.lost(now) + members <= max_removals(linked, self._percent):
+            return True
+        self._open_hold(window, now)
+        return False
+
     def has_room(self) -> bool:
         """Whether one more member may lose something now. Opens no hold."""
         if self.is_off:
@@ -87,18 +103,19 @@ class RemovalLimiter:
             return
         self._services.metrics.count("SweepsHeld")
         if _claim_notice(self._services, window.held_since):
-            self._notify(window)
+            _notify(self._reporter, window, self._percent)
 
     def _open_hold(self, window: Window, now: float) -> None:
         if not self._store.open_hold(now=now):
             return
         log.warning("removals_held", lost=window.lost(now), linked=window.linked)
         self._services.metrics.count("SweepsHeld")
-        self._notify(window)  # first: if this process dies here, the next sweep does both
+        _notify(self._reporter, window, self._percent)  # first: if this process dies here, the next sweep does both
         _claim_notice(self._services, now)
 
-    def _notify(self, window: Window) -> None:
-        self._reporter.removals_held(hold_reason(max_removals(window.linked, self._percent), window.linked))
+
+def _notify(reporter: Reporter, window: Window, percent: int) -> None:
+    reporter.removals_held(hold_reason(max_removals(window.linked, percent), window.linked))
 
 
 def _claim_notice(services: Services, held_since: float) -> bool:

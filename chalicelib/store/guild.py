@@ -117,6 +117,19 @@ class RoleCreationMemory:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCensus:
+    """How many hold each role beyond those who should, by its id: found by a sweep, and by the one before it."""
+
+    sweep_id: str = ""
+    surplus: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)
+
+    def before_sweep(self, sweep_id: str) -> dict[str, int]:
+        """What was found before that sweep."""
+        return self.before if sweep_id == self.sweep_id else self.surplus
+
+
 class SweepMemory:
     """What sweeps of the guild may do, and which of them waits."""
 
@@ -146,6 +159,19 @@ class SweepMemory:
     def forbid_stripping(self) -> None:
         """Take that permission back: a person has to force a sweep again."""
         self._rows.delete("flag:may_strip_unlinked")
+
+    def surplus_before(self, sweep_id: str) -> dict[int, int]:
+        """How many held each role beyond those who should, by its id, at the last sweep before this one."""
+        return {int(role_id): count for role_id, count in self._census().before_sweep(sweep_id).items()}
+
+    def keep_surplus(self, sweep_id: str, surplus: dict[str, int]) -> None:
+        """Remember the surplus that a sweep found, by role id. Doing it twice keeps what was before the sweep."""
+        census = StoredCensus(sweep_id, surplus, self._census().before_sweep(sweep_id))
+        self._rows.save("census", data=asdict(census))
+
+    def _census(self) -> "StoredCensus":
+        row = self._rows.get("census")
+        return (read_as(StoredCensus, row.data) if row and row.data else None) or StoredCensus()
 
     def claim_queue(self, parts: int, *, force: bool, now: float, seconds: int) -> bool:
         """Claim to be the one sweep of these parts that waits for another; return False if one waits already."""

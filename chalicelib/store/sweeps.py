@@ -1,6 +1,6 @@
 """Sweeps: the progress of each, and the differences that each page of it found. One sweep runs at a time."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
@@ -89,6 +89,10 @@ class Sweep:
     unlinked: int = 0  # members without a link who hold roles of groups, if they are looked for
     locked: int = 0  # of these two, members for whom the first-run lock holds; of all, if the survey had no list
     recounted: int = 0  # of these two, members who count in the removal limit already
+    expected: dict[str, int] = field(default_factory=dict)  # without the list: who should hold each role, by its id
+    keepers: int = 0  # without the list: linked users who keep what they hold, whatever it is
+    surplus: dict[str, int] | None = None  # holders beyond those two, by role; with the list: who are not linked
+    at_least: int = 0  # members who would lose something at the least, by those counts
     pages: int = 0
     pages_found: tuple[int, ...] = ()  # numbers, ascending, under which differences are stored
     cursor: int = 0  # the Discord id that the last page ended with

@@ -29,6 +29,7 @@ from chalicelib.store.removals import Cause
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
 from chalicelib.store.tally import Tally
 from chalicelib.store.users import Link, User
+from chalicelib.sweeps.census import Census
 from chalicelib.sweeps.spared import spared_example
 from chalicelib.sweeps.tally import tally_of
 from chalicelib.sweeps.unlinked import UnlinkedSearch, example_of
@@ -82,6 +83,7 @@ class GuildComparer:
         self._view = view
         self._reporter = Reporter(services, view)
         self._unlinked = UnlinkedSearch(services, self._reporter)
+        self._census = Census(services, view)
         self._guild_id = services.settings.guild_id
 
     def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedPage:
@@ -92,6 +94,8 @@ class GuildComparer:
             if first is None or first.link is None:
                 return ComparedPage(replace(sweep, pages=1), [], None, tally=Tally(at=self._services.now()))
             after = 0 if self._looks_at_everybody(sweep) else first.link.account.id - 1
+        if sweep.without_list and job.page > 0:
+            return self._compare_without_list(sweep, job, after)
         try:
             members = self._services.discord.members(after, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
@@ -126,6 +130,8 @@ class GuildComparer:
             if _has_room(sweep, example, most=MAX_EXAMPLES):
                 sweep = replace(sweep, examples=(*sweep.examples, example))
         sweep = self._with_roles_in_use(sweep, members, pairs, rules.roles)
+        linked_ids = {user.link.account.id for user in links if user.link}
+        sweep = self._census.with_unlinked(sweep, members, linked_ids, rules.roles)
         more = self._is_more(last, sweep, whole_page=whole_page)
         sweep = _counted(replace(sweep, unlinked=sweep.unlinked + len(unlinked)), members, len(pairs), found)
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
@@ -175,10 +181,11 @@ class GuildComparer:
             for user in links
             if user.link
         ]
+        sweep = self._census.with_page(sweep, links, released_at, SWEEPING)
         sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
         tally = tally_of(links, {}, now=self._services.now())
         if len(links) < PAGE:
-            return ComparedPage(sweep, found, None, tally=tally)
+            return ComparedPage(self._census.take(sweep, SWEEPING), found, None, tally=tally)
         last = found[-1].discord_id
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last)
         return ComparedPage(replace(sweep, cursor=last), found, following, tally=tally)

@@ -6,6 +6,7 @@ from chalicelib import log
 from chalicelib.members.removal_limiter import NOTICE_INTERVAL, RemovalLimiter
 from chalicelib.members.removals import WithheldRemovals
 from chalicelib.members.reporter import Reporter
+from chalicelib.messages import Parts
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep
 from chalicelib.sweeps.verdict import verdict_on
@@ -33,6 +34,8 @@ class Judge:
         judged = verdict.applied_to(sweep)
         if admitted and not sweep.force and sweep.to_count > 0:
             judged = replace(judged, counted_at=self._services.now())
+        if sweep.surplus is not None and not sweep.dry_run:
+            self._services.memory.sweeps.keep_surplus(sweep.sweep_id, sweep.surplus)
         if verdict.held_back:
             self._report(judged)
         return judged
@@ -45,7 +48,14 @@ class Judge:
             self._withheld.forget_outdated()
 
     def _admit(self, sweep: Sweep) -> bool:
-        """Count those who would lose something, unless an operator forced the sweep."""
+        """Count those who would lose something, unless an operator forced the sweep.
+
+        Without the list each is counted when their turn comes; a census says beforehand how many there are at least.
+        """
+        if sweep.without_list and not sweep.force and Parts.GROUPS in Parts(sweep.parts):
+            if sweep.dry_run:
+                return self._limiter.would_admit(sweep.at_least, linked=sweep.linked)
+            return self._limiter.foresee(sweep.at_least, linked=sweep.linked)
         if sweep.dry_run:
             return sweep.force or sweep.losing + sweep.gone == sweep.locked or self._would_admit(sweep)
         if sweep.force or sweep.losing + sweep.gone == sweep.locked:

@@ -16,6 +16,7 @@ def summary_of(sweep: Sweep, *, examples: bool = True) -> dict[str, Any]:
         "linked": sweep.linked,
         "differing": sweep.differing,
         "would_lose_roles": sweep.losing,
+        "would_lose_at_least": sweep.at_least if sweep.expected or sweep.keepers else None,
         "left": sweep.gone,
         "unlinked": sweep.unlinked,
         "may_take": sweep.may_take,

@@ -2,8 +2,8 @@
 
 1. *Survey* (`survey`, `compare`): a merge join of Discord's members and the store's links finds who differs, 1000
    members a page.
-2. *Verdict* (`verdict`, `judge`): whether the sweep may do what it found. A guild that was never swept loses nothing at
-   first, and a sweep that would take roles from too many members stops.
+2. *Verdict* (`verdict`, `judge`; `census` where members are not listed): whether the sweep may do what it found. A
+   guild that was never swept loses nothing at first, and a sweep that would take roles from too many members stops.
 3. *Repair* (`repair`, `schedule`): members who differ become jobs, each with a ticket for the rate-limit bucket it will
    use and a delay until its turn; only as many at a time as have their turn within a quarter of an hour. Members who
    lose something go first.

@@ -51,7 +51,7 @@ def verdict_on(sweep: Sweep, *, admitted: bool, max_members: int) -> Verdict:
     # Without the list of members a survey cannot tell who would lose roles.
     unseen = sweep.without_list and Parts.GROUPS in Parts(sweep.parts)
     if not admitted:
-        note = _too_many(sweep, max_members)
+        note = _too_many_at_least(sweep, max_members) if unseen else _too_many(sweep, max_members)
         return Verdict(SweepState.REPAIRING, may_take=False, held=True, removal_limit=max_members, note=note)
     spared = sweep.locked if Parts.GROUPS in Parts(sweep.parts) or not sweep.without_list else 0
     others = sweep.linked if unseen else sweep.losing + sweep.gone
@@ -68,6 +68,16 @@ def _too_many(sweep: Sweep, limit: int) -> str:
         f"stopped: of {sweep.linked} members it would take roles from {sweep.losing} and unlink {sweep.gone} "
         f"who seem to have left; not more than {limit} may lose something within an hour, and a hold is open. "
         'To let it, run it with {"force": true}'
+    )
+
+
+def _too_many_at_least(sweep: Sweep, limit: int) -> str:
+    found = f"by Discord's counts of the holders of each role it would take roles from {sweep.at_least} or more"
+    if not sweep.at_least:
+        found = f"it would look at {sweep.linked} members one by one"
+    return (
+        f"stopped: {found}; not more than {limit} of {sweep.linked} may lose something within an hour, and a hold is "
+        f'open. To let it, run it with {{"force": true}} ({NO_LIST})'
     )
 
 

@@ -76,6 +76,8 @@ def _bare(url: str) -> str:
 def member_intent(context: DoctorContext) -> Iterator[Finding]:
     if not int(context.application.body.get("flags") or 0) & MEMBER_INTENT:
         yield fault(
-            "the Server Members Intent is off: sweeps must ask for every member singly, a thousand times the requests",
-            f"{PORTAL} → your application → Bot → Privileged Gateway Intents → Server Members Intent on → Save Changes",
+            "the Server Members Intent is off: sweeps must ask for every member singly, a thousand times the requests, "
+            "and know only from the number of each role's holders whether too many would lose something",
+            f"{PORTAL} → your application → Bot → Privileged Gateway Intents → Server Members Intent on → Save Changes"
+            "; if Discord took it away: docs/how-to/pass-the-intent-review.md",
         )

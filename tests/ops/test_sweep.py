@@ -69,6 +69,7 @@ def test_a_dry_run_that_compared_nobody_says_so_and_not_that_all_would_change(dr
     said = ops("sweep", "--dry-run")
     assert said.code == 1
     assert "cannot be known" in said.out
+    assert "By Discord's counts of the holders of each role, perhaps none of them" in said.out, "imported, and locked"
     assert "would change," not in said.out
     assert "Server Members Intent on" in said.out
     assert ops("sweep", "--dry-run", "--json").json["compared"] is False
