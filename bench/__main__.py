@@ -21,6 +21,7 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
     chosen: list[tuple[str, Measure]] = [
         ("requests of sweeps", lambda: sweeps.few_requests(sizes)),
         ("Alliance Auth", allianceauth.beside_alliance_auth),
+        ("no list", lambda: sweeps.without_list([200, 1000] if quick else [200, 1000, 20_000])),
         ("one user", sweeps.one_change),
         ("at the limit", lambda: sweeps.at_the_limit(1000)),
         ("precedence", lambda: sweeps.precedence(1000)),

@@ -36,6 +36,24 @@ def few_requests(sizes: list[int]) -> list[Figure]:
     return figures
 
 
+def without_list(sizes: list[int]) -> list[Figure]:
+    """What sweeps cost where Discord does not list the members: each linked user is looked at by a request."""
+    figures = []
+    for size in sizes:
+        world, _ = linked_world(size)
+        world.guild.turn(member_intent=False)
+        cost = cost_of_sweep(world)
+        made = ", ".join(f"{times:,} {route}" for route, times in sorted(cost.requests.items()))
+        name = f"requests, {size:,} linked, no list of members, nothing drifted"
+        figures += [
+            at_most(name, cost.all_requests, size + size // 500 + 4, shown="{:,.0f}", note=made),
+            Figure("— seconds", f"{cost.virtual_seconds:,.0f}"),
+            Figure("— Lambda-seconds", f"{cost.lambda_seconds:,.0f}"),
+            Figure("— DynamoDB calls per member", f"{cost.calls / size:.2f}"),
+        ]
+    return figures
+
+
 def one_change() -> list[Figure]:
     """Requests for one user, changed and unchanged; the guild's facts are cached for an hour."""
     world, ids = linked_world(10)
