@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.discord.models import Account
+from chalicelib.linking.attempts import claim_of
 from chalicelib.linking.entrance import Started
 from chalicelib.messages import Parts
 from chalicelib.store import users
@@ -209,7 +210,7 @@ class Actors:
     def delete(self, rng: random.Random, user_id: str) -> None:
         """The auth site deletes the user."""
         person = self.site.users[user_id]
-        person.deleted_at, person.ever_deleted, person.gone = self.world.clock.now(), True, True
+        person.deleted_at, person.ever_deleted = self.world.clock.now(), True
         body = self.site.change("delete_user", user_id, notify=rng.random() < 0.5)
         person.deletes.append(body)
         self._post(rng, body)
@@ -246,6 +247,7 @@ class Actors:
         except users.AccountTaken:
             return
         self.imported.add(user_id)
+        self.world.invariants.linked_by[user_id] = now
         self._note("imports a link", user=user_id, who=who, told=told)
         if told:
             self.both(rng, user_id)
@@ -270,7 +272,7 @@ class Actors:
 
     def _link_once(self, rng: random.Random, user_id: str, who: str) -> str | None:
         world, sleep = self.world, self.world.clock.sleep
-        token = self.site.link_token(user_id)
+        token, issued_at = self.site.link_token(user_id), self.site.users[user_id].last_token_at
         self._note("clicks the link", user=user_id, who=who)
         sleep(rng.choice((0.1, 1.0, rng.uniform(0, 300))))
         started = world.function(f"start {user_id}", lambda c: c.linking.start(token))
@@ -280,6 +282,7 @@ class Actors:
         back = self._consent(started.url, who, agree=rng.random() < 0.93)
         if back is None:
             return "denied"
+        self.world.invariants.tokens[claim_of(back["state"] or "")] = issued_at
         sleep(rng.uniform(0.1, 2))
         cookie = started.cookie if rng.random() < 0.95 else "another browser's"
         finish = partial(self._finish, user_id, who, cookie, back)
@@ -317,7 +320,7 @@ class Actors:
         """The user unlinks on the auth site."""
         token = self.site.token(user_id, "unlink")
         person = self.site.users[user_id]
-        person.ever_deleted = person.gone = True
+        self.site.removes(user_id)
         self._note("asks to be unlinked", user=user_id)
         end = self.world.function(f"unlink {user_id}", lambda c: c.linking.unlink(token))
         if end is None:

@@ -40,8 +40,7 @@ class Person:
     deletes: list[str] = field(default_factory=list)
     last_token_at: float = float("-inf")
     ever_deleted: bool = False
-    deletion_posted_at: float = float("-inf")
-    gone: bool = False  # was deleted or unlinked after the last token to link
+    removed_at: float = float("-inf")  # when a deletion was last posted, or an unlinking last asked for
 
 
 class RecordingAuthSite(AuthSite):
@@ -77,20 +76,23 @@ class RecordingAuthSite(AuthSite):
         """Whether the user was ever deleted, or ever linked another account."""
         return self.users[user_id].ever_deleted or bool(accounts_of[user_id] - {discord_id})
 
-    def wants_gone(self, user_id: str) -> bool:
-        """Whether the user was deleted, or asked to be unlinked, after the last token to link.
+    def wants_gone(self, user_id: str, token_at: float) -> bool:
+        """Whether the user was deleted, or asked to be unlinked, after the token was issued by which they are linked.
 
         A deletion up to MAX_CLOCK_SKEW before the token counts too: Rolecall cannot know which of them was first.
         """
-        person = self.users[user_id]
-        return person.gone or person.deletion_posted_at >= person.last_token_at - MAX_CLOCK_SKEW
+        return self.users[user_id].removed_at >= token_at - MAX_CLOCK_SKEW
+
+    def removes(self, user_id: str) -> None:
+        """The user is deleted, or asks to be unlinked, now."""
+        self.users[user_id].ever_deleted = True
+        self.users[user_id].removed_at = self._now()
 
     def posted_deletion(self, body: str) -> None:
         """A deletion was posted now."""
         user_id = json.loads(body).get("user_id")
         if user_id in self.users:
-            self.users[user_id].gone = True
-            self.users[user_id].deletion_posted_at = self._now()
+            self.removes(user_id)
 
     def change(self, kind: str, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
         """The body of a message, recorded as a statement."""
@@ -104,7 +106,7 @@ class RecordingAuthSite(AuthSite):
         """A link token with the user's current groups and nickname."""
         person = self.users[user_id]
         person.stamp = person.stamp or self.stamp()
-        person.deleted_at, person.gone = None, False
+        person.deleted_at = None
         person.last_token_at = self._now()
         said = Statement(person.stamp, TOKEN, "", person.groups, person.nickname)
         self.said(user_id, said)

@@ -94,6 +94,8 @@ class Invariants:
     made: dict[str, int] = field(default_factory=dict)  # existing roles that the bot created, by name
     created: int = 0
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    tokens: dict[str, float] = field(default_factory=dict)  # when the token of each attempt was issued, by claim
+    linked_by: dict[str, float] = field(default_factory=dict)  # when the token was issued by which a user is linked
     _current: set[tuple[str, int]] = field(default_factory=set)  # the links that stand
     _read: dict[tuple[object, int], float] = field(default_factory=dict)  # (greenlet, member): when
     _guild_read: dict[object, float] = field(default_factory=dict)
@@ -118,6 +120,10 @@ class Invariants:
         for user_id, discord_id in current:
             self.linked_to[discord_id].add(user_id)
             self.accounts_of[user_id].add(discord_id)
+        for row in self.world.dynamodb.items("users"):
+            claim = row.get("claim", {}).get("S")
+            if claim in self.tokens:  # an account that is put back keeps the token of the attempt that failed
+                self.linked_by[row["user_id"]["S"]] = self.tokens[claim]
 
     # --- the guild, by hand ---
 
@@ -237,9 +243,10 @@ class Invariants:
             self.breach("c", f"{who} got the nickname {after.nick!r}, which nobody gave")
 
     def _judge_removal(self, discord_id: int, who: str) -> None:
-        """An account that is linked may be removed only if its user was deleted after the last token to link."""
+        """An account that is linked may be removed only if its user was deleted after the token that linked it."""
         owners = [user for user, account in self._current if account == discord_id]
-        if any(not self.world.site.wants_gone(user) for user in owners) and discord_id not in self.forgiven:
+        entitled = [user for user in owners if not self.world.site.wants_gone(user, self.linked_by.get(user, 0.0))]
+        if entitled and discord_id not in self.forgiven:
             self.breach("c", f"{who} was removed from the guild while {owners} was entitled to be in it")
 
     def _judge_given(self, role_id: int, who: str, users: set[str]) -> None:
