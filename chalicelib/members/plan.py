@@ -1,5 +1,6 @@
 """What must change for a member to be as the auth site wants. Pure: decides, does nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.discord.models import AS_ASKED, MANAGE_NICKNAMES, Answers, Guild, Member
@@ -11,8 +12,27 @@ MAX_NICKNAME = 32  # characters; https://discord.com/developers/docs/resources/u
 MAX_UNDONE = 3  # jobs in a row whose change of a role Discord accepted and did not make, until it is tried no more
 NICKNAME_NOT_PERMITTED = Problem(ProblemKind.NICKNAME_NOT_PERMITTED)
 NICKNAME_REFUSED = Problem(ProblemKind.NICKNAME_REFUSED)
+ROLE_LIMIT = Problem(ProblemKind.ROLE_LIMIT)
 ROLE_OUT_OF_REACH = Problem(ProblemKind.ROLE_OUT_OF_REACH)  # a group's role is managed, above the bot's, or gone
 ROLE_UNCHANGED = Problem(ProblemKind.ROLE_UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Uncreatable:
+    """Roles that cannot be created for the time being. `refused`: those that Discord refused, by name, and why.
+
+    `full`: the guild has as many roles as Discord allows.
+    """
+
+    refused: Mapping[str, Problem] = field(default_factory=dict)
+    full: bool = False
+
+    def problem(self, name: str) -> Problem | None:
+        """Why the role of that name cannot be created; None if it can."""
+        return ROLE_LIMIT if self.full else self.refused.get(name)
+
+
+CREATABLE = Uncreatable()  # every role, as far as is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +42,7 @@ class Rules:
     roles: RoleRules
     sync_names: bool = False
     create_roles: bool = True
+    uncreatable: Uncreatable = CREATABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +99,18 @@ def plan_change(member: Member, desired: Desired, rules: Rules, *, parts: Parts 
     roles = Change(unknown=frozenset(role_id for role_id in member.roles if role_id not in by_id))
     if desired.groups is not None and Parts.GROUPS in parts:
         roles = _plan_roles(member, desired.groups, desired.answers, rules, roles.unknown)
+        roles = without_uncreatable(roles, rules.uncreatable)
     if Parts.NICKNAME not in parts or not rules.sync_names or rules.roles.keeps_nickname(member.roles | roles.give):
         return roles
     nickname, problems = _plan_nickname(member, desired, rules.roles.guild)
     return replace(roles, nickname=nickname, problems=roles.problems | problems)
+
+
+def without_uncreatable(change: Change, uncreatable: Uncreatable) -> Change:
+    """The change without the roles that cannot be created: those are problems, and no difference."""
+    problems = {name: uncreatable.problem(name) for name in change.create}
+    create = tuple(name for name, problem in problems.items() if problem is None)
+    return replace(change, create=create, problems=change.problems | {one for one in problems.values() if one})
 
 
 def _plan_roles(

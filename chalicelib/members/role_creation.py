@@ -1,19 +1,30 @@
 """Creates missing roles: once each, however many workers ask for them."""
 
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 
 from chalicelib import log
 from chalicelib.discord.client import RequestOptions
-from chalicelib.errors import DiscordUnavailable, NotPermitted, Refused, RoleCreationInProgress, RoleLimit, UnknownGuild
+from chalicelib.errors import (
+    DiscordUnavailable,
+    NotPermitted,
+    Refused,
+    RolecallError,
+    RoleCreationInProgress,
+    RoleLimit,
+    UnknownGuild,
+)
 from chalicelib.members.guild import GuildView
-from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems, role_refused
+from chalicelib.members.plan import ROLE_LIMIT, Change, Uncreatable, without_uncreatable
+from chalicelib.problems import NO_PROBLEMS, Problems, role_refused
 from chalicelib.services import Services
 from chalicelib.store.guild import RefusedRole
 
 ROLE_LOCK_TTL = 90  # seconds that one worker may take to create a role; more than Discord's time-outs together
 ASK_AGAIN = 2.0  # seconds until a role that another worker is creating should be there
 REFUSAL_TTL = 3600  # seconds without another try, after Discord refused a role or said that it allows no more
-ROLE_LIMIT: Problems = frozenset({Problem(ProblemKind.ROLE_LIMIT)})
+NOT_PERMITTED_TTL = 60  # seconds without another try, after Discord said that the bot may not: that may change soon
 
 
 class RoleCreator:
@@ -23,15 +34,41 @@ class RoleCreator:
         self._services = services
         self._view = view
 
+    def uncreatable(self) -> Uncreatable:
+        """The roles that are not to be tried now, since Discord refused them lately."""
+        memory, now = self._services.memory.role_creation, self._services.now()
+        refused = {name: one.problem for name, one in memory.refused().items() if one.until > now}
+        return Uncreatable(refused, full=memory.limit_until() > now)
+
+    def without_uncreatable(self, change: Change) -> Change:
+        """The change without the roles that Discord refused lately; see `plan.without_uncreatable`."""
+        return without_uncreatable(change, self.uncreatable()) if change.create else change
+
+    def try_again(self, names: Iterable[str], options: RequestOptions) -> bool:
+        """Create those of these roles that Discord refused some time ago: once, for everybody who lacks them.
+
+        What is refused again stays uncreatable for a while. Returns whether anything was tried; raises nothing, since a
+        later job meets the same trouble.
+        """
+        memory, now = self._services.memory.role_creation, self._services.now()
+        refused, limit = memory.refused(), memory.limit_until()
+        due = tuple(name for name in names if limit or (name in refused and refused[name].until <= now))
+        if not due or limit > now:
+            return False
+        with suppress(RolecallError):
+            self.create(due, options)
+        return True
+
     def create(self, names: tuple[str, ...], options: RequestOptions) -> Problems:
         """Create the roles that are still missing. Returns a problem if Discord refuses one, or allows no more.
 
         Raises RoleCreationInProgress while another worker is creating one of them.
         """
         memory, now, problems = self._services.memory.role_creation, self._services.now(), NO_PROBLEMS
-        if memory.limit_until() > now:
-            return ROLE_LIMIT
-        refused = {name: one for name, one in memory.refused().items() if one.until > now}
+        limit, stored = memory.limit_until(), memory.refused()
+        if limit > now:
+            return frozenset({ROLE_LIMIT})
+        refused = {name: one for name, one in stored.items() if one.until > now}
         for name in names:
             if name in refused:
                 problems = problems or frozenset({refused[name].problem})
@@ -41,17 +78,28 @@ class RoleCreator:
             except RoleLimit as error:
                 memory.keep_limit(until=now + REFUSAL_TTL)
                 log.warning("no_more_roles", name=name, code=error.code)
-                return ROLE_LIMIT
+                return frozenset({ROLE_LIMIT})
             except UnknownGuild:
                 raise
             except Refused as error:
                 problem = role_refused(name, error)
                 problems = frozenset({problem})
                 log.warning("role_refused", name=name, code=error.code)
-                if not isinstance(error, NotPermitted):  # a permission may be granted at any moment
-                    refused[name] = RefusedRole(now + REFUSAL_TTL, problem)
-                    memory.keep_refused(refused)
+                seconds = NOT_PERMITTED_TTL if isinstance(error, NotPermitted) else REFUSAL_TTL
+                refused[name] = RefusedRole(now + seconds, problem)
+                memory.keep_refused(refused)
+        self._forget(names, stored, refused, limit)
         return problems
+
+    def _forget(
+        self, names: tuple[str, ...], stored: dict[str, RefusedRole], refused: dict[str, RefusedRole], limit: float
+    ) -> None:
+        """Forget earlier refusals of roles that are there now."""
+        memory = self._services.memory.role_creation
+        if any(name in stored and name not in refused for name in names):
+            memory.keep_refused(refused)
+        if limit and any(name not in refused for name in names):
+            memory.keep_limit(until=0.0)
 
     def _create_once(self, name: str, options: RequestOptions) -> None:
         """Create the role under a lock that all workers share."""

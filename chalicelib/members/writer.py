@@ -51,7 +51,8 @@ class MemberWriter:
         desired = Desired(user.wanted, user.nickname, user.answers)
 
         def plan(guild: Guild) -> Change:
-            return plan_change(member, desired, self._view.rules(guild), parts=parts)
+            planned = plan_change(member, desired, self._view.rules(guild), parts=parts)
+            return self._role_creator.without_uncreatable(planned)
 
         change = plan(guild)
         if change.unknown and Parts.GROUPS in parts:

@@ -19,6 +19,7 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, Rules, plan_change
 from chalicelib.members.removal_gate import counted_at, is_locked
 from chalicelib.members.reporter import Reporter
+from chalicelib.members.role_creation import RoleCreator
 from chalicelib.members.roles import RoleRules, merge_role_ids
 from chalicelib.members.unlinked import Holder
 from chalicelib.messages import ComparePage, Parts
@@ -84,6 +85,7 @@ class GuildComparer:
         self._reporter = Reporter(services, view)
         self._unlinked = UnlinkedSearch(services, self._reporter)
         self._census = Census(services, view)
+        self._role_creator = RoleCreator(services, view)
         self._guild_id = services.settings.guild_id
 
     def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedPage:
@@ -109,7 +111,7 @@ class GuildComparer:
         guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
         found: list[Difference] = []
         pairs = list(merge(members, iter(links)))
-        rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
+        rules = self._rules(pairs, guild, sweep)
         released_at = _released_at(self._services, pairs)
         noted: dict[str, Problems] = {}
         for pair in pairs:
@@ -197,6 +199,20 @@ class GuildComparer:
         app_id = self._services.settings.app_id
         bot_roles = next((member.roles for member in members if member.id == app_id), None)
         return self._view.refresh(options, bot_roles=bot_roles)
+
+    def _rules(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> Rules:
+        """The rules for the members of this page; they know which roles cannot be created.
+
+        A role that Discord refused some time ago is tried again here, once for all who lack it.
+        """
+        rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
+        if Parts.GROUPS not in Parts(sweep.parts) or not rules.create_roles:
+            return rules
+        missing = rules.roles.match(chain.from_iterable(pair.user.wanted or () for pair in pairs)).missing
+        if missing and not sweep.dry_run and self._role_creator.try_again(missing, SWEEPING):
+            guild = self._view.known or guild
+            rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
+        return replace(rules, uncreatable=self._role_creator.uncreatable()) if missing else rules
 
     def _which_roles(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> dict[str, int]:
         """Which role stands for which group, for all members of this page.
