@@ -58,15 +58,17 @@ class ReportChecks:
             if user is None or user.link is None or user_id in self._actors.imported:
                 continue
             kinds = self._kinds(user_id, user.link.account.id)
-            if not kinds or kinds[-1] != "linked":
+            if "linked" not in (kinds[-1:] + self._kinds(user_id, user.link.account.id, by_time=True)[-1:]):
                 self._breach("n", f"{user_id} is linked to {user.link.account.id}; the auth site heard {kinds}")
             if self._is_calm_run:
                 times = self._actors.callbacks[user_id, user.link.account.id]
                 if Counter(kinds)["linked"] > times:
                     self._breach("n", f"{user_id} came back {times} times; the auth site heard {kinds}")
 
-    def _kinds(self, user_id: str, discord_id: int) -> list[str]:
-        about = [n for n in self._notices if n["user_id"] == user_id and n["discord_id"] == str(discord_id)]
+    def _kinds(self, user_id: str, discord_id: int, *, by_time: bool = False) -> list[str]:
+        """Whether the account was linked or unlinked, as sent; or by the times in the notices, whose clocks differ."""
+        notices = sorted(self._notices, key=lambda notice: notice["at"]) if by_time else self._notices
+        about = [n for n in notices if n["user_id"] == user_id and n["discord_id"] == str(discord_id)]
         return [notice["kind"] for notice in about if notice["kind"] in ("linked", "unlinked")]
 
     def _usernames(self) -> None:

@@ -26,6 +26,10 @@ class Departures:
         self._reporter = reporter
         self._account = account
 
+    def notify_pending(self, user: User | None) -> None:
+        """See `Reporter.notify_pending`."""
+        self._reporter.notify_pending(user)
+
     def left(self, user: User, link: Link, gone: UnknownMember) -> Outcome | None:
         """The member left, or deleted their account: end the link, or keep it for the grace days; notify the auth site.
 

@@ -29,6 +29,7 @@ class LinkCheck:
         Raises LinkInProgress while a later callback runs: what this check gave, that one would not take back.
         """
         user, outcome = users.get(job.user_id, now=self._services.now()), Outcome.NOTHING
+        self._reporter.notify_pending(user)
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return outcome
         wait_for_callback(user.link, now=self._services.now())

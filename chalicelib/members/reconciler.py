@@ -61,7 +61,7 @@ class Reconciler:
     def __init__(self, services: Services, view: GuildView) -> None:
         self._services = services
         self._view = view
-        reporter = Reporter(services, view)
+        self._reporter = reporter = Reporter(services, view)
         limiter = RemovalLimiter(services, reporter)
         gate = RemovalGate(services, reporter, limiter)
         self._writer = MemberWriter(services, view, reporter, gate)
@@ -88,6 +88,7 @@ class Reconciler:
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
             remember_stated(self._view, job.groups)
         user = record_statement(job, context, now=now)
+        self._reporter.notify_pending(user)
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
@@ -115,6 +116,7 @@ class Reconciler:
         """Take what a person allowed to take, if the store still says so. Raises LinkInProgress during a callback."""
         context = replace(context, removals=Removals.EXEMPT)
         user = users.get(job.user_id, now=self._services.now())
+        self._reporter.notify_pending(user)
         # The removal itself raises the version when it begins: a second delivery of this message goes on with it.
         as_released = user is not None and (user.version == job.version or user.is_deleted)
         if job.deletion and (job.version == 0 or as_released):
@@ -135,6 +137,7 @@ class Reconciler:
         """
         now = self._services.now()
         user = users.get(job.user_id, now=now)
+        self._reporter.notify_pending(user)
         if user is None or user.link is None or user.link.account.id != job.discord_id:
             return Outcome.NOTHING
         wait_for_callback(user.link, now=now)

@@ -135,6 +135,7 @@ class Removal:
         for _ in range(MAX_ROUNDS):
             now = self._services.now()
             user = users.get(user_id, now=now)
+            self._reporter.notify_pending(user)
             if user and order.is_overtaken(user):
                 log.info("removal_overtaken", user_id=user_id)
                 return Outcome.NOTHING

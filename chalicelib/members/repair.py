@@ -50,6 +50,7 @@ class MemberRepair:
     def repair(self, job: RepairMember, context: JobContext) -> Outcome:
         """Reconcile the member, by a single request if the sweep's finding still holds. Raises LinkInProgress."""
         user = users.get(job.user_id, now=self._services.now())
+        self._reporter.notify_pending(user)
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())

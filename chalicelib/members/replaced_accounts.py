@@ -37,6 +37,7 @@ class ReplacedAccounts:
             if users.owner_of(job.discord_id) is not None:
                 return Outcome.NOTHING
             user = users.get(job.user_id, now=self._services.now())
+            self._departures.notify_pending(user)
             link = user.link if user else None
             if user is None or link is None or link.previous is None or link.previous.account.id != job.discord_id:
                 return self._part_with(job, context) if self._joined_in_time(job, context) else Outcome.NOTHING

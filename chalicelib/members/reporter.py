@@ -1,7 +1,8 @@
 """All notices and all records go through here: notices to the auth site, the audit trail, and the row of the user.
 
-The order is always the same: notified first, then recorded. A process may die between the two, and a notice twice is
-better than none. Another channel, for officers for example, would be added here.
+A process may die at any moment, and a notice twice is better than none: problems and names are notified first, then
+recorded. That a link ended, or a member left, is recorded first, since it may turn out not to be so; the record holds
+the notice until it was sent. Another channel, for officers for example, would be added here.
 """
 
 from dataclasses import replace
@@ -12,13 +13,13 @@ from chalicelib.members.audit_entries import AuditEntries
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change
-from chalicelib.notices import Unlinked
+from chalicelib.notices import Kind, Unlinked
 from chalicelib.problems import Problem, ProblemKind, Problems, in_order, withheld
 from chalicelib.services import Services
 from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
 from chalicelib.store.removals import Cause, RemovalStore
-from chalicelib.store.users import Absent, Link, Look, User
+from chalicelib.store.users import Absent, Link, Look, PendingNotice, User
 
 JOINED = "joined"
 PROBLEM_OF = {Cause.LIMIT: ProblemKind.REMOVAL_HELD, Cause.FIRST_RUN: ProblemKind.FIRST_RUN_LOCK}
@@ -49,10 +50,11 @@ class Reporter:
         `version`: only if nothing has changed since then (see `users.unlink`).
         """
         now, account = self._services.now(), link.account
-        if notify:
-            self._services.notices.unlinked(user.user_id, account.id, account.shown, reason, now=now)
-        if not users.unlink(user.user_id, account.id, now=now, version=version):
+        self.notify_pending(user)
+        notice = PendingNotice(Kind.UNLINKED, str(account.id), account.shown, reason, now) if notify else None
+        if not users.unlink(user.user_id, account.id, now=now, version=version, notice=notice):
             return False
+        self._notify(user.user_id, notice)
         audit.keep(self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
         self._forget_withheld(user, frozenset())
@@ -61,12 +63,34 @@ class Reporter:
     def absent(self, user: User, link: Link, absent: Absent) -> bool:
         """The member left, and the link is kept. Returns False if the user has changed."""
         account = link.account
-        self._services.notices.absent(user.user_id, account.id, account.shown, now=self._services.now())
-        if not leaving.mark_absent(user, absent):
+        self.notify_pending(user)
+        notice = PendingNotice(Kind.ABSENT, str(account.id), account.shown, None, self._services.now())
+        if not leaving.mark_absent(user, absent, notice):
             return False
+        self._notify(user.user_id, notice)
         audit.keep(self.entries.event(user.user_id, account.id, "absent", "left the server"))
         log.info("absent", user_id=user.user_id, discord_id=account.id, until=absent.until)
         return True
+
+    def notify_pending(self, user: User | None) -> None:
+        """Notify what a process recorded and did not live to notify.
+
+        To be called where a job reads its user: SQS delivers the job of a process that died once more.
+        """
+        if user is not None:
+            self._notify(user.user_id, user.pending_notice)
+
+    def _notify(self, user_id: str, notice: PendingNotice | None) -> None:
+        if notice is None:
+            return
+        discord_id, name = int(notice.discord_id), notice.username
+        if notice.kind == Kind.ABSENT:
+            self._services.notices.absent(user_id, discord_id, name, now=notice.at)
+        else:
+            self._services.notices.unlinked(
+                user_id, discord_id, name, Unlinked(notice.reason or Unlinked.ASKED), now=notice.at
+            )
+        users.notice_sent(user_id, notice)
 
     def username_seen(self, user: User, account: Account) -> None:
         """Store the account's username if it is a new one; the auth site is notified if the shown name changed.

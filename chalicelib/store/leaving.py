@@ -7,7 +7,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.store.cutoff import Cutoff
 from chalicelib.store.rows import UserRow
-from chalicelib.store.user import Absent, Leaving, User
+from chalicelib.store.user import Absent, Leaving, PendingNotice, User
 from chalicelib.store.user_rows import UNLINKED_RETENTION, drop_expired, updated
 
 
@@ -45,9 +45,13 @@ def begin(
     return begun
 
 
-def mark_absent(user: User, absent: Absent) -> bool:
-    """Record that the member is gone, and the link is kept for a while; return False if the user has changed."""
-    return updated(user.user_id, [UserRow.absent.set(asdict(absent))], _unchanged(user))
+def mark_absent(user: User, absent: Absent, notice: PendingNotice) -> bool:
+    """Record that the member is gone, and the link is kept for a while; return False if the user has changed.
+
+    `notice`: what the auth site is to be notified of then; it stays on the row until `users.notice_sent`.
+    """
+    actions: list[Action] = [UserRow.absent.set(asdict(absent)), UserRow.pending_notice.set(asdict(notice))]
+    return updated(user.user_id, actions, _unchanged(user))
 
 
 def _unchanged(user: User | None) -> Condition:

@@ -10,7 +10,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.discord.models import Account
 from chalicelib.store.rows import AccountRow, UserRow
-from chalicelib.store.user import Link, Previous, User
+from chalicelib.store.user import Link, PendingNotice, Previous, User
 from chalicelib.store.user_rows import (
     MAX_ATTEMPTS,
     UNLINKED_RETENTION,
@@ -198,22 +198,31 @@ def mark_notified(user_id: str, discord_id: int) -> None:
     updated(user_id, [UserRow.untold_id.remove()], UserRow.untold_id == discord_id)
 
 
+def notice_sent(user_id: str, notice: PendingNotice) -> None:
+    """The auth site was notified of this."""
+    updated(user_id, [UserRow.pending_notice.remove()], UserRow.pending_notice == asdict(notice))
+
+
 def unlink(
     user_id: str,
     discord_id: int,
     *,
     now: float,
     version: int | None = None,
+    notice: PendingNotice | None = None,
 ) -> bool:
     """Remove the link to that account. Returns False if the user is not linked to it (any more).
 
-    What the auth site stated is kept for a while. `version`: only if the user has not changed since then.
+    What the auth site stated is kept for a while. `version`: only if the user has not changed since then. `notice`:
+    what the auth site is to be notified of then; it stays on the row until `notice_sent`.
     """
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
         UserRow.expires_at.set(int(now) + UNLINKED_RETENTION),
         *(column.remove() for column in LINK_COLUMNS),
     ]
+    if notice is not None:
+        actions.append(UserRow.pending_notice.set(asdict(notice)))
     condition: Condition = UserRow.discord_id == discord_id
     if version is not None:
         condition &= UserRow.version == version

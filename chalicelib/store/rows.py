@@ -84,6 +84,7 @@ class UserRow(Model):
     lost_at = NumberAttribute(null=True)  # when the member last counted in the removal limit
     held_version = NumberAttribute(null=True)  # the version at which the user's deletion is held
     kept_version = NumberAttribute(null=True)  # the version at which nothing is to be taken: an operator dropped it
+    pending_notice = JSONAttribute(null=True)  # that a link ended, until the auth site was notified of it
     expires_at = NumberAttribute(null=True)  # on users without a link
     links = LinkIndex()
 

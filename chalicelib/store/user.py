@@ -54,6 +54,20 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingNotice:
+    """That a link ended, or a member left, which the auth site is still to be notified of.
+
+    `kind` and `reason` as in the notice. `at`: when it happened (epoch seconds).
+    """
+
+    kind: str
+    discord_id: str
+    username: str
+    reason: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """When (epoch s) the member was read on Discord, and which parts were compared then (`Parts`, as a number)."""
 
@@ -73,6 +87,7 @@ class User:
     `imported_at`: when the link was imported, until the member is once as they should be; then 0, as for links that
     were not imported. `lost_at`: when the member last counted in the removal limit. `held_version`: the version at
     which their deletion is held, `kept_version`: the version at which an operator decided that nothing is taken.
+    `pending_notice`: what the auth site is to be notified of, unless the process that stored it does so just now.
     """
 
     user_id: str
@@ -99,6 +114,7 @@ class User:
     lost_at: float | None = None
     held_version: int | None = None
     kept_version: int | None = None
+    pending_notice: PendingNotice | None = None
 
     @property
     def is_deleted(self) -> bool:

@@ -22,7 +22,7 @@ from chalicelib.problems import (
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_message
 from chalicelib.store.pynamo import connection_of
 from chalicelib.store.rows import AccountRow, UserRow, read_as, written
-from chalicelib.store.user import Absent, Leaving, Link, Look, Previous, User
+from chalicelib.store.user import Absent, Leaving, Link, Look, PendingNotice, Previous, User
 
 LONGEST_ATTEMPT = 30 * 60  # seconds: a token lives for half of it, the attempt that it opened for the other half
 UNLINKED_RETENTION = 15 * 60 + 24 * 3600  # seconds: the longest life of a link token, and a day
@@ -87,6 +87,7 @@ def user_of(row: UserRow) -> User:
         lost_at=None if row.lost_at is None else float(row.lost_at),
         held_version=_whole(row.held_version),
         kept_version=_whole(row.kept_version),
+        pending_notice=read_as(PendingNotice, row.pending_notice) if row.pending_notice else None,
     )
     if user.deletion_held and not withheld(user.problems):  # a job that read the user before may have written since
         user = replace(user, problems=user.problems | {Problem(ProblemKind.REMOVAL_HELD)})

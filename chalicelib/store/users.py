@@ -23,11 +23,12 @@ from chalicelib.store.links import (
     links_between,
     mark_notified,
     mark_seen,
+    notice_sent,
     of_account,
     unlink,
 )
 from chalicelib.store.synced import hold_deletion, mark_failed, mark_kept, mark_right, mark_synced, rename
-from chalicelib.store.user import Absent, Leaving, Link, Look, Previous, User
+from chalicelib.store.user import Absent, Leaving, Link, Look, PendingNotice, Previous, User
 from chalicelib.store.user_rows import LONGEST_ATTEMPT, UNLINKED_RETENTION, drop_expired, get, owner_of, several
 from chalicelib.store.user_statements import record_groups, record_nickname
 
@@ -41,6 +42,7 @@ __all__ = [
     "Leaving",
     "Link",
     "Look",
+    "PendingNotice",
     "Previous",
     "ReplacesAnother",
     "User",
@@ -57,6 +59,7 @@ __all__ = [
     "mark_right",
     "mark_seen",
     "mark_synced",
+    "notice_sent",
     "of_account",
     "owner_of",
     "record_groups",

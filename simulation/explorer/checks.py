@@ -1,6 +1,7 @@
 """What must hold after any schedule, before and after a forced sweep."""
 
 import json
+from typing import Any
 
 from chalicelib.store import users
 from local.simulated import STAGE
@@ -84,8 +85,9 @@ def _wanted(case: Case, *, linked: bool) -> list[str]:
     return []
 
 
-def _notices(case: Case) -> list[dict[str, str]]:
+def _notices(case: Case) -> list[dict[str, Any]]:
     bodies = [json.loads(one.body) for one in case.world.sqs.sent if one.queue.endswith("notices")]
+    bodies.sort(key=lambda body: body["at"])  # a standard queue has no order
     return [body for body in bodies if body["kind"] in ("linked", "unlinked")]
 
 

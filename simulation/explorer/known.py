@@ -45,15 +45,6 @@ def _overlap(names: set[str], some: frozenset[str], others: frozenset[str]) -> b
 
 KNOWN = (
     Known(
-        "a notice that a link ended is sent before the link is deleted, which may not happen",
-        "n",
-        frozenset(
-            {"message that gives", "message that takes", "sweep repairs", "repair of a member", "delete", "unlink"}
-        ),
-        LINKS | {"coming back", "import"},
-        ("left", "message that takes", "new link"),
-    ),
-    Known(
         "an account is kicked in the moment in which it is linked again: the link ends as that of a member who left",
         "a",
         frozenset({"removal of a replaced account"}),

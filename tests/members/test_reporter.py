@@ -83,13 +83,26 @@ def test_each_report_is_a_notice_and_a_record(kira: World, report: Report, kind:
     assert user_of(kira) != before
 
 
-@pytest.mark.parametrize(("report", "kind"), REPORTS)
+@pytest.mark.parametrize(("report", "kind"), [report for report in REPORTS if report.id != "unlinked"])
 def test_nothing_is_recorded_before_it_was_notified(kira: World, report: Report, kind: str) -> None:  # noqa: ARG001
     before, trail = user_of(kira), audit.of_user("101", now=kira.clock.now())
     with pytest.raises(ConnectionError):
         report(reporter(kira, reachable=False), before)
     assert user_of(kira) == before
     assert audit.of_user("101", now=kira.clock.now()) == trail
+
+
+def test_the_end_of_a_link_is_recorded_first_and_holds_its_notice_until_it_is_sent(kira: World) -> None:
+    ended = kira.clock.now()
+    with pytest.raises(ConnectionError):
+        unlinked(reporter(kira, reachable=False), user_of(kira))
+    assert user_of(kira).link is None
+    kira.clock.advance(60)
+    for _ in range(2):
+        reporter(kira).notify_pending(user_of(kira))
+    (notice,) = kira.site.notices()
+    assert (notice["kind"], notice["reason"], notice["at"]) == ("unlinked", "left_server", int(ended * 1000))
+    assert user_of(kira).pending_notice is None
 
 
 def test_a_problem_on_record_is_not_notified_again(kira: World) -> None:
