@@ -6,6 +6,7 @@ null where it equals the username, and a role has been seen to stay although the
 """
 
 from dataclasses import dataclass, replace
+from unicodedata import category
 
 from chalicelib.discord.models import Answers, Member, NicknameAnswer
 from chalicelib.members.plan import NICKNAME_REFUSED, ROLE_UNCHANGED, Change, nickname_of
@@ -72,7 +73,15 @@ def written(member: Member, change: Change, answer: Member | None) -> Written:
     return Written(done, problems, made, undone)
 
 
+def visible(name: str) -> str:
+    """The name without characters that nobody sees, as Discord stores it (Unicode's category Cf)."""
+    return "".join(sign for sign in name if category(sign) != "Cf")
+
+
 def _nickname_made(member: Member, asked: str, answer: Member) -> NicknameAnswer:
-    """What Discord made of the nickname. Null is what it makes of the username; otherwise unchanged means unheard."""
-    unheard = answer.nick == member.nick and not (answer.nick is None and asked == answer.user.username)
+    """What Discord made of the nickname. Null is what it makes of the username, and it leaves out invisible characters;
+    otherwise unchanged means unheard.
+    """
+    made = (answer.nick is None and asked == answer.user.username) or visible(asked) == visible(answer.nick or "")
+    unheard = answer.nick == member.nick and not made
     return NicknameAnswer(asked, answer.nick, refused=unheard)

@@ -147,6 +147,34 @@ def test_a_nickname_that_discord_stores_differently_is_written_once(
     assert world.nick("kira") == stored_as
 
 
+def test_somebody_who_joins_with_a_nickname_that_is_stored_differently_keeps_it_without_a_problem() -> None:
+    world = World(NAMES)
+    world.guild.turn(strips_invisible=True)
+    world.guild.add_person("kira")
+    world.link("101", "kira", groups=["Member"], nickname="Ki\u200bra Vex")
+    world.run(seconds=60)
+    assert world.nick("kira") == "Kira Vex"
+    assert swept_writes(world, 3) == [1, 0, 0]
+    assert last_error(world, "101") is None
+    world.guild.change_member("kira", clear_nick=True)
+    assert swept_writes(world, 2) == [1, 0]
+    assert world.nick("kira") == "Kira Vex"
+
+
+def test_a_nickname_that_discord_accepted_and_did_not_set_is_tried_again_once_somebody_renamed_the_member() -> None:
+    world = kira()
+    never = world.guild.inject(fault(method="PATCH", path=MEMBER, kind="ignore", times=None))
+    world.guild.change_member("kira", nick="By hand")
+    swept_writes(world, 1)
+    assert last_error(world, "101") == "nickname_refused"
+    assert swept_writes(world, 2) == [0, 0]
+    world.guild.clear_faults(never)
+    assert swept_writes(world, 2) == [0, 0]
+    world.guild.change_member("kira", nick="By hand again")
+    swept_writes(world, 1)
+    assert (world.nick("kira"), last_error(world, "101")) == ("Kira Vex", None)
+
+
 def test_a_refused_nickname_is_tried_again_when_it_changes() -> None:
     world = kira()
     world.guild.inject(fault(method="PATCH", path=MEMBER, content="Bad", status=400, code=50035, times=None))
