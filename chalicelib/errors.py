@@ -7,6 +7,7 @@ RolecallError
 │   │   ├── RateLimited(scope)           Discord answered 429 all the same
 │   │   ├── RoleCreationInProgress       another worker is creating the role that this job needs
 │   │   ├── LinkInProgress               a callback is letting the member into the guild
+│   │   ├── RemovalInProgress            another worker is removing the account from the guild
 │   │   └── CallsHalted(reason)          all calls are stopped: token refused, several IP addresses blocked, or, for
 │   │       │                            a moment, Discord's limit on all requests of the bot
 │   │       └── AddressBlocked           only this container's: Cloudflare blocks its IP address, or soon would
@@ -82,6 +83,10 @@ class RoleCreationInProgress(Wait):
 
 class LinkInProgress(Wait):
     """A callback is still working on this link, and may have to undo it."""
+
+
+class RemovalInProgress(Wait):
+    """Another worker is removing this account from the guild, or died while it did."""
 
 
 class CallsHalted(Wait):

@@ -503,7 +503,8 @@ class Actors:
                 self.delete(rng, user_id)
 
     def _links(self) -> set[int]:
-        return {int(row["discord_id"]["N"]) for row in self.world.dynamodb.items("accounts")}
+        rows = self.world.dynamodb.items("accounts")
+        return {int(row["discord_id"]["N"]) for row in rows if row["user_id"]["S"]}
 
 
 ACTIONS: dict[Callable[[Actors, random.Random, str], None], float] = {

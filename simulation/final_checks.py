@@ -199,7 +199,8 @@ class FinalChecks:
     # --- (c) members without a link ---
 
     def _unlinked_have_nothing(self) -> None:
-        linked = {int(row["discord_id"]["N"]) for row in self._world.dynamodb.items("accounts")}
+        rows = self._world.dynamodb.items("accounts")
+        linked = {int(row["discord_id"]["N"]) for row in rows if row["user_id"]["S"]}
         kept = linked | self._invariants.forgiven | self._world.protected | {self._model.bot_id}
         for discord_id in set(self._model.guild.members) - kept:
             if any(
@@ -220,7 +221,8 @@ class FinalChecks:
 
     def _accounts(self) -> None:
         database = self._world.dynamodb
-        accounts = {(row["user_id"]["S"], row["discord_id"]["N"]) for row in database.items("accounts")}
+        rows = [row for row in database.items("accounts") if row["user_id"]["S"]]  # no user: its removal was cut short
+        accounts = {(row["user_id"]["S"], row["discord_id"]["N"]) for row in rows}
         links = {
             (row["user_id"]["S"], row["discord_id"]["N"]) for row in database.items("users") if "discord_id" in row
         }

@@ -115,7 +115,8 @@ class Invariants:
 
     def links(self) -> None:
         """Record the current links."""
-        current = {(row["user_id"]["S"], int(row["discord_id"]["N"])) for row in self.world.dynamodb.items("accounts")}
+        rows = [row for row in self.world.dynamodb.items("accounts") if row["user_id"]["S"]]
+        current = {(row["user_id"]["S"], int(row["discord_id"]["N"])) for row in rows}
         self._current = current
         for user_id, discord_id in current:
             self.linked_to[discord_id].add(user_id)

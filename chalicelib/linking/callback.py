@@ -18,6 +18,7 @@ from chalicelib.store import users
 from chalicelib.store.attempts import Attempt
 
 MAX_CODE = 1000  # characters; Discord's have 30
+MAX_PARTING_WAIT = 5  # seconds that a callback waits for the removal of its account from the guild; it takes one
 MAX_REPEAT_WAIT = 15  # seconds that a repeated call waits for the first one
 
 
@@ -111,11 +112,15 @@ class Callback:
         raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "the user's account changed meanwhile, again and again")
 
     def _store_link(self, attempt: Attempt, claim: str, account: Account, known: set[int]) -> users.User | None:
-        """Link the account; return the user as before."""
+        """Link the account; return the user as before. If the account is being removed just now, wait for the end."""
         by = users.Claim(issued_at=attempt.issued_at, opened_at=attempt.opened_at, attempt=claim)
-        guild_id, now = self._services.settings.guild_id, self._services.now()
+        guild_id = self._services.settings.guild_id
         try:
-            return users.link(attempt.user_id, guild_id, account, by, now=now, known=known)
+            for _ in range(MAX_PARTING_WAIT):
+                with suppress(users.AccountParting):
+                    return users.link(attempt.user_id, guild_id, account, by, now=self._services.now(), known=known)
+                self._services.clock.sleep(1.0)
+            raise LinkRefused(Reason.DISCORD_UNAVAILABLE, f"account {account.id} is being removed from the guild")
         except users.AccountTaken:
             raise LinkRefused(Reason.ALREADY_LINKED, f"account {account.id}") from None
         except users.UserDeletedSince:

@@ -6,16 +6,18 @@ from dataclasses import replace
 from msgspec import UNSET
 
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.errors import GiveUp, UnknownMember
+from chalicelib.errors import DiscordUnavailable, GiveUp, RemovalInProgress, UnknownMember
 from chalicelib.members.account_removal import CANNOT_REMOVE, AccountRemoval, days_after
 from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome, Removals
 from chalicelib.members.departures import Departures
 from chalicelib.members.joining import wait_for_callback
 from chalicelib.messages import ExpireBehavior, RemoveReplacedAccount
 from chalicelib.services import Services
-from chalicelib.store import users
+from chalicelib.store import accounts, users
 from chalicelib.store.partings import Partings
 from chalicelib.store.users import Link, User
+
+PARTING_TIME = 60  # seconds that a worker may take to remove an account; no request takes effect later
 
 
 class ReplacedAccounts:
@@ -54,6 +56,27 @@ class ReplacedAccounts:
         return member.joined_at is not None and member.joined_at <= job.joined_before
 
     def _part_with(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
+        """Remove the account while nobody can link it. Raises RemovalInProgress while another worker is at it.
+
+        Whoever linked it before is safe, and whoever comes meanwhile is let in afterwards.
+        """
+        now = self._services.now()
+        if not accounts.begin_parting(job.discord_id, now=now, seconds=PARTING_TIME):
+            until = accounts.parting_until(job.discord_id)
+            if until <= now:
+                return Outcome.NOTHING  # it is somebody's by now
+            raise RemovalInProgress("the account is being removed already", retry_after=until - now)
+        try:
+            outcome = self._take_out(job, context)
+        except DiscordUnavailable:
+            raise  # the request may take effect yet: nobody may link the account before that can be seen
+        except BaseException:
+            accounts.end_parting(job.discord_id)
+            raise
+        accounts.end_parting(job.discord_id)
+        return outcome
+
+    def _take_out(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Kick the account, or take its roles, and remember to kick it once its grace days are over."""
         settings, now, nobody = self._services.settings, self._services.now(), User(job.user_id)
         behavior = settings.expire_behavior if job.expire_behavior is UNSET else job.expire_behavior

@@ -9,6 +9,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.discord.models import Account
+from chalicelib.store import accounts
 from chalicelib.store.rows import AccountRow, UserRow
 from chalicelib.store.user import Link, PendingNotice, Previous, User
 from chalicelib.store.user_rows import (
@@ -56,6 +57,10 @@ class AccountTaken(Exception):
     """The Discord account belongs to another auth user."""
 
 
+class AccountParting(AccountTaken):
+    """The Discord account is being removed from the guild just now, and can be linked afterwards."""
+
+
 class UserDeletedSince(Exception):
     """The attempt to link is older than the last removal of the user."""
 
@@ -96,7 +101,8 @@ def link(
 
     The link is marked as not yet notified, until `mark_notified`, unless it is put back. `known`: the accounts that
     the link may replace, any if None. `instead_of`: only if the link is still that attempt's. Raises AccountTaken if
-    the account is another user's, UserDeletedSince if the claim is older than a removal, ReplacesAnother.
+    the account is another user's, AccountParting if it is just being removed from the guild, UserDeletedSince if the
+    claim is older than a removal, ReplacesAnother.
     """
     for _ in range(MAX_ATTEMPTS):
         before = get(user_id, now=now)
@@ -113,6 +119,8 @@ def link(
             raise AccountTaken
         if _link(user_id, guild_id, account, before, claim, now):
             return before
+        if accounts.parting_until(account.id) > now:
+            raise AccountParting
     raise AccountTaken
 
 
@@ -123,7 +131,7 @@ def _link(user_id: str, guild_id: int, account: Account, before: User | None, cl
         with TransactWrite(connection=connection()) as write:
             write.save(
                 AccountRow(account.id, user_id=user_id),
-                condition=AccountRow.discord_id.does_not_exist() | (AccountRow.user_id == user_id),
+                condition=accounts.may_belong_to(user_id, now=now),
             )
             if old is not None and old.account.id != account.id:
                 write.delete(AccountRow(old.account.id), condition=AccountRow.user_id == user_id)

@@ -90,13 +90,17 @@ class UserRow(Model):
 
 
 class AccountRow(Model):
-    """Makes a Discord account belong to one auth user at most."""
+    """Makes a Discord account belong to one auth user at most.
+
+    Without a user (an empty `user_id`), and until `parting_until`: the account is being removed from the guild.
+    """
 
     class Meta:
         table_name = "accounts"
 
     discord_id = NumberAttribute(hash_key=True)
     user_id = UnicodeAttribute()
+    parting_until = NumberAttribute(null=True)
 
 
 class AttemptRow(Model):

@@ -57,7 +57,7 @@ def several(user_ids: Iterable[str], *, now: float) -> dict[str, User]:
 def owner_of(discord_id: int) -> str | None:
     """The auth user to whom this Discord account is linked."""
     try:
-        return AccountRow.get(discord_id, consistent_read=True).user_id
+        return AccountRow.get(discord_id, consistent_read=True).user_id or None
     except DoesNotExist:
         return None
 

@@ -14,6 +14,7 @@ This module only gathers what the rest of Rolecall uses:
 
 from chalicelib.store.links import (
     JOIN_TIMEOUT,
+    AccountParting,
     AccountTaken,
     Claim,
     ReplacesAnother,
@@ -37,6 +38,7 @@ __all__ = [
     "LONGEST_ATTEMPT",
     "UNLINKED_RETENTION",
     "Absent",
+    "AccountParting",
     "AccountTaken",
     "Claim",
     "Leaving",

@@ -16,6 +16,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.store.accounts import may_belong_to
 from chalicelib.store.rows import AccountRow, UserRow
 from ops.formatting import moment
 from ops.links.table import Record
@@ -74,7 +75,9 @@ class Importer:
     def _look(self, records: list[Record]) -> "_Known":
         users = UserRow.batch_get([record.user_id for record in records], consistent_read=True)
         accounts = AccountRow.batch_get([record.discord_id for record in records], consistent_read=True)
-        return _Known({row.user_id: row for row in users}, {int(row.discord_id): row.user_id for row in accounts})
+        return _Known(
+            {row.user_id: row for row in users}, {int(row.discord_id): row.user_id for row in accounts if row.user_id}
+        )
 
     def _judge(self, record: Record, known: "_Known") -> Verdict:
         row, owner = known.users.get(record.user_id), known.owners.get(record.discord_id)
@@ -95,7 +98,7 @@ class Importer:
         try:
             with TransactWrite(connection=self._connection) as write:
                 for record in records:
-                    mine = AccountRow.discord_id.does_not_exist() | (AccountRow.user_id == record.user_id)
+                    mine = may_belong_to(record.user_id, now=self._now)
                     write.save(AccountRow(record.discord_id, user_id=record.user_id), condition=mine)
                     row = known.users.get(record.user_id)
                     write.update(UserRow(record.user_id), actions=self._actions(record, row), condition=_unmoved(row))

@@ -35,7 +35,8 @@ def _lost(case: Case) -> list[str]:
 
 def _states(case: Case) -> list[str]:
     world = case.world
-    owners = {int(row["discord_id"]["N"]): row["user_id"]["S"] for row in world.dynamodb.items("accounts")}
+    rows = world.dynamodb.items("accounts")
+    owners = {int(row["discord_id"]["N"]): row["user_id"]["S"] for row in rows if row["user_id"]["S"]}
     user = users.get(USER, now=world.clock.now())
     linked_to = user.link.account.id if user and user.link else None
     found = []

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from simulation.explorer.interleaving import Inner, Schedule
 from simulation.explorer.search import Failure
 
-LINKS = frozenset({"callback", "new link", "callback with another account", "check after a callback"})
-
 
 @dataclass(frozen=True)
 class Known:
@@ -43,12 +41,4 @@ def _overlap(names: set[str], some: frozenset[str], others: frozenset[str]) -> b
     return any(names & others - {name} or (name in others and len(names) == 1) for name in names & some)
 
 
-KNOWN = (
-    Known(
-        "an account is kicked in the moment in which it is linked again: the link ends as that of a member who left",
-        "a",
-        frozenset({"removal of a replaced account"}),
-        LINKS,
-        ("new", "removal of a replaced account", "callback"),
-    ),
-)
+KNOWN: tuple[Known, ...] = ()

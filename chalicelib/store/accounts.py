@@ -1,0 +1,46 @@
+"""Discord accounts: each belongs to one user at most, or to nobody while it is removed from the guild."""
+
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.store.rows import AccountRow, written
+
+NOBODY = ""  # the user of an account that is being removed
+
+
+def may_belong_to(user_id: str, *, now: float) -> Condition:
+    """The condition under which the account can become, or stay, the user's."""
+    mine: Condition = AccountRow.user_id == user_id
+    free: Condition = AccountRow.discord_id.does_not_exist() | mine | _abandoned(now)
+    return free
+
+
+def parting_until(discord_id: int) -> float:
+    """Until when the account is being removed from the guild (epoch seconds); 0.0 if it is not."""
+    try:
+        row = AccountRow.get(discord_id, consistent_read=True)
+    except DoesNotExist:
+        return 0.0
+    return float(row.parting_until or 0.0)
+
+
+def begin_parting(discord_id: int, *, now: float, seconds: int) -> bool:
+    """Keep an account that is nobody's from being linked for at most `seconds`, while it is removed from the guild.
+
+    Returns False if it is somebody's, or being removed already.
+    """
+    row = AccountRow(discord_id, user_id=NOBODY, parting_until=int(now) + seconds)
+    free = AccountRow.discord_id.does_not_exist() | _abandoned(now)
+    return written(lambda: row.save(condition=free))
+
+
+def end_parting(discord_id: int) -> None:
+    """The account is removed, or stays: it can be linked again."""
+    written(lambda: AccountRow(discord_id).delete(condition=AccountRow.user_id == NOBODY))
+
+
+def _abandoned(now: float) -> Condition:
+    """Who removed the account must have died."""
+    nobody: Condition = AccountRow.user_id == NOBODY
+    over: Condition = nobody & (AccountRow.parting_until <= int(now))
+    return over
