@@ -6,7 +6,7 @@ from math import ceil
 from bench.figures import Figure, at_least, at_most
 from bench.guilds import Cost, cost_of_sweep, drift_much, drift_one_role, is_right, linked_world
 from chalicelib.sweeps import schedule
-from chalicelib.sweeps.compare import SWEEPING
+from chalicelib.sweeps.page_rules import SWEEPING
 from local.simulated import World
 
 Drift = Callable[[World, list[str]], None]

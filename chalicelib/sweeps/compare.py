@@ -13,14 +13,12 @@ from typing import Any
 from chalicelib import log
 from chalicelib.discord.client import PAGE, RequestOptions
 from chalicelib.discord.models import Account, Guild, Member
-from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import IntentMissing, Ticket
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Change, Desired, Rules, plan_change
 from chalicelib.members.removal_gate import counted_at, is_locked
 from chalicelib.members.reporter import Reporter
-from chalicelib.members.role_creation import RoleCreator
-from chalicelib.members.roles import RoleRules, merge_role_ids
+from chalicelib.members.roles import RoleRules
 from chalicelib.members.unlinked import Holder
 from chalicelib.messages import ComparePage, Parts
 from chalicelib.problems import Problems, outside, withheld
@@ -31,6 +29,7 @@ from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
 from chalicelib.store.tally import Tally
 from chalicelib.store.users import Link, User
 from chalicelib.sweeps.census import Census
+from chalicelib.sweeps.page_rules import SWEEPING, PageRules
 from chalicelib.sweeps.spared import spared_example
 from chalicelib.sweeps.tally import tally_of
 from chalicelib.sweeps.unlinked import UnlinkedSearch, example_of
@@ -39,7 +38,6 @@ MAX_EXAMPLES = 200
 MAX_RENAMED = 100  # of these, how many may show nothing but a new username: the rest is for members who differ
 EXAMPLES_ROOM = 100_000  # bytes; an item of DynamoDB holds 400 KB
 LAST_ID = 2**63 - 1
-SWEEPING = RequestOptions(Lane.BULK, reason="Rolecall: sweep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class GuildComparer:
         self._reporter = Reporter(services, view)
         self._unlinked = UnlinkedSearch(services, self._reporter)
         self._census = Census(services, view)
-        self._role_creator = RoleCreator(services, view)
+        self._page_rules = PageRules(services, view)
         self._guild_id = services.settings.guild_id
 
     def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedPage:
@@ -111,7 +109,7 @@ class GuildComparer:
         guild = self._guild(job, members, replace(SWEEPING, ticket=ticket))
         found: list[Difference] = []
         pairs = list(merge(members, iter(links)))
-        rules = self._rules(pairs, guild, sweep)
+        rules = self._page_rules.of([pair.user for pair in pairs], guild, sweep)
         released_at = _released_at(self._services, pairs)
         noted: dict[str, Problems] = {}
         for pair in pairs:
@@ -199,35 +197,6 @@ class GuildComparer:
         app_id = self._services.settings.app_id
         bot_roles = next((member.roles for member in members if member.id == app_id), None)
         return self._view.refresh(options, bot_roles=bot_roles)
-
-    def _rules(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> Rules:
-        """The rules for the members of this page; they know which roles cannot be created.
-
-        A role that Discord refused some time ago is tried again here, once for all who lack it.
-        """
-        rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
-        if Parts.GROUPS not in Parts(sweep.parts) or not rules.create_roles:
-            return rules
-        missing = rules.roles.match(chain.from_iterable(pair.user.wanted or () for pair in pairs)).missing
-        if missing and not sweep.dry_run and self._role_creator.try_again(missing, SWEEPING):
-            guild = self._view.known or guild
-            rules = self._view.rules(guild, self._which_roles(pairs, guild, sweep))
-        return replace(rules, uncreatable=self._role_creator.uncreatable()) if missing else rules
-
-    def _which_roles(self, pairs: list[Pair], guild: Guild, sweep: Sweep) -> dict[str, int]:
-        """Which role stands for which group, for all members of this page.
-
-        A role that was renamed to another group's name stands for that group from then on. The groups of one member
-        may not show that; those of a page do. What only a later page shows is known when the next sweep begins.
-        """
-        if Parts.GROUPS not in Parts(sweep.parts):
-            return self._view.group_roles.by_name
-        groups = chain.from_iterable(pair.user.wanted or () for pair in pairs)
-        match = self._view.rules(guild).roles.match(groups)
-        if sweep.dry_run:
-            return merge_role_ids(self._view.group_roles.by_name, match.ids)
-        self._view.remember(match.ids)
-        return self._view.group_roles.by_name
 
     def _compare(
         self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None, noted: dict[str, Problems]
