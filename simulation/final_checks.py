@@ -10,7 +10,7 @@ from chalicelib.store.sweeps import Sweeps, SweepState
 from chalicelib.store.users import User
 from local.discord.guild import GuildModel
 from local.simulated import GUILD, STAGE
-from simulation.actors import Actors
+from simulation.actors.cast import Cast
 from simulation.auth_site import MESSAGE, UNSAID, Statement
 from simulation.conditions import NAMED_ROLE
 from simulation.harness import FIRST_PERSON
@@ -25,12 +25,12 @@ class FinalChecks:
     One method for each thing that must hold, hence so many.
     """
 
-    def __init__(self, actors: Actors) -> None:
-        self._world = actors.world
-        self._actors = actors
-        self._site = actors.site
-        self._invariants: Invariants = actors.world.invariants
-        self._model: GuildModel = actors.world.model
+    def __init__(self, cast: Cast) -> None:
+        self._world = cast.world
+        self._cast = cast
+        self._site = cast.site
+        self._invariants: Invariants = cast.world.invariants
+        self._model: GuildModel = cast.world.model
         self._dead = Counter(body for body, _ in self._world.dead_letters())
 
     def converged(self) -> None:
@@ -38,7 +38,7 @@ class FinalChecks:
         if self._world.plan.restore:
             return
         invariants, slack = self._invariants, self._world.settings.roles_cache_max_age + 60
-        for user_id in self._actors.users:
+        for user_id in self._cast.users:
             user = users.get(user_id, now=self._world.clock.now())
             if user is None or user.link is None:
                 continue
@@ -73,7 +73,7 @@ class FinalChecks:
 
     def judge(self) -> None:
         """Check everything that must hold at the end."""
-        for user_id in self._actors.users:
+        for user_id in self._cast.users:
             user = users.get(user_id, now=self._world.clock.now())
             self._accounted(user_id, user)
             self._deleted(user_id, user)

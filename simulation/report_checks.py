@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.store import users
-from simulation.actors import Actors
+from simulation.actors.cast import Cast
 
 HARMLESS = frozenset({"slow", "discord delay"})  # faults that lose nothing
 AUDIT_DELAY = 60.0  # seconds in which a change reaches the audit trail
@@ -22,10 +22,10 @@ AUDIT_DELAY = 60.0  # seconds in which a change reaches the audit trail
 class ReportChecks:
     """Checks the reports of a world in which nothing happens any more."""
 
-    def __init__(self, actors: Actors) -> None:
-        self._world = actors.world
-        self._actors = actors
-        self._invariants = actors.world.invariants
+    def __init__(self, cast: Cast) -> None:
+        self._world = cast.world
+        self._cast = cast
+        self._invariants = cast.world.invariants
         sent = [one.body for one in self._world.sqs.sent if one.queue.endswith("notices")]
         self._notices: list[dict[str, Any]] = [json.loads(body) for body in sent]
 
@@ -53,15 +53,15 @@ class ReportChecks:
                 self._breach("n", f"{notice['kind']} of {user_id} and {discord_id}, which were never linked")
 
     def _links_are_reported(self) -> None:
-        for user_id in self._actors.users:
+        for user_id in self._cast.users:
             user = users.get(user_id, now=self._world.clock.now())
-            if user is None or user.link is None or user_id in self._actors.imported:
+            if user is None or user.link is None or user_id in self._cast.imported:
                 continue
             kinds = self._kinds(user_id, user.link.account.id)
             if "linked" not in (kinds[-1:] + self._kinds(user_id, user.link.account.id, by_time=True)[-1:]):
                 self._breach("n", f"{user_id} is linked to {user.link.account.id}; the auth site heard {kinds}")
             if self._is_calm_run:
-                times = self._actors.callbacks[user_id, user.link.account.id]
+                times = self._cast.callbacks[user_id, user.link.account.id]
                 if Counter(kinds)["linked"] > times:
                     self._breach("n", f"{user_id} came back {times} times; the auth site heard {kinds}")
 
@@ -73,7 +73,7 @@ class ReportChecks:
 
     def _usernames(self) -> None:
         people = {int(person.id): person for person in self._world.guild.people()}
-        for user_id in self._actors.users:
+        for user_id in self._cast.users:
             user = users.get(user_id, now=self._world.clock.now())
             if user is None or user.link is None or user.link.account.id not in people:
                 continue

@@ -72,17 +72,17 @@ def run(seed: int, *, only: Collection[str] | None = None) -> Result:
 def _play(world: Harness, actors: Actors) -> None:
     actors.schedule()
     world.run(seconds=world.plan.seconds)
-    actors.ended = True
+    actors.cast.ended = True
     _calm(world)
     if world.plan.redrive:
         world.redrive()
         world.run(seconds=MAX_DRAIN)
-    final_checks = FinalChecks(actors)
+    final_checks = FinalChecks(actors.cast)
     final_checks.converged()
     _sweep(world)
     final_checks.judge()
     final_checks.swept()
-    ReportChecks(actors).check()
+    ReportChecks(actors.cast).check()
 
 
 def _calm(world: Harness) -> None:
