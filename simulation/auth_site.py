@@ -83,16 +83,19 @@ class RecordingAuthSite(AuthSite):
         """
         return self.users[user_id].removed_at >= token_at - MAX_CLOCK_SKEW
 
-    def removes(self, user_id: str) -> None:
-        """The user is deleted, or asks to be unlinked, now."""
-        self.users[user_id].ever_deleted = True
-        self.users[user_id].removed_at = self._now()
+    def removes(self, user_id: str, *, changed_at: int | None = None) -> None:
+        """The user is deleted, or asks to be unlinked, now; or was deleted then, by the auth site's own clock."""
+        person = self.users[user_id]
+        person.ever_deleted = True
+        # Tokens have whole seconds: one of the same second is older than a deletion that is dated.
+        at = self._now() if changed_at is None else changed_at / 1000 + 1 - MAX_CLOCK_SKEW
+        person.removed_at = max(person.removed_at, at)
 
     def posted_deletion(self, body: str) -> None:
         """A deletion was posted now."""
-        user_id = json.loads(body).get("user_id")
-        if user_id in self.users:
-            self.removes(user_id)
+        job = json.loads(body)
+        if job.get("user_id") in self.users:
+            self.removes(job["user_id"], changed_at=job.get("changed_at"))
 
     def change(self, kind: str, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
         """The body of a message, recorded as a statement."""
@@ -101,6 +104,10 @@ class RecordingAuthSite(AuthSite):
             said = {name: fields[name] for name in ("groups", "nickname") if name in fields}
             self.said(user_id, Statement(fields["changed_at"], MESSAGE, body, **said))
         return body
+
+    def deletion(self, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
+        """The body of a message that deletes the user; no statement."""
+        return json.dumps({"kind": "delete_user", "user_id": user_id, **fields})
 
     def link_token(self, user_id: str) -> str:
         """A link token with the user's current groups and nickname."""

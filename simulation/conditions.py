@@ -39,6 +39,11 @@ class Conditions:
     troubles: list[tuple[float, float, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     imported: float = 0.0  # share of users whose link an operator imported
     never_told: float = 0.0  # share of those whose groups were never stated
+    environment: dict[str, str] = field(default_factory=dict)  # settings
+    dated: float = 0.0  # share of deletions that say when the auth site decided them
+    members_stay: bool = False  # removed members may stay in the server, without roles
+    grace_days: int = 0  # the longest of a deletion, or of the settings
+    removal_limit: int | None = None  # members who may lose something within an hour, in place of 25
 
 
 Draw = Callable[[random.Random, Conditions, float], None]  # the last: how long the run is
@@ -147,6 +152,32 @@ def _never_told(rng: random.Random, found: Conditions, _seconds: float) -> None:
     found.never_told = rng.uniform(0.2, 1)
 
 
+def _settings(**choices: tuple[str, ...]) -> Draw:
+    def choose(rng: random.Random, found: Conditions, _seconds: float) -> None:
+        found.environment |= {name: rng.choice(values) for name, values in choices.items()}
+
+    return choose
+
+
+def _dated_deletions(rng: random.Random, found: Conditions, _seconds: float) -> None:
+    found.dated = rng.uniform(0.3, 1)
+
+
+def _removed_members_stay(_rng: random.Random, found: Conditions, _seconds: float) -> None:
+    found.environment["DISCORD_EXPIRE_BEHAVIOR"] = "remove_roles"
+    found.members_stay = True
+
+
+def _grace_days(rng: random.Random, found: Conditions, _seconds: float) -> None:
+    found.grace_days = 1
+    found.environment["DISCORD_EXPIRE_GRACE_DAYS"] = rng.choice(("0", "1"))  # 0: some deletions say it themselves
+
+
+def _removal_limit(rng: random.Random, found: Conditions, _seconds: float) -> None:
+    found.removal_limit = rng.randint(1, 3)
+    found.environment["REMOVAL_LIMIT_PERCENT"] = "1"
+
+
 ALL_PERMISSIONS = 402_653_187  # manage roles, manage nicknames, kick members, create invites
 NO_ROLES = 134_217_731  # without manage roles
 
@@ -189,4 +220,10 @@ CONDITIONS: dict[str, tuple[float, Draw]] = {  # how often, of all runs
     "no_member_list": (0.05, _switch(member_intent=lambda _: False)),
     "imported_links": (0.1, _imported_links),
     "never_told": (0.05, _never_told),
+    "dated_deletions": (0.3, _dated_deletions),
+    "removed_members_stay": (0.1, _removed_members_stay),
+    "grace_days": (0.1, _grace_days),
+    "removal_limit": (0.1, _removal_limit),
+    "unlinked_members": (0.1, _settings(DISCORD_UNLINKED_MEMBERS=("report", "remove_roles"))),
+    "known_roles": (0.1, _settings(DISCORD_MANAGED_ROLES=("known",))),
 }

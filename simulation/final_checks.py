@@ -5,7 +5,9 @@ from collections import Counter
 from typing import Any
 
 from chalicelib.members.plan import NICKNAME_REFUSED, nickname_of
+from chalicelib.messages import MAX_CLOCK_SKEW
 from chalicelib.store import users
+from chalicelib.store.guild import GuildMemory
 from chalicelib.store.sweeps import Sweeps, SweepState
 from chalicelib.store.users import User
 from local.discord.guild import GuildModel
@@ -16,6 +18,7 @@ from simulation.conditions import NAMED_ROLE
 from simulation.harness import FIRST_PERSON
 from simulation.invariants import BOT, Invariants
 
+COUNTED_FOR = 3300.0  # seconds: an hour less five minutes, the step in which the removal limit counts
 INDEX_SETTLES = 10.0  # seconds; more than the longest lag of the index of links
 
 
@@ -57,7 +60,8 @@ class FinalChecks:
     def _settled_or_explained(self, user: User) -> None:
         """A linked user is settled, or has a stated problem, or a dead letter that says why not."""
         never_stated = user.groups is None and user.nickname is None
-        if user.settled or user.problems or never_stated or self._explained(user.user_id):
+        on_their_way = user.absent is not None or user.goes_at is not None
+        if user.settled or user.problems or never_stated or on_their_way or self._explained(user.user_id):
             return
         self._breach("b", f"{user.user_id} is linked and not settled, and nothing says why")
 
@@ -114,8 +118,19 @@ class FinalChecks:
     def _deleted(self, user_id: str, user: User | None) -> None:
         person = self._site.users[user_id]
         gone = person.deleted_at is not None and person.last_token_at < int(person.deleted_at)
+        if gone and person.deleted_at is not None and self._is_cancelled(user_id, person.deleted_at):
+            return
         if gone and user and user.link and not self._explained(user_id, "delete_user"):
             self._breach("a", f"{user_id} was deleted, and is linked to {user.link.account.id}")
+
+    def _is_cancelled(self, user_id: str, deleted_at: float) -> bool:
+        """Whether something newer was stated: it cancels a deletion that is dated, waits for its grace days, or is held
+        by the removal limit.
+        """
+        conditions = self._world.plan.conditions
+        may_be = conditions.dated or conditions.grace_days or conditions.removal_limit
+        newest = max((one.stamp for one in self._site.statements[user_id]), default=0) / 1000
+        return bool(may_be) and newest > deleted_at - MAX_CLOCK_SKEW
 
     # --- (a) the guild is as the auth site wants it ---
 
@@ -147,8 +162,15 @@ class FinalChecks:
             may_lack = refused or out_of_reach or (not_there and self._world.settings.disable_role_creation)
             if missing and not may_lack:
                 self._breach("a", f"{user.user_id} ({discord_id}) lacks {name!r}; holds {self._named(held)}")
+        if self._world.plan.conditions.environment.get("DISCORD_MANAGED_ROLES") == "known":
+            held = frozenset(role_id for role_id in held if role_id in self._known())
         if held - accepted or len(held) > max(count, len(wanted)):
             self._breach("a", f"{user.user_id} ({discord_id}) holds {self._named(held)} and should have {list(wanted)}")
+
+    def _known(self) -> set[int]:
+        """The roles that stand for a group, as Rolecall remembers: the others are the server's own."""
+        stored = GuildMemory(int(GUILD)).roles()
+        return {*stored.ever_known, *stored.by_name.values()}
 
     def _is_refused(self, user: User, discord_id: int) -> bool:
         """Whether Discord refuses every change of this member, and the user has that as a stated problem."""
@@ -214,8 +236,22 @@ class FinalChecks:
             )
             if given:
                 self._breach("c", f"{discord_id} is linked to nobody, and the bot gave them {self._named(given)}")
-            if self._invariants.joined.get(discord_id) == BOT and discord_id not in self._invariants.beyond:
+            stays = discord_id in self._invariants.beyond or self._world.plan.conditions.members_stay
+            if self._invariants.joined.get(discord_id) == BOT and not stays:
                 self._breach("c", f"{discord_id} is linked to nobody, and the bot brought them in")
+
+    # --- (r) the removal limit ---
+
+    def limited(self) -> None:
+        """Before any forced sweep: within an hour no more members lost something than the limit allows."""
+        limit, losses = self._world.plan.conditions.removal_limit, self._invariants.losses
+        if limit is None or self._world.plan.restore:
+            return
+        for first, _ in losses:
+            lost = {discord_id for at, discord_id in losses if first <= at < first + COUNTED_FOR}
+            if len(lost) > limit:
+                self._breach("r", f"{len(lost)} members lost something within an hour; the limit is {limit}")
+                return
 
     # --- (g) links and accounts ---
 

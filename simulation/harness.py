@@ -102,7 +102,11 @@ class Harness(World):
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.protected = {FIRST_PERSON + number for number in range(plan.protected)}
-        environment = plan.environment | {"DISCORD_PROTECTED_MEMBERS": ",".join(map(str, sorted(self.protected)))}
+        environment = (
+            plan.environment
+            | plan.conditions.environment
+            | {"DISCORD_PROTECTED_MEMBERS": ",".join(map(str, sorted(self.protected)))}
+        )
         super().__init__(
             environment,
             discord=Config(owner=OWNER, seed=plan.seed),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
 
 from greenlet import getcurrent
 
@@ -29,6 +30,7 @@ ROLES = re.compile(r"/api/v10/guilds/\d+/roles")
 GUILD_READ = re.compile(r"/api/v10/guilds/\d+")
 Ask = Callable[[Request], Answer]
 BOT, HAND = "bot", "hand"
+BY_THEMSELVES = ("link", "linked by the member", "linked another account", "unlink")  # causes: the member asked for it
 
 
 class Observed(Protocol):
@@ -92,6 +94,7 @@ class Invariants:
     refused_nicknames: set[tuple[int, str | None]] = field(default_factory=set)  # with the member's Discord id
     reserved_since: dict[int, float] = field(default_factory=dict)  # since when roles have had a reserved name
     made: dict[str, int] = field(default_factory=dict)  # existing roles that the bot created, by name
+    losses: list[tuple[float, int]] = field(default_factory=list)  # when the bot took something, from which member
     created: int = 0
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     tokens: dict[str, float] = field(default_factory=dict)  # when the token of each attempt was issued, by claim
@@ -190,6 +193,7 @@ class Invariants:
         if answer.status == HTTPStatus.BAD_REQUEST and request.body:
             self.refused_nicknames.add((discord_id, json.loads(request.body).get("nick")))
         if before != after:
+            self._count_loss(request, discord_id, before, after)
             self._judge(request, discord_id, before, after)
             self._record_change(discord_id, before, after, BOT)
             self.bot_changes.append((discord_id, now))
@@ -203,6 +207,13 @@ class Invariants:
             after=after and sorted(after.roles),
         )
         return answer
+
+    def _count_loss(self, request: Request, discord_id: int, before: Seen | None, after: Seen | None) -> None:
+        """Record who lost a role or was removed, unless they asked for it themselves."""
+        reason = unquote(request.headers.get("x-audit-log-reason", "")).removeprefix("Rolecall: ")
+        lost = before is not None and (after is None or before.roles - after.roles)
+        if lost and reason not in BY_THEMSELVES:
+            self.losses.append((self.world.clock.now(), discord_id))
 
     def _change_roles(self, ask: Ask, request: Request) -> Answer:
         roles = self.world.model.guild.roles

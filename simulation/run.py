@@ -2,15 +2,18 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from chalicelib.members import removal_limit
 from chalicelib.messages import Parts
 from chalicelib.store.guild import GuildMemory
 from local.memory.clock import START
 from local.memory.sqs import Chaos
 from local.simulated import GUILD
 from simulation.actors import Actors
+from simulation.conditions import DAY
 from simulation.final_checks import FinalChecks
 from simulation.harness import Harness
 from simulation.invariants import Note
@@ -48,7 +51,8 @@ def run(seed: int, *, only: Collection[str] | None = None) -> Result:
     world = Harness(make(seed, only=only))
     try:
         actors = Actors(world)
-        _play(world, actors)
+        with _removal_limit(world.plan.conditions.removal_limit):
+            _play(world, actors)
     except Exception:  # noqa: BLE001 - the next seed is played all the same
         world.invariants.breach("crash", traceback.format_exc())
     world.faults.over = True
@@ -69,6 +73,17 @@ def run(seed: int, *, only: Collection[str] | None = None) -> Result:
     )
 
 
+@contextmanager
+def _removal_limit(members: int | None) -> Iterator[None]:
+    """Hold removals of more than so many members: no run has 25, from which on they are held in life."""
+    kept = removal_limit.MIN_REMOVALS
+    removal_limit.MIN_REMOVALS = kept if members is None else members
+    try:
+        yield
+    finally:
+        removal_limit.MIN_REMOVALS = kept
+
+
 def _play(world: Harness, actors: Actors) -> None:
     actors.schedule()
     world.run(seconds=world.plan.seconds)
@@ -78,8 +93,12 @@ def _play(world: Harness, actors: Actors) -> None:
         world.redrive()
         world.run(seconds=MAX_DRAIN)
     final_checks = FinalChecks(actors.cast)
+    final_checks.limited()
     final_checks.converged()
     _sweep(world)
+    if world.plan.conditions.grace_days:  # what the last sweep found to be absent, and what waits for its day
+        world.clock.advance(world.plan.conditions.grace_days * DAY + 1)
+        _sweep(world)
     final_checks.judge()
     final_checks.swept()
     ReportChecks(actors.cast).check()

@@ -79,10 +79,24 @@ class AuthSiteActor:
         """A malformed message is posted."""
         self.cast.post(rng, rng.choice(GARBAGE))
 
+    def _details(self, user_id: str) -> dict[str, Any]:
+        """What a deletion says beyond the user: when it was decided, how they go, after how many days."""
+        conditions = self.cast.plan.conditions
+        person = self.site.users[user_id]
+        rng = random.Random(f"deletion {self.cast.plan.seed} {user_id} {len(person.deletes)}")
+        details: dict[str, Any] = {}
+        if rng.random() < conditions.dated:
+            details["changed_at"] = self.site.stamp()
+        if conditions.grace_days and rng.random() < 0.5:
+            details["grace_days"] = rng.choice((0, conditions.grace_days))
+        if conditions.members_stay and rng.random() < 0.5:
+            details["expire_behavior"] = rng.choice(("kick", "remove_roles"))
+        return details
+
     def delete(self, rng: random.Random, user_id: str) -> None:
         """The auth site deletes the user."""
         person = self.site.users[user_id]
         person.deleted_at, person.ever_deleted = self.world.clock.now(), True
-        body = self.site.change("delete_user", user_id, notify=rng.random() < 0.5)
+        body = self.site.deletion(user_id, notify=rng.random() < 0.5, **self._details(user_id))
         person.deletes.append(body)
         self.cast.post(rng, body)

@@ -61,6 +61,8 @@ class Operators:
         """An operator runs a task."""
         parts = rng.choice((Parts.ALL, Parts.ALL, Parts.GROUPS, Parts.NICKNAME, Parts.USERNAME))
         options = rng.choice(({}, {}, {"dry_run": True}, {"force": True}))
+        if self.plan.conditions.removal_limit and options.get("force"):
+            options = {}  # a forced sweep takes whatever the limit
         self.cast.note("sweeps", parts=str(parts), **options)
         self.world.function("sweep", lambda c: c.delivery.sweeper.start(parts, **options), seconds=INVOCATION)
 

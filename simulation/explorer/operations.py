@@ -28,8 +28,8 @@ class Case:
     base: str = ""
     statements: list[tuple[int, list[str]]] = field(default_factory=list)  # changed_at and groups, of messages
     tokens: list[float] = field(default_factory=list)  # when tokens were issued whose callback ended well
-    removals: list[float] = field(default_factory=list)  # when a deletion was posted, or an unlinking ended well
-    asked: list[float] = field(default_factory=list)  # when an unlinking was asked for, however it ended
+    removals: list[float] = field(default_factory=list)  # when a deletion was posted, or an unlinking began
+    asked: list[float] = field(default_factory=list)  # when an unlinking began, and ended, however it ended
     left: list[float] = field(default_factory=list)  # when somebody left the server, so that a link may end
     imported: bool = False
 
@@ -118,12 +118,15 @@ def _unlink(case: Case) -> Run:
     token = case.world.site.token(USER, "unlink")
 
     def run() -> None:
-        case.asked.append(case.world.clock.now())
+        began = case.world.clock.now()
+        case.asked.append(began)
         try:
             case.process().linking.unlink(token)
         except LinkRefused:
             return
-        case.removals.append(case.world.clock.now())
+        finally:  # whoever clicks between the two may be earlier or later than the unlinking
+            case.asked.append(case.world.clock.now())
+        case.removals.append(began)
 
     return run
 
@@ -194,8 +197,9 @@ def _import(case: Case) -> Run:
                 Account(int(person.id), "anna"),
                 users.Claim(issued_at=now),
                 now=now - users.JOIN_TIMEOUT,
+                known=(),
             )
-        except (users.AccountTaken, users.UserDeletedSince):
+        except (users.AccountTaken, users.UserDeletedSince, users.ReplacesAnother):
             return
         case.tokens.append(now)
 
