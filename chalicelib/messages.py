@@ -203,11 +203,12 @@ class ReleaseRemoval(Struct, frozen=True, tag_field="kind", tag="release_removal
 
 
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
-    """Start a sweep as soon as no other one runs."""
+    """Start a sweep as soon as no other one runs. `claim`: unless another one waits in its place; empty: anyway."""
 
     parts: int
     force: bool = False
     tries: int = 0
+    claim: str = ""
 
 
 class ComparePage(Struct, frozen=True, tag_field="kind", tag="survey", kw_only=True):

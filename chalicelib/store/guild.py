@@ -10,6 +10,8 @@ from chalicelib.discord.models import Guild
 from chalicelib.problems import Problem, problem_of
 from chalicelib.store.rows import GuildRow, read_as, written
 
+QUEUED_FOR = 7 * 86_400  # seconds after which it is forgotten that a sweep waits; none runs for so long
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRoles:
@@ -173,13 +175,17 @@ class SweepMemory:
         row = self._rows.get("census")
         return (read_as(StoredCensus, row.data) if row and row.data else None) or StoredCensus()
 
-    def claim_queue(self, parts: int, *, force: bool, now: float, seconds: int) -> bool:
-        """Claim to be the one sweep of these parts that waits for another; return False if one waits already."""
-        return self._rows.lock(f"next_sweep:{parts}:{force}", "waiting", now=now, seconds=seconds)
+    def claim_queue(self, claim: str, parts: int, *, force: bool, now: float) -> None:
+        """Become the one sweep of these parts that waits for another, in the place of any that waits already."""
+        self._rows.take(f"next_sweep:{parts}:{force}", claim, now=now, seconds=QUEUED_FOR)
 
-    def release_queue(self, parts: int, *, force: bool) -> None:
-        """Let another sweep of these parts wait."""
-        self._rows.unlock(f"next_sweep:{parts}:{force}", "waiting")
+    def waits(self, claim: str, parts: int, *, force: bool) -> bool:
+        """Whether no other sweep of these parts waits in the place of this one."""
+        return self._rows.holder(f"next_sweep:{parts}:{force}") in (claim, None)
+
+    def release_queue(self, claim: str, parts: int, *, force: bool) -> None:
+        """The sweep waits no more."""
+        self._rows.unlock(f"next_sweep:{parts}:{force}", claim)
 
     def claim_notice(self, state: str, sweep_id: str, *, now: float, seconds: int) -> bool:
         """Claim the notice that a sweep is held back in `state`; return False if one was sent within `seconds`."""
@@ -212,6 +218,15 @@ class _Rows:
         row = self.new(f"lock:{name}", owner=owner, expires_at=int(now) + seconds)
         free = GuildRow.key.does_not_exist() | (GuildRow.expires_at <= int(now))
         return written(lambda: row.save(condition=free))
+
+    def take(self, name: str, owner: str, *, now: float, seconds: int) -> None:
+        """Hold `name` for at most `seconds`, whoever holds it."""
+        self.new(f"lock:{name}", owner=owner, expires_at=int(now) + seconds).save()
+
+    def holder(self, name: str) -> str | None:
+        """Who holds `name`."""
+        row = self.get(f"lock:{name}")
+        return row.owner if row else None
 
     def unlock(self, name: str, owner: str) -> None:
         """Release `name`, if `owner` still holds it."""

@@ -160,13 +160,18 @@ def test_it_is_known_since_when_imported_members_may_lose_something(memory: Guil
 
 def test_one_sweep_of_each_kind_waits(memory: GuildMemory) -> None:
     sweeps = memory.sweeps
-    assert sweeps.claim_queue(7, force=False, now=NOW, seconds=30)
-    assert not sweeps.claim_queue(7, force=False, now=NOW + 1, seconds=30)
-    assert sweeps.claim_queue(7, force=True, now=NOW, seconds=30)
-    assert sweeps.claim_queue(1, force=False, now=NOW, seconds=30)
-    sweeps.release_queue(7, force=False)
-    assert sweeps.claim_queue(7, force=False, now=NOW + 1, seconds=30)
-    assert not sweeps.claim_queue(7, force=True, now=NOW + 1, seconds=30)
+    assert sweeps.waits("first", 7, force=False), "nobody waits in its place"
+    sweeps.claim_queue("first", 7, force=False, now=NOW)
+    sweeps.claim_queue("forced", 7, force=True, now=NOW)
+    sweeps.claim_queue("other", 1, force=False, now=NOW)
+    sweeps.claim_queue("second", 7, force=False, now=NOW)
+    assert not sweeps.waits("first", 7, force=False)
+    assert sweeps.waits("second", 7, force=False)
+    assert sweeps.waits("forced", 7, force=True)
+    sweeps.release_queue("first", 7, force=False)
+    assert not sweeps.waits("first", 7, force=False), "it released nothing"
+    sweeps.release_queue("second", 7, force=False)
+    assert sweeps.waits("first", 7, force=False)
 
 
 def test_a_notice_is_claimed_once_for_each_state_and_time(memory: GuildMemory) -> None:

@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.messages import Parts, RepairPage, encode
+from chalicelib.messages import Parts, RepairPage, StartSweep, encode, read_job
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from local.recursion import MAX_INVOCATIONS
 from local.simulated import GUILD, World
 from tests.members.support import (
     Meter,
@@ -98,3 +100,58 @@ def test_a_sweep_that_runs_for_long_goes_on_in_a_new_chain_when_another_is_asked
     ended = sweeps.get("2-long")
     assert ended
     assert ended.state == (SweepState.DONE if renewed else SweepState.REPAIRING)
+
+
+def start_later(world: World, job: StartSweep) -> str:
+    """Deliver the message of a sweep that waits; return the id of the sweep that runs then, empty without one."""
+    world.container().delivery.sweeper.start_later(job)
+    running = Sweeps(int(GUILD)).running()
+    return running.sweep_id if running else ""
+
+
+def queued(world: World) -> list[StartSweep]:
+    """The messages of sweeps that wait for another."""
+    found = [read_job(body, now=world.clock.now(), own=True) for body in waiting(world, "bulk")]
+    return [job for job in found if isinstance(job, StartSweep)]
+
+
+def test_a_sweep_that_waits_gives_way_to_one_that_is_asked_for_later(world: World) -> None:
+    """The later one is in a new chain of invocations."""
+    losers(world, 0, of=3)
+    sweeps, now = Sweeps(int(GUILD)), world.clock.now()
+    sweeps.begin(running := Sweep("2-runs", Parts.ALL.value, SweepState.REPAIRING, now, now))
+    world.sweep()
+    world.sweep()
+    first, second = queued(world)
+    sweeps.finish(running)
+    assert start_later(world, first) == ""
+    assert start_later(world, second) != ""
+
+
+def test_a_sweep_that_an_older_version_queued_starts(world: World) -> None:
+    losers(world, 0, of=3)
+    world.http.services.memory.sweeps.claim_queue("waiting", Parts.ALL.value, force=False, now=world.clock.now())
+    assert start_later(world, StartSweep(parts=Parts.ALL.value, tries=3)) != ""
+
+
+def test_a_sweep_is_queued_though_one_before_it_never_was(world: World) -> None:
+    losers(world, 0, of=3)
+    now = world.clock.now()
+    Sweeps(int(GUILD)).begin(Sweep("2-runs", Parts.ALL.value, SweepState.REPAIRING, now, now))
+    world.outages.begin("sqs", 60.0)
+    with pytest.raises(EndpointConnectionError):
+        world.sweep()
+    world.clock.advance(60.0)
+    world.sweep()
+    assert len(queued(world)) == 1
+
+
+def test_a_sweep_that_waits_tries_ever_less_often(world: World) -> None:
+    losers(world, 0, of=3)
+    now = world.clock.now()
+    Sweeps(int(GUILD)).begin(Sweep("2-runs", Parts.ALL.value, SweepState.REPAIRING, now, now + 86_400.0))
+    world.sweep()
+    world.run(seconds=3600.0)
+    tries = [sent for sent in world.sqs.sent if '"start_sweep"' in sent.body]
+    assert len(tries) <= MAX_INVOCATIONS - 2, "in the hour until the schedule begins a new chain"
+    assert [sent.delay for sent in tries[:4]] == [2, 6, 18, 54]
