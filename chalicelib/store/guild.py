@@ -33,6 +33,7 @@ class GuildMemory:
         self._rows = _Rows(guild_id)
         self.role_creation = RoleCreationMemory(self._rows)
         self.sweeps = SweepMemory(self._rows)
+        self.census = CensusMemory(self._rows)
 
     def facts(self) -> Guild | None:
         """The guild as it was when last read, however long ago."""
@@ -132,6 +133,26 @@ class StoredCensus:
         return self.before if sweep_id == self.sweep_id else self.surplus
 
 
+class CensusMemory:
+    """What sweeps found of who holds each role beyond those who should."""
+
+    def __init__(self, rows: "_Rows") -> None:
+        self._rows = rows
+
+    def surplus_before(self, sweep_id: str) -> dict[int, int]:
+        """How many held each role beyond those who should, by its id, at the last sweep before this one."""
+        return {int(role_id): count for role_id, count in self._census().before_sweep(sweep_id).items()}
+
+    def keep(self, sweep_id: str, surplus: dict[str, int]) -> None:
+        """Remember the surplus that a sweep found, by role id. Doing it twice keeps what was before the sweep."""
+        census = StoredCensus(sweep_id, surplus, self._census().before_sweep(sweep_id))
+        self._rows.save("census", data=asdict(census))
+
+    def _census(self) -> "StoredCensus":
+        row = self._rows.get("census")
+        return (read_as(StoredCensus, row.data) if row and row.data else None) or StoredCensus()
+
+
 class SweepMemory:
     """What sweeps of the guild may do, and which of them waits."""
 
@@ -161,19 +182,6 @@ class SweepMemory:
     def forbid_stripping(self) -> None:
         """Take that permission back: a person has to force a sweep again."""
         self._rows.delete("flag:may_strip_unlinked")
-
-    def surplus_before(self, sweep_id: str) -> dict[int, int]:
-        """How many held each role beyond those who should, by its id, at the last sweep before this one."""
-        return {int(role_id): count for role_id, count in self._census().before_sweep(sweep_id).items()}
-
-    def keep_surplus(self, sweep_id: str, surplus: dict[str, int]) -> None:
-        """Remember the surplus that a sweep found, by role id. Doing it twice keeps what was before the sweep."""
-        census = StoredCensus(sweep_id, surplus, self._census().before_sweep(sweep_id))
-        self._rows.save("census", data=asdict(census))
-
-    def _census(self) -> "StoredCensus":
-        row = self._rows.get("census")
-        return (read_as(StoredCensus, row.data) if row and row.data else None) or StoredCensus()
 
     def claim_queue(self, claim: str, parts: int, *, force: bool, now: float) -> None:
         """Become the one sweep of these parts that waits for another, in the place of any that waits already."""

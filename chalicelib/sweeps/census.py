@@ -77,7 +77,7 @@ class Census:
         found = surplus(
             counts, {int(role_id): count for role_id, count in sweep.expected.items()}, sweep.keepers, rules
         )
-        before = self._services.memory.sweeps.surplus_before(sweep.sweep_id)
+        before = self._services.memory.census.surplus_before(sweep.sweep_id)
         at_least = max((count - before.get(role_id, 0) for role_id, count in found.items()), default=0)
         log.info("census", sweep_id=sweep.sweep_id, roles=len(found), at_least=max(0, at_least))
         return replace(sweep, surplus={str(role): count for role, count in found.items()}, at_least=max(0, at_least))

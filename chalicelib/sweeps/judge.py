@@ -35,7 +35,7 @@ class Judge:
         if admitted and not sweep.force and sweep.to_count > 0:
             judged = replace(judged, counted_at=self._services.now())
         if sweep.surplus is not None and not sweep.dry_run:
-            self._services.memory.sweeps.keep_surplus(sweep.sweep_id, sweep.surplus)
+            self._services.memory.census.keep(sweep.sweep_id, sweep.surplus)
         if verdict.held_back:
             self._report(judged)
         return judged
