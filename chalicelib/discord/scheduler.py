@@ -8,7 +8,7 @@ from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.rate_limit import Kind, Lane
 from chalicelib.errors import Ticket
 
-FIRST_FEW = 3  # requests that tell how large a bucket is, before many are planned on it
+FIRST_FEW = 3  # requests that tell how large a bucket is, before more are planned on it
 
 
 class RequestScheduler:
@@ -31,7 +31,7 @@ class RequestScheduler:
         """How many of up to `most` requests on `route` would have their turn within `horizon` seconds."""
         bucket = self._buckets.get(self.bucket_of(route))
         if not bucket.is_known:
-            return min(most, FIRST_FEW)
+            return min(most, max(FIRST_FEW, bucket.limit))  # a whole window of them tells of which kind it is
         now = self._clock.now()
         start = max(bucket.tickets[lane], rate_limit.earliest_slot(bucket, lane, now=now))
         return sum(rate_limit.due(bucket, slot, now=now) <= now + horizon for slot in range(start, start + most))

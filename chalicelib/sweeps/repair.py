@@ -13,9 +13,7 @@ from chalicelib.sweeps.schedule import schedule_repairs
 from chalicelib.sweeps.step_queue import StepQueue
 from chalicelib.sweeps.withholder import Withholder
 
-REPAIR_INTERVAL = 600.0  # seconds until more are sent; less than the horizon, so that there is always work in the queue
 HOLD_IS_OPEN = "stopped taking: the removal limit was reached while the sweep ran, and a hold is open"
-FIRST_ANSWERS = 1.0  # seconds until more are sent while the limit of a bucket is not known yet
 
 
 class Repair:
@@ -77,8 +75,7 @@ class Repair:
         following = position.next_page(sweep) if page_done else position.after(sweep, batch.count)
         sweep = replace(sweep, position=following.to_store) if following else self._ended(sweep)
         advanced = self._sweeps.advance(sweep)
-        pause = REPAIR_INTERVAL if batch.buckets_known else FIRST_ANSWERS
-        return _Step(sweep, following, 0.0 if page_done else pause, goes_on=page_done and advanced)
+        return _Step(sweep, following, 0.0 if page_done else batch.pause, goes_on=page_done and advanced)
 
     def _still_counted(self, position: Position, sweep: Sweep) -> bool:
         """Whether the members who lose something were admitted by the verdict, and no hold was opened since."""

@@ -13,6 +13,9 @@ from chalicelib.store.sweeps import Difference, Sweep
 # most, and a minute of that is kept for turns that are put off: a job that comes too early has to be queued again.
 HORIZON = MAX_DELAY - 60.0
 FIRST_HORIZON = 60.0  # the same while a bucket is not known that could share the work: it will be in a moment
+INTERVAL = 600.0  # seconds until more are sent; less than the horizon, so that there is always work in the queue
+FIRST_INTERVAL = 20.0  # seconds; the same while a bucket is not known that could share the work
+FIRST_ANSWERS = 1.0  # seconds; the same while nothing is known of any bucket
 SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it: faster, at one read more each
 
 
@@ -20,11 +23,11 @@ SPILL_AFTER = 120.0  # seconds of single-role work from which on PATCH shares it
 class RepairBatch:
     """The jobs for the first of the waiting members: body, progress, and delay in seconds of each.
 
-    `buckets_known`: the limits of all buckets they use are known, so that there is no need to try with a few.
+    `pause`: seconds until more can be sent.
     """
 
     jobs: list[tuple[bytes, Progress, float]]
-    buckets_known: bool
+    pause: float
 
     @property
     def count(self) -> int:
@@ -54,7 +57,10 @@ class _Scheduler:
         routes = self._possible_routes()
         room = self._room({route for several in routes for route in several})
         chosen = self._choose(routes, room)
-        return RepairBatch(self._jobs(chosen), all(self._limits.is_known(route) for route in room))
+        known = [self._limits.is_known(route) for route in room]
+        return RepairBatch(
+            self._jobs(chosen), INTERVAL if all(known) else FIRST_INTERVAL if any(known) else FIRST_ANSWERS
+        )
 
     def _possible_routes(self) -> list[tuple[str, ...]]:
         """For each member, the routes that could repair them."""

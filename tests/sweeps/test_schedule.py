@@ -7,7 +7,14 @@ import pytest
 from chalicelib.messages import Parts
 from chalicelib.queues import message_of
 from chalicelib.store.sweeps import Difference, Sweep, SweepState
-from chalicelib.sweeps.schedule import SPILL_AFTER, schedule_repairs
+from chalicelib.sweeps.schedule import (
+    FIRST_ANSWERS,
+    FIRST_HORIZON,
+    FIRST_INTERVAL,
+    INTERVAL,
+    SPILL_AFTER,
+    schedule_repairs,
+)
 from local.simulated import STAGE, World
 from tests.members.support import Meter, crowd, let_sweeps_take, stored, waiting
 
@@ -115,3 +122,20 @@ def test_much_work_of_single_roles_is_shared_by_patch_on_tickets_of_its_own(
     assert meter.routes.count("GET member") == patched, "a whole list of roles is written only after a look"
     assert took < seconds
     assert set(meter.statuses(PATCH) + meter.statuses(TAKE)) <= {200, 204}, "nobody came in vain"
+
+
+def test_more_is_sent_soon_only_while_nothing_is_known_of_a_bucket(world: World) -> None:
+    found = found_to_differ(world, losers(world, 200))
+    now, services = world.clock.now(), world.http.services
+    sweep = Sweep("2-sweep", Parts.ALL.value, SweepState.REPAIRING, now, now, singles=200)
+    pauses = [schedule_repairs(services, sweep, found, counted=True).pause]
+    world.site.post({"kind": "update_all", "user_id": found[0].user_id})
+    world.site.post({"kind": "update_all", "user_id": found[1].user_id})
+    let_sweeps_take(world)
+    world.run()
+    batch = schedule_repairs(services, sweep, found, counted=True)
+    pauses.append(batch.pause)
+    assert batch.count < 1.2 * FIRST_HORIZON, "one a second: PATCH will share the work in a moment"
+    know_both_buckets(world)
+    pauses.append(schedule_repairs(services, sweep, found, counted=True).pause)
+    assert pauses == [FIRST_ANSWERS, FIRST_INTERVAL, INTERVAL]
