@@ -55,7 +55,7 @@ def health():
 """
 BARE_LIBRARIES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")  # what boto3 pulls in
 CHANGE = {"kind": "update_groups", "user_id": "1", "groups": ["Member"], "changed_at": 1}
-BARE_PLAIN, BARE_COMPILED = "bare Chalice function with boto3", "bare, with bytecode"
+BARE_PLAIN, BARE_COMPILED = "bare function, as Chalice ships it", "bare function, with bytecode"
 LINK = "web: a click on a link"
 
 
@@ -154,5 +154,5 @@ def _chart(cpu: Mapping[str, float]) -> Bars:
         "A cold start: milliseconds of CPU until the first event is answered",
         ("CPU",),
         tuple((name, (value * 1000,)) for name, value in cpu.items()),
-        note="Under AWS's runtime client; AWS itself answers at once",
+        note="Under AWS’s runtime client, AWS itself answering at once; bare: Chalice with boto3’s DynamoDB client",
     )

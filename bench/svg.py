@@ -12,7 +12,8 @@ from itertools import pairwise
 from math import ceil, floor, log10
 
 WIDTH = 720  # of every chart; this and all lengths below are in SVG's user units, pixels where nothing is scaled
-LABEL = 200  # that a bar's name may take, left of it
+LETTER = 7.5  # that a letter takes at most, on average
+LABEL = 320  # that a bar's name may take, left of it
 VALUE = 90  # that a bar's value may take, right of it
 BAR, BETWEEN = 18, 6  # height of a bar; space below it
 PLOT_HEIGHT = 300  # of the area that curves are drawn in
@@ -38,7 +39,7 @@ font:13px system-ui,-apple-system,"Segoe UI",sans-serif}
 class Bars:
     """Groups of horizontal bars from zero, on one scale: in each group a bar for each of `series`.
 
-    `groups` are names with as many values as there are series, none below zero; `shown` writes a value.
+    `groups` are names with as many values as there are series, none below zero.
     """
 
     name: str  # of the file, and of the anchor on the page
@@ -46,11 +47,10 @@ class Bars:
     series: tuple[str, ...]
     groups: tuple[tuple[str, tuple[float, ...]], ...]
     note: str = ""
-    shown: str = "{:,.0f}"
 
     def rows(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """The same as a table: its head, its rows."""
-        return ("", *self.series), [(name, *map(self.shown.format, values)) for name, values in self.groups]
+        return ("", *self.series), [(name, *map(number, values)) for name, values in self.groups]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +96,28 @@ def _bars(chart: Bars) -> str:
     if any(value < 0 for _, values in chart.groups for value in values):
         raise ValueError("bars begin at zero: no value may be below it")
     most = max((value for _, values in chart.groups for value in values), default=0.0) or 1.0
-    scale = (WIDTH - 2 * EDGE - LABEL - VALUE) / most
+    left = EDGE + max((LETTER * len(name) for name, _ in chart.groups), default=0.0) + 10
+    if left > LABEL:
+        raise ValueError(f"names of groups may have {LABEL / LETTER:.0f} letters")
+    scale = (WIDTH - left - EDGE - VALUE) / most
     top = _below_head(chart.note)
-    drawn = _legend(chart.series, top)
-    top += LINE + BETWEEN
+    drawn: list[str] = []
+    if len(chart.series) > 1:
+        drawn += _legend(chart.series, top)
+        top += LINE + BETWEEN
     for name, values in chart.groups:
-        drawn += _group(name, values, top, scale, chart.shown)
+        drawn += _group(name, values, top, left, scale)
         top += len(values) * (BAR + BETWEEN) + 2 * BETWEEN
     return _svg(chart, top + EDGE, drawn)
 
 
-def _group(name: str, values: Sequence[float], top: float, scale: float, shown: str) -> list[str]:
-    left = EDGE + LABEL
+def _group(name: str, values: Sequence[float], top: float, left: float, scale: float) -> list[str]:
     middle = top + len(values) * (BAR + BETWEEN) / 2 - BETWEEN / 2
     drawn = [_text(left - 10, middle + 4, name, anchor="end")]
     for place, value in enumerate(values):
         y, length = top + place * (BAR + BETWEEN), max(1.0, value * scale)
-        drawn.append(f'<rect class="s{place}" x="{left}" y="{y:.1f}" width="{length:.1f}" height="{BAR}" rx="2"/>')
-        drawn.append(_text(left + length + 8, y + BAR - 5, shown.format(value)))
+        drawn.append(f'<rect class="s{place}" x="{left:.1f}" y="{y:.1f}" width="{length:.1f}" height="{BAR}" rx="2"/>')
+        drawn.append(_text(left + length + 8, y + BAR - 5, number(value)))
     return drawn
 
 
@@ -122,7 +126,7 @@ def _legend(series: Sequence[str], top: float) -> list[str]:
     for place, name in enumerate(series):
         drawn.append(f'<rect class="s{place}" x="{left:.1f}" y="{top - 11:.1f}" width="12" height="12" rx="2"/>')
         drawn.append(_text(left + 18, top, name))
-        left += 18 + 7.5 * len(name) + 24
+        left += 18 + LETTER * len(name) + 24
     return drawn
 
 

@@ -63,6 +63,7 @@ def test_names_of_curves_that_end_at_one_place_do_not_cover_each_other() -> None
     "chart",
     [
         Bars("b", "Below zero", ("one",), (("a", (-1,)),)),
+        Bars("b", "A name too long", ("one",), (("a" * 60, (1,)),)),
         Bars("b", "A value too few", ("one", "two"), (("a", (1,)),)),
         Curves("c", "No logarithm", "x", "y", (("a", ((0, 1),)),)),
         Curves("c", "Nothing", "x", "y", ()),
@@ -70,7 +71,7 @@ def test_names_of_curves_that_end_at_one_place_do_not_cover_each_other() -> None
     ids=lambda chart: chart.title,
 )
 def test_what_cannot_be_drawn_is_refused(chart: Bars | Curves) -> None:
-    with pytest.raises(ValueError, match=r"zero|series|curves"):
+    with pytest.raises(ValueError, match=r"zero|series|curves|letters"):
         draw(chart)
 
 

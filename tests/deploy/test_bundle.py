@@ -9,6 +9,7 @@ import sys
 import tempfile
 import zipfile
 from importlib.util import cache_from_source
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,17 @@ def test_a_zip_that_was_trimmed_in_an_older_way_is_made_anew(folder: Path) -> No
     made.write_bytes(b"as an older version made it")
     made.with_suffix(".requirements").write_text((folder / "requirements.txt").read_text())  # its note
     assert bundle.ensure(folder, "x86_64").read_bytes() == whole
+
+
+def test_chalice_takes_it_for_the_zip_that_it_would_make_itself(folder: Path) -> None:
+    """`chalice deploy` and `chalice package` both ask this for the zip, and neither touches one that is there."""
+    made = bundle.ensure(folder, "x86_64")
+    before = made.read_bytes()
+    chalice = bundle._packager("x86_64", StringIO())
+    assert chalice.create_deployment_package(str(folder), bundle._version()) == str(made)
+    assert made.read_bytes() == before
+    with zipfile.ZipFile(made) as opened:
+        assert {"app.py", cache_from_source("app.py")} <= set(opened.namelist())
 
 
 def test_a_zip_that_was_not_finished_is_not_taken_for_one(folder: Path) -> None:
