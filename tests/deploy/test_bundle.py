@@ -115,11 +115,15 @@ def test_the_same_code_makes_the_same_zip(folder: Path) -> None:
 
 
 def test_changed_code_on_the_same_requirements_ships_its_own_bytecode(folder: Path) -> None:
+    (folder / "chalicelib").mkdir()
+    (folder / "chalicelib" / "dropped.py").write_text("OLD = 1\n")
     bundle.ensure(folder, "x86_64")
+    (folder / "chalicelib" / "dropped.py").unlink()
     (folder / "app.py").write_text("NEW = 'this is new'\n")
     with zipfile.ZipFile(bundle.ensure(folder, "x86_64")) as opened:
         assert b"this is new" in opened.read(Path(cache_from_source("app.py")).as_posix())
         assert len(set(opened.namelist())) == len(opened.namelist())
+        assert not [name for name in opened.namelist() if "dropped" in name]
 
 
 def test_a_zip_that_was_trimmed_in_an_older_way_is_made_anew(folder: Path) -> None:
