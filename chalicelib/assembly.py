@@ -21,13 +21,13 @@ from chalicelib.store.rate_limits import DynamoRateLimitStore
 def services_of(chosen: Settings) -> Services:
     """The services for these settings."""
     clock = SystemClock()
+    buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
     halts = Halts(
-        DynamoHaltStore(chosen.app_id, chosen.guild_id),
+        DynamoHaltStore(chosen.app_id, chosen.guild_id, buckets.names.learn),
         clock,
         token=fingerprint(chosen.bot_token),
         container=settings.log_stream() or uuid4().hex,
     )
-    buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
     queues = queues_of(chosen.stage)
     return Services(
         settings=chosen,

@@ -233,13 +233,13 @@ class World:
         clock = skewed(self.clock, self.clocks.functions(self._processes))
         session = self.session if self._idle_limit is None else self._own_session(self._processes, self._idle_limit)
         metrics = Metrics(STAGE, lambda line: self.metrics.append(json.loads(line)))
+        buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
         halts = Halts(
-            DynamoHaltStore(chosen.app_id, chosen.guild_id),
+            DynamoHaltStore(chosen.app_id, chosen.guild_id, buckets.names.learn),
             clock,
             token=fingerprint(chosen.bot_token),
             container=f"container-{self._processes}",
         )
-        buckets = Buckets(DynamoRateLimitStore(chosen.guild_id, chosen.app_id), clock)
         rate_limiter = RateLimiter(buckets, halts, clock)
         queues = Queues(self.sqs, STAGE)
         discord = Discord(chosen, rate_limiter, clock, session=session, on_request=self.counts.requests.append)

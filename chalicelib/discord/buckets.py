@@ -78,6 +78,10 @@ class BucketNames:
             self._store.name_bucket(route, key)
             self.forget()
 
+    def learn(self, names: dict[str, str]) -> None:
+        """Somebody else just read the names, as they are stored now."""
+        self._names, self._read_at = names, self._clock.now()
+
     def forget(self) -> None:
         """Read the names anew before they are used again."""
         self._read_at = float("-inf")
@@ -88,8 +92,7 @@ class BucketNames:
 
     def _read(self) -> dict[str, str]:
         if self._clock.now() >= self._read_at + CACHE_TTL:
-            self._names = self._store.bucket_names()
-            self._read_at = self._clock.now()
+            self.learn(self._store.bucket_names())
         return self._names
 
 

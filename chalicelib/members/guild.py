@@ -74,8 +74,7 @@ class GuildView:
         """Read from the store what it has of the guild, unless that was done just now."""
         now = self._services.now()
         if now - self._read_at > CACHE_TTL:
-            self.known = self._services.memory.facts()
-            self.group_roles.read()
+            self.known, self.group_roles.stored = self._services.memory.facts_and_roles()
             self._read_at = now
 
     def name(self, options: RequestOptions) -> str:

@@ -37,8 +37,12 @@ class GuildMemory:
 
     def facts(self) -> Guild | None:
         """The guild as it was when last read, however long ago."""
-        row = self._rows.get("facts")
-        return read_as(Guild, row.data) if row and row.data else None
+        return _facts(self._rows.get("facts"))
+
+    def facts_and_roles(self) -> tuple[Guild | None, StoredRoles]:
+        """`facts` and `roles`, both by one call."""
+        found = self._rows.get_all("facts", "roles")
+        return _facts(found.get("facts")), _roles(found.get("roles"))
 
     def keep_facts(self, guild: Guild) -> None:
         """Remember the guild as it was at `guild.read_at`."""
@@ -46,11 +50,7 @@ class GuildMemory:
 
     def roles(self) -> StoredRoles:
         """All that is remembered of which role stands for which group."""
-        row = self._rows.get("roles")
-        if row is None:
-            return StoredRoles()
-        ever_known = frozenset(map(int, row.ever_known or ()))
-        return StoredRoles(_as_ids(row.data), _as_ids(row.role_map), ever_known)
+        return _roles(self._rows.get("roles"))
 
     def role_ids(self) -> dict[str, int]:
         """The role to which each group's name was matched last."""
@@ -212,6 +212,11 @@ class _Rows:
         except DoesNotExist:
             return None
 
+    def get_all(self, *keys: str) -> dict[str, GuildRow]:
+        """Those rows that there are, by their keys."""
+        rows = GuildRow.batch_get([self._prefix + key for key in keys], consistent_read=True)
+        return {row.key.removeprefix(self._prefix): row for row in rows}
+
     def new(self, key: str, **columns: Any) -> GuildRow:  # noqa: ANN401 - the row's own columns
         return GuildRow(self._prefix + key, **columns)
 
@@ -240,6 +245,16 @@ class _Rows:
         """Release `name`, if `owner` still holds it."""
         row = self.new(f"lock:{name}")
         written(lambda: row.delete(condition=GuildRow.owner == owner))
+
+
+def _facts(row: GuildRow | None) -> Guild | None:
+    return read_as(Guild, row.data) if row and row.data else None
+
+
+def _roles(row: GuildRow | None) -> StoredRoles:
+    if row is None:
+        return StoredRoles()
+    return StoredRoles(_as_ids(row.data), _as_ids(row.role_map), frozenset(map(int, row.ever_known or ())))
 
 
 def _as_text(role_ids: dict[str, int]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """What stops all calls of the bot, shared by all workers. Implements `chalicelib.discord.halts.HaltStore`."""
 
+from collections.abc import Callable
+
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -18,10 +20,12 @@ class DynamoHaltStore:
     """The halts in DynamoDB, by bot (`app_id`).
 
     Up to version 1 they stood by guild, in the row of the bucket names: what is stored there still counts, so that an
-    upgrade forgets no halt. Only the count of invalid requests begins anew.
+    upgrade forgets no halt. Only the count of invalid requests begins anew. That row is read with every look at the
+    halts, so that its bucket names, handed to `on_names`, need no call of their own.
     """
 
-    def __init__(self, app_id: int, guild_id: int) -> None:
+    def __init__(self, app_id: int, guild_id: int, on_names: Callable[[dict[str, str]], None] = lambda _: None) -> None:
+        self._on_names = on_names
         self._prefix = bot_prefix(app_id)
         self._halts = f"{self._prefix}halts"
         self._older = f"{guild_id}:{BUCKET_NAMES}"
@@ -29,6 +33,7 @@ class DynamoHaltStore:
     def shared_state(self) -> SharedState:
         rows = {row.key: row for row in RateLimitRow.batch_get([self._halts, self._older], consistent_read=True)}
         now, older = (rows.get(key, RateLimitRow(key)) for key in (self._halts, self._older))
+        self._on_names(dict(older.buckets or {}))
         longest = max(now, older, key=lambda row: float(row.blocked_until or 0))
         return SharedState(
             halted_token=now.halted_token or older.halted_token or "",
