@@ -50,6 +50,7 @@ from local.discord.adapter import DiscordAdapter
 from local.discord.config import Config
 from local.discord.control import Control
 from local.discord.core import Discord as LocalDiscord
+from local.discord.keys import public_key
 from local.memory.clock import VirtualClock, skewed
 from local.memory.dynamodb import MemoryDynamoDB
 from local.memory.sqs import MemorySqs
@@ -67,6 +68,7 @@ ENVIRONMENT = {
     "DISCORD_APP_ID": APP,
     "DISCORD_APP_SECRET": "app-secret-of-the-simulation",
     "DISCORD_BOT_TOKEN": "bot-token-of-the-simulation",
+    "DISCORD_PUBLIC_KEY": public_key(APP),
     "DISCORD_CALLBACK_URL": "https://api.test/discord/callback",
     "DISCORD_GUILD_ID": GUILD,
     "DISCORD_API_BASE_URL": f"{AT}/api/v10",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chalicelib import settings
+from local.discord.keys import public_key
 
 MADE_UP = {
     "DISCORD_APP_ID": "100000000000000001",
@@ -25,7 +26,9 @@ LOCAL_ONLY = {"OAUTHLIB_INSECURE_TRANSPORT": "1"}  # the local Discord speaks pl
 
 def complete(given: Mapping[str, str], *, api_url: str) -> dict[str, str]:
     """`given`, with all that is required and missing made up."""
-    return {**MADE_UP, "DISCORD_CALLBACK_URL": f"{api_url}/discord/callback", **given}
+    key = public_key(given.get("DISCORD_APP_ID", MADE_UP["DISCORD_APP_ID"]))
+    made_up = MADE_UP | {"DISCORD_CALLBACK_URL": f"{api_url}/discord/callback", "DISCORD_PUBLIC_KEY": key}
+    return {**made_up, **given}
 
 
 def discord_at(url: str) -> dict[str, str]:

@@ -6,17 +6,17 @@ No permissions are checked and no rate limits apply here. `lookup` says how peop
 from collections.abc import Iterable
 from typing import Any
 
+from local.discord.command_controls import CommandControls
 from local.discord.guild import sanitised
 from local.discord.lookup import locked
 from local.discord.payloads import audit_entry_payload
-from local.discord.test_controls import TestControls
 from local.discord.views import Member, Person, Role, State
 
 BANNED = 22
 UNBANNED = 23
 
 
-class Admin(TestControls):
+class Admin(CommandControls):
     """Changes a Discord and reads it, as people do and as tests need, without going through its API.
 
     One method for each operation of the control API, hence so many.

@@ -4,10 +4,10 @@
     discord.add_person("alice", global_name="Alice")
     discord.inject(Fault(kind="cut_after", method="PATCH", path="/members/", times=2))
 
-It has the methods of `Admin`, and `consent`, which clicks the authorise page.
+It has the methods of `Admin`; `consent`, which clicks the authorise page; and `use_command`, which sends a command.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -15,16 +15,28 @@ import msgspec
 import requests
 
 from local.discord.faults import Fault
-from local.discord.views import OPERATIONS, Counts, Member, Person, Received, Role, RouteCount, State
+from local.discord.views import OPERATIONS, Counts, Member, Person, Received, Role, RouteCount, Shown, State
 
 if TYPE_CHECKING:  # at run time it would import simcord, which takes half a second
     from local.discord.admin import Admin as _Operations
 else:
     _Operations = object
 
+COMMAND_TIMEOUT = 3.0  # seconds that Discord waits for the first answer to a command
 TIMEOUT = 60.0  # seconds; adding or listing 100,000 members takes a few
 
 __all__ = ("Control", "Counts", "Fault", "Member", "Person", "Received", "Role", "RouteCount", "State")
+
+
+Send = Callable[[str, Mapping[str, str], bytes], tuple[int, bytes]]  # address, headers, body → status, body
+
+
+def _send(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+    try:
+        answer = requests.post(url, data=body, headers=dict(headers), timeout=COMMAND_TIMEOUT, allow_redirects=False)
+    except requests.RequestException:
+        return 0, b""
+    return answer.status_code, answer.content
 
 
 class Control(_Operations):
@@ -33,9 +45,10 @@ class Control(_Operations):
     Each method of `Admin` is one request. What does not exist raises LookupError, a wrong value ValueError.
     """
 
-    def __init__(self, url: str, session: requests.Session | None = None) -> None:
+    def __init__(self, url: str, session: requests.Session | None = None, send: Send | None = None) -> None:
         self.url = url.rstrip("/")
         self._session = session or requests.Session()
+        self.send = send or _send
 
     def __enter__(self) -> "Control":
         return self
@@ -61,6 +74,18 @@ class Control(_Operations):
         if answer.status_code != requests.codes.found:
             raise ValueError(f"{answer.status_code}: {answer.text}")
         return urljoin(authorise_url, answer.headers["Location"])
+
+    def use_command(
+        self, who: str, name: str, *, member: str | None = None, locale: str = "en-US", allowed: bool = False
+    ) -> Shown:
+        """Use a slash command as this member, and send Discord's request to its endpoint; returns what they see.
+
+        Raises:
+            LookupError: their Discord shows no such command.
+        """
+        made = self.begin_command(who, name, member=member, locale=locale, allowed=allowed)
+        status, answer = self.send(made.url, made.headers, made.body.encode())
+        return self.command_answered(made.id, status, answer.decode("utf-8", "replace"))
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         if operation not in OPERATIONS:

@@ -30,6 +30,7 @@ OBSERVED: dict[str, Limit] = {
     f"GET {_MEMBER}": Limit("member-get", 5, 1.0),
     "GET /guilds/{guild_id}/members": Limit("member-list", 10, 10.0),
     f"DELETE {_MEMBER}": Limit("member-kick", 5, 1.0),
+    "POST /webhooks/{webhook_id}/{token}": Limit("webhook-post", 5, 2.0),
     # Fixed, because people report that a refused creation has to wait for a day and more.
     "POST /guilds/{guild_id}/roles": Limit("role-create", 250, 172_800.0, "fixed"),
 }

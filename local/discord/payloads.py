@@ -156,7 +156,13 @@ def audit_entry_payload(entry: AuditLogEntry) -> dict[str, Any]:
 
 
 def application_payload(
-    guild: GuildModel, *, name: str, redirect_uris: tuple[str, ...], member_intent: bool
+    guild: GuildModel,
+    *,
+    name: str,
+    redirect_uris: tuple[str, ...],
+    member_intent: bool,
+    verify_key: str,
+    endpoint: str,
 ) -> dict[str, Any]:
     """The application as its own bot sees it; the flags tell whether the member intent is on (bits 14 and 15)."""
     flags = MEMBER_INTENT_FLAG if member_intent else 0
@@ -169,11 +175,11 @@ def application_payload(
         "bot": user_payload(guild.store.bot_user),
         "bot_public": True,
         "bot_require_code_grant": False,
-        "verify_key": "0" * 64,
+        "verify_key": verify_key,
         "flags": flags,
         "flags_new": str(flags),
         "redirect_uris": list(redirect_uris),
-        "interactions_endpoint_url": None,
+        "interactions_endpoint_url": endpoint or None,
         "role_connections_verification_url": None,
         "owner": user_payload(guild.store.users[guild.guild.owner_id]),
         "approximate_guild_count": int(guild.bot_id in guild.guild.members),

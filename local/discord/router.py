@@ -7,7 +7,7 @@ from typing import Generic, Literal, TypeVar
 
 from local.discord.messages import Answer, method_not_allowed, not_found
 
-Auth = Literal["bot", "bearer", "either"]
+Auth = Literal["bot", "bearer", "either", "token"]  # token: the path holds the secret
 Call = TypeVar("Call")
 
 

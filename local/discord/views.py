@@ -89,6 +89,41 @@ class Received:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CommandRequest:
+    """The request that Discord makes for a command which somebody used."""
+
+    id: str
+    url: str
+    headers: dict[str, str]
+    body: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the person who used a command sees. `state`: sent, thinking, answered or failed.
+
+    `may_mention`: which kinds of mentions in the content would ping somebody.
+    """
+
+    id: str
+    state: str
+    content: str = ""
+    ephemeral: bool = False
+    may_mention: tuple[str, ...] = ()
+    edits: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """What a webhook posted to a channel."""
+
+    channel: str
+    content: str
+    at: float
+    may_mention: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class RouteCount:
     """Counts of one route. `rate_limited` are 429s by the limits, `injected` the requests that a fault affected."""
 
@@ -130,6 +165,13 @@ OPERATIONS: dict[str, Any] = {
     "delete_role": None,
     "state": State,
     "audit_log": list[dict[str, Any]],
+    "begin_command": CommandRequest,
+    "command_answered": Shown,
+    "command_shown": Shown,
+    "commands": list[str],
+    "create_webhook": str,
+    "delete_webhooks": None,
+    "posts": list[Post],
     "switches": dict[str, Any],
     "turn": dict[str, Any],
     "inject": int,

@@ -8,11 +8,15 @@ from unicodedata import category
 from local.discord.config import Config, Switches
 from local.discord.faults import Faults
 from local.discord.guild import GuildModel, sanitised
+from local.discord.interactions import Interactions
 from local.discord.limiter import Limiter
 from local.discord.messages import Request, missing_access, unauthorized, unknown_guild
 from local.discord.oauth.grants import Grant, Grants
 from local.discord.request_log import RequestLog
 from local.discord.validation import snowflake
+from local.discord.webhooks import Webhooks
+
+DISCORD_EPOCH = 1_420_070_400.0  # 2015-01-01, from which ids count milliseconds
 
 
 class World:
@@ -23,11 +27,19 @@ class World:
         self.clock = clock
         self.switches = Switches.of(config)
         self.guild = GuildModel(config, clock)
+        self._ids = 0
+        self.interactions = Interactions(config, self.guild, clock, self.new_id)
+        self.webhooks = Webhooks(config, clock, self.new_id)
         self.grants = Grants(config)
         self.faults = Faults()
         self.request_log = RequestLog(config.request_log_size)
         self.limiter = Limiter()
         self.lock = threading.RLock()
+
+    def new_id(self) -> int:
+        """A new snowflake."""
+        self._ids += 1
+        return (int(max(self.clock() - DISCORD_EPOCH, 0.0) * 1000) << 22) + self._ids
 
     def stored_nickname(self, nick: str | None, user_id: int) -> str | None:
         """A person's nickname as this Discord stores it, by its switches."""

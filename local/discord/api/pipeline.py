@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 from local.discord import messages
-from local.discord.api import audit, members, roles, server, users
+from local.discord.api import audit, commands, members, roles, server, users
 from local.discord.api.routes import routes
 from local.discord.deviations import carry_out
 from local.discord.faults import Fault, instead
@@ -16,9 +16,10 @@ from local.discord.router import Auth, Route
 from local.discord.world import Call, World
 
 BASE = "/api/v10"
-FILLED_BY = (audit, members, roles, server, users)
+FILLED_BY = (audit, commands, members, roles, server, users)
 """The modules that register routes when they are imported."""
 
+_WEBHOOK = re.compile(r"/api/webhooks/[0-9]+/[^/]+")  # as Discord hands its address out, without a version
 _OTHER_VERSION = re.compile(r"/api(/v[0-9]+)?(/.*)?")
 
 
@@ -30,6 +31,8 @@ def find(request: Request) -> tuple[Route[Call], dict[str, str]]:
     """
     if request.path.startswith(f"{BASE}/"):
         return routes.find(request.method, request.path.removeprefix(BASE))
+    if _WEBHOOK.fullmatch(request.path):
+        return routes.find(request.method, request.path.removeprefix("/api"))
     if _OTHER_VERSION.fullmatch(request.path):
         raise messages.invalid_api_version()
     raise messages.not_found()
@@ -57,7 +60,12 @@ def serve(
 
 
 def _caller(world: World, request: Request, auth: Auth, now: float) -> Grant | None:
-    """The caller: None for the bot's token, a grant for a person's token (401 otherwise)."""
+    """The caller: None for the bot's token, a grant for a person's token (401 otherwise).
+
+    None, too, where the path holds the secret: the route's handler looks at it.
+    """
+    if auth == "token":
+        return None
     scheme, _blank, secret = request.headers.get("authorization", "").partition(" ")
     is_bot = scheme == "Bot" and hmac.compare_digest(secret.encode(), world.switches.bot_token.encode())
     if is_bot and auth != "bearer":
@@ -74,6 +82,6 @@ def _rule(
 ) -> Ruling:
     if not world.switches.rate_limits:
         return Ruling({})
-    caller = "bot" if grant is None else f"user {grant.user_id}"
-    major = args.get("guild_id", "")
+    major = args.get("guild_id") or args.get("token", "")
+    caller = f"user {grant.user_id}" if grant else "bot" if route.auth != "token" else f"webhook {major}"
     return world.limiter.rule(route.name, major, caller, now=now, scale=world.switches.scale, look=look)

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 
 from local.discord.api.routes import routes
-from local.discord.messages import Answer, json_answer, missing_access
+from local.discord.keys import public_key
+from local.discord.messages import Answer, invalid_form, json_answer, missing_access
 from local.discord.oauth.grants import IDENTIFY_SCOPE
 from local.discord.payloads import application_payload, own_user_payload, user_payload
+from local.discord.validation import json_object, text
 from local.discord.world import Call
 
 
@@ -39,7 +41,7 @@ def get_authorisation(call: Call) -> Answer:
             "bot": user_payload(guild.store.bot_user),
             "bot_public": True,
             "bot_require_code_grant": False,
-            "verify_key": "0" * 64,
+            "verify_key": public_key(call.world.config.app_id),
             "flags": 0,
             "flags_new": "0",
         },
@@ -58,8 +60,24 @@ def _application(call: Call) -> Answer:
         name=call.world.config.app_name,
         redirect_uris=switches.redirect_uris,
         member_intent=switches.member_intent,
+        verify_key=public_key(call.world.config.app_id),
+        endpoint=call.world.interactions.endpoint,
     )
     return json_answer(200, payload)
+
+
+@routes.add("PATCH", "/applications/@me")
+def change_application(call: Call) -> Answer:
+    """Save the interactions endpoint, once it was seen to answer a PING and to refuse a wrong signature.
+
+    https://discord.com/developers/docs/resources/application#edit-current-application
+    """
+    url = json_object(call.request).get("interactions_endpoint_url", call.world.interactions.endpoint) or ""
+    if url and not call.world.interactions.verify(text("interactions_endpoint_url", url)):
+        message = "The specified interactions endpoint url could not be verified."
+        raise invalid_form("interactions_endpoint_url", "APPLICATION_INTERACTIONS_ENDPOINT_URL_INVALID", message)
+    call.world.interactions.endpoint = url
+    return _application(call)
 
 
 routes.add("GET", "/applications/@me")(_application)
