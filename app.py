@@ -97,13 +97,17 @@ def header(name: str) -> str:
     return found
 
 
+def body() -> bytes:
+    """Return the body of the request; empty if it cannot be read."""
+    try:
+        return bytes(current().raw_body)  # type: ignore[arg-type]  # bytes, always
+    except ValueError:  # not base64, although the event says so
+        return b""
+
+
 def fields() -> dict[str, str]:
     """Return the text fields of the form or JSON object that was sent; empty if it cannot be read."""
-    try:
-        body = bytes(current().raw_body)  # type: ignore[arg-type]  # bytes, always
-    except ValueError:  # not base64, although the event says so
-        return {}
-    return http.read_fields(current().headers.get("content-type"), body)
+    return http.read_fields(current().headers.get("content-type"), body())
 
 
 def request_id() -> str:
@@ -290,6 +294,18 @@ def open_session(purpose: Purpose) -> Response:
 def request_of_page() -> tuple[str, str]:
     """What a page needs of the request: its cookies and languages."""
     return header("cookie"), header("accept-language")
+
+
+@app.route("/discord/interactions", methods=["POST"], content_types=[ANY_CONTENT_TYPE])
+@answers(PLAIN_JSON)
+def interactions() -> Response:
+    """Slash commands, as Discord posts them."""
+    from chalicelib.commands import door
+
+    parts = wired()
+    signature, timestamp = header("x-signature-ed25519"), header("x-signature-timestamp")
+    reply = door.receive(parts.services, parts.view, signature=signature, timestamp=timestamp, body=body())
+    return Response(reply.body, JSON_HEADERS, reply.status)
 
 
 @app.route("/health", methods=["GET"])

@@ -202,6 +202,12 @@ class ReleaseRemoval(Struct, frozen=True, tag_field="kind", tag="release_removal
     deletion: DeleteUser | None = None
 
 
+class AnswerCommand(Struct, frozen=True, tag_field="kind", tag="answer_command", kw_only=True):
+    """Bring the answer to a command whose answer was deferred: what it needs is stored under the interaction's id."""
+
+    interaction_id: Annotated[str, Meta(max_length=20)]
+
+
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
     """Start a sweep as soon as no other one runs. `claim`: unless another one waits in its place; empty: anyway."""
 
@@ -265,6 +271,7 @@ Own = (
     | VerifyRemoval
     | StripUnlinked
     | ReleaseRemoval
+    | AnswerCommand
     | StartSweep
     | ComparePage
     | RepairPage

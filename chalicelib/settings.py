@@ -6,6 +6,7 @@ from the tables below (`make docs`).
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -30,6 +31,7 @@ class Settings:
     app_id: int
     app_secret: str = field(repr=False)
     bot_token: str = field(repr=False)
+    public_key: str
     callback_url: str
     guild_id: int
     guild_name_cache_max_age: int
@@ -135,6 +137,12 @@ def _secret(text: str) -> str:
     return text
 
 
+def _public_key(text: str) -> str:
+    if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise ValueError("64 hexadecimal digits")
+    return text.lower()
+
+
 def _long_secret(text: str) -> str:
     if len(text.encode()) < MIN_SECRET:
         raise ValueError(f"at least {MIN_SECRET} bytes (try: openssl rand -hex 32)")
@@ -165,6 +173,13 @@ TABLE: dict[str, Setting] = {  # by the name of the environment variable
     ),
     "DISCORD_BOT_TOKEN": Setting(
         "bot_token", _secret, _REQUIRED, "the bot's token: Developer Portal → Bot → Reset Token"
+    ),
+    "DISCORD_PUBLIC_KEY": Setting(
+        "public_key",
+        _public_key,
+        "",
+        "the application's public key, for slash commands: Developer Portal → General Information → Public Key; "
+        "empty: no commands",
     ),
     "DISCORD_CALLBACK_URL": Setting(
         "callback_url",

@@ -27,6 +27,7 @@ from chalice.utils import UI, OSUtils
 SERVICES = frozenset({"dynamodb", "sqs", "ssm"})  # those that chalicelib has clients of
 DESCRIPTIONS = ("botocore/data/", "boto3/data/", "boto3/examples/")  # a folder, or a file, for each service
 UNUSED = ("/", ".pyc", "/examples-1.json", ".dist-info/RECORD")  # .pyc: an earlier zip's, of other code
+TESTS = ("ecdsa/test_",)  # a library's own, half of what it ships
 ENDPOINTS = "botocore/data/endpoints.json"  # of all services in all regions; read when a client is made
 COMPILE = (sys.executable, "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
 """Bytecode that Python takes without a look at the source, whose time Lambda need not keep (PEP 552). In a process of
@@ -123,7 +124,7 @@ def _json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can say
 
 
 def _is_used(name: str) -> bool:
-    if name.endswith(UNUSED):
+    if name.endswith(UNUSED) or name.startswith(TESTS):
         return False
     for folder in DESCRIPTIONS:
         service, inside, _ = name.removeprefix(folder).partition("/")

@@ -11,6 +11,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
 from ops import audit, aws_access, bot, dead_letters, new_stage, removals, roles, secrets, status, sweep, user
+from ops import commands as slash_commands
 from ops.console import Screen
 from ops.doctor import command as doctor
 from ops.errors import WRONG, CommandError
@@ -30,6 +31,7 @@ Operate Rolecall: check it, look into it, repair it.
   roles           which role stands for which group
   removals        what the removal limit withholds; release or drop it
   dead-letters    messages that could not be processed
+  commands        register the slash commands of Discord, or list them
   resume          resume calls to Discord after they were halted
   stages new NAME write what a new stage needs: one for each Discord server
   secrets put     store a secret where the functions read it
@@ -132,6 +134,7 @@ def command_line() -> argparse.ArgumentParser:
         ("roles", roles.run, roles.add_options, roles.ABOUT),
         ("removals", removals.run, removals.add_options, removals.ABOUT),
         ("dead-letters", dead_letters.run, dead_letters.add_options, dead_letters.ABOUT),
+        ("commands", slash_commands.run, slash_commands.add_options, slash_commands.ABOUT),
         ("resume", bot.resume, bot.add_no_options, bot.ABOUT_RESUME),
         ("stages", new_stage.run, new_stage.add_options, new_stage.ABOUT),
         ("secrets", secrets.run, secrets.add_options, secrets.ABOUT),

@@ -1,4 +1,4 @@
-"""Plain reads from Discord that only checks need.
+"""Plain requests to Discord that only an operator's commands make, most of them reads.
 
 They bypass the shared rate limiter and do not change it: checking a wrong token must not halt the functions, which
 may have the right one. They are few, and none uses a route whose rate limit is scarce.
@@ -50,6 +50,11 @@ class Probe:
         """Read `path` as the bot. Raises CommandError if no answer comes."""
         headers = {"Authorization": f"Bot {self._settings.bot_token}", "User-Agent": USER_AGENT}
         return self._ask("GET", self._settings.api_base_url + path, headers=headers)
+
+    def send(self, method: str, path: str, body: object) -> Answer:
+        """Change something as the bot. Raises CommandError if no answer comes."""
+        headers = {"Authorization": f"Bot {self._settings.bot_token}", "User-Agent": USER_AGENT}
+        return self._ask(method, self._settings.api_base_url + path, headers=headers, json=body)
 
     def buy_with_no_code(self) -> Answer:
         """Request a token with a made-up code: Discord's refusal tells whether it accepts the application's secret."""

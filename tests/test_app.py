@@ -44,6 +44,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("/discord/me", "POST"),
         ("/discord/admin", "GET"),
         ("/discord/admin", "POST"),
+        ("/discord/interactions", "POST"),
         ("/health", "GET"),
     }
 

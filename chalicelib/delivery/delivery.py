@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib import log
+from chalicelib.commands.commands import Commands
 from chalicelib.delivery.failures import FailureRecorder
 from chalicelib.delivery.kinds import Delivered, Kind, kind_of
 from chalicelib.discord.rate_limit import Lane
@@ -53,6 +54,7 @@ class Delivery:
         self.view = view or GuildView(services)
         self.reconciler = reconciler or Reconciler(services, self.view)
         self.sweeper = Sweeper(services, self.view)
+        self._commands = Commands(services, self.view)
         self._failures = FailureRecorder(services, self.sweeper, Reporter(services, self.view))
 
     def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[Outcome]:
@@ -113,7 +115,9 @@ class Delivery:
         kind, writes = kind_of(job), self.reconciler.writes
         context = _context(kind, job, progress, bulk=bulk)
         try:
-            return kind.handle(job, Delivered(self.reconciler, self.sweeper, context, message.received > 1))
+            return kind.handle(
+                job, Delivered(self.reconciler, self.sweeper, self._commands, context, message.received > 1)
+            )
         except RolecallError as error:
             touched = self._services.now() if self.reconciler.writes > writes else progress.touched
             return self._ended_badly(kind, job, message, replace(progress, touched=touched), error)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from chalicelib.commands.commands import Commands
 from chalicelib.delivery.failures import FailureRecorder
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.messages import (
+    AnswerCommand,
     ComparePage,
     DeleteUser,
     Job,
@@ -42,6 +44,7 @@ class Delivered:
 
     reconciler: Reconciler
     sweeper: Sweeper
+    commands: Commands
     context: JobContext
     redelivered: bool
 
@@ -177,6 +180,14 @@ _ROWS = (
         record=FailureRecorder.on_released_user,
         dead_letter_refusals=True,  # sweeps remove nobody
         cause=lambda job: job.cause,
+    ),
+    Kind(
+        struct=AnswerCommand,
+        summary="bring the answer to a command, which is good for a quarter of an hour",
+        queue="bulk",
+        lane=Lane.NORMAL,
+        handle=lambda job, to: to.commands.finish(job),
+        record=FailureRecorder.nowhere,
     ),
     Kind(
         struct=StartSweep,

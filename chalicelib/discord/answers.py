@@ -65,7 +65,7 @@ class AnswerReader:
 
     def _limited(self, route: str, key: str, answer: requests.Response) -> None:
         """A 429: obey it, in the name of all workers."""
-        scope, wait = answer.headers.get("X-RateLimit-Scope", ""), _wait_of(answer)
+        scope, wait = answer.headers.get("X-RateLimit-Scope", ""), wait_of(answer)
         if scope == "global" or answer.headers.get("X-RateLimit-Global"):
             self._halts.limited(wait)
         else:
@@ -101,7 +101,7 @@ def seen_in(answer: requests.Response, at: float) -> Seen | None:
     return Seen(int(limit), max(0, int(remaining)), reset or at + reset_after, reset_after, at)
 
 
-def _wait_of(answer: requests.Response) -> float:
+def wait_of(answer: requests.Response) -> float:
     """Seconds that a 429 asks to wait."""
     body = body_of(answer.content)
     wait = _float(answer.headers.get("Retry-After")) or max(body.retry_after if body else 0.0, 0.0) or DEFAULT_WAIT

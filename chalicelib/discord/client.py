@@ -54,6 +54,7 @@ from chalicelib.discord.routes import (
 )
 from chalicelib.discord.scheduler import RequestScheduler
 from chalicelib.discord.time_left import SETTLING
+from chalicelib.discord.webhooks import Webhooks
 from chalicelib.errors import (
     DiscordUnavailable,
     IntentMissing,
@@ -114,8 +115,10 @@ class Discord:
         self.halts = rate_limiter.halts
         self.scheduler = RequestScheduler(rate_limiter.buckets, clock)
         self._clock = clock
-        self._requester = Requester(
-            settings, rate_limiter, clock, session=session or requests.Session(), on_request=on_request
+        session = session or requests.Session()
+        self._requester = Requester(settings, rate_limiter, clock, session=session, on_request=on_request)
+        self.webhooks = Webhooks(
+            settings, self.halts, clock, self._requester.time, session=session, on_request=on_request
         )
         self._guild = f"/guilds/{settings.guild_id}"
 

@@ -37,7 +37,10 @@ def role_policy(settings: Settings) -> RolePolicy:
 
 
 class GuildView:
-    """Facts of the guild; `group_roles` knows which role stands for which group."""
+    """Facts of the guild; `group_roles` knows which role stands for which group.
+
+    One method for each thing that is asked of the guild, hence so many.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -60,10 +63,12 @@ class GuildView:
 
     def facts(self, options: RequestOptions) -> Guild:
         """The guild, not older than DISCORD_ROLES_CACHE_MAX_AGE."""
+        return self.known if self.is_fresh() and self.known else self.refresh(options)
+
+    def is_fresh(self) -> bool:
+        """Whether `facts` would ask nobody but the store."""
         now, guild = self._services.now(), self.remembered()
-        if guild is None or now - guild.read_at > self._services.settings.roles_cache_max_age:
-            return self.refresh(options)
-        return guild
+        return guild is not None and now - guild.read_at <= self._services.settings.roles_cache_max_age
 
     def remembered(self) -> Guild | None:
         """The guild as it was read last, however long ago; Discord is not asked."""

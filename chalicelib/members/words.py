@@ -88,6 +88,29 @@ ENGLISH: dict[str, Text] = {
     "unlink_button": "Unlink {account}",
     "your_account": "your account",
     "private": "Only you see this page, for 15 minutes. Open it again from your alliance’s site.",
+    # only in commands
+    "differs_command": {
+        1: "One thing differs. It is put right within the hour, or at once with `/refresh`.",
+        2: "{count} things differ. They are put right within the hour, or at once with `/refresh`.",
+    },
+    "unknown_command": "Rolecall cannot tell just now which roles the server has. Try again in a minute.",
+    "no_such_command": "There is no such command any more. Discord shows the new ones after a moment.",
+    "other_server": "This command belongs to another server.",
+    "not_allowed": "Only those who may manage roles can ask for another member.",
+    "nobody_named": "Say which member you mean.",
+    "nobody_linked": "{account} is not linked to anybody on the auth site.",
+    "linked_to": "{account} is user {user} of the auth site, {since}.",
+    "officer_not_linked": "{account} is linked to user {user}, but on another server.",
+    "groups": "Groups",
+    "no_groups": "The auth site states no group.",
+    "nickname": "Nickname",
+    "would": "What a refresh would do now",
+    "holds_back": "What holds a change back",
+    "nothing": "nothing",
+    "cut": {
+        1: "… and one more line, which finds no room here.",
+        2: "… and {count} more lines, which find no room here.",
+    },
 }
 GERMAN: dict[str, Text] = {
     "title": "Mein Discord",
@@ -190,6 +213,31 @@ GERMAN: dict[str, Text] = {
     "unlink_button": "{account} lösen",
     "your_account": "dein Konto",
     "private": "Nur du siehst diese Seite, 15 Minuten lang. Öffne sie neu auf der Seite deiner Allianz.",
+    # nur in Befehlen
+    "differs_command": {
+        1: "Eines stimmt nicht. Es wird binnen einer Stunde behoben, oder sofort mit `/refresh`.",
+        2: "{count} Dinge stimmen nicht. Sie werden binnen einer Stunde behoben, oder sofort mit `/refresh`.",
+    },
+    "unknown_command": (
+        "Rolecall kann gerade nicht sagen, welche Rollen der Server hat. Versuch es in einer Minute wieder."
+    ),
+    "no_such_command": "Diesen Befehl gibt es nicht mehr. Discord zeigt nach einem Augenblick die neuen.",
+    "other_server": "Dieser Befehl gehört zu einem anderen Server.",
+    "not_allowed": "Nur wer Rollen verwalten darf, kann nach einem anderen Mitglied fragen.",
+    "nobody_named": "Sag, welches Mitglied du meinst.",
+    "nobody_linked": "{account} ist mit niemandem auf der Auth-Seite verknüpft.",
+    "linked_to": "{account} ist Benutzer {user} der Auth-Seite, {since}.",
+    "officer_not_linked": "{account} ist mit Benutzer {user} verknüpft, aber auf einem anderen Server.",
+    "groups": "Gruppen",
+    "no_groups": "Die Auth-Seite nennt keine Gruppe.",
+    "nickname": "Nickname",
+    "would": "Was ein Auffrischen jetzt täte",
+    "holds_back": "Was eine Änderung aufhält",
+    "nothing": "nichts",
+    "cut": {
+        1: "… und noch eine Zeile, die hier keinen Platz hat.",
+        2: "… und noch {count} Zeilen, die hier keinen Platz haben.",
+    },
 }
 TEXTS: dict[str, dict[str, Text]] = {"en": ENGLISH, "de": GERMAN}
 
@@ -206,6 +254,11 @@ class Words:
         text = self._texts[key]
         chosen = text if isinstance(text, str) else text[1 if count == 1 else 2]
         return chosen.format(count=count, **values)
+
+    def raw(self, key: str) -> str:
+        """The text of that key in the plural, with its placeholders: for a count that is known later."""
+        text = self._texts[key]
+        return text if isinstance(text, str) else text[2]
 
     def day(self, day: date) -> str:
         """A date, with the month as a word: it reads the same in every country."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from ops.commands import commands_path, endpoint_of, missing_in
 from ops.discord_refusals import PORTAL
 from ops.doctor.base import Finding, Registry, fault, warning
 from ops.doctor.context import DoctorContext
@@ -70,6 +71,31 @@ def callback_registered(context: DoctorContext) -> Iterator[Finding]:
 def _bare(url: str) -> str:
     """Return the URL without the parts that are most often mistyped."""
     return url.casefold().removeprefix("https://").removeprefix("http://").rstrip("/")
+
+
+@checks.check("commands", "Slash commands are registered", needs=("app-id",))
+def slash_commands(context: DoctorContext) -> Iterator[Finding]:
+    key, register = context.settings.public_key, context.command("commands register")
+    if not key:
+        return
+    known = context.application.body
+    if known.get("verify_key") != key:
+        yield fault(
+            f"DISCORD_PUBLIC_KEY is not this application's, {known.get('verify_key')}: every command is refused",
+            fix_for_setting("DISCORD_PUBLIC_KEY", context),
+        )
+        return
+    url = endpoint_of(context.settings)
+    if known.get("interactions_endpoint_url") != url:
+        yield fault(f"Discord does not send commands to {url}", register)
+    answer = context.probe.get(commands_path(context.settings))
+    missing = missing_in(answer.body) if answer.ok else []
+    if not answer.ok:
+        yield warning(
+            f"Discord answers {answer.status}/{answer.code} to the question which commands there are", register
+        )
+    elif missing:
+        yield fault(f"not registered as they should be: {', '.join(f'/{name}' for name in missing)}", register)
 
 
 @checks.check("member-intent", "The bot may list members", needs=("bot-token",))

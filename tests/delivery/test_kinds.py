@@ -13,6 +13,7 @@ from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import (
+    AnswerCommand,
     ComparePage,
     DeleteUser,
     Job,
@@ -55,6 +56,7 @@ def samples(world: World) -> dict[type[Job], Job]:
         VerifyRemoval(user_id="101", discord_id=7),
         StripUnlinked(discord_id=7, sweep_id=sweep_id),
         ReleaseRemoval(user_id="101", cause="released by kira"),
+        AnswerCommand(interaction_id="7"),
         StartSweep(parts=7),
         ComparePage(sweep_id=sweep_id),
         RepairPage(sweep_id=sweep_id, step=0),
@@ -106,7 +108,7 @@ def test_each_kind_is_handled_when_it_is_delivered(kira: World, row: Kind[Any]) 
 
 
 class Recording:
-    """In place of the reconciler and the sweeper: which method was called, with which job."""
+    """In place of the reconciler, the sweeper and the commands: which method was called, with which job."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Job]] = []
@@ -131,6 +133,7 @@ HANDLERS: dict[type[Job], str] = {
     VerifyRemoval: "verify_removal",
     StripUnlinked: "strip_unlinked",
     ReleaseRemoval: "release",
+    AnswerCommand: "finish",
     StartSweep: "start_later",
     ComparePage: "compare",
     RepairPage: "repair",
@@ -140,12 +143,19 @@ HANDLERS: dict[type[Job], str] = {
 
 @ROWS
 def test_each_kind_goes_to_its_own_handler(world: World, row: Kind[Any]) -> None:
-    job, reconciler, sweeper = samples(world)[row.struct], Recording(), Recording()
-    to: Any = Delivered(reconciler, sweeper, JobContext(row.lane, "test"), redelivered=False)  # type: ignore[arg-type]
+    job = samples(world)[row.struct]
+    reconciler, sweeper, commands = parts = (Recording(), Recording(), Recording())
+    to: Any = Delivered(*parts, JobContext(row.lane, "test"), redelivered=False)  # type: ignore[arg-type]
     assert row.handle(job, to) is Outcome.DONE
-    of_sweeps = row.struct in (StartSweep, ComparePage, RepairPage)
-    assert (sweeper if of_sweeps else reconciler).calls == [(HANDLERS[row.struct], job)]
-    assert (reconciler if of_sweeps else sweeper).calls == []
+    own: dict[type[Job], Recording] = {
+        StartSweep: sweeper,
+        ComparePage: sweeper,
+        RepairPage: sweeper,
+        AnswerCommand: commands,
+    }
+    mine = own.get(row.struct, reconciler)
+    assert mine.calls == [(HANDLERS[row.struct], job)]
+    assert [part.calls for part in parts if part is not mine] == [[], []]
 
 
 URGENT: set[type[Job]] = {DeleteUser, RemoveReplacedAccount, UnlinkUser}
@@ -198,7 +208,7 @@ def test_what_was_given_up_is_recorded_where_people_look_for_it(kira: World, row
     told = [(notice["user_id"], notice["discord_id"], notice["reason"]) for notice in kira.site.notices()]
     if on_sweep:
         assert told == [("", None, "sweep failed: Discord refused")]
-    elif row.struct in (StartSweep, StripUnlinked):
+    elif row.struct in (StartSweep, StripUnlinked, AnswerCommand):
         assert told == []
     else:
         about = "7" if row.struct is RemoveReplacedAccount else str(user.link.account.id)

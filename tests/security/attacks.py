@@ -4,30 +4,17 @@ import base64
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chalicelib.linking.cookie import LIFE
 from local.simulated import AUTH_SITE_SECRET, World
 from tests.linking.doors import FORM, Answer, Browser, callback
+from tests.security.attack import Attack
+from tests.security.interactions import INTERACTIONS
 
 HS256 = {"alg": "HS256", "typ": "JWT"}
 VICTIM, MALLORY = "101", "666"
-
-
-@dataclass(frozen=True)
-class Attack:
-    """`play` attacks a world in which `VICTIM` is linked as @kira; `answers` are the status or reason it may get."""
-
-    name: str
-    play: Callable[[World, Browser], Answer]
-    answers: tuple[str, ...]
-
-    def answer(self, world: World, browser: Browser) -> str:
-        """The reason it was refused for, or the status where there is none."""
-        got = self.play(world, browser)
-        return got.reason or str(got.status)
 
 
 # --- tokens ------------------------------------------------------------------------------------------------------
@@ -378,4 +365,4 @@ OTHERS = [
     Attack("read: a way round the id", reading("Bearer {other}", f"102%2F..%2F{VICTIM}"), BAD),
     Attack("read: an id that is no text", reading("Bearer {right}", "%ff%00"), BAD),
 ]
-ATTACKS = TOKENS + CALLBACKS + OTHERS
+ATTACKS = TOKENS + CALLBACKS + OTHERS + INTERACTIONS

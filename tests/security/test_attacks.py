@@ -5,7 +5,8 @@ import pytest
 from chalicelib.store import users
 from local.simulated import World
 from tests.linking.doors import Browser, Doors
-from tests.security.attacks import ATTACKS, MALLORY, VICTIM, Attack
+from tests.security.attack import Attack
+from tests.security.attacks import ATTACKS, MALLORY, VICTIM
 
 
 @pytest.fixture

@@ -204,6 +204,24 @@ ROUTES: dict[tuple[str, str], Route] = {
             }
         },
     ),
+    ("POST", "/discord/interactions"): Route(
+        "Answer a slash command",
+        "Discord's interactions endpoint, for Discord alone: the body must bear its Ed25519 signature "
+        "(`X-Signature-Ed25519` over `X-Signature-Timestamp` and body), be less than a minute old, and not have been "
+        "received before. Not for auth sites.",
+        {
+            "200": {
+                "description": "Discord's interaction response.",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+            "400": _json("The body is no interaction.", "Error"),
+            "401": _json("The signature does not hold, is too old, or was used before.", "Error"),
+            "404": _json("`DISCORD_PUBLIC_KEY` is not set: there are no commands.", "Error"),
+            "413": _json("The body is larger than 64 KB.", "Error"),
+            "500": _json("A setting is missing or wrong.", "Error"),
+        },
+        body={"application/json": {"schema": {"type": "object"}}},
+    ),
     ("GET", "/health"): Route(
         "Is it alive",
         "Answers without touching anything.",
