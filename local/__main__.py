@@ -1,9 +1,9 @@
-"""`python -m local`: up, demo, demo-allianceauth, link-url and conformance."""
+"""`python -m local`: up, demo, demo-allianceauth, link-url, command and conformance."""
 
 import argparse
 import sys
 
-from local import link_url, up
+from local import link_url, up, use_command
 from local.conformance import command
 
 
@@ -29,6 +29,10 @@ def command_line() -> argparse.ArgumentParser:
     )
     link = commands.add_parser("link-url", help="one more link for what runs", description=link_url.main.__doc__)
     link_url.add_options(link)
+    command_on_discord = commands.add_parser(
+        "command", help="use a slash command as a member", description=use_command.main.__doc__
+    )
+    use_command.add_options(command_on_discord)
     conformance = commands.add_parser(
         "conformance", help="does an auth site keep its half of the contract?", description=command.main.__doc__
     )
@@ -43,6 +47,8 @@ def main() -> int:
         return up.main(options)
     if options.command == "link-url":
         return link_url.main(options)
+    if options.command == "command":
+        return use_command.main(options)
     if options.command == "conformance":
         return command.main(options)
     if options.command == "demo-allianceauth":

@@ -32,20 +32,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Register the commands, or list them."""
-    probe, settings = Probe(stage.settings), stage.settings
     if options.action == "list":
-        return _list(probe, settings, stage, screen)
+        return _list(stage, screen)
+    said = register(stage)
+    if screen.as_json:
+        names = [one["name"] for one in COMMANDS]
+        screen.data({"endpoint": endpoint_of(stage.settings), "commands": names, "did": said})
+    for sentence in said:
+        screen.say(sentence)
+    return FINE
+
+
+def register(stage: Stage) -> list[str]:
+    """Make address and commands known to Discord where they are not; a sentence for each. Raises CommandError."""
+    settings = stage.settings
     if not settings.public_key:
         raise CommandError(
             "DISCORD_PUBLIC_KEY is not set: Rolecall could not tell Discord's requests from anybody's.",
             fix=f"set it in .chalice/config.json (Developer Portal → General Information → Public Key), {stage.deploy}",
         )
-    said = [_register_endpoint(probe, settings, stage), _register_commands(probe, settings)]
-    if screen.as_json:
-        screen.data({"endpoint": endpoint_of(settings), "commands": [one["name"] for one in COMMANDS], "did": said})
-    for sentence in said:
-        screen.say(sentence)
-    return FINE
+    probe = Probe(settings)
+    return [_register_endpoint(probe, settings, stage), _register_commands(probe, settings)]
 
 
 def endpoint_of(settings: Settings) -> str:
@@ -90,8 +97,8 @@ def _register_endpoint(probe: Probe, settings: Settings, stage: Stage) -> str:
     return f"Discord sends commands to {url} from now on."
 
 
-def _list(probe: Probe, settings: Settings, stage: Stage, screen: Screen) -> int:
-    found: list[dict[str, Any]] = _read(probe.get(commands_path(settings)))
+def _list(stage: Stage, screen: Screen) -> int:
+    found: list[dict[str, Any]] = _read(Probe(stage.settings).get(commands_path(stage.settings)))
     missing = missing_in(found)
     if screen.as_json:
         screen.data({"registered": [one["name"] for one in found], "missing": missing})

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from chalicelib.commands.catalogue import COMMANDS
 from chalicelib.messages import (
+    AnswerCommand,
     ComparePage,
     DeleteUser,
     Parts,
@@ -100,6 +102,30 @@ def test_the_schedule_of_usernames_starts_a_sweep(stack: Stack) -> None:
 def test_the_page_that_adds_the_bot_opens_and_health_is_told(stack: Stack) -> None:
     assert stack.get(f"/discord/add_bot?token={stack.site.token('1', 'add_bot')}").status_code == 302
     assert stack.get("/health").status_code == 200
+
+
+def test_members_use_commands(stack: Stack) -> None:
+    user = linked_user(stack)
+    bot = {"Authorization": f"Bot {stack.aws.settings['DISCORD_BOT_TOKEN']}", "User-Agent": "DiscordBot (tests, 1)"}
+    at = f"{stack.aws.settings['DISCORD_API_BASE_URL']}/applications"
+    app, guild = stack.aws.settings["DISCORD_APP_ID"], stack.aws.settings["DISCORD_GUILD_ID"]
+    url = {"interactions_endpoint_url": f"{stack.aws.api_url}/discord/interactions"}
+    saved = requests.patch(f"{at}/@me", json=url, headers=bot, timeout=30)
+    assert saved.status_code == 200, saved.text
+    registered = requests.put(f"{at}/{app}/guilds/{guild}/commands", json=list(COMMANDS), headers=bot, timeout=30)
+    assert registered.status_code == 200, registered.text
+    shown = stack.discord.use_command(f"person{user}", "whoami")
+    assert (shown.state, "by your group Member" in shown.content) == ("answered", True), shown
+    stack.aws.client("dynamodb").delete_item(
+        TableName=f"rolecall-{stack.aws.stage}-guild", Key={"key": {"S": f"{guild}:facts"}}
+    )
+    stack.forget("api_handler")
+    with stack.flowing():
+        shown = stack.discord.use_command(f"person{user}", "whoami", locale="de")
+        assert shown.state == "thinking", shown
+        wait_until("answered", lambda: stack.discord.command_shown(shown.id).state == "answered")
+        assert "durch deine Gruppe Member" in stack.discord.command_shown(shown.id).content
+        assert stack.discord.use_command(f"person{user}", "refresh").content.startswith("Asked for.")
 
 
 # --- each statement ----------------------------------------------------------------------------------------------
@@ -215,6 +241,10 @@ def surveying(stack: Stack) -> None:
     stack.settle("sync_bulk", ComparePage(sweep_id=sweep))
 
 
+def answering_a_command(stack: Stack) -> None:
+    stack.settle("sync_bulk", AnswerCommand(interaction_id="1"))
+
+
 def looking_up_a_sweep(stack: Stack) -> None:
     stack.settle("sync_bulk", ComparePage(sweep_id="none"))
 
@@ -258,6 +288,7 @@ NEEDED_FOR: dict[tuple[str, str], Callable[[Stack], None]] = {
     ("sync-jobs", "TakeMessages"): settling_beside_a_broken_one("sync_jobs"),
     ("sync-bulk", "ReadSecrets"): repairing,
     ("sync-bulk", "KeepUsers"): checking_a_link,
+    ("sync-bulk", "AnswerCommands"): answering_a_command,
     ("sync-bulk", "ReleaseAccounts"): parting,
     ("sync-bulk", "RememberGuild"): repairing,
     ("sync-bulk", "SpendBudgets"): repairing,
