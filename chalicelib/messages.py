@@ -208,6 +208,14 @@ class AnswerCommand(Struct, frozen=True, tag_field="kind", tag="answer_command",
     interaction_id: Annotated[str, Meta(max_length=20)]
 
 
+class PostToOfficers(Struct, frozen=True, tag_field="kind", tag="post_to_officers", kw_only=True):
+    """Post to the officers' channel. `event` stands for what is told: it is posted once in `every` seconds."""
+
+    event: Annotated[str, Meta(max_length=64)]
+    content: Annotated[str, Meta(max_length=2000)]
+    every: float
+
+
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
     """Start a sweep as soon as no other one runs. `claim`: unless another one waits in its place; empty: anyway."""
 
@@ -272,6 +280,7 @@ Own = (
     | StripUnlinked
     | ReleaseRemoval
     | AnswerCommand
+    | PostToOfficers
     | StartSweep
     | ComparePage
     | RepairPage

@@ -16,7 +16,8 @@ from chalicelib.errors import BadSettings
 
 STAGE = "ROLECALL_STAGE"
 KICK, STRIP = "kick", "remove_roles"  # DISCORD_EXPIRE_BEHAVIOR
-SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
+REQUIRED_SECRETS = ("DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "AUTH_SITE_SECRET")
+SECRETS = (*REQUIRED_SECRETS, "DISCORD_WEBHOOK_URL")
 MIN_SECRET = 32  # bytes; RFC 7518, section 3.2: a key of the hash's size or larger
 ALL_ROLES, KNOWN_ROLES = "all", "known"  # DISCORD_MANAGED_ROLES
 IGNORE, REPORT, REMOVE_ROLES = "ignore", "report", "remove_roles"  # DISCORD_UNLINKED_MEMBERS
@@ -32,6 +33,7 @@ class Settings:
     app_secret: str = field(repr=False)
     bot_token: str = field(repr=False)
     public_key: str
+    webhook_url: str = field(repr=False)
     callback_url: str
     guild_id: int
     guild_name_cache_max_age: int
@@ -143,6 +145,12 @@ def _public_key(text: str) -> str:
     return text.lower()
 
 
+def _webhook_url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^/?#\s@]+/api(/v\d+)?/webhooks/\d+/[\w-]+", text):
+        raise ValueError("a webhook's address, https://discord.com/api/webhooks/… (copy it again)")
+    return text
+
+
 def _long_secret(text: str) -> str:
     if len(text.encode()) < MIN_SECRET:
         raise ValueError(f"at least {MIN_SECRET} bytes (try: openssl rand -hex 32)")
@@ -180,6 +188,13 @@ TABLE: dict[str, Setting] = {  # by the name of the environment variable
         "",
         "the application's public key, for slash commands: Developer Portal → General Information → Public Key; "
         "empty: no commands",
+    ),
+    "DISCORD_WEBHOOK_URL": Setting(
+        "webhook_url",
+        _webhook_url,
+        "",
+        "the officers' channel: Discord → the channel → Edit Channel → Integrations → Webhooks → Copy Webhook URL; "
+        "empty: nothing is posted",
     ),
     "DISCORD_CALLBACK_URL": Setting(
         "callback_url",
@@ -339,14 +354,15 @@ def queue_limit(limit: int) -> int | None:
 
 
 def load(fetch_secrets: FetchSecrets, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read every setting. `fetch_secrets` is asked, once, for the secrets that the environment does not hold.
+    """Read every setting. `fetch_secrets` is asked, once, for the secrets that the environment does not hold;
+    not at all where it holds those that are required.
 
     Raises BadSettings naming every setting that is missing or wrong; never shows a secret's value.
     """
     given = {name: environ[former] for name, former in FORMER_NAMES.items() if environ.get(former)}
     given |= {name: environ[name] for name in TABLE if environ.get(name)}
     absent = [name for name in SECRETS if name not in given]
-    if absent:
+    if not given.keys() >= set(REQUIRED_SECRETS):
         given.update(fetch_secrets(absent))
     values: dict[str, Any] = {}
     faults: list[str] = []

@@ -101,7 +101,7 @@ def wired() -> Wired:
 
     log.to_stdout()
     chosen = settings.load(lambda names: aws.secrets_of(settings.stage(), names))
-    log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret)
+    log.hide(chosen.app_secret, chosen.bot_token, chosen.auth_site_secret, chosen.webhook_url)
     rows.connect(chosen.stage)
     return Wired(chosen)
 

@@ -162,7 +162,7 @@ def _secrets(stage: str, names: list[str]) -> dict[str, str]:
 def _secrets_stored(stage: str) -> str:
     """Which version of each secret Parameter Store holds."""
     found = _parameters(stage, list(settings.SECRETS), decrypted=False)
-    return ".".join(str(found[name]["Version"]) for name in settings.SECRETS)
+    return ".".join(str(found[name]["Version"]) for name in settings.SECRETS if name in found)
 
 
 def _parameters(stage: str, names: list[str], *, decrypted: bool) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def _check(name: str, value: str) -> None:
     if name != "AUTH_SITE_SECRET" and " " in value:
         begins = " Without the word Bot before it." if value.startswith("Bot ") else ""
         raise CommandError(f"{name} has a space in it; copy it again.{begins}", code=USAGE)
+    if name == "DISCORD_WEBHOOK_URL" and not value.startswith("https://"):
+        raise CommandError(f"{name} must begin with https://; copy it again.", code=USAGE)
     if name == "AUTH_SITE_SECRET" and len(value) < MIN_SECRET:
         raise CommandError(
             f"{name} must have at least {MIN_SECRET} characters; nothing was stored.",

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.errors import BadSettings
-from chalicelib.settings import NAMES, SECRETS, TABLE, Settings, load
+from chalicelib.settings import NAMES, REQUIRED_SECRETS, SECRETS, TABLE, Settings, load
 
 SECRET = "s3cret-" * 6
 REQUIRED = {
@@ -132,11 +132,11 @@ def test_only_the_secrets_that_the_environment_lacks_are_fetched_at_once() -> No
 
     def fetch(names: list[str]) -> Mapping[str, str]:
         asked.append(names)
-        return dict.fromkeys(names, "from-the-store")
+        return dict.fromkeys(set(names) & set(REQUIRED_SECRETS), "from-the-store")
 
     environ = {name: value for name, value in REQUIRED.items() if name not in SECRETS} | {"AUTH_SITE_SECRET": SECRET}
     found = load(fetch, environ)
-    assert asked == [["DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN"]]
+    assert asked == [["DISCORD_APP_SECRET", "DISCORD_BOT_TOKEN", "DISCORD_WEBHOOK_URL"]]
     assert (found.app_secret, found.auth_site_secret) == ("from-the-store", SECRET)
     read()
     assert load(fetch, REQUIRED) == read()
@@ -150,8 +150,11 @@ def test_an_empty_variable_counts_as_absent() -> None:
 
 def test_secrets_are_not_shown_and_nothing_can_be_changed() -> None:
     found = read()
-    for name in SECRETS:
+    for name in REQUIRED_SECRETS:
         assert REQUIRED[name] not in repr(found)
+    webhook = "https://discord.com/api/webhooks/1/s3cret"
+    assert "s3cret" not in repr(read(DISCORD_WEBHOOK_URL=webhook))
+    assert read(DISCORD_WEBHOOK_URL=webhook).webhook_url == webhook
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.stage = "x"  # type: ignore[misc]  # that is what is tried
 

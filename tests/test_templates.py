@@ -282,7 +282,7 @@ def test_a_policy_names_actions_one_by_one_and_only_its_own_stages_resources(pat
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
-def test_a_function_may_read_the_three_secrets_of_its_stage_and_no_other_parameter(path: Path) -> None:
+def test_a_function_may_read_the_secrets_of_its_stage_and_no_other_parameter(path: Path) -> None:
     # The local AWS judges ssm:GetParameters without its resource, so that nothing but this test would notice.
     stage = path.name.split("-")[1]
     reading = [s["Resource"] for s in read(path.name)["Statement"] if "ssm:GetParameters" in s["Action"]]

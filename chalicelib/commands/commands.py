@@ -9,8 +9,8 @@ from typing import Any
 
 from chalicelib import log
 from chalicelib.commands.interaction import Interaction, Name
-from chalicelib.commands.markdown import escaped
 from chalicelib.commands.texts import explained_card, own_card
+from chalicelib.discord.markdown import escaped
 from chalicelib.discord.models import Account, Member
 from chalicelib.errors import Failure, RolecallError, Wait
 from chalicelib.members.context import Outcome

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from chalicelib.commands.markdown import escaped, fitted
+from chalicelib.discord.markdown import escaped, fitted
 from chalicelib.members.explain import Explanation
 from chalicelib.members.explain_words import group_in_words, nickname_in_words, role_in_words
 from chalicelib.members.standing import Standing, State

@@ -27,6 +27,7 @@ from chalicelib.errors import (
 )
 from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
+from chalicelib.members.officers_channel import OfficersChannel
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Job, read_job
@@ -55,6 +56,7 @@ class Delivery:
         self.reconciler = reconciler or Reconciler(services, self.view)
         self.sweeper = Sweeper(services, self.view)
         self._commands = Commands(services, self.view)
+        self._officers = OfficersChannel(services)
         self._failures = FailureRecorder(services, self.sweeper, Reporter(services, self.view))
 
     def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[Outcome]:
@@ -110,17 +112,21 @@ class Delivery:
             job = read_job(message.body, now=self._services.now(), own=bulk)
         except BadMessage as bad:
             log.warning("bad_message", message_id=message.id, reason=str(bad))
-            self._services.queues.dead_letter(message, f"bad message: {bad}")
+            self._set_aside(message, f"bad message: {bad}")
             return Outcome.DEAD_LETTERED
         kind, writes = kind_of(job), self.reconciler.writes
         context = _context(kind, job, progress, bulk=bulk)
         try:
             return kind.handle(
-                job, Delivered(self.reconciler, self.sweeper, self._commands, context, message.received > 1)
+                job,
+                Delivered(self.reconciler, self.sweeper, self._commands, self._officers, context, message.received > 1),
             )
         except RolecallError as error:
             touched = self._services.now() if self.reconciler.writes > writes else progress.touched
             return self._ended_badly(kind, job, message, replace(progress, touched=touched), error)
+
+    def _delivered(self, context: JobContext, *, redelivered: bool) -> Delivered:
+        return Delivered(self.reconciler, self.sweeper, self._commands, self._officers, context, redelivered)
 
     def _ended_badly(
         self, kind: Kind[Any], job: Job, message: Message, progress: Progress, error: RolecallError
@@ -134,6 +140,7 @@ class Delivery:
             case Wait():
                 if isinstance(error, CallsHalted) and error.needs_attention:
                     self._services.metrics.count("CallsStopped")
+                    self._officers.halted(error.reason)
                 log.info("waiting", why=str(error), seconds=round(error.retry_after, 1))
                 waiting = replace(progress, ticket=None, due=now + error.retry_after)
                 return self._retry(message, waiting, error.retry_after)
@@ -162,8 +169,13 @@ class Delivery:
         kind.record(self._failures, job, why)
         if not dead_letter:
             return Outcome.REFUSED
-        self._services.queues.dead_letter(message, why)
+        self._set_aside(message, why)
         return Outcome.DEAD_LETTERED
+
+    def _set_aside(self, message: Message, why: str) -> None:
+        """Keep the message for a person to look at, and tell the officers that there is something."""
+        self._services.queues.dead_letter(message, why)
+        self._officers.dead_letter(why)
 
     def _wait_for_end_of_outage(self, message: Message, progress: Progress, why: str) -> Outcome:
         """Put a message back that met an outage. It does not count as a failure, however long the outage lasts."""
@@ -184,7 +196,7 @@ class Delivery:
         if message.received < LAST_RECEIVE:
             return Outcome.BROKEN
         why = f"internal error: {type(error).__name__}"
-        self._services.queues.dead_letter(message, why)
+        self._set_aside(message, why)
         with suppress(BadMessage):
             job = read_job(message.body, now=self._services.now(), own=True)
             kind = kind_of(job)

@@ -12,12 +12,14 @@ from chalicelib.commands.commands import Commands
 from chalicelib.delivery.failures import FailureRecorder
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext, Outcome
+from chalicelib.members.officers_channel import OfficersChannel
 from chalicelib.members.reconciler import Reconciler
 from chalicelib.messages import (
     AnswerCommand,
     ComparePage,
     DeleteUser,
     Job,
+    PostToOfficers,
     ReleaseRemoval,
     RemoveReplacedAccount,
     RepairMember,
@@ -45,6 +47,7 @@ class Delivered:
     reconciler: Reconciler
     sweeper: Sweeper
     commands: Commands
+    officers: OfficersChannel
     context: JobContext
     redelivered: bool
 
@@ -187,6 +190,14 @@ _ROWS = (
         queue="bulk",
         lane=Lane.NORMAL,
         handle=lambda job, to: to.commands.finish(job),
+        record=FailureRecorder.nowhere,
+    ),
+    Kind(
+        struct=PostToOfficers,
+        summary="post to the officers' channel",
+        queue="bulk",
+        lane=Lane.BULK,
+        handle=lambda job, to: to.officers.post(job, sent_at=to.context.sent_at),
         record=FailureRecorder.nowhere,
     ),
     Kind(

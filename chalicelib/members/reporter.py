@@ -1,8 +1,9 @@
-"""All notices and all records go through here: notices to the auth site, the audit trail, and the row of the user.
+"""All notices and all records go through here: notices to the auth site and to officers, the audit trail, and the row
+of the user.
 
 A process may die at any moment, and a notice twice is better than none: problems and names are notified first, then
 recorded. That a link ended, or a member left, is recorded first, since it may turn out not to be so; the record holds
-the notice until it was sent. Another channel, for officers for example, would be added here.
+the notice until it was sent.
 """
 
 from dataclasses import replace
@@ -12,6 +13,7 @@ from chalicelib.discord.models import Account, Answers, Member
 from chalicelib.members.audit_entries import AuditEntries
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
+from chalicelib.members.officers_channel import OfficersChannel
 from chalicelib.members.plan import Change
 from chalicelib.notices import Kind, Unlinked
 from chalicelib.problems import Problem, ProblemKind, Problems, in_order, withheld
@@ -36,6 +38,7 @@ class Reporter:
         self._services = services
         self.entries = AuditEntries(services, view)
         self._removals = RemovalStore(services.settings.guild_id)
+        self.officers = OfficersChannel(services)
 
     # --- links ---
 
@@ -169,13 +172,18 @@ class Reporter:
         log.warning("sync_problem", user_id=user_id, reason=problem.reason)
         self._services.notices.sync_failed(user_id, discord_id, username, problem.reason, now=self._services.now())
 
-    def sweep_problem(self, reason: str) -> None:
-        """A sweep failed, or stopped taking roles."""
+    def sweep_problem(self, reason: str, *, hold: bool = False) -> None:
+        """A sweep failed, or stopped taking roles. `hold`: because of a hold, of which officers are told anyway."""
         self._services.notices.sync_failed("", None, None, reason, now=self._services.now())
+        if not hold:
+            self.officers.sweep_problem(reason)
 
     def removals_held(self, reason: str) -> None:
         """The removal limit was reached, and a hold is open."""
-        self._services.notices.removals_held(reason, now=self._services.now())
+        now = self._services.now()
+        self._services.notices.removals_held(reason, now=now)
+        if self._services.settings.webhook_url:
+            self.officers.removals_held(reason, self._removals.window().held_since or now)
 
     def _forget_withheld(self, user: User, problems: Problems) -> None:
         """What was withheld from the user, and is not among the `problems` any more, is forgotten; an empty hold ends.
@@ -194,3 +202,4 @@ class Reporter:
             return
         for problem in in_order(problems - user.problems - withheld(problems)):
             self.problem(user.user_id, user.link.account.id, user.link.account.shown, problem)
+            self.officers.problem(problem)

@@ -11,6 +11,7 @@ from chalicelib.problems import Problem, problem_of
 from chalicelib.store.rows import GuildRow, read_as, written
 
 QUEUED_FOR = 7 * 86_400  # seconds after which it is forgotten that a sweep waits; none runs for so long
+POSTING = 60  # seconds that one worker has for a post; as long as an invocation lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class GuildMemory:
         self.role_creation = RoleCreationMemory(self._rows)
         self.sweeps = SweepMemory(self._rows)
         self.census = CensusMemory(self._rows)
+        self.posts = PostMemory(self._rows)
 
     def facts(self) -> Guild | None:
         """The guild as it was when last read, however long ago."""
@@ -198,6 +200,30 @@ class SweepMemory:
     def claim_notice(self, state: str, sweep_id: str, *, now: float, seconds: int) -> bool:
         """Claim the notice that a sweep is held back in `state`; return False if one was sent within `seconds`."""
         return self._rows.lock(f"told:{state}", sweep_id, now=now, seconds=seconds)
+
+
+class PostMemory:
+    """Which events were posted to the officers' channel."""
+
+    def __init__(self, rows: "_Rows") -> None:
+        self._rows = rows
+
+    def begin(self, event: str, *, now: float) -> bool:
+        """Claim the post of an event; return False if it was posted, or somebody is posting it."""
+        return self._rows.lock(f"post:{event}", "posting", now=now, seconds=POSTING)
+
+    def done(self, event: str, *, now: float, seconds: float) -> None:
+        """It was posted, and counts as told for so long."""
+        self._rows.save(f"lock:post:{event}", owner="posted", expires_at=int(now + seconds))
+
+    def failed(self, event: str) -> None:
+        """It was not posted: whoever tries again may."""
+        self._rows.unlock(f"post:{event}", "posting")
+
+    def is_done(self, event: str, *, now: float) -> bool:
+        """Whether it was posted, and counts as told still."""
+        row = self._rows.get(f"lock:post:{event}")
+        return row is not None and row.owner == "posted" and now < (row.expires_at or 0)
 
 
 class _Rows:

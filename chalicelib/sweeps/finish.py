@@ -7,6 +7,7 @@ from chalicelib.members.reporter import Reporter
 from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from chalicelib.sweeps.summary import summary_of
+from chalicelib.sweeps.weekly import WeeklyLine
 
 
 class Finisher:
@@ -16,6 +17,7 @@ class Finisher:
         self._services = services
         self._sweeps = sweeps
         self._reporter = reporter
+        self._weekly = WeeklyLine(services, sweeps, reporter.officers)
 
     def finish(self, sweep: Sweep) -> None:
         """Let another sweep start. Doing it twice does no harm."""
@@ -26,6 +28,7 @@ class Finisher:
         if sweep.state is SweepState.FAILED:
             self._services.metrics.count("SweepsFailed")
         log.info(f"sweep_{sweep.state}", **summary_of(sweep, examples=False), seconds=round(took, 1))
+        self._weekly.tell_if_due(sweep)
 
     def fail(self, sweep_id: str, why: str) -> None:
         """End a sweep one of whose steps cannot be done, and tell the auth site. An unknown sweep is ignored."""

@@ -74,4 +74,4 @@ class Judge:
             self._services.metrics.count("SweepsHeld")
         now, state = self._services.now(), "held" if sweep.held else sweep.state
         if self._services.memory.sweeps.claim_notice(state, sweep.sweep_id, now=now, seconds=NOTICE_INTERVAL):
-            self._reporter.sweep_problem(f"sweep: {sweep.note}")
+            self._reporter.sweep_problem(f"sweep: {sweep.note}", hold=sweep.held)

@@ -201,7 +201,7 @@ def _create_data_stack(cloudformation: AwsClient, source: Path, **parameters: st
 
 
 def _store_secrets(ssm: AwsClient, stage: str, values: Mapping[str, str]) -> None:
-    for name in settings.SECRETS:
+    for name in (name for name in settings.SECRETS if values.get(name)):
         ssm.put_parameter(Name=f"/rolecall/{stage}/{name}", Value=values[name], Type="SecureString")
 
 

@@ -120,7 +120,7 @@ def secrets_kept(context: DoctorContext) -> Iterator[Finding]:
     names = [stage.parameter(name) for name in known.SECRETS]
     found = stage.client("ssm").get_parameters(Names=names, WithDecryption=False)["Parameters"]
     stored = {parameter["Name"].rsplit("/", 1)[-1] for parameter in found}
-    if missing := [name for name in known.SECRETS if name not in stored and name not in stage.deployed]:
+    if missing := [name for name in known.REQUIRED_SECRETS if name not in stored and name not in stage.deployed]:
         yield note(f"not stored: {', '.join(missing)}")
     for parameter in found:
         if parameter["Type"] != "SecureString":

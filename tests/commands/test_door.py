@@ -105,7 +105,7 @@ def test_a_signature_cannot_be_changed_into_another_one_of_the_same_body() -> No
     ],
 )
 def test_names_are_shown_as_they_are(sign: str, shown: str) -> None:
-    from chalicelib.commands.markdown import escaped
+    from chalicelib.discord.markdown import escaped
 
     assert escaped(sign) == shown
 

@@ -17,6 +17,7 @@ from chalicelib.messages import (
     ComparePage,
     DeleteUser,
     Job,
+    PostToOfficers,
     ReleaseRemoval,
     RemoveReplacedAccount,
     RepairMember,
@@ -57,6 +58,7 @@ def samples(world: World) -> dict[type[Job], Job]:
         StripUnlinked(discord_id=7, sweep_id=sweep_id),
         ReleaseRemoval(user_id="101", cause="released by kira"),
         AnswerCommand(interaction_id="7"),
+        PostToOfficers(event="e", content="c", every=60.0),
         StartSweep(parts=7),
         ComparePage(sweep_id=sweep_id),
         RepairPage(sweep_id=sweep_id, step=0),
@@ -108,7 +110,7 @@ def test_each_kind_is_handled_when_it_is_delivered(kira: World, row: Kind[Any]) 
 
 
 class Recording:
-    """In place of the reconciler, the sweeper and the commands: which method was called, with which job."""
+    """In place of the reconciler and other parts: which method was called, with which job."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Job]] = []
@@ -134,6 +136,7 @@ HANDLERS: dict[type[Job], str] = {
     StripUnlinked: "strip_unlinked",
     ReleaseRemoval: "release",
     AnswerCommand: "finish",
+    PostToOfficers: "post",
     StartSweep: "start_later",
     ComparePage: "compare",
     RepairPage: "repair",
@@ -144,7 +147,7 @@ HANDLERS: dict[type[Job], str] = {
 @ROWS
 def test_each_kind_goes_to_its_own_handler(world: World, row: Kind[Any]) -> None:
     job = samples(world)[row.struct]
-    reconciler, sweeper, commands = parts = (Recording(), Recording(), Recording())
+    reconciler, sweeper, commands, officers = parts = (Recording(), Recording(), Recording(), Recording())
     to: Any = Delivered(*parts, JobContext(row.lane, "test"), redelivered=False)  # type: ignore[arg-type]
     assert row.handle(job, to) is Outcome.DONE
     own: dict[type[Job], Recording] = {
@@ -152,14 +155,15 @@ def test_each_kind_goes_to_its_own_handler(world: World, row: Kind[Any]) -> None
         ComparePage: sweeper,
         RepairPage: sweeper,
         AnswerCommand: commands,
+        PostToOfficers: officers,
     }
     mine = own.get(row.struct, reconciler)
     assert mine.calls == [(HANDLERS[row.struct], job)]
-    assert [part.calls for part in parts if part is not mine] == [[], []]
+    assert [part.calls for part in parts if part is not mine] == [[], [], []]
 
 
 URGENT: set[type[Job]] = {DeleteUser, RemoveReplacedAccount, UnlinkUser}
-BULK: set[type[Job]] = {StartSweep, ComparePage, RepairPage, RepairMember, StripUnlinked}
+BULK: set[type[Job]] = {PostToOfficers, StartSweep, ComparePage, RepairPage, RepairMember, StripUnlinked}
 
 
 @ROWS
@@ -208,7 +212,7 @@ def test_what_was_given_up_is_recorded_where_people_look_for_it(kira: World, row
     told = [(notice["user_id"], notice["discord_id"], notice["reason"]) for notice in kira.site.notices()]
     if on_sweep:
         assert told == [("", None, "sweep failed: Discord refused")]
-    elif row.struct in (StartSweep, StripUnlinked, AnswerCommand):
+    elif row.struct in (StartSweep, StripUnlinked, AnswerCommand, PostToOfficers):
         assert told == []
     else:
         about = "7" if row.struct is RemoveReplacedAccount else str(user.link.account.id)

@@ -48,7 +48,7 @@ class Account:
 
     def put_secrets(self, stage: str) -> None:
         ssm = self.client("ssm")
-        for name in settings.SECRETS:
+        for name in settings.REQUIRED_SECRETS:
             ssm.put_parameter(Name=f"/rolecall/{stage}/{name}", Value=env.MADE_UP[name], Type="SecureString")
 
     def deploy(self, project: Path, *words: str, killed_at: int | None = None) -> "Ended":

@@ -57,7 +57,7 @@ def test_missing_secrets_are_asked_for_where_they_belong() -> None:
         check("prod", GOOD, lambda _: {}, address_known=True)
     assert str(refused.value).splitlines()[1:] == [
         "Secrets, which `make secrets STAGE=prod` asks for:",
-        *(f"- {name} is missing" for name in settings.SECRETS),
+        *(f"- {name} is missing" for name in settings.REQUIRED_SECRETS),
     ]
 
 

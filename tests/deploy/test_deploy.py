@@ -38,7 +38,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def put_secrets(region: str | None = None) -> None:
     ssm = boto3.client("ssm", region_name=region)
-    for name in settings.SECRETS:
+    for name in settings.REQUIRED_SECRETS:
         ssm.put_parameter(Name=f"/rolecall/{STAGE}/{name}", Value=env.MADE_UP[name], Type="SecureString")
 
 

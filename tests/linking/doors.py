@@ -113,7 +113,7 @@ def standing(container: Container) -> Iterator[None]:
     doors: Any = app
     kept = doors.wired, doors.flush
     settings = container.services.settings
-    log.hide(settings.app_secret, settings.bot_token, settings.auth_site_secret)
+    log.hide(settings.app_secret, settings.bot_token, settings.auth_site_secret, settings.webhook_url)
     doors.wired = lambda: container
     doors.flush = lambda: container.services.metrics.flush(container.services.now())
     try:

@@ -28,10 +28,10 @@ def test_functions_get_every_setting_but_no_secret(aws: LocalAws) -> None:
 
 
 def test_secrets_lie_encrypted_in_the_parameter_store(aws: LocalAws) -> None:
-    names = [f"/rolecall/{aws.stage}/{name}" for name in settings.SECRETS]
+    names = [f"/rolecall/{aws.stage}/{name}" for name in settings.REQUIRED_SECRETS]
     found = aws.client("ssm").get_parameters(Names=names, WithDecryption=True)["Parameters"]
     assert {parameter["Name"].rpartition("/")[2]: parameter["Value"] for parameter in found} == {
-        name: aws.settings[name] for name in settings.SECRETS
+        name: aws.settings[name] for name in settings.REQUIRED_SECRETS
     }
     assert {parameter["Type"] for parameter in found} == {"SecureString"}
 
