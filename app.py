@@ -300,11 +300,8 @@ def request_of_page() -> tuple[str, str]:
 @answers(PLAIN_JSON)
 def interactions() -> Response:
     """Slash commands, as Discord posts them."""
-    from chalicelib.commands import door
-
-    parts = wired()
     signature, timestamp = header("x-signature-ed25519"), header("x-signature-timestamp")
-    reply = door.receive(parts.services, parts.view, signature=signature, timestamp=timestamp, body=body())
+    reply = wired().commands.receive(signature=signature, timestamp=timestamp, body=body())
     return Response(reply.body, JSON_HEADERS, reply.status)
 
 

@@ -6,11 +6,13 @@ place that decides what comes when.
 """
 
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import log, settings
 
 if TYPE_CHECKING:
+    from chalicelib.commands.door import Door
+    from chalicelib.commands.interaction import Interaction
     from chalicelib.delivery.deferral import Deferral
     from chalicelib.delivery.delivery import Delivery
     from chalicelib.linking.entrance import Entrance
@@ -44,6 +46,19 @@ class Wired:
         from chalicelib.linking.entrance import Entrance
 
         return Entrance(self.settings, SystemClock().now)
+
+    @cached_property
+    def commands(self) -> "Door":
+        """Where slash commands come in. What most of them need is built for the first one, not to refuse a request."""
+        from chalicelib.clock import SystemClock
+        from chalicelib.commands.door import Door
+
+        return Door(self.settings, SystemClock().now, self._do_command)
+
+    def _do_command(self, interaction: "Interaction") -> dict[str, Any]:
+        from chalicelib.commands.commands import Commands
+
+        return Commands(self.services, self.view).answer(interaction)
 
     @cached_property
     def view(self) -> "GuildView":

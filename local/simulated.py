@@ -25,6 +25,8 @@ from greenlet import getcurrent, greenlet
 from requests.adapters import BaseAdapter
 
 from chalicelib import settings as settings_module
+from chalicelib.commands.commands import Commands
+from chalicelib.commands.door import Door
 from chalicelib.delivery.delivery import Delivery
 from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.client import Discord, Request, fingerprint
@@ -96,6 +98,11 @@ class Container:
     def settings(self) -> Settings:
         """The settings of this process."""
         return self.services.settings
+
+    @property
+    def commands(self) -> Door:
+        """Where slash commands come in."""
+        return Door(self.settings, self.services.now, Commands(self.services, self.view).answer)
 
     @property
     def entrance(self) -> Entrance:

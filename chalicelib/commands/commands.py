@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib import log
 from chalicelib.commands.interaction import Interaction, Name
+from chalicelib.commands.replies import THINKING, ephemeral, message_of
 from chalicelib.commands.texts import explained_card, own_card
 from chalicelib.discord.markdown import escaped
 from chalicelib.discord.models import Account, Member
@@ -25,9 +26,6 @@ from chalicelib.store import interactions, users
 from chalicelib.store.interactions import Pending
 from chalicelib.store.users import Link, User
 
-MESSAGE, DEFERRED = 4, 5  # Discord's types of answers
-EPHEMERAL = 1 << 6  # only the caller sees it
-SUPPRESS_EMBEDS = 1 << 2  # an address in a name shows no preview
 TOKEN_LIFE = 14 * 60.0  # seconds; Discord forgets the token after 15 minutes
 AFTER_ANSWER = 1.0  # seconds until the queue brings what was deferred: Discord must have had the first answer by then
 AGAIN = 10.0  # seconds until an answer is brought again that Discord did not take, as long as its token lives
@@ -61,7 +59,7 @@ class Commands:
         pending = interactions.find(job.interaction_id, now=now)
         if pending is None:
             return Outcome.NOTHING
-        message, early = _message(self._text(pending)), now - pending.asked_at < SWIFTLY
+        message, early = message_of(self._text(pending)), now - pending.asked_at < SWIFTLY
         try:
             self._services.discord.webhooks.edit_answer(pending.token, message, may_be_early=early)
         except Failure as error:  # no dead letter: whoever still wants to know asks again
@@ -74,7 +72,7 @@ class Commands:
         interactions.keep(interaction.id, pending)
         progress = Progress(trace=log.bound(), since=self._services.now())
         self._services.queues.bulk(encode(AnswerCommand(interaction_id=interaction.id)), progress, delay=AFTER_ANSWER)
-        return {"type": DEFERRED, "data": {"flags": EPHEMERAL}}
+        return THINKING
 
     # --- what is said ---
 
@@ -122,15 +120,6 @@ class Commands:
         if user and linked_here:
             log.about(user.user_id)
         return user if linked_here else None
-
-
-def ephemeral(text: str) -> dict[str, Any]:
-    """An answer that only the caller sees, and that mentions nobody."""
-    return {"type": MESSAGE, "data": {**_message(text), "flags": EPHEMERAL | SUPPRESS_EMBEDS}}
-
-
-def _message(text: str) -> dict[str, Any]:
-    return {"content": text, "allowed_mentions": {"parse": []}}
 
 
 def _refusal(interaction: Interaction, words: Words) -> str:

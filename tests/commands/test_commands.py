@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.commands.commands import EPHEMERAL
+from chalicelib.commands.replies import EPHEMERAL
 from chalicelib.messages import UpdateAll, encode
 from chalicelib.store import attempts, users
 from local.discord.faults import Fault
