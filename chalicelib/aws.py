@@ -8,9 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.session import get_session
 
+from chalicelib import log
 from chalicelib.queues import Queues
+from chalicelib.settings import REQUIRED_SECRETS
 
 # For SSM Parameter Store: if it is down, we must know well before API Gateway or Lambda ends the invocation.
 SSM_TIMEOUTS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
@@ -37,7 +40,24 @@ def queues_of(stage: str) -> Queues:
 
 def secrets_of(stage: str, names: list[str]) -> dict[str, str]:
     """Those secrets of the stage that Parameter Store holds; others are left out."""
+    return read_secrets(get_session().create_client("ssm", config=SSM_TIMEOUTS), stage, names)
+
+
+def read_secrets(ssm: Any, stage: str, names: list[str]) -> dict[str, str]:  # noqa: ANN401 - made at run time
+    """The same, by this client. A stage whose policies are of an older version may read the required secrets alone, and
+    AWS refuses all if it refuses one: then those are read.
+    """
+    try:
+        return _secrets(ssm, stage, names)
+    except ClientError as refused:
+        required = [name for name in names if name in REQUIRED_SECRETS]
+        if refused.response["Error"]["Code"] != "AccessDeniedException" or required == names:
+            raise
+        log.warning("policies_are_old", fix="python -m ops stages renew, then deploy")
+        return _secrets(ssm, stage, required)
+
+
+def _secrets(ssm: Any, stage: str, names: list[str]) -> dict[str, str]:  # noqa: ANN401
     prefix = f"/rolecall/{stage}/"
-    ssm: Any = get_session().create_client("ssm", config=SSM_TIMEOUTS)
     answer = ssm.get_parameters(Names=[prefix + name for name in names], WithDecryption=True)
     return {found["Name"].removeprefix(prefix): found["Value"] for found in answer["Parameters"]}
