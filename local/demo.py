@@ -14,12 +14,18 @@ from urllib.parse import urlsplit
 
 import requests
 from rich.console import Console
+from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
+from chalicelib.settings import load
 from local.auth_site import AuthSite
 from local.aws import CannotStart
+from local.aws.process import port_to_use
+from local.discord.config import Config
 from local.discord.control import Control, Member, Received
 from local.up import Up, everything, interruptible
+from ops.commands import register
 
 SECRET = "an auth site's secret, made up for the demo"
 SETTINGS = {
@@ -171,6 +177,27 @@ def play(scene: Scene) -> None:
     scene.expect("her link is gone, and the auth site was told so", told)
     scene.guild("At the end")
 
+    show.rule("5  A group's role is out of reach: @kira asks on Discord, the officers' channel is told")
+    ask(scene)
+
+
+def ask(scene: Scene) -> None:
+    """Give @kira a group whose role is above the bot's; then she asks, and the officers read what needs a hand."""
+    discord, show = scene.discord, scene.show
+    register(load(lambda _: {}, scene.up.aws.settings), deploy="make demo")
+    discord.create_role("Director", position=50)
+    scene.site.groups("101", ["Member", "Director"])
+    scene.expect("@kira is a plain Member", scene.has("kira", {"Member"}))
+    scene.repair()  # which reads the server's roles anew
+    scene.expect(
+        "the officers' channel is told", lambda: any("cannot be given" in one.content for one in discord.posts())
+    )
+    for post in discord.posts():
+        show.print(Panel(Text(post.content), title=f"#{post.channel}", width=76))
+    shown = discord.use_command("kira", "whoami")
+    scene.expect("@kira's /whoami is answered", lambda: discord.command_shown(shown.id).state == "answered")
+    show.print(Panel(Text(discord.command_shown(shown.id).content), title="/whoami", width=76))
+
 
 def damage(scene: Scene) -> None:
     """Damage the guild as moderators might."""
@@ -208,7 +235,10 @@ def staged(show: Console) -> Iterator[Scene]:
     def tell(what: str) -> None:
         show.print(f"[dim]{time.monotonic() - began:5.1f} s  {what}[/]", highlight=False)
 
-    with everything({"PATH": os.environ.get("PATH", "")} | SETTINGS, tell=tell) as up:
+    port = port_to_use(None)
+    webhook = f"http://127.0.0.1:{port}/api/webhooks/{Config().webhook}"
+    settings = SETTINGS | {"DISCORD_WEBHOOK_URL": webhook, "PATH": os.environ.get("PATH", "")}
+    with everything(settings, discord_port=port, tell=tell) as up:
         site = AuthSite(
             up.aws.client("sqs"),
             secret=SECRET,

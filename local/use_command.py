@@ -30,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
         return 2
     try:
         stage = Stage(options.stage)
-        register(stage)
+        register(stage.settings, deploy=stage.deploy)
         discord = Control(stage.settings.api_base_url.removesuffix("/api/v10"))
         shown = discord.use_command(options.username, options.name, member=options.member, locale=options.locale)
     except (BotoCoreError, ClientError, BadSettings, CommandError, LookupError) as error:

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     """Register the commands, or list them."""
     if options.action == "list":
         return _list(stage, screen)
-    said = register(stage)
+    said = register(stage.settings, deploy=stage.deploy)
     if screen.as_json:
         names = [one["name"] for one in COMMANDS]
         screen.data({"endpoint": endpoint_of(stage.settings), "commands": names, "did": said})
@@ -43,16 +43,18 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     return FINE
 
 
-def register(stage: Stage) -> list[str]:
-    """Make address and commands known to Discord where they are not; a sentence for each. Raises CommandError."""
-    settings = stage.settings
+def register(settings: Settings, *, deploy: str) -> list[str]:
+    """Make address and commands known to Discord where they are not; a sentence for each. Raises CommandError.
+
+    `deploy`: the command that deploys the stage.
+    """
     if not settings.public_key:
         raise CommandError(
             "DISCORD_PUBLIC_KEY is not set: Rolecall could not tell Discord's requests from anybody's.",
-            fix=f"set it in .chalice/config.json (Developer Portal → General Information → Public Key), {stage.deploy}",
+            fix=f"set it in .chalice/config.json (Developer Portal → General Information → Public Key), {deploy}",
         )
     probe = Probe(settings)
-    return [_register_endpoint(probe, settings, stage), _register_commands(probe, settings)]
+    return [_register_endpoint(probe, settings, deploy), _register_commands(probe, settings)]
 
 
 def endpoint_of(settings: Settings) -> str:
@@ -79,12 +81,12 @@ def _register_commands(probe: Probe, settings: Settings) -> str:
     return f"Registered: {', '.join(f'/{name}' for name in missing)}. Discord shows them within a minute."
 
 
-def _register_endpoint(probe: Probe, settings: Settings, stage: Stage) -> str:
+def _register_endpoint(probe: Probe, settings: Settings, deploy: str) -> str:
     url, application = endpoint_of(settings), _read(probe.get("/applications/@me"))
     if application.get("verify_key") != settings.public_key:
         raise CommandError(
             "DISCORD_PUBLIC_KEY is not this application's public key.",
-            fix=f"set it to {application.get('verify_key')}, then {stage.deploy}",
+            fix=f"set it to {application.get('verify_key')}, then {deploy}",
         )
     if application.get("interactions_endpoint_url") == url:
         return f"Discord sends commands to {url} already."
@@ -92,7 +94,7 @@ def _register_endpoint(probe: Probe, settings: Settings, stage: Stage) -> str:
     if not answer.ok:
         raise CommandError(
             f"Discord did not accept {url}: it answers {answer.status}/{answer.code}.",
-            fix=f"{stage.deploy}, so that the functions know DISCORD_PUBLIC_KEY; then run this again",
+            fix=f"{deploy}, so that the functions know DISCORD_PUBLIC_KEY; then run this again",
         )
     return f"Discord sends commands to {url} from now on."
 

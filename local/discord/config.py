@@ -38,6 +38,8 @@ class Config:
     app_name: str = "Rolecall"
     app_secret: str = field(default="local-app-secret", repr=False)
     bot_token: str = field(default="local-bot-token", repr=False)
+    webhook: str = field(default="1300000000000000001/local-webhook-token", repr=False)
+    """Id and token of a webhook that there is from the beginning, of the channel "officers"."""
     redirect_uris: tuple[str, ...] = ("http://localhost:8000/discord/callback",)
     bot_in_guild: bool = True
     bot_permissions: int = LEAST_PERMISSIONS

@@ -18,7 +18,8 @@ class Webhooks:
         self._config = config
         self._clock = clock
         self._new_id = new_id
-        self._tokens: dict[str, tuple[str, str]] = {}  # by id: the token, and the channel's name
+        first_id, _, first_token = config.webhook.partition("/")
+        self._tokens = {first_id: (first_token, "officers")}  # by id: the token, and the channel's name
         self.posts: list[Post] = []
 
     def create(self, channel: str) -> str:

@@ -20,15 +20,17 @@ from chalicelib.discord.models import Account
 from chalicelib.errors import LinkRefused
 from chalicelib.linking.addresses import verifier_of
 from chalicelib.linking.oauth import Authorisation
+from local.discord.config import Config
 from local.discord.faults import Fault
 from local.discord.oauth.grants import Grants
-from local.simulated import World
+from local.simulated import AT, World
 from tests.linking.doors import Answer, Browser, Doors, callback, logged
 from tests.linking.refusals import REFUSALS
 
 SECRETS = {
     "app secret": 'app-secret/"quoted"+more',
     "bot token": "Bot.Token-of\\the.World",
+    "webhook token": Config().webhook.partition("/")[2],
     "auth secret": "the auth site's secret of the simulation",
 }
 
@@ -77,6 +79,7 @@ def told() -> Iterator[tuple[World, Doors, list[str], Search]]:
 def every_flow() -> tuple[World, Doors, list[str]]:
     """Run them; gives the tokens, states, codes, cookies and access tokens that were in use."""
     settings = {"DISCORD_APP_SECRET": SECRETS["app secret"], "DISCORD_BOT_TOKEN": SECRETS["bot token"]}
+    settings["DISCORD_WEBHOOK_URL"] = f"{AT}/api/webhooks/{Config().webhook}"
     world = World(settings | {"DISCORD_SYNC_NAMES": "True"})
     world.guild.turn(app_secret=SECRETS["app secret"], bot_token=SECRETS["bot token"], rate_limits=False)
     doors, tokens = Doors(world), list[str]()
