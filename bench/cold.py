@@ -8,9 +8,11 @@ bytecode, which is what the target is measured against. CPU time is the main fig
 
 import compileall
 import importlib
+import json
 import shutil
 import sys
 import tempfile
+import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Mapping
@@ -23,7 +25,8 @@ from bench.figures import Figure, Result, at_most
 from bench.svg import Bars
 from local.auth_site import AuthSite
 from local.aws import package
-from local.aws.runtime import http_event, queue_event, running, schedule_event
+from local.aws.runtime import http_event, post_event, queue_event, running, schedule_event
+from local.discord.keys import public_key, signature
 
 LIMIT = 1.25  # times a bare function's start that the web function may take (#13)
 SECRET = "an auth site's secret for the benchmark"
@@ -35,6 +38,7 @@ SETTINGS = {
     "DISCORD_GUILD_ID": "2",
     "DISCORD_CALLBACK_URL": "https://api.example/discord/callback",
     "DISCORD_API_BASE_URL": NOWHERE,
+    "DISCORD_PUBLIC_KEY": public_key("1"),
 }
 PARAMETERS = {
     f"/rolecall/{STAGE}/DISCORD_APP_SECRET": "s",
@@ -84,11 +88,28 @@ def events() -> dict[str, tuple[str, dict[str, Any]]]:
         "web: /health": ("app.app", http_event("/health")),
         LINK: ("app.app", http_event("/discord/link", token=token)),
         "web: a page": ("app.app", http_event("/discord/unlink", token="none")),
+        "web: a slash command": ("app.app", command_event()),
         "sync_jobs: a change": ("app.sync_jobs", queue_event(f"rolecall-{STAGE}-jobs", CHANGE)),
         "sync_bulk: a message": ("app.sync_bulk", queue_event(f"rolecall-{STAGE}-bulk", CHANGE)),
         "update_all": ("app.update_all", {}),
         "update_all_on_schedule": ("app.update_all_on_schedule", schedule_event()),
     }
+
+
+def command_event() -> dict[str, Any]:
+    """`/whoami` of somebody, signed now: what is stored of the guild is too old, so the answer is deferred."""
+    interaction = {
+        "id": "3",
+        "application_id": "1",
+        "type": 2,
+        "token": "t",
+        "guild_id": "2",
+        "member": {"user": {"id": "4", "username": "pilot"}, "roles": [], "permissions": "0"},
+        "data": {"id": "5", "name": "whoami", "type": 1},
+    }
+    body, timestamp = json.dumps(interaction).encode(), str(int(time.time()))
+    signed = {"X-Signature-Ed25519": signature("1", timestamp, body), "X-Signature-Timestamp": timestamp}
+    return post_event("/discord/interactions", body, {"Content-Type": "application/json", **signed})
 
 
 def cold_starts(rounds: int) -> list[Result]:

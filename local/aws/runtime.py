@@ -137,6 +137,14 @@ def http_event(path: str, **query: str) -> dict[str, Any]:
     }
 
 
+def post_event(path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    """A POST, as a REST API's proxy integration sends it."""
+    event = http_event(path)
+    event["requestContext"]["httpMethod"] = "POST"
+    sent = {"multiValueHeaders": {name: [value] for name, value in headers.items()}, "headers": dict(headers)}
+    return event | sent | {"httpMethod": "POST", "body": body.decode()}
+
+
 def queue_event(queue_name: str, *bodies: dict[str, Any]) -> dict[str, Any]:
     """Messages of a queue, as its trigger sends them, delivered for the first time."""
     records = [
