@@ -33,7 +33,7 @@ COMMANDS: tuple[dict[str, Any], ...] = (
         "description_localizations": {
             "de": "Warum ein Mitglied seine Rollen hat; für alle, die Rollen verwalten dürfen",
         },
-        "default_member_permissions": str(MANAGE_ROLES),
+        "default_member_permissions": MANAGE_ROLES,  # Discord answers with text
         "options": [
             {
                 "type": USER_OPTION,
@@ -61,4 +61,4 @@ def _same(wanted: Any, found: Any) -> bool:  # noqa: ANN401 - whatever JSON can 
             and len(wanted) == len(found)
             and all(_same(one, other) for one, other in zip(wanted, found, strict=True))
         )
-    return bool(wanted == found)
+    return wanted is not None and str(wanted) == str(found)

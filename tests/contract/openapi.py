@@ -14,7 +14,13 @@ from jsonschema import Draft202012Validator
 
 AT = Path(__file__).parents[3] / "shared" / "discord-openapi.json"
 MISSING = "Discord's OpenAPI description is not at hand (../shared/discord-openapi.json)"
-PARENTS = {"guilds": "{guild_id}", "members": "{user_id}", "roles": "{role_id}", "users": "{user_id}"}
+PARENTS = {
+    "applications": "{application_id}",
+    "guilds": "{guild_id}",
+    "members": "{user_id}",
+    "roles": "{role_id}",
+    "users": "{user_id}",
+}
 
 
 class Description:

@@ -54,12 +54,19 @@ def _stored(call: Call, place: int, wanted: dict[str, Any], ids: dict[str, str])
         "default_member_permissions": None,
         "options": [],
         **wanted,
+        **_permissions(wanted),
         "id": ids.get(name) or str(call.world.new_id()),
         "application_id": str(call.guild.bot_id),
         "guild_id": str(call.guild.id),
         "version": str(call.world.new_id()),
         "nsfw": False,
     }
+
+
+def _permissions(wanted: dict[str, Any]) -> dict[str, str]:
+    """Permissions come as a number or as text, and are answered as text."""
+    needed = wanted.get("default_member_permissions")
+    return {} if needed is None else {"default_member_permissions": str(needed)}
 
 
 def _check_description(field: str, value: object) -> None:

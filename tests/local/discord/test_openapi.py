@@ -1,7 +1,10 @@
 """Requests and answers held against Discord's own OpenAPI description of v10, where a copy lies beside the project."""
 
+from collections.abc import Mapping
+
 import pytest
 
+from chalicelib.commands.catalogue import COMMANDS
 from local.discord.config import BAN_MEMBERS, LEAST_PERMISSIONS, VIEW_AUDIT_LOG
 from local.discord.core import Discord
 from tests.contract.openapi import Description
@@ -80,3 +83,18 @@ def test_refusals_are_as_discord_describes_them(discord: Discord, description: D
         assert said.status == 200
     assert said.json["retry_after"] > 0
     assert CONFIG.guild_id not in said.headers["X-RateLimit-Bucket"]
+
+
+def test_commands_are_registered_as_discord_describes_it(discord: Discord, description: Description) -> None:
+    checked = Checked(Bot(discord), description)
+    path = f"/applications/{CONFIG.app_id}/guilds/{CONFIG.guild_id}/commands"
+    assert checked.call("PUT", path, list(COMMANDS)).status == 200
+    assert checked.call("GET", path).status == 200
+    discord.admin.world.interactions.send = endpoint
+    url = "https://rolecall.test/discord/interactions"
+    assert checked.call("PATCH", "/applications/@me", {"interactions_endpoint_url": url}).status == 200
+
+
+def endpoint(_url: str, headers: Mapping[str, str], _body: bytes) -> tuple[int, bytes]:
+    """Answers a PING, and refuses a wrong signature."""
+    return (401, b"{}") if headers["X-Signature-Ed25519"] == "0" * 128 else (200, b'{"type": 1}')
