@@ -263,14 +263,18 @@ def change_my_discord() -> Response:
 @app.route("/discord/admin", methods=["GET"])
 @answers(PAGES)
 def officers() -> Response:
-    """The officers' page; a token opens a session of it."""
+    """The officers' page; a token opens a session of it. `part=live` is the part of it that changes by itself."""
     if query("token") is not None:
         return open_session(Purpose.ADMIN)
-    from chalicelib.web import entry
+    from chalicelib.web import entry, pages
 
     parts, browser = wired(), request_of_page()
-    shown = entry.show_officers(parts, browser, member=query("member"), done=query("done"))
-    return page(shown, 200, *entry.form_targets(parts))
+    headers = pages.security_headers(*entry.form_targets(parts), script=True)
+    if query("part") != "live":
+        asked = dict(current().query_params or {})
+        return Response(entry.show_officers(parts, browser, asked), headers, 200)
+    news = entry.show_officers_news(parts, browser, header("if-none-match"))
+    return Response(news.html, headers | {"ETag": f'"{news.digest}"'}, 200) if news else Response("", headers, 304)
 
 
 @app.route("/discord/admin", methods=["POST"], content_types=[ANY_CONTENT_TYPE])

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from chalicelib import settings
-from chalicelib.aws import queues_of
+from chalicelib.aws import queue_history_of, queues_of
 from chalicelib.clock import SystemClock
 from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.client import Discord, fingerprint, log_request
@@ -37,4 +37,5 @@ def services_of(chosen: Settings) -> Services:
         notices=Notices(queues),
         memory=GuildMemory(chosen.guild_id),
         metrics=Metrics(chosen.stage),
+        queue_history=queue_history_of(chosen.stage),
     )

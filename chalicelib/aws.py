@@ -1,4 +1,4 @@
-"""AWS's services beside DynamoDB, through botocore: SQS, and the secrets in Parameter Store.
+"""AWS's services beside DynamoDB, through botocore: SQS, the secrets in Parameter Store, CloudWatch for the queues.
 
 botocore without boto3, whose resources and transfers no function uses, and which takes a tenth of a cold start.
 """
@@ -12,11 +12,14 @@ from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 from chalicelib import log
+from chalicelib.queue_history import QueueHistory
 from chalicelib.queues import Queues
 from chalicelib.settings import REQUIRED_SECRETS
 
 # For SSM Parameter Store: if it is down, we must know well before API Gateway or Lambda ends the invocation.
 SSM_TIMEOUTS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+# For a picture on a page, which is shown without it if CloudWatch is slow.
+CLOUDWATCH_TIMEOUTS = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class LateClient:
@@ -36,6 +39,13 @@ class LateClient:
 def queues_of(stage: str) -> Queues:
     """The queues of a stage, in SQS."""
     return Queues(LateClient(lambda: get_session().create_client("sqs")), stage)
+
+
+def queue_history_of(stage: str) -> QueueHistory:
+    """The past of the queues of a stage, in CloudWatch."""
+    return QueueHistory(
+        LateClient(lambda: get_session().create_client("cloudwatch", config=CLOUDWATCH_TIMEOUTS)), stage
+    )
 
 
 def secrets_of(stage: str, names: list[str]) -> dict[str, str]:

@@ -83,6 +83,15 @@ class Message:
         return replace(progress, received=progress.received - 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many messages a queue has, about: to be received now, being worked on, and to be received later."""
+
+    waiting: int
+    under_way: int
+    later: int
+
+
 def message_of(record: dict[str, Any]) -> Message:
     """Return the message in a record of Lambda's SQS event."""
     attributes = record.get("messageAttributes") or {}
@@ -159,6 +168,15 @@ class Queues:
     def delete(self, message: Message) -> None:
         """Delete a message that is settled."""
         self._sqs.delete_message(QueueUrl=self._url(message.queue), ReceiptHandle=message.handle)
+
+    def depth(self, short: str) -> Depth:
+        """How many messages one of the queues has now; `short`: jobs, bulk, notices or dead-letters."""
+        names = ["", "NotVisible", "Delayed"]
+        said = self._sqs.get_queue_attributes(
+            QueueUrl=self._url(self._name(short)),
+            AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],
+        )["Attributes"]
+        return Depth(*(int(said.get(f"ApproximateNumberOfMessages{name}", 0)) for name in names))
 
     def _send(self, name: str, body: bytes, attributes: dict[str, Any], delay: float) -> None:
         self._sqs.send_message(

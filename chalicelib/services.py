@@ -6,6 +6,7 @@ from chalicelib.clock import Clock
 from chalicelib.discord.client import Discord
 from chalicelib.metrics import Metrics
 from chalicelib.notices import Notices
+from chalicelib.queue_history import QueueHistory
 from chalicelib.queues import Queues
 from chalicelib.settings import Settings
 from chalicelib.store.guild import GuildMemory
@@ -13,7 +14,7 @@ from chalicelib.store.guild import GuildMemory
 
 @dataclass(frozen=True)
 class Services:
-    """Built by `assembly`; tests and simulations build their own."""
+    """Built by `assembly`; tests and simulations build their own, most without a `queue_history`."""
 
     settings: Settings
     clock: Clock
@@ -22,6 +23,7 @@ class Services:
     notices: Notices
     memory: GuildMemory
     metrics: Metrics
+    queue_history: QueueHistory | None = None
 
     def now(self) -> float:
         """Return the seconds since the epoch."""

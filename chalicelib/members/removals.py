@@ -21,6 +21,7 @@ from chalicelib.store.users import User
 UNMARKED = (
     900.0  # seconds for which a record counts before the user is marked: a worker writes first one, then the other
 )
+READ_AT_ONCE = 100  # users; DynamoDB gives no more in one call
 RELEASED, DROPPED = "removal released", "removal dropped"  # in the audit trail
 
 
@@ -61,9 +62,11 @@ class WithheldRemovals:
     def all(self, *causes: Cause) -> Iterator[Withheld]:
         """What is withheld for these causes (by default all), deletions first. Outdated records are left out."""
         records = [one for cause in causes or tuple(Cause) for one in self._store.withheld(cause)]
-        for one in sorted(records, key=lambda one: (one.loss is not Loss.KICK, one.since, one.user_id)):
-            if self._is_current(one):
-                yield one
+        ordered = sorted(records, key=lambda one: (one.loss is not Loss.KICK, one.since, one.user_id))
+        for start in range(0, len(ordered), READ_AT_ONCE):
+            some, now = ordered[start : start + READ_AT_ONCE], self._services.now()
+            known = users.several((one.user_id for one in some), now=now)
+            yield from (one for one in some if _if_current(one, known.get(one.user_id), now))
 
     def of_user(self, user_id: str) -> Withheld | None:
         """What is withheld from this user."""
@@ -76,10 +79,7 @@ class WithheldRemovals:
     def _linked(self, one: Withheld) -> User | None:
         """The user, if they are still linked to that account and something is withheld from them."""
         now = self._services.now()
-        user = users.get(one.user_id, now=now)
-        if user is None or user.link is None or str(user.link.account.id) != one.discord_id:
-            return None
-        return user if withheld(user.problems) or one.since > now - UNMARKED else None
+        return _if_current(one, users.get(one.user_id, now=now), now)
 
     def forget_outdated(self) -> None:
         """Drop records of users who were unlinked or linked anew; a hold that nobody is left in ends."""
@@ -138,6 +138,13 @@ class WithheldRemovals:
     def _close_hold(self, *, by: str, forget_losses: bool) -> None:
         if self._store.close_hold_if_empty(forget_losses=forget_losses):
             log.info("removals_released", by=by)
+
+
+def _if_current(one: Withheld, user: User | None, now: float) -> User | None:
+    """The user as read, if the record is still about them."""
+    if user is None or user.link is None or str(user.link.account.id) != one.discord_id:
+        return None
+    return user if withheld(user.problems) or one.since > now - UNMARKED else None
 
 
 def _release_job(one: Withheld, by: str) -> ReleaseRemoval:

@@ -1,5 +1,6 @@
 """What members are told, by their own page and by commands, in English and German. Pure."""
 
+from collections.abc import Mapping
 from datetime import date
 
 LANGUAGES = ("en", "de")
@@ -243,11 +244,11 @@ TEXTS: dict[str, dict[str, Text]] = {"en": ENGLISH, "de": GERMAN}
 
 
 class Words:
-    """The texts of one language."""
+    """The texts of one language; by default those of the member's page."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, texts: Mapping[str, Mapping[str, Text]] = TEXTS) -> None:
         self.language = language
-        self._texts = TEXTS[language]
+        self._texts = texts[language]
 
     def __call__(self, key: str, *, count: int = 2, **values: object) -> str:
         """The text of that key; `count` decides between singular and plural where there are both."""

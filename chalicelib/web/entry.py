@@ -1,5 +1,6 @@
 """Where `app.py` enters: the members' and the officers' page over a session, from cookies and form fields."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,7 +12,9 @@ from chalicelib.members.refresh import REFRESHED, TOO_SOON
 from chalicelib.members.words import LANGUAGES, Words
 from chalicelib.web import sessions
 from chalicelib.web.member_page import MemberPage
-from chalicelib.web.officers_page import OfficersPage
+from chalicelib.web.officer_actions import OfficerActions
+from chalicelib.web.officers_page import Live, OfficersPage
+from chalicelib.web.officers_words import OfficersWords
 from chalicelib.web.render import SAME_ADDRESS
 from chalicelib.web.sessions import Visit
 from chalicelib.wiring import Wired
@@ -68,21 +71,27 @@ def act_for_member(parts: Wired, browser: Browser, fields: dict[str, str]) -> Do
     raise LinkRefused(Reason.BAD_STATE, "no such button")
 
 
-def show_officers(parts: Wired, browser: Browser, *, member: str | None, done: str | None) -> str:
-    """The officers' page. `member`: who is searched for. Raises LinkRefused without a session."""
-    visit = _visit(parts, browser, Purpose.ADMIN)
-    return _officers_page(parts).show(visit, member=member or "", note=done or "")
+def show_officers(parts: Wired, browser: Browser, query: Mapping[str, str]) -> str:
+    """The officers' page. `query`: what it was asked for. Raises LinkRefused without a session."""
+    return _officers_page(parts, browser).show(_visit(parts, browser, Purpose.ADMIN), query)
+
+
+def show_officers_news(parts: Wired, browser: Browser, known: str) -> Live | None:
+    """The part of it that changes by itself; None if it is the `known` one. Raises LinkRefused without a session."""
+    return _officers_page(parts, browser).show_live(_visit(parts, browser, Purpose.ADMIN), known.strip('"'))
 
 
 def act_for_officer(parts: Wired, browser: Browser, fields: dict[str, str]) -> Done:
     """Do what the pressed button says. Raises LinkRefused, also for a form that is not this session's."""
     visit = _visit(parts, browser, Purpose.ADMIN)
     visit.check(fields.get("csrf"))
-    return Done(address=f"{SAME_ADDRESS}done={_officers_page(parts).act(visit, fields)}")
+    actions = OfficerActions(parts.services, parts.view, parts.delivery.sweeper)
+    return Done(address=f"{SAME_ADDRESS}done={actions.act(visit, fields)}")
 
 
-def _officers_page(parts: Wired) -> OfficersPage:
-    return OfficersPage(parts.services, parts.view, parts.delivery.sweeper)
+def _officers_page(parts: Wired, browser: Browser) -> OfficersPage:
+    words = OfficersWords(http.preferred_language(browser[1], LANGUAGES))
+    return OfficersPage(parts.services, parts.view, words)
 
 
 def _member_page(parts: Wired) -> MemberPage:

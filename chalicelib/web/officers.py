@@ -1,31 +1,35 @@
 """What the officers' page shows: whether all is well, what needs a hand, groups and their roles, sweeps, limits."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import StrEnum
 
+from chalicelib import log
 from chalicelib.discord import rate_limit
 from chalicelib.discord.buckets import GLOBAL_BUCKET
 from chalicelib.discord.client import RequestOptions, fingerprint
 from chalicelib.discord.rate_limit import Lane
+from chalicelib.errors import RolecallError
 from chalicelib.members.explain import GroupLine, GroupVerdict, Situation, explain
 from chalicelib.members.guild import GuildView
 from chalicelib.members.plan import Desired
 from chalicelib.members.removals import WithheldRemovals
-from chalicelib.problems import in_order, text, withheld
+from chalicelib.problems import withheld
+from chalicelib.queue_history import Moment
+from chalicelib.queues import Depth
 from chalicelib.services import Services
 from chalicelib.store import users
 from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.removals import Cause, Withheld
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from chalicelib.store.tally import Tallies, Tally
 from chalicelib.store.users import User
 
 PATIENT = RequestOptions(Lane.NORMAL, patience=2.0)  # a person waits, and changes of members go first
 MAX_SWEEPS = 24  # in the picture: a day of hourly ones
 LATE_SWEEP = 3 * 3600.0  # seconds without a sweep after which something is wrong; one is due every hour
-MAX_ID = 2**63 - 1  # above every Discord id
 NEEDS_A_HAND = {GroupVerdict.OUT_OF_REACH, GroupVerdict.GONE}
 
 
@@ -63,26 +67,55 @@ class LimitShown:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """The linked users, counted. `troubled`: those with a problem that is not one of `Held`."""
+class Stopped:
+    """All calls to Discord are stopped: it refuses the bot's token, or else blocks the calls for the reason `why`."""
 
-    linked: int = 0
-    unsettled: int = 0
-    in_group: Counter[str] = field(default_factory=Counter)
-    troubled: tuple[User, ...] = ()
+    token_refused: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuesShown:
+    """What waits now, of jobs and sweeps together; `letters` could not be processed. `moments`: the last hours."""
+
+    now: Depth
+    letters: int
+    moments: tuple[Moment, ...]
+
+    @property
+    def oldest(self) -> float:
+        """How many seconds the oldest has waited, as far as it is known; 0 if nothing waits."""
+        return self.moments[-1].oldest if self.moments and self.now.waiting else 0.0
+
+    @property
+    def most(self) -> int:
+        """How many waited at once at most."""
+        return max((moment.waiting for moment in self.moments), default=0)
+
+
+class SweepTrouble(StrEnum):
+    """What is wrong with sweeps; the values are keys of words."""
+
+    FAILED = "sweep_failed"
+    LATE = "sweep_late"
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything but the explanation of a member. `stopped`: why all calls to Discord are stopped."""
+    """What changes by itself. `tally`: as the last sweep counted; None before the first one.
+
+    `troubled`: users in trouble then who still are now. `unreached`: groups whose role can be neither given nor taken.
+    """
 
     now: float
-    people: People
+    tally: Tally | None
+    troubled: tuple[User, ...]
     held: tuple[Held, ...]
-    stopped: str
+    stopped: Stopped | None
     sweeps: tuple[Sweep, ...]
-    groups: tuple[GroupShown, ...]
+    unreached: tuple[GroupShown, ...]
     limits: tuple[LimitShown, ...]
+    queues: QueuesShown
 
     @property
     def last_sweep(self) -> Sweep | None:
@@ -91,50 +124,64 @@ class Overview:
         return next((sweep for sweep in self.sweeps if sweep.state in ended and not sweep.dry_run), None)
 
     @property
-    def sweep_trouble(self) -> str:
-        """What is wrong with sweeps; empty if nothing is."""
+    def sweep_trouble(self) -> SweepTrouble | None:
+        """What is wrong with sweeps."""
         last = self.last_sweep
         if last is None:
-            return ""
+            return None
         if last.state is SweepState.FAILED:
-            return f"The last sweep failed: {last.note or 'its log says why'}."
-        if self.now - last.updated_at > LATE_SWEEP:
-            return "No sweep has ended for more than three hours."
-        return ""
+            return SweepTrouble.FAILED
+        return SweepTrouble.LATE if self.now - last.updated_at > LATE_SWEEP else None
 
     @property
-    def is_well(self) -> bool:
-        """Whether nothing needs a hand."""
-        broken = any(group.needs_a_hand for group in self.groups)
-        return not (self.held or self.stopped or self.sweep_trouble or self.people.troubled or broken)
+    def needing_a_hand(self) -> int:
+        """How many things need a hand: 0 if all is well."""
+        single = (self.stopped, self.sweep_trouble, self.troubled, self.queues.letters)
+        return len(self.held) + len(self.unreached) + sum(map(bool, single))
 
 
-def overview(services: Services, view: GuildView, removals: WithheldRemovals) -> Overview:
-    """Look at everything. Raises RolecallError if the guild is not known and Discord does not answer."""
-    people = count_people(users.links_between(services.settings.guild_id, 0, MAX_ID))
-    return Overview(
-        now=services.now(),
-        people=people,
-        held=tuple(held_lists(removals)),
-        stopped=_stopped(services),
-        sweeps=tuple(Sweeps(services.settings.guild_id).latest(MAX_SWEEPS)),
-        groups=_groups(view, people),
-        limits=tuple(_limits(services)),
-    )
+class Looker:
+    """Looks at what is kept, never at all users; Discord is asked only if nothing is known of the server."""
 
+    def __init__(self, services: Services, view: GuildView, removals: WithheldRemovals) -> None:
+        self._services = services
+        self._view = view
+        self._removals = removals
+        self._guild_id = services.settings.guild_id
 
-def count_people(linked: Iterable[User]) -> People:
-    """Count the linked users, and pick out those who could not be brought in step."""
-    number = unsettled = 0
-    in_group: Counter[str] = Counter()
-    troubled = []
-    for user in linked:
-        number += 1
-        unsettled += user.synced_version != user.version
-        in_group.update(set(user.wanted or ()))
-        if user.problems - withheld(user.problems):
-            troubled.append(user)
-    return People(number, unsettled, in_group, tuple(troubled))
+    def overview(self) -> Overview:
+        """What changes by itself."""
+        services, tally = self._services, Tallies(self._guild_id).newest()
+        return Overview(
+            now=services.now(),
+            tally=tally,
+            troubled=self._troubled(tally),
+            held=tuple(held_lists(self._removals)),
+            stopped=_stopped(services),
+            sweeps=tuple(Sweeps(self._guild_id).latest(MAX_SWEEPS)),
+            unreached=tuple(group for group in self.groups(tally) or () if group.needs_a_hand),
+            limits=tuple(_limits(services)),
+            queues=_queues(services),
+        )
+
+    def groups(self, tally: Tally | None) -> tuple[GroupShown, ...] | None:
+        """The groups that the last sweep counted, by name; None if the server's roles are not known."""
+        counted = tally.groups if tally else {}
+        try:
+            guild = self._view.remembered() or self._view.facts(PATIENT)
+        except RolecallError as error:
+            log.warning("guild_not_seen", why=str(error))
+            return None
+        stated = tuple(sorted(counted, key=str.casefold))
+        lines = explain(Desired(stated), None, self._view.rules(guild), Situation()).groups or ()
+        return tuple(GroupShown(line, counted[line.group]) for line in lines)
+
+    def _troubled(self, tally: Tally | None) -> tuple[User, ...]:
+        """Those whom the last sweep saw in trouble, and who still are."""
+        ids = tally.troubled if tally else ()
+        known = users.several(ids, now=self._services.now()) if ids else {}
+        several = (known[user_id] for user_id in ids if user_id in known)
+        return tuple(user for user in several if user.link and user.problems - withheld(user.problems))
 
 
 def held_lists(removals: WithheldRemovals) -> list[Held]:
@@ -153,24 +200,12 @@ def digest_of(members: Iterable[Withheld]) -> str:
     return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def problems_in_words(user: User) -> list[str]:
-    """What could not be done for the user, a sentence each."""
-    return [text(problem) for problem in in_order(user.problems - withheld(user.problems))]
-
-
-def _stopped(services: Services) -> str:
+def _stopped(services: Services) -> Stopped | None:
     settings = services.settings
     state = DynamoHaltStore(settings.app_id, settings.guild_id).shared_state()
     if state.halted_token == fingerprint(settings.bot_token):
-        return "Discord refuses the bot's token"
-    return state.blocked_why or "Discord blocks the calls" if state.blocked_until > services.now() else ""
-
-
-def _groups(view: GuildView, people: People) -> tuple[GroupShown, ...]:
-    stated = tuple(sorted(people.in_group, key=str.casefold))
-    rules = view.rules(view.facts(PATIENT))
-    lines = explain(Desired(stated), None, rules, Situation()).groups or ()
-    return tuple(GroupShown(line, people.in_group[line.group]) for line in lines)
+        return Stopped(token_refused=True)
+    return Stopped(token_refused=False, why=state.blocked_why) if state.blocked_until > services.now() else None
 
 
 def _limits(services: Services) -> Iterable[LimitShown]:
@@ -178,9 +213,19 @@ def _limits(services: Services) -> Iterable[LimitShown]:
     routes: dict[str, list[str]] = {}
     for route, key in sorted(store.bucket_names().items()):
         routes.setdefault(key, []).append(route)
-    now = services.now()
+    now, buckets = services.now(), store.several(routes)
     for key, named in routes.items():
-        if key != GLOBAL_BUCKET:
-            bucket = store.get(key)
+        if key != GLOBAL_BUCKET and key in buckets:
+            bucket = buckets[key]
             used = sum(bucket.used) if now < bucket.reopens_at else 0
-            yield LimitShown(tuple(named), bucket.limit, used, rate_limit.backlog(bucket, Lane.NORMAL, now=now))
+            free = rate_limit.admit(bucket, Lane.NORMAL, now=now)
+            wait = 0.0 if free else rate_limit.backlog(bucket, Lane.NORMAL, now=now)
+            yield LimitShown(tuple(named), bucket.limit, used, wait)
+
+
+def _queues(services: Services) -> QueuesShown:
+    jobs, bulk = services.queues.depth("jobs"), services.queues.depth("bulk")
+    both = Depth(jobs.waiting + bulk.waiting, jobs.under_way + bulk.under_way, jobs.later + bulk.later)
+    history = services.queue_history
+    moments = history.read(now=services.now()) if history else ()
+    return QueuesShown(both, services.queues.depth("dead-letters").waiting, moments)

@@ -1,28 +1,30 @@
 """The small self-contained pages of linking and unlinking, and the headers that every page has.
 
-No scripts, no outside assets; every text is escaped. The style is allowed by its hash, nothing else is.
+No outside assets, no scripts but one of our own on the officers' page; every text is escaped. Style and script are
+allowed by their hashes, nothing else is.
 """
 
 from urllib.parse import urlsplit
 
 from chalicelib.errors import Reason
 from chalicelib.web.outcomes import DONE, NEUTRAL, WORDS
-from chalicelib.web.render import render, style_hash
+from chalicelib.web.render import render, script_hash, style_hash
 
 
-def security_headers(*form_targets: str) -> dict[str, str | list[str]]:
+def security_headers(*form_targets: str, script: bool = False) -> dict[str, str | list[str]]:
     """Headers of every page: it loads nothing, is framed by nothing, is not cached, and leaks no address.
 
     `form_targets` are the addresses to which the answer to a submitted form redirects. Browsers apply form-action to
     every redirect that follows (https://github.com/w3c/webappsec-csp/issues/8), and such an address may send people on
     to a login on another host: so every host is allowed, by https, or as the address itself. The pages have no form but
-    ours.
+    ours. `script`: the page has our one script, which may ask this host only.
     """
+    allowed = f"script-src 'sha256-{script_hash()}'; connect-src 'self'; " if script else ""
     return {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'sha256-{style_hash()}'; form-action 'self'{_schemes(form_targets)}; "
-            "base-uri 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; style-src 'sha256-{style_hash()}'; {allowed}"
+            f"form-action 'self'{_schemes(form_targets)}; base-uri 'none'; frame-ancestors 'none'"
         ),
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",

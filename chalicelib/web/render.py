@@ -25,12 +25,22 @@ def environment() -> Environment:
 
 def render(name: str, **values: object) -> str:
     """The page of that template."""
-    defaults = {"language": "en", "mark": "", "kind": "", "wide": False, "same_address": SAME_ADDRESS}
+    defaults = {"language": "en", "mark": "", "kind": "", "wide": False, "script": False, "same_address": SAME_ADDRESS}
     return environment().get_template(name).render(defaults | values)
 
 
 @cache
 def style_hash() -> str:
     """The hash by which a Content-Security-Policy allows the one style that the pages have."""
-    style = environment().get_template("style.css").render()
-    return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return _hash("style.css")
+
+
+@cache
+def script_hash() -> str:
+    """The same of the one script, which the officers' page has."""
+    return _hash("live.js")
+
+
+def _hash(name: str) -> str:
+    text = environment().get_template(name).render()
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

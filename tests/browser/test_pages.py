@@ -218,9 +218,9 @@ def test_an_officer_sees_what_is_held_and_answers_it(page: "Page", alone: Stage)
     world.run(seconds=1200)
     page.goto(alone.opening("admin", name="Vera"))
     assert "token" not in page.url
-    assert page.locator("h1").inner_text() == "Something needs a hand"
+    assert page.locator("h1").inner_text() == "One thing needs a hand"
     look(page, "officers-held")
-    page.get_by_label("The user’s id").fill(ids[-1])
+    page.get_by_label("Why does somebody have what they have?").fill(ids[-1])
     press(page, "Explain")
     look(page, "officers-explained")
     page.get_by_role("button", name="Let it be taken from all").click()

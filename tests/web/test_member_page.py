@@ -31,7 +31,7 @@ def opened(world: World, browser: Browser, user_id: str = "101") -> Answer:
 def text_of(answer: Answer) -> str:
     """What a person reads."""
     assert answer.status == 200, answer
-    without = re.sub(r"<(style|title)>.*?</\1>|<[^>]+>", " ", answer.body, flags=re.DOTALL)
+    without = re.sub(r"<(style|title|script)>.*?</\1>|<[^>]+>", " ", answer.body, flags=re.DOTALL)
     return " ".join(unescape(without).split())
 
 
