@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import requests
 from rich.console import Console
@@ -283,10 +282,12 @@ def stay(scene: Scene) -> None:
         address = f"{scene.up.aws.api_url}/discord/{page}?token={scene.site.token('101', page)}"
         scene.show.print(f"{about} (once, within ten minutes; later: local link-url 101 --page {page}):")
         scene.show.print(address, soft_wrap=True, highlight=False)
+    scene.show.print("The server on the local Discord: damage it by hand, or let Discord fail; then press")
+    scene.show.print("“Start a sweep now” on the officers' page, and watch Rolecall put it right:")
+    scene.show.print(f"{scene.up.discord_url}/", soft_wrap=True, highlight=False)
     for name, value in scene.up.facts().items():
         scene.show.print(f"  {name}: {value}", soft_wrap=True, highlight=False)
-    host = urlsplit(scene.up.discord_url)
-    scene.show.print(f"  the guild as JSON: {host.geturl()}/control/state", soft_wrap=True, highlight=False)
+    scene.show.print(f"  the same as JSON: {scene.up.discord_url}/control/state", soft_wrap=True, highlight=False)
     scene.show.print("In another shell, an operator's commands, and a link for somebody else:")
     for hint in scene.up.hints():
         scene.show.print(f"  {hint}", soft_wrap=True, highlight=False)

@@ -146,7 +146,7 @@ ENGLISH: dict[str, Text] = {
     "users": "Linked users",
     "on_discord": "On Discord",
     "groups_none": "No sweep has counted any groups yet.",
-    "groups_as_of": "Counted by the sweep {ago}.",
+    "groups_as_of": "Counted by the sweep of {time}.",
     "guild_unknown": "Discord does not answer, so this page cannot say which roles stand for them.",
     # the audit trail
     "trail": "What was done",
@@ -359,7 +359,7 @@ GERMAN: dict[str, Text] = {
     "users": "Verknüpfte Benutzer",
     "on_discord": "Auf Discord",
     "groups_none": "Noch hat kein Durchgang Gruppen gezählt.",
-    "groups_as_of": "Gezählt vom Durchgang {ago}.",
+    "groups_as_of": "Gezählt vom Durchgang von {time}.",
     "guild_unknown": "Discord antwortet nicht. Darum kann diese Seite nicht sagen, welche Rollen für sie stehen.",
     "trail": "Was getan wurde",
     "trail_none": "Nichts ist verzeichnet.",

@@ -39,6 +39,7 @@ class Discord:
         from local.discord.cloudflare import refusal
         from local.discord.control_server import ControlServer
         from local.discord.oauth import authorise, token
+        from local.discord.page.page import PATH, GuildPage
         from local.discord.world import World
 
         self.config = config or Config()
@@ -46,6 +47,7 @@ class Discord:
         self.admin = Admin(World(self.config, clock))
         self._world = self.admin.world
         self._control = ControlServer(self.admin)
+        self._page, self._page_path = GuildPage(self.admin), PATH
         self._pipeline = pipeline
         self._cloudflare_refusal = refusal
         self._authorise = authorise
@@ -60,6 +62,8 @@ class Discord:
         with self._world.lock:
             if request.path.startswith("/control/"):
                 return self._control.handle(request)
+            if request.path == self._page_path:
+                return self._page.handle(request)
             return self._noted(request)
 
     def _noted(self, request: Request) -> Answer:

@@ -55,6 +55,9 @@ class RequestLog:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
+    def __reversed__(self) -> Iterator[Entry]:
+        return reversed(self._entries)
+
     def write(
         self,
         request: Request,
