@@ -24,7 +24,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager, PipRunner, SubprocessPip
 from chalice.utils import UI, OSUtils
 
-SERVICES = frozenset({"dynamodb", "sqs", "ssm"})  # those that chalicelib has clients of
+SERVICES = frozenset({"cloudwatch", "dynamodb", "sqs", "ssm"})  # those that chalicelib has clients of
+PREFIXES = SERVICES - {"cloudwatch"} | {"monitoring"}  # of their endpoints, by which botocore lists them
 DESCRIPTIONS = ("botocore/data/", "boto3/data/", "boto3/examples/")  # a folder, or a file, for each service
 UNUSED = ("/", ".pyc", "/examples-1.json", ".dist-info/RECORD")  # .pyc: an earlier zip's, of other code
 TESTS = ("ecdsa/test_",)  # a library's own, half of what it ships
@@ -99,7 +100,7 @@ def _shortened(name: str, content: bytes) -> bytes:
     if name == ENDPOINTS:
         found = json.loads(content)
         for partition in found["partitions"]:
-            partition["services"] = {one: told for one, told in partition["services"].items() if one in SERVICES}
+            partition["services"] = {one: told for one, told in partition["services"].items() if one in PREFIXES}
         return _json(found)
     if name.startswith(DESCRIPTIONS) and name.endswith("/service-2.json.gz"):
         return gzip.compress(_json(_without_texts(json.loads(gzip.decompress(content)))), mtime=0)

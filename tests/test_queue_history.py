@@ -29,7 +29,7 @@ class CloudWatch:
 
 
 def history(cloudwatch: CloudWatch) -> QueueHistory:
-    return QueueHistory(lambda: cloudwatch, "x")
+    return QueueHistory(cloudwatch, "x")
 
 
 def test_both_queues_are_counted_together_and_the_oldest_of_them_is_told() -> None:
@@ -59,10 +59,11 @@ def test_it_is_asked_once_a_minute_at_most() -> None:
 
 
 def test_without_an_answer_there_is_no_history_and_no_harm() -> None:
-    def refuses() -> Any:
-        raise PermissionError("not authorised to perform cloudwatch:GetMetricData")
+    class Refuses:
+        def get_metric_data(self, **_: object) -> object:
+            raise PermissionError("not authorised to perform cloudwatch:GetMetricData")
 
-    assert QueueHistory(refuses, "x").read(now=NOW) == ()
+    assert QueueHistory(Refuses(), "x").read(now=NOW) == ()
 
 
 @pytest.mark.parametrize(("delays", "taken", "depth"), [([], 0, (0, 0, 0)), ([0, 0, 60], 1, (1, 1, 1))])

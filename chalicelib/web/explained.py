@@ -26,8 +26,8 @@ from chalicelib.members.explain import (
     RoleVerdict,
 )
 from chalicelib.members.roles import MatchedBy, WhyNot
-from chalicelib.problems import Problem, ProblemKind, text
 from chalicelib.members.words import Words
+from chalicelib.problems import Problem, ProblemKind, text
 
 WHY_NOT = {
     WhyNot.EVERYONE: "alle haben sie",

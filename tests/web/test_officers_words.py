@@ -8,6 +8,7 @@ import pytest
 from chalicelib.discord import routes
 from chalicelib.members.explain import GroupVerdict, NicknameVerdict
 from chalicelib.members.roles import MatchedBy, WhyNot
+from chalicelib.members.words import Text
 from chalicelib.problems import Problem, ProblemKind
 from chalicelib.store.audit import Kind
 from chalicelib.store.removals import Cause
@@ -16,7 +17,6 @@ from chalicelib.web.explained import Explained
 from chalicelib.web.officers import SweepTrouble
 from chalicelib.web.officers_words import ENGLISH, GERMAN, OfficersWords
 from chalicelib.web.render import TEMPLATES
-from chalicelib.members.words import Text
 from local.simulated import World
 from tests.linking.doors import Browser
 from tests.members.support import swept
