@@ -136,7 +136,7 @@ def outcome(word: str) -> Response:
         return redirect(http.way_back(target, word))
     from chalicelib.web import pages
 
-    return page(pages.done_page(word), 200)
+    return page(pages.done_page(word, header("accept-language")), 200)
 
 
 def refusal(reason: Reason) -> Response:
@@ -151,7 +151,7 @@ def refusal_page(reason: Reason, status: int) -> Response:
     """Show a page that says what to do."""
     from chalicelib.web import pages
 
-    return page(pages.refusal_page(reason), status)
+    return page(pages.refusal_page(reason, header("accept-language")), status)
 
 
 def json_error(word: str, status: int, headers: Headers | None = None) -> Response:
@@ -209,7 +209,7 @@ def ask_to_unlink() -> Response:
     wired().entrance.token(token, Purpose.UNLINK, use=False)
     from chalicelib.web import pages
 
-    return page(pages.unlink_page(token or ""), 200, wired().settings.auth_site_url)
+    return page(pages.unlink_page(token or "", header("accept-language")), 200, wired().settings.auth_site_url)
 
 
 @app.route("/discord/unlink", methods=["POST"], content_types=[ANY_CONTENT_TYPE])

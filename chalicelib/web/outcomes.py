@@ -1,9 +1,9 @@
-"""What people are told when linking or unlinking ended: what happened, and what to do next. Pure."""
+"""What people are told when linking or unlinking ended: what happened, and what to do next, in two languages. Pure."""
 
 from chalicelib.errors import Reason
 
 # For each reason of the closed list: what happened, and what to do next.
-WORDS: dict[Reason, tuple[str, str]] = {
+ENGLISH: dict[Reason, tuple[str, str]] = {
     Reason.BAD_TOKEN: (
         "This link does not work",
         "It may have been used already, or cut short. Go back to your alliance’s site and click there again.",
@@ -63,11 +63,109 @@ WORDS: dict[Reason, tuple[str, str]] = {
         ),
     ),
 }
-DONE = {
-    "linked": ("You are linked", "Your Discord account is linked and gets its roles. You can close this page."),
-    "unlinked": (
-        "You are unlinked",
-        "Your Discord account is no longer linked and loses its roles here. You can close this page.",
+GERMAN: dict[Reason, tuple[str, str]] = {
+    Reason.BAD_TOKEN: (
+        "Dieser Link geht nicht",
+        (
+            "Vielleicht wurde er schon benutzt oder abgeschnitten. Geh zurück auf die Seite deiner Allianz und klick "
+            "dort noch einmal."
+        ),
+    ),
+    Reason.EXPIRED: (
+        "Das hat zu lange gedauert",
+        "Der Link galt nur ein paar Minuten. Geh zurück auf die Seite deiner Allianz und klick dort noch einmal.",
+    ),
+    Reason.BAD_STATE: (
+        "Wir haben dich verloren",
+        (
+            "Fang im selben Browser an, in dem du aufhörst, erlaube Cookies und lade unterwegs nicht neu. Geh zurück "
+            "auf die Seite deiner Allianz und klick dort noch einmal."
+        ),
+    ),
+    Reason.DENIED: (
+        "Du hast bei Discord abgelehnt",
+        (
+            "Nichts wurde geändert. War es ein Versehen, geh zurück auf die Seite deiner Allianz, klick dort noch "
+            "einmal und wähle „Autorisieren“."
+        ),
+    ),
+    Reason.ALREADY_LINKED: (
+        "Dieses Discord-Konto ist vergeben",
+        (
+            "Es gehört einem anderen Benutzer der Seite deiner Allianz. Bist das auch du, löse es dort zuerst. Wenn "
+            "nicht, melde dich bei Discord mit deinem eigenen Konto an und versuch es wieder, oder frag einen "
+            "Administrator."
+        ),
+    ),
+    Reason.BANNED: (
+        "Du bist auf diesem Discord-Server gesperrt",
+        "Nur seine Moderatoren können eine Sperre aufheben. Frag einen Administrator deiner Allianz.",
+    ),
+    Reason.GUILD_LIMIT: (
+        "Du bist auf zu vielen Discord-Servern",
+        (
+            "Mehr lässt Discord nicht zu. Verlass einen, den du nicht mehr brauchst, geh dann zurück auf die Seite "
+            "deiner Allianz und klick dort noch einmal."
+        ),
+    ),
+    Reason.DISCORD_UNAVAILABLE: (
+        "Discord antwortet nicht",
+        (
+            "Das liegt nicht an dir. Warte ein paar Minuten, geh dann zurück auf die Seite deiner Allianz und klick "
+            "dort noch einmal."
+        ),
+    ),
+    Reason.MISCONFIGURED: (
+        "Hier ist etwas falsch eingerichtet",
+        (
+            "Das liegt nicht an dir, und noch einmal zu versuchen hilft nicht. Sag den Administratoren deiner Allianz "
+            "Bescheid und nenn ihnen den Code unten; ihr Protokoll sagt mehr."
+        ),
+    ),
+    Reason.ACCOUNT_NOT_READY: (
+        "Dein Discord-Konto ist noch nicht so weit",
+        (
+            "Discord will, dass du es erst bestätigst, per E-Mail oder Telefon. Öffne Discord, tu unter „Mein Account“ "
+            "das Verlangte, geh dann zurück auf die Seite deiner Allianz und klick dort noch einmal."
+        ),
     ),
 }
+WORDS = {"en": ENGLISH, "de": GERMAN}
+DONE = {
+    "en": {
+        "linked": ("You are linked", "Your Discord account is linked and gets its roles. You can close this page."),
+        "unlinked": (
+            "You are unlinked",
+            "Your Discord account is no longer linked and loses its roles here. You can close this page.",
+        ),
+    },
+    "de": {
+        "linked": (
+            "Du bist verknüpft",
+            "Dein Discord-Konto ist verknüpft und bekommt seine Rollen. Du kannst diese Seite schließen.",
+        ),
+        "unlinked": (
+            "Deine Verknüpfung ist gelöst",
+            "Dein Discord-Konto ist gelöst und verliert hier seine Rollen. Du kannst diese Seite schließen.",
+        ),
+    },
+}
+UNLINK = {  # the page that asks before it is done: title, text, button, what else one can do
+    "en": (
+        "Unlink Discord?",
+        "You will lose your roles on the Discord server, and may be taken off it. You can link again at any time.",
+        "Unlink Discord",
+        "Changed your mind? Close this page, and all stays as it is.",
+    ),
+    "de": (
+        "Discord lösen?",
+        (
+            "Du verlierst deine Rollen auf dem Discord-Server und wirst vielleicht von ihm genommen. Du kannst "
+            "jederzeit neu verknüpfen."
+        ),
+        "Discord lösen",
+        "Anders überlegt? Schließ diese Seite, und alles bleibt, wie es ist.",
+    ),
+}
+LANGUAGES = tuple(WORDS)
 NEUTRAL = frozenset({Reason.DENIED})  # a person's own choice is no fault

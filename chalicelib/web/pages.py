@@ -7,7 +7,8 @@ allowed by their hashes, nothing else is.
 from urllib.parse import urlsplit
 
 from chalicelib.errors import Reason
-from chalicelib.web.outcomes import DONE, NEUTRAL, WORDS
+from chalicelib.http import preferred_language
+from chalicelib.web.outcomes import DONE, LANGUAGES, NEUTRAL, UNLINK, WORDS
 from chalicelib.web.render import render, script_hash, style_hash
 
 
@@ -34,22 +35,27 @@ def security_headers(*form_targets: str, script: bool = False) -> dict[str, str 
     }
 
 
-def done_page(outcome: str) -> str:
-    """The page for a success. `outcome` is linked or unlinked."""
-    title, text = DONE[outcome]
-    return render("outcome.html", title=title, text=text, reason=None, mark="✓", kind="good")
+def done_page(outcome: str, languages: str = "") -> str:
+    """The page for a success. `outcome` is linked or unlinked; `languages` the browser's header Accept-Language."""
+    language = preferred_language(languages, LANGUAGES)
+    title, text = DONE[language][outcome]
+    return render("outcome.html", language=language, title=title, text=text, reason=None, mark="✓", kind="good")
 
 
-def refusal_page(reason: Reason) -> str:
-    """The page for a refusal: why, and what to do next."""
-    title, todo = WORDS[reason]
+def refusal_page(reason: Reason, languages: str = "") -> str:
+    """The page for a refusal: why, and what to do next. The code is the same in every language."""
+    language = preferred_language(languages, LANGUAGES)
+    title, todo = WORDS[language][reason]
     kind = "" if reason in NEUTRAL else "bad"
-    return render("outcome.html", title=title, text=todo, reason=str(reason), mark="!", kind=kind)
+    return render("outcome.html", language=language, title=title, text=todo, reason=str(reason), mark="!", kind=kind)
 
 
-def unlink_page(token: str) -> str:
+def unlink_page(token: str, languages: str = "") -> str:
     """The page that asks before unlinking. Its form is posted to the page's own address."""
-    return render("unlink.html", title="Unlink Discord?", token=token, mark="?")
+    language = preferred_language(languages, LANGUAGES)
+    title, text, button, otherwise = UNLINK[language]
+    texts = {"text": text, "button": button, "otherwise": otherwise}
+    return render("unlink.html", language=language, title=title, token=token, mark="?", **texts)
 
 
 def _schemes(urls: tuple[str, ...]) -> str:

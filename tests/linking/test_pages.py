@@ -1,6 +1,8 @@
 """Pages and ways back: what they say, that nothing gets out of its place, and what browsers are told to forbid."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,7 +11,7 @@ import pytest
 from chalicelib import http
 from chalicelib.errors import Reason
 from chalicelib.web import pages
-from chalicelib.web.outcomes import DONE
+from chalicelib.web.outcomes import DONE, LANGUAGES, WORDS
 from chalicelib.web.render import style_hash
 from local.simulated import World
 from tests.linking.doors import Browser, Doors
@@ -29,11 +31,12 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-EVERY_PAGE = {
-    **{f"refused {reason}": pages.refusal_page(reason) for reason in Reason},
-    **{done: pages.done_page(done) for done in DONE},
-    "unlink": pages.unlink_page("a.b.c"),
+PAGES: dict[str, Callable[[str], str]] = {
+    **{f"refused {reason}": partial(pages.refusal_page, reason) for reason in Reason},
+    **{done: partial(pages.done_page, done) for done in DONE["en"]},
+    "unlink": partial(pages.unlink_page, "a.b.c"),
 }
+EVERY_PAGE = {f"{name} {language}": page(language) for name, page in PAGES.items() for language in LANGUAGES}
 
 
 @pytest.mark.parametrize("page", EVERY_PAGE.values(), ids=EVERY_PAGE)
@@ -42,7 +45,7 @@ def test_a_page_needs_nothing_from_elsewhere_and_runs_nothing(page: str) -> None
     assert not {tag for tag, _ in tags} & {"script", "link", "img", "iframe", "object", "base", "a"}
     assert not {name for _, attributes in tags for name in attributes if name.startswith("on") or name == "style"}
     assert "url(" not in page
-    assert ("html", {"lang": "en"}) in tags
+    assert ("html", {"lang": "en"}) in tags or ("html", {"lang": "de"}) in tags
     assert any(name == "meta" and attributes.get("name") == "viewport" for name, attributes in tags)
 
 
@@ -51,6 +54,31 @@ def test_each_refusal_says_in_words_what_to_do_next(reason: Reason) -> None:
     text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", pages.refusal_page(reason), flags=re.DOTALL)
     assert re.search(r"\b(go back|ask|tell|leave|wait)\b", text, re.IGNORECASE)
     assert f"Code: {reason}" in text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_in_the_language_that_the_browser_prefers(name: str) -> None:
+    page = PAGES[name]
+    german = page("de-DE,de;q=0.9,en;q=0.8")
+    assert ("html", {"lang": "de"}) in Tags(german).found
+    assert page("fr,en;q=0.5") == page("") != german
+    codes = re.findall(r"<small>Code: \w+</small>", german)
+    assert codes == re.findall(r"<small>Code: \w+</small>", page("")), "the code is the same everywhere"
+
+
+def test_both_languages_have_words_for_everything() -> None:
+    assert {frozenset(words) for words in WORDS.values()} == {frozenset(Reason)}
+    assert DONE["de"].keys() == DONE["en"].keys()
+
+
+def test_a_german_browser_is_refused_in_german(world: World) -> None:
+    doors = Doors(world)
+    event = doors.event("GET", "/discord/link?token=x", headers={"Accept-Language": "de"})
+    assert "Dieser Link geht nicht" in doors.send(event).body
+    asked = doors.event(
+        "GET", f"/discord/unlink?token={world.site.token('101', 'unlink')}", headers={"Accept-Language": "de"}
+    )
+    assert "Du kannst jederzeit neu verknüpfen." in doors.send(asked).body
 
 
 def test_a_token_cannot_leave_its_attribute() -> None:

@@ -13,7 +13,7 @@ from chalicelib.messages import UserJob
 from chalicelib.notices import Kind, Notice, Notices, Unlinked
 from chalicelib.problems import SENTENCES, ProblemKind
 from chalicelib.queues import Queues
-from chalicelib.web.outcomes import WORDS
+from chalicelib.web.outcomes import ENGLISH
 from tools.reference.markdown import code, json_block, sentence, table
 
 Schema = dict[str, Any]
@@ -77,7 +77,7 @@ def claims_example() -> str:
 
 def reasons() -> str:
     """A table of the reasons, with the words that a person reads."""
-    return table(("reason", "what a person reads", "and is told to do"), [(code(one), *WORDS[one]) for one in Reason])
+    return table(("reason", "what a person reads", "and is told to do"), [(code(one), *ENGLISH[one]) for one in Reason])
 
 
 # --- messages -----------------------------------------------------------------------------------------------------
