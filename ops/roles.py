@@ -12,9 +12,11 @@ from chalicelib.errors import RolecallError
 from chalicelib.members.explain_words import MATCHED_BY, WHY_NOT
 from chalicelib.members.roles import RoleRules, WhyNot
 from chalicelib.store.guild import GuildMemory
+from chalicelib.store.tally import Tallies, Tally
 from ops.console import Screen, table
 from ops.discord_refusals import fix_for_failure
 from ops.errors import FINE, WRONG, CommandError
+from ops.formatting import moment
 from ops.options import common
 from ops.stage import Stage
 
@@ -69,13 +71,17 @@ def run(options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
 
 @dataclass(frozen=True)
 class Row:
-    """A role of the server, or one that the map names and the server lacks (`role` empty)."""
+    """A role of the server, or one that the map names and the server lacks (`role` empty).
+
+    `users`: how many linked users are in its groups, as the last sweep counted; None if that is not known.
+    """
 
     role: str
     role_id: int
     groups: tuple[str, ...]
     how: str
     why_not: str = ""
+    users: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """For programs."""
@@ -85,19 +91,23 @@ class Row:
             "groups": list(self.groups),
             "how": self.how or None,
             "not_managed": self.why_not or None,
+            "users": self.users,
         }
 
 
 def _list(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
-    rules = _rules(stage)
-    rows = [*(_row(role, rules) for role in _ordered(rules.guild)), *_gone(rules)]
+    rules, tally = _rules(stage), Tallies(stage.guild_id).newest()
+    rows = [*(_row(role, rules, tally) for role in _ordered(rules.guild)), *_gone(rules)]
     if screen.as_json:
         screen.data([row.plain() for row in rows])
     else:
         shown = [
-            (row.role or "(gone)", str(row.role_id), ", ".join(row.groups), row.how or row.why_not) for row in rows
+            (row.users, row.role or "(gone)", str(row.role_id), ", ".join(row.groups), row.how or row.why_not)
+            for row in rows
         ]
-        screen.show(table(("role", "id", "group", "why"), shown))
+        screen.show(table(("linked users", "role", "id", "group", "why"), shown))
+        if tally:
+            screen.say(f"Linked users were counted by the sweep of {moment(tally.at)}.", "dim")
     broken = [group for group in rules.role_map if rules.match([group]).out_of_reach]
     for group in broken:
         screen.aside(f"The group {group} is mapped to a role that the bot cannot give.", "bold red")
@@ -105,14 +115,15 @@ def _list(_options: argparse.Namespace, stage: Stage, screen: Screen) -> int:
     return WRONG if broken else FINE
 
 
-def _row(role: Role, rules: RoleRules) -> Row:
+def _row(role: Role, rules: RoleRules, tally: Tally | None) -> Row:
     names = {*rules.known_role_ids, *rules.role_map}
     groups = tuple(sorted(name for name in names if rules.match([name]).ids.get(name) == role.id))
     how = "; ".join(dict.fromkeys(MATCHED_BY[rules.matched_by(name, role.id)] for name in groups))
     why = rules.why_not(role)
     if why is None and not groups:
         return Row(role.name, role.id, (), "", "taken from linked members: no group is known for it")
-    return Row(role.name, role.id, groups, how, WHY_NOT[why] if why else "")
+    users = sum(tally.groups.get(group, 0) for group in groups) if tally and groups else None
+    return Row(role.name, role.id, groups, how, WHY_NOT[why] if why else "", users)
 
 
 def _gone(rules: RoleRules) -> list[Row]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.store.guild import GuildMemory
+from chalicelib.store.tally import Tallies, Tally
 from tests.ops.world import DISCORD, Command, World
 
 
@@ -42,6 +43,7 @@ def test_a_mapped_role_stands_for_the_group_until_it_is_unmapped(world: World, o
         "groups": ["Alliance Member"],
         "how": "by the role map",
         "not_managed": None,
+        "users": None,
     }
     assert ops("roles", "unmap", "Alliance Member").code == 0
     assert memory().roles().role_map == {}
@@ -96,3 +98,12 @@ def test_a_map_that_points_nowhere_is_a_fault_and_shown(world: World, ops: Comma
     assert said.code == 1
     assert "does not exist any more" in " ".join(said.out.split())
     assert "roles unmap 'Member'" in said.err
+
+
+def test_how_many_users_are_in_a_roles_groups_is_shown_as_the_last_sweep_counted(world: World, ops: Command) -> None:  # noqa: ARG001
+    ops("roles", "map", "Alliance Member", "Blue")
+    assert listed(ops)["Blue"]["users"] is None
+    Tallies(int(DISCORD.guild_id)).keep(Tally(1_796_000_000.0, 12, groups={"Alliance Member": 12}))
+    assert listed(ops)["Blue"]["users"] == 12
+    assert listed(ops)["Nitro"]["users"] is None
+    assert "counted by the sweep of 2026-11-30" in ops("roles", "list").out
