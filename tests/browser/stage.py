@@ -36,7 +36,7 @@ class Stage:
 
 
 @contextmanager
-def stage(*, returns: bool) -> Iterator[Stage]:
+def stage(*, returns: bool, **settings: str) -> Iterator[Stage]:
     """All three sites. `returns`: people go back to the auth site afterwards, else they get a page of Rolecall's."""
     with ExitStack() as open_sites:
         sites: dict[str, Site] = {}
@@ -47,6 +47,7 @@ def stage(*, returns: bool) -> Iterator[Stage]:
                 "DISCORD_OAUTH_BASE_URL": f"{discord}/oauth2/authorize",
                 "DISCORD_CALLBACK_URL": callback,
                 "AUTH_SITE_URL": f"{auth_site}/services?tab=discord" if returns else "",
+                **settings,
             }
         )
         world.clock.on_sleep = None  # nobody else is to run meanwhile: to sleep is to move the clock
