@@ -189,6 +189,8 @@ class _Server(ThreadingHTTPServer):
 def _handler_of(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
     class Api(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer waits 40 ms for the function's acknowledgement
+        wbufsize = -1  # head and body leave together
 
         def do_GET(self) -> None:
             event = json.dumps(runtime.events.get())
