@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from chalicelib.errors import Reason
 from local.discord.faults import Fault
+from tests.browser.conftest import PHONE
 from tests.browser.stage import Stage
 from tests.members.support import crowd, swept
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("ROLECALL_SCREENSHOTS")  # a folder; every page is photographed there
+SIZES = {"desk": {"width": 1200, "height": 800}, "phone": PHONE}  # the phone last: on it the test goes on
 SMALLEST_TOUCH = 44  # pixels; https://www.w3.org/WAI/WCAG22/Understanding/target-size-enhanced
 MIN_CONTRAST = 4.5  # https://www.w3.org/WAI/WCAG22/Understanding/contrast-minimum
 
@@ -43,12 +45,19 @@ CONTRAST = """() => {
 
 
 def look(page: "Page", name: str) -> None:
-    """The page is fit for a phone: nothing sticks out, texts can be read, buttons be hit."""
+    """The page is fit for a desk and for a phone: nothing sticks out, texts can be read, buttons be hit."""
+    for size, viewport in SIZES.items():
+        page.set_viewport_size(viewport)  # type: ignore[arg-type]  # a TypedDict
+        look_at(page, f"{name}-{size}", viewport["width"])
+
+
+def look_at(page: "Page", name: str, width: int) -> None:
+    """The same for one width."""
     if SHOTS:
         night = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        page.screenshot(path=Path(SHOTS) / f"{name}-{'dark' if night else 'light'}.png")
+        page.screenshot(path=Path(SHOTS) / f"{name}-{'dark' if night else 'light'}.png", full_page=True)
     assert faults_of(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CONTRAST) >= MIN_CONTRAST
     for button in page.locator("button:visible, a:visible, summary:visible").all():
         box = button.bounding_box()
