@@ -16,11 +16,12 @@ pytest.importorskip("awslambdaric", reason="AWS's runtime is built for Linux onl
 AWS = {"boto3", "botocore", "pynamodb", "urllib3"}
 DISCORD = {"requests", "requests_oauthlib", "oauthlib", "chalicelib.discord.client"}
 QUEUE_ROOMS = {"chalicelib.delivery", "chalicelib.sweeps"}
-WEB_ROOMS = {"chalicelib.web", "chalicelib.linking.flow", "jinja2", "jwt", "oauthlib"}
+WEB_ROOMS = {"chalicelib.commands.door", "chalicelib.web", "chalicelib.linking.flow", "jinja2", "jwt", "oauthlib"}
 UNUSED = {
     "web: /health": AWS | DISCORD | QUEUE_ROOMS | WEB_ROOMS | {"chalicelib.members", "chalicelib.store", "msgspec"},
-    LINK: QUEUE_ROOMS | DISCORD | {"boto3", "jinja2", "chalicelib.web", "chalicelib.members"},
-    "web: a page": QUEUE_ROOMS | DISCORD | {"boto3", "chalicelib.members"},
+    LINK: QUEUE_ROOMS | DISCORD | {"boto3", "jinja2", "chalicelib.commands", "chalicelib.web", "chalicelib.members"},
+    "web: a page": QUEUE_ROOMS | DISCORD | {"boto3", "chalicelib.commands", "chalicelib.members"},
+    "web: a slash command": QUEUE_ROOMS | (WEB_ROOMS - {"chalicelib.commands.door"}) | {"boto3"},
     "sync_jobs: a change": WEB_ROOMS | {"boto3"},
     "sync_bulk: a message": WEB_ROOMS | {"boto3"},
     "update_all": WEB_ROOMS | {"boto3"},
