@@ -28,7 +28,7 @@ export AWS_DEFAULT_REGION ?= $(AWS_REGION)
 endif
 
 .PHONY: help setup demo demo-allianceauth test test-pythons test-all test-allianceauth resilience simulate
-.PHONY: explore fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
+.PHONY: explore mutation fuzz bench check format docs secrets deploy package deploy-package rollback destroy clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name says; do printf '%-18s%s\n' "$$name" "$$says"; done
@@ -89,6 +89,10 @@ simulate: setup  ## the real code in worlds where everything goes wrong: make si
 
 explore: setup  ## every operation inside each other one, at every call it makes; TRIPLES=2000 for three
 	@$(BIN)/python -m simulation.explorer $(if $(TRIPLES),--triples $(TRIPLES))
+
+mutation: setup  ## change the pure modules, one operator or number at a time, and see whether their tests notice: hours
+	$(BIN)/pip install -q -r tools/requirements-mutation.txt
+	$(BIN)/python -m tools.mutation
 
 fuzz: setup  ## odd input by the hundred thousand: make fuzz N=100000
 	$(BIN)/python -m tests.fuzz --examples $(N)

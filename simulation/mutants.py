@@ -8,6 +8,7 @@ caught them, and a test checks that these, or the ones after them, still do.
 """
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,25 +24,31 @@ from chalicelib.discord.models import Account, Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import RateLimiter, Reservation
 from chalicelib.linking.callback import Callback
+from chalicelib.members import link_check, reconciler, removal, removal_gate, repair, replaced_accounts
+from chalicelib.members.account_removal import AccountRemoval
 from chalicelib.members.context import Outcome
 from chalicelib.members.departures import Departures
 from chalicelib.members.link_check import LinkCheck
-from chalicelib.members.plan import Change
+from chalicelib.members.plan import Change, Uncreatable
+from chalicelib.members.removal_limiter import RemovalLimiter
 from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
+from chalicelib.members.role_creation import RoleCreator
 from chalicelib.members.roles import RolePolicy
-from chalicelib.notices import Unlinked
+from chalicelib.notices import Kind, Unlinked
 from chalicelib.queues import Queues
-from chalicelib.store import audit, leaving, links, user_statements, users
+from chalicelib.store import accounts, audit, leaving, links, user_statements, users
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff
 from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import Link, User
+from chalicelib.sweeps import compare
 from chalicelib.sweeps.compare import ComparedPage, GuildComparer
 from simulation.explorer.interleaving import Schedule
 from simulation.explorer.search import Failure, attempt, overlaps
 from simulation.run import Result, run
 
+TESTS_FAILED = 1  # what pytest ends with then; other numbers mean that it could not run them
 Replacement = Callable[..., Any]
 Places = list[tuple[Any, str, Replacement]]  # owner, function name, replacement
 
@@ -57,6 +64,7 @@ class Mutant:
     seed: int = 0
     only: tuple[str, ...] | None = None  # conditions of the seeds
     overlap: tuple[str, str, str | None] | None = None  # a state, an operation, one inside it; then no seed is run
+    test: str = ""  # a file of tests that shows it, where neither seeds nor overlaps do
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -80,6 +88,17 @@ class Mutant:
                 if any(breach[1] in self.shows for breach in result.breaches):
                     return result
         return None
+
+    def is_caught_by_its_test(self) -> bool:
+        """Whether a test of its file fails with the bug: in a process of its own."""
+        program = (
+            "import sys, pytest; from simulation.mutants import MUTANTS;"
+            "bug = next(one for one in MUTANTS if one.name == sys.argv[1]);"
+            "context = bug.planted(); context.__enter__();"
+            "sys.exit(pytest.main(['-q', '-x', '-p', 'no:cacheprovider', bug.test]))"
+        )
+        ended = subprocess.run([sys.executable, "-c", program, self.name], capture_output=True, check=False)  # noqa: S603 - our own
+        return ended.returncode == TESTS_FAILED
 
     def overlap_that_catches_it(self) -> Schedule | None:
         """The first schedule of the overlap that shows the bug, and passes without it."""
@@ -255,7 +274,98 @@ def _no_repetition() -> Places:
     return [(requester, "may_be_repeated", lambda *_: False)]
 
 
+def _no_removal_limit() -> Places:
+    return [
+        (RemovalLimiter, "admit", lambda *_, **__: True),
+        (RemovalLimiter, "foresee", lambda *_, **__: True),
+        (RemovalLimiter, "would_admit", lambda *_, **__: True),
+    ]
+
+
+def _no_waiting_for_callbacks() -> Places:
+    places = (reconciler, repair, link_check, replaced_accounts)
+    return [(place, "wait_for_callback", lambda *_, **__: None) for place in places]
+
+
+def _nothing_taken_back() -> Places:
+    return [(AccountRemoval, "revoke_given", lambda *_: None)]
+
+
+def _links_what_is_removed() -> Places:
+    return [(accounts, "begin_parting", lambda *_, **__: True)]
+
+
+def _tells_what_may_not_be() -> Places:
+    unlinked = Reporter.unlinked
+
+    def too_early(self: Reporter, user: User, link: Link, reason: Unlinked, **more: Any) -> bool:  # noqa: ANN401 - as above
+        notice = users.PendingNotice(
+            Kind.UNLINKED, str(link.account.id), link.account.shown, reason, self._services.now()
+        )
+        self._notify(user.user_id, notice)
+        return unlinked(self, user, link, reason, **(more | {"notify": False}))
+
+    return [(Reporter, "unlinked", too_early)]
+
+
+def _no_first_run_lock() -> Places:
+    return [(place, "is_locked", lambda *_: False) for place in (removal_gate, compare)]
+
+
+def _no_grace() -> Places:
+    return [(place, "days_after", lambda *_: 0.0) for place in (removal, replaced_accounts)]
+
+
+def _tries_what_is_refused() -> Places:
+    return [(RoleCreator, "uncreatable", lambda _: Uncreatable())]
+
+
 MUTANTS = (
+    Mutant("no_removal_limit", "whatever is to be taken is taken", _no_removal_limit, "r", 0, only=("removal_limit",)),
+    Mutant(
+        "no_waiting",
+        "jobs do not wait for a callback that is at work",
+        _no_waiting_for_callbacks,
+        "",
+        test="tests/faults/test_check_of_an_earlier_callback.py",
+    ),
+    Mutant(
+        "nothing_taken_back",
+        "roles that were given while the link ended stay",
+        _nothing_taken_back,
+        "",
+        test="tests/members/test_reconciler.py",
+    ),
+    Mutant(
+        "no_first_run_lock",
+        "imported members lose what nobody stated, before a person has seen it",
+        _no_first_run_lock,
+        "",
+        test="tests/members/test_first_run_lock.py",
+    ),
+    Mutant("no_grace", "grace days are not waited for", _no_grace, "", test="tests/members/test_grace.py"),
+    Mutant(
+        "links_what_is_removed",
+        "an account can be linked while it is removed",
+        _links_what_is_removed,
+        "a",
+        overlap=("new", "removal of a replaced account", "callback"),
+    ),
+    Mutant(
+        "tells_too_early",
+        "the end of a link is notified before it is stored",
+        _tells_what_may_not_be,
+        "n",
+        overlap=("left", "message that takes", "new link"),
+    ),
+    Mutant(
+        "tries_what_is_refused",
+        "a role that cannot be created is a difference",
+        _tries_what_is_refused,
+        "a",
+        102,
+        only=("refused_role_name",),
+    ),
     Mutant(
         "no_recheck", "a worker does not check whether the desired state changed while it wrote", _no_recheck, "a", 7
     ),
@@ -349,6 +459,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show(mutant: Mutant, seeds: list[int]) -> bool:
     began = time.perf_counter()
+    if mutant.test:
+        caught = mutant.is_caught_by_its_test()
+        print(f"{mutant.name:22} {mutant.test if caught else f'NOT CAUGHT by {mutant.test}'}", flush=True)
+        return caught
     if mutant.overlap:
         schedule = mutant.overlap_that_catches_it()
         print(f"{mutant.name:22} {schedule or f'NOT CAUGHT by {mutant.overlap}'}", flush=True)

@@ -30,7 +30,7 @@ COPIED = (
 FILES = ("app.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "README.md")
 TIMEOUT = 60.0  # seconds a run of tests; a change that makes a loop endless is noticed by that
 MODULES = {  # what is mutated, and the tests that are to notice
-    "chalicelib/members/removal_limit.py": "tests/sweeps/test_removal_limit.py",
+    "chalicelib/members/removal_limit.py": "tests/members/test_removal_limit.py",
     "chalicelib/store/cutoff.py": "tests/store/test_cutoff.py",
     "chalicelib/sweeps/verdict.py": "tests/sweeps/test_verdict.py",
     "chalicelib/members/plan.py": "tests/members/test_plan.py tests/members/test_answers.py",

@@ -14,6 +14,7 @@ ANY = 5_000.0  # a moment long after
         pytest.param(NO_CUTOFF, 1, 1, False, id="no removal"),
         pytest.param(of_change(1_000_500), 999, ANY, True, id="dated: issued before"),
         pytest.param(of_change(1_000_500), 1_000, ANY, True, id="dated: issued in the same second"),
+        pytest.param(of_change(1_000_500), 1_000.4, ANY, True, id="dated: issued before, in fractions of a second"),
         pytest.param(
             of_change(1_000_500), 1_001, 0, False, id="dated: issued after, whenever our clock says it was opened"
         ),
