@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ PASSED_THROUGH = frozenset({"written", "_written_now", "updated", "_update", "_s
 ALWAYS = "attribute_not_exists (never_there)"  # a condition that every item meets
 DISCOVERY = 60  # seeds that are run to find the conditions
 TESTS = ("tests/store", "tests/linking", "tests/members/test_removal.py", "tests/sweeps/test_steps.py")
+
+_kept: list[AbstractContextManager[None]] = []
 
 
 def site() -> str:
@@ -70,7 +72,9 @@ def watched(found: set[str], *, dropped: str = "") -> Iterator[None]:
 
 def pytest_configure() -> None:
     """Drop the condition that DROPPED names, for a whole run of pytest."""
-    watched(set(), dropped=os.environ["DROPPED"]).__enter__()
+    context = watched(set(), dropped=os.environ["DROPPED"])
+    context.__enter__()
+    _kept.append(context)  # else Python would end it
 
 
 def all_conditions(seeds: int = DISCOVERY) -> list[str]:
