@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib import settings
-from chalicelib.errors import BadSettings
+from chalicelib.errors import BadSettings, RateLimited
 from chalicelib.members.officers_channel import OfficersChannel
 from local.discord.faults import Fault
 from local.simulated import AT, ENVIRONMENT, STAGE, World
@@ -228,3 +228,15 @@ def test_an_address_that_is_no_webhook_is_refused_without_showing_it(url: str) -
         settings.load(lambda _: {}, {**ENVIRONMENT, "DISCORD_WEBHOOK_URL": url})
     assert "DISCORD_WEBHOOK_URL must be a webhook's address" in str(refused.value)
     assert f" {url}" not in str(refused.value)
+
+
+def test_a_worker_does_not_sleep_for_a_turn_that_comes_much_later(world: World) -> None:
+    world.guild.inject(Fault(kind="rate_limit", path="/webhooks/", retry_after=30.0))
+    webhooks, url = world.http.services.discord.webhooks, world.settings.webhook_url
+    for _ in range(2):  # the second one is not even sent
+        began = world.clock.now()
+        with pytest.raises(RateLimited) as limited:
+            webhooks.post(url, {"content": "Look here."})
+        assert limited.value.retry_after == pytest.approx(30.0, abs=1.0)
+        assert world.clock.now() - began < 1.0
+    assert len(world.asked("POST officers' webhook")) == 1
