@@ -10,7 +10,7 @@ import re
 
 from chalicelib import log
 from chalicelib.discord.markdown import MAX_MESSAGE, escaped
-from chalicelib.errors import Failure, Wait
+from chalicelib.errors import Failure, RolecallError, Wait
 from chalicelib.members.context import Outcome
 from chalicelib.messages import PostToOfficers, encode
 from chalicelib.problems import Problem, ProblemKind, text
@@ -90,17 +90,21 @@ class OfficersChannel:
             return Outcome.NOTHING
         try:
             self._services.discord.webhooks.post(url, _message(job.content))
-        except Failure as failure:
+        except RolecallError as error:
             posts.failed(job.event)
-            if sent_at is not None and now - sent_at > MAX_AGE:
-                log.error("post_given_up", why=str(failure))
-                return Outcome.REFUSED
-            raise Wait(str(failure), retry_after=AGAIN) from None
-        except BaseException:
-            posts.failed(job.event)
-            raise
+            return _untaken(error, age=now - sent_at if sent_at else 0.0)
         posts.done(job.event, now=now, seconds=job.every)
         return Outcome.DONE
+
+
+def _untaken(error: RolecallError, *, age: float) -> Outcome:
+    """Discord did not take a post that was sent `age` seconds ago. A failure becomes a Wait: no dead letter for it."""
+    if not isinstance(error, Failure):
+        raise error
+    if age > MAX_AGE:
+        log.error("post_given_up", why=str(error))
+        return Outcome.REFUSED
+    raise Wait(str(error), retry_after=AGAIN) from None
 
 
 def _key(event: str) -> str:

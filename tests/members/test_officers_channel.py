@@ -90,9 +90,9 @@ def test_what_concerns_one_member_is_not_posted(world: World) -> None:
 def test_a_failed_sweep_is_posted_once_a_day(world: World) -> None:
     many(world, 1)
     before = len(posts(world))
-    for _ in range(3):
+    for number in range(3):
         started = world.sweep()
-        world.http.delivery.sweeper.fail(started["sweep_id"], "Discord answered 500 after 7 tries")
+        world.http.delivery.sweeper.fail(started["sweep_id"], f"Discord answered 500 after {number} tries")
         world.run(seconds=600)
         world.clock.advance(HOUR)
     assert len(posts(world)) == before + 1
@@ -113,9 +113,11 @@ def test_dead_letters_are_posted_once_a_day(world: World) -> None:
 def test_once_a_week_a_line_says_how_it_goes(world: World) -> None:
     many(world, 3)
     for _ in range(24):
+        world._idle = {"jobs": [], "bulk": []}  # a new container each hour, which remembers nothing
         world.sweep()
         world.run(seconds=600)
         world.clock.advance(HOUR)
+    assert sum("post_to_officers" in one.body for one in world.sqs.sent) == 1
     [line] = [one for one in posts(world) if one.startswith("**The last seven days")]
     assert line.startswith("**The last seven days:** 3 members linked; 1 sweep; 0 differences found; 0 members with")
     world.clock.advance(7 * 24 * HOUR)
@@ -240,3 +242,10 @@ def test_a_worker_does_not_sleep_for_a_turn_that_comes_much_later(world: World) 
         assert limited.value.retry_after == pytest.approx(30.0, abs=1.0)
         assert world.clock.now() - began < 1.0
     assert len(world.asked("POST officers' webhook")) == 1
+
+
+def test_a_post_that_is_rate_limited_comes_in_its_turn(world: World) -> None:
+    world.guild.inject(Fault(kind="rate_limit", path="/webhooks/", retry_after=5.0, times=2))
+    channel(world).tell("event", "Look here.", every=HOUR)
+    world.run(seconds=60)
+    assert [one.content for one in world.guild.posts()] == ["Look here."]
