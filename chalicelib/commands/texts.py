@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from chalicelib.discord.markdown import escaped, fitted
 from chalicelib.members.explain import Explanation
-from chalicelib.members.explain_words import group_in_words, nickname_in_words, role_in_words
+from chalicelib.members.explained import Explained
 from chalicelib.members.standing import Standing, State
 from chalicelib.members.words import Words
 
@@ -56,15 +56,16 @@ def _difficulties(words: Words, standing: Standing) -> list[str]:
 def explained_card(words: Words, explanation: Explanation, *, account: str, user_id: str, since: str) -> str:
     """What somebody who may manage roles is told of a member. `since`: a day."""
     first = words("linked_to", account=f"**{escaped(account)}**", user=escaped(user_id), since=since)
-    groups = [f"{line.group}: {group_in_words(line)}" for line in explanation.groups or ()]
+    say = Explained(words)
+    groups = [f"{line.group}: {say.group(line)}" for line in explanation.groups or ()]
     lines = [first, *_section(words("groups"), groups or [words("no_groups")])]
-    roles = [f"{line.role}: {role_in_words(line)}" for line in explanation.roles]
+    roles = [f"{line.role}: {say.role(line)}" for line in explanation.roles]
     lines += _section(words("roles"), roles) if roles else []
     if explanation.nickname:
-        lines += _section(words("nickname"), [nickname_in_words(explanation.nickname)])
-    lines += _section(words("would"), explanation.would or (words("nothing"),))
+        lines += _section(words("nickname"), [say.nickname(explanation.nickname)])
+    lines += _section(words("would"), say.would(explanation) or (words("nothing"),))
     if explanation.obstacles:
-        lines += _section(words("holds_back"), (one.text for one in explanation.obstacles))
+        lines += _section(words("holds_back"), (say.obstacle(one) for one in explanation.obstacles))
     return _message(lines, words)
 
 

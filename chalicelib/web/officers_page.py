@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.linking.context import response_deadline
+from chalicelib.members.explained import Explained
 from chalicelib.members.guild import GuildView
 from chalicelib.members.removals import WithheldRemovals
 from chalicelib.members.reporter import Reporter
@@ -19,7 +20,6 @@ from chalicelib.store import audit, users
 from chalicelib.store.audit import Kind, Trail, Wanted
 from chalicelib.store.removals import Loss, Withheld
 from chalicelib.store.users import User
-from chalicelib.web.explained import Explained
 from chalicelib.web.member_search import MemberSearch
 from chalicelib.web.officer_actions import officer_of
 from chalicelib.web.officers import Looker, Overview, digest_of

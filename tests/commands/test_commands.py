@@ -190,6 +190,14 @@ def test_whois_explains_a_member_to_who_may_manage_roles(world: World, guild: Gu
     assert "**What a refresh would do now**\n• give Logistics" in said
 
 
+def test_whois_is_in_german_for_those_whose_discord_is(world: World, guild: Guild) -> None:
+    officer(world)
+    world.guild.change_member("kira", take=["Logistics"])
+    said = guild.use("vex", "whois", member="kira", locale="de").content
+    assert "• Member\\: bleibt\\: durch Gruppe Member" in said
+    assert "**Was ein Auffrischen jetzt täte**\n• Logistics geben" in said
+
+
 def test_whois_says_that_somebody_is_linked_to_nobody(world: World, guild: Guild) -> None:
     officer(world)
     world.guild.add_member("dov")

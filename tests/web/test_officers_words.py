@@ -6,14 +6,14 @@ from string import Formatter
 import pytest
 
 from chalicelib.discord import routes
+from chalicelib.members import explained
 from chalicelib.members.explain import GroupVerdict, NicknameVerdict
+from chalicelib.members.explained import Explained
 from chalicelib.members.roles import MatchedBy, WhyNot
 from chalicelib.members.words import Text
 from chalicelib.problems import Problem, ProblemKind
 from chalicelib.store.audit import Kind
 from chalicelib.store.removals import Cause
-from chalicelib.web import explained
-from chalicelib.web.explained import Explained
 from chalicelib.web.officers import SweepTrouble
 from chalicelib.web.officers_words import ENGLISH, GERMAN, OfficersWords
 from chalicelib.web.render import TEMPLATES
