@@ -35,6 +35,8 @@ class _Open:
     token: str
     until: float
     shown: Shown
+    by: str = ""
+    command: str = ""
 
 
 class Interactions:
@@ -89,7 +91,9 @@ class Interactions:
             raise LookupError(f"Discord does not show /{name} to this member")
         payload = self._payload(who, command, about, locale, permissions)
         shown = Shown(id=payload["id"], state="sent")
-        self._open[payload["id"]] = _Open(payload["token"], self._clock() + TOKEN_LIFE, shown)
+        self._open[payload["id"]] = _Open(
+            payload["token"], self._clock() + TOKEN_LIFE, shown, self._guild.person(who.user_id).name, name
+        )
         body = json.dumps(payload, ensure_ascii=False).encode()
         return CommandRequest(id=payload["id"], url=self.endpoint, headers=self.signed(body), body=body.decode())
 
@@ -110,6 +114,11 @@ class Interactions:
     def shown(self, interaction_id: str) -> Shown:
         """What the member sees now."""
         return self._open[interaction_id].shown
+
+    def latest(self, most: int) -> list[tuple[str, str, Shown]]:
+        """Who used which command last, and what they see now, newest first."""
+        found = list(self._open.values())[-most:]
+        return [(one.by, one.command, one.shown) for one in reversed(found)]
 
     def edit(self, token: str, message: Mapping[str, Any]) -> bool | None:
         """Edit the answer of the interaction with this token: True. False before it has one, None for no such token."""

@@ -117,6 +117,13 @@ def _trouble(admin: Admin, form: Form) -> None:
     admin.inject(Fault(**fields, seconds=fault.seconds))
 
 
+def _use_command(admin: Admin, form: Form) -> None:
+    """Rolecall asks Discord nothing before it answers a command: it may be sent from within this request."""
+    made = admin.begin_command(form["who"], form["name"], member=form.get("about"))
+    status, body = admin.world.interactions.send(made.url, made.headers, made.body.encode())
+    admin.command_answered(made.id, status, body.decode("utf-8", "replace"))
+
+
 ACTIONS: dict[str, Callable[[Admin, Form], object]] = {
     "give": _give,
     "take": _take,
@@ -125,6 +132,7 @@ ACTIONS: dict[str, Callable[[Admin, Form], object]] = {
     "ban": lambda admin, form: admin.ban(form["who"]),
     "unban": lambda admin, form: admin.unban(form["who"]),
     "join": _join,
+    "command": _use_command,
     "create_role": _create_role,
     "rename_role": _change_role,
     "delete_role": lambda admin, form: admin.delete_role(form["role"]),

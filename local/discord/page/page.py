@@ -20,6 +20,7 @@ PATH = "/"
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_MEMBERS = 60  # that are shown; a page of a thousand is no use
 MAX_REQUESTS = 12
+MAX_TOLD = 5  # answers to commands, and posts, that are shown
 
 
 class GuildPage:
@@ -70,6 +71,9 @@ class GuildPage:
             "requests": self._requests(),
             "wrong": str(query.get("wrong", ""))[:200],
             "names": names,
+            "commands": self._admin.commands(),
+            "told": self._admin.world.interactions.latest(MAX_TOLD),
+            "posts": self._admin.posts()[-MAX_TOLD:][::-1],
         }
 
     def _requests(self) -> list[dict[str, Any]]:

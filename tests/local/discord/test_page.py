@@ -1,5 +1,6 @@
 """The local Discord's own page: its buttons do to the guild what people and bad days do."""
 
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -14,6 +15,7 @@ from local.discord.messages import Answer, Request
 from local.discord.page.actions import ACTIONS, TROUBLES
 from local.discord.server import Running, serve
 
+TOLD = "Everything is in step.\n<b>Member</b>"
 NASTY = "\"'><script>alert(1)</script><img src=x>"
 
 
@@ -24,7 +26,15 @@ def discord() -> Discord:
         made.admin.create_role(name)
     made.admin.add_member("kira", roles=["Member"], nick="Kira")
     made.admin.add_person("dov")
+    commands = made.admin.world.interactions
+    commands.commands = [{"id": "1", "name": "whoami", "type": 1}]
+    commands.endpoint, commands.send = "https://rolecall.test/discord/interactions", answered
     return made
+
+
+def answered(_url: str, _headers: object, _body: bytes) -> tuple[int, bytes]:
+    """In the place of Rolecall's endpoint."""
+    return 200, json.dumps({"type": 4, "data": {"content": TOLD, "flags": 64}}).encode()
 
 
 def page(discord: Discord, url: str = "/") -> str:
@@ -57,6 +67,10 @@ PRESSED: dict[str, tuple[Callable[[Admin], dict[str, str]], Callable[[Admin], bo
     "give": (lambda admin: {"who": "kira", "role": role_id(admin, "Blue")}, lambda admin: "Blue" in kira(admin)),
     "take": (lambda admin: {"who": "kira", "take": role_id(admin, "Member")}, lambda admin: kira(admin) == set()),
     "nick": (lambda _: {"who": "kira", "nick": "xX_Kira_Xx"}, lambda admin: admin.member("kira").nick == "xX_Kira_Xx"),  # type: ignore[union-attr]
+    "command": (
+        lambda _: {"who": "kira", "name": "whoami"},
+        lambda admin: [shown.content for _, _, shown in admin.world.interactions.latest(1)] == [TOLD],
+    ),
     "leave": (lambda _: {"who": "kira"}, lambda admin: admin.member("kira") is None),
     "ban": (lambda _: {"who": "kira"}, lambda admin: len(admin.state().bans) == 1),
     "join": (lambda _: {"who": "dov"}, lambda admin: admin.member("dov") is not None),
@@ -187,3 +201,14 @@ def test_what_was_asked_is_shown_newest_first(discord: Discord) -> None:
     shown = page(discord, "/?part=live")
     assert shown.index("GET /guilds/{guild_id}/roles") < shown.index("GET /guilds/{guild_id}<")
     assert "<html" not in shown
+
+
+def test_what_members_were_told_and_what_was_posted_is_shown(discord: Discord) -> None:
+    press(discord, "command", who="kira", name="whoami")
+    path = discord.admin.create_webhook("officers")
+    body = json.dumps({"content": "**A role cannot be given.**"}).encode()
+    assert discord.handle(Request.of("POST", path, {"User-Agent": "DiscordBot (test, 1)"}, body)).status == 204
+    shown = page(discord)
+    assert "@kira</span>" in shown
+    assert "Everything is in step.<br>&lt;b&gt;Member&lt;/b&gt;" in shown
+    assert "#officers</span><br>**A role cannot be given.**" in shown
