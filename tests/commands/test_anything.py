@@ -1,0 +1,54 @@
+"""Whatever Discord sends, or people call themselves: no other error than the one that is meant, no longer message."""
+
+import json
+import re
+from contextlib import suppress
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.commands.interaction import read_interaction
+from chalicelib.discord.markdown import MAX_MESSAGE, SPECIAL, escaped, fitted
+from chalicelib.errors import BadMessage
+from local.simulated import APP, GUILD
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+FIELDS = ("id", "application_id", "type", "token", "guild_id", "locale", "member", "data")
+RIGHT = {
+    "id": "1",
+    "application_id": APP,
+    "type": 2,
+    "token": "t",
+    "guild_id": GUILD,
+    "locale": "de",
+    "member": {"user": {"id": "2", "username": "kira"}, "roles": ["3"], "permissions": "8"},
+    "data": {"id": "4", "name": "whois", "type": 1, "options": [{"name": "member", "type": 6, "value": "5"}]},
+}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    with suppress(BadMessage):
+        read_interaction(body)
+
+
+@given(st.sampled_from(FIELDS), JSON)
+def test_an_interaction_with_any_one_field_wrong_is_read_or_refused(field: str, value: object) -> None:
+    with suppress(BadMessage):
+        read_interaction(json.dumps(RIGHT | {field: value}).encode())
+
+
+@given(st.text(max_size=400))
+def test_no_name_formats_anything(name: str) -> None:
+    shown = escaped(name)
+    assert "\n" not in shown
+    assert not SPECIAL.search(re.sub(r"\\.", "", shown))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\n"), max_size=700), max_size=30))
+def test_no_message_is_too_long(lines: list[str]) -> None:
+    assert len(fitted(lines, "… and {count} more")) <= MAX_MESSAGE
