@@ -7,7 +7,7 @@ from chalicelib.discord.models import Account, Member
 from chalicelib.errors import Failure, GiveUp, Reason, TryAgain
 from chalicelib.linking.context import JOIN_OPTIONS, LINK_CONTEXT
 from chalicelib.linking.follow_ups import FollowUps
-from chalicelib.linking.join_request import MIN_JOIN_TIME, JoinOutcome, JoinRequest
+from chalicelib.linking.join_request import MIN_JOIN_TIME, JoinRequest
 from chalicelib.linking.oauth import Authorisation
 from chalicelib.linking.refusals import UnlinkedSince
 from chalicelib.members.guild import GuildView
@@ -18,6 +18,7 @@ from chalicelib.members.role_creation import RoleCreator
 from chalicelib.messages import Parts
 from chalicelib.services import Services
 from chalicelib.store import users
+from chalicelib.store.audit import Entry
 
 
 class Admission:
@@ -42,10 +43,11 @@ class Admission:
         user = self._linked_user(user_id, account)
         claim = user.link.claim if user.link else None
         change = self._initial_change(user, account)
-        outcome = self._request.send(user, authorisation, change)
+        outcome, entry = self._request.send(user, authorisation, change)
         writes = self._reconciler.writes
         try:
-            self._reconcile_unless_settled(user, account, change, outcome)
+            if not (entry and self._settled(user, change, entry)):
+                self._reconciler.reconcile(self._linked_user(user_id, account), Parts.ALL, LINK_CONTEXT)
         except TryAgain as later:
             # They are linked members; nobody has to wait for the rest.
             log.info("link_completed_later", user_id=user_id, why=str(later))
@@ -93,14 +95,13 @@ class Admission:
         guild = self._view.facts(JOIN_OPTIONS)
         return plan_change(newcomer, desired, self._view.rules(guild))
 
-    def _reconcile_unless_settled(
-        self, user: users.User, account: Account, change: Change, outcome: JoinOutcome
-    ) -> None:
-        if outcome is JoinOutcome.JOINED and not change.create and self._settled(user, change):
-            return
-        self._reconciler.reconcile(self._linked_user(user.user_id, account), Parts.ALL, LINK_CONTEXT)
+    def _settled(self, user: users.User, change: Change, joined: Entry) -> bool:
+        """Record that the member joined; and that they are as they should be, which is returned.
 
-    def _settled(self, user: users.User, change: Change) -> bool:
-        """Record that the member is as they should be; return False if the desired state has changed meanwhile."""
+        They are not if roles are still to be created, or the desired state has changed meanwhile.
+        """
+        if change.create:
+            self._reporter.joined(joined)
+            return False
         self._view.remember(change.role_by_group)
-        return self._reporter.synced(user, change.problems)
+        return self._reporter.synced(user, change.problems, entry=joined)

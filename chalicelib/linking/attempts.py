@@ -34,14 +34,28 @@ def open_attempt(token: Token, *, now: float) -> tuple[str, str]:
     return state, cookie
 
 
-def find_attempt(state: str | None, cookie: str | None) -> Attempt:
-    """The attempt, used up or not.
+def use_attempt(state: str | None, cookie: str | None, *, now: float) -> tuple[Attempt, bool]:
+    """Use the attempt up; return it, and whether this call was the first to do so.
 
-    Raises LinkRefused(bad_state) if there is none, or if it began in another browser. Everything that is logged from
-    here on, the refusal included, bears the id of the request that opened the attempt, and its user.
+    Raises LinkRefused(bad_state) if there is none, or if it began in another browser, and LinkRefused(expired) if its
+    time is over. Everything that is logged from here on, the refusal included, bears the id of the request that opened
+    the attempt, and its user.
     """
     if not state or len(state) > MAX_STATE:
         raise LinkRefused(Reason.BAD_STATE, "no state")
+    attempt, first = attempts.take(_key(state), digest(cookie)) if cookie else None, True
+    if attempt:
+        _log_as(attempt)
+    else:
+        attempt = _found(state, cookie)
+        first = attempt.progress is None and attempts.take_found(_key(state), attempt)
+    if first and now >= attempt.until:
+        raise LinkRefused(Reason.EXPIRED, "the attempt's time is over")
+    return attempt, first
+
+
+def _found(state: str, cookie: str | None) -> Attempt:
+    """The attempt, used up or not. Raises LinkRefused(bad_state)."""
     attempt = attempts.find(_key(state))
     if attempt is None:
         raise LinkRefused(Reason.BAD_STATE, "unknown")
@@ -49,15 +63,6 @@ def find_attempt(state: str | None, cookie: str | None) -> Attempt:
     if not cookie or not hmac.compare_digest(digest(cookie), attempt.cookie):
         raise LinkRefused(Reason.BAD_STATE, "begun in another browser")
     return attempt
-
-
-def use_attempt(state: str, attempt: Attempt, *, now: float) -> bool:
-    """Use the attempt up; return False if it was used before. Raises LinkRefused(expired) if its time is over."""
-    if attempt.progress is not None or not attempts.take(_key(state), attempt):
-        return False
-    if now >= attempt.until:
-        raise LinkRefused(Reason.EXPIRED, "the attempt's time is over")
-    return True
 
 
 def note_refusal(state: str, attempt: Attempt) -> None:

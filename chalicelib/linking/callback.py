@@ -6,7 +6,7 @@ from chalicelib import log
 from chalicelib.discord.models import Account
 from chalicelib.errors import LinkRefused, Reason, RolecallError
 from chalicelib.linking.admission import Admission
-from chalicelib.linking.attempts import claim_of, find_attempt, is_refused, note_refusal, use_attempt
+from chalicelib.linking.attempts import claim_of, is_refused, note_refusal, use_attempt
 from chalicelib.linking.follow_ups import FollowUps
 from chalicelib.linking.oauth import Authorisation, OAuth
 from chalicelib.linking.refusals import JoinUnknown, page_refusal, refusal_for
@@ -40,8 +40,8 @@ class Callback:
 
         A repeated call ends as the first one does. Raises LinkRefused.
         """
-        attempt = find_attempt(state, cookie)
-        if state is None or not use_attempt(state, attempt, now=self._services.now()):
+        attempt, first = use_attempt(state, cookie, now=self._services.now())
+        if state is None or not first:
             self._repeated(attempt, state or "")
             return
         try:
@@ -93,38 +93,50 @@ class Callback:
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
 
     def _prepare(self, attempt: Attempt, claim: str, account: Account) -> users.User | None:
-        """Record what the auth site stated, queue the follow-ups and store the link; return the user as before it."""
-        user_id, now = attempt.user_id, self._services.now()
-        if attempt.changed_at is not None:
-            users.record_groups(user_id, attempt.groups, attempt.changed_at, now=now)
-            users.record_nickname(user_id, attempt.nickname, attempt.changed_at, now=now)
-        self._follow_ups.verify(user_id)
+        """Queue the follow-ups, store the link and what the auth site stated; return the user as before it."""
+        self._follow_ups.verify(attempt.user_id)
+        try:
+            return self._store_link(attempt, claim, account)
+        except LinkRefused:
+            self._record_statement(attempt)  # it is no less true
+            raise
+
+    def _store_link(self, attempt: Attempt, claim: str, account: Account) -> users.User | None:
+        """Link the account; return the user as before. The account that it replaces must not keep its roles."""
         known: set[int] = set()
         for _ in range(MAX_ROUNDS):
-            user = users.get(user_id, now=self._services.now())
-            if user and user.link and user.link.account.id not in (account.id, *known):
-                # The account that this one replaces must not keep its roles.
-                known.add(user.link.account.id)
-                if self._view.is_its_own(user.link):
-                    self._follow_ups.remove_replaced(user_id, user.link.account.id)
-            with suppress(users.ReplacesAnother):
-                return self._store_link(attempt, claim, account, known)
+            try:
+                return self._store_link_once(attempt, claim, account, known)
+            except users.ReplacesAnother as another:
+                known.add(another.link.account.id)
+                if self._view.is_its_own(another.link):
+                    self._follow_ups.remove_replaced(attempt.user_id, another.link.account.id)
         raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "the user's account changed meanwhile, again and again")
 
-    def _store_link(self, attempt: Attempt, claim: str, account: Account, known: set[int]) -> users.User | None:
+    def _store_link_once(self, attempt: Attempt, claim: str, account: Account, known: set[int]) -> users.User | None:
         """Link the account; return the user as before. If the account is being removed just now, wait for the end."""
         by = users.Claim(issued_at=attempt.issued_at, opened_at=attempt.opened_at, attempt=claim)
-        guild_id = self._services.settings.guild_id
+        guild_id, user_id, stated = self._services.settings.guild_id, attempt.user_id, None
+        if attempt.changed_at is not None:
+            stated = users.Statement(attempt.groups, attempt.nickname, attempt.changed_at)
         try:
             for _ in range(MAX_PARTING_WAIT):
                 with suppress(users.AccountParting):
-                    return users.link(attempt.user_id, guild_id, account, by, now=self._services.now(), known=known)
+                    now = self._services.now()
+                    return users.link(user_id, guild_id, account, by, now=now, known=known, stated=stated)
                 self._services.clock.sleep(1.0)
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, f"account {account.id} is being removed from the guild")
         except users.AccountTaken:
             raise LinkRefused(Reason.ALREADY_LINKED, f"account {account.id}") from None
         except users.UserDeletedSince:
             raise LinkRefused(Reason.EXPIRED, "the user was removed meanwhile") from None
+
+    def _record_statement(self, attempt: Attempt) -> None:
+        """Record what the auth site stated of a user whose link was not stored."""
+        if attempt.changed_at is not None:
+            now = self._services.now()
+            users.record_groups(attempt.user_id, attempt.groups, attempt.changed_at, now=now)
+            users.record_nickname(attempt.user_id, attempt.nickname, attempt.changed_at, now=now)
 
     def _undo(self, attempt: Attempt, claim: str, before: users.User | None) -> None:
         """Restore the link, or its absence, as before: the account could not be brought in.

@@ -114,9 +114,9 @@ class Reporter:
         """Part of a change was made, and what should follow failed."""
         audit.keep(self.entries.change(user, member, done, context))
 
-    def joined(self, entry: Entry, *, certain: bool = True) -> None:
+    def joined(self, entry: Entry) -> None:
         """A person was let into the guild, or may have been."""
-        audit.keep(replace(entry, what=JOINED if certain else PERHAPS_JOINED))
+        audit.keep(entry)
 
     def removed(self, user_id: str, discord_id: int, context: JobContext) -> None:
         """The account was removed from the guild."""

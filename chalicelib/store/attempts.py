@@ -8,6 +8,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.store.rows import AttemptRow, read_as, written
 
 RETENTION_AFTER_EXPIRY = 60  # seconds that a row outlives what it is about, for clocks that differ
+UNUSED = AttemptRow.key.exists() & AttemptRow.progress.does_not_exist()
 TAKEN = "taken"  # its callback came
 REFUSED = "refused"  # and was refused
 
@@ -51,7 +52,7 @@ def is_used(key: str) -> bool:
 
 def put(key: str, attempt: Attempt) -> bool:
     """Store the attempt; return False if `key` is taken. A key is never free again before it expires."""
-    return _create(key, asdict(attempt), expires_at=attempt.until)
+    return _create(key, asdict(attempt), expires_at=attempt.until, cookie=attempt.cookie)
 
 
 def find(key: str) -> Attempt | None:
@@ -61,10 +62,24 @@ def find(key: str) -> Attempt | None:
     return replace(attempt, progress=row.progress) if attempt and row else None
 
 
-def take(key: str, attempt: Attempt) -> bool:
-    """Use the attempt up: True for exactly one caller, however many ask at once. It is kept until it expires."""
+def take(key: str, cookie: str) -> Attempt | None:
+    """Use the attempt with that digest of a cookie up, and return it: to exactly one caller, however many ask at once.
+
+    It is kept until it expires. None if it was used before, if there is none with that cookie, and for attempts of an
+    older version, which `take_found` takes.
+    """
+    row = AttemptRow(key)
+    if not written(
+        lambda: row.update([AttemptRow.progress.set(TAKEN)], condition=UNUSED & (AttemptRow.cookie == cookie))
+    ):
+        return None
+    return read_as(Attempt, row.data) if row.data else None
+
+
+def take_found(key: str, attempt: Attempt) -> bool:
+    """Use up an attempt that was found, whose row has no cookie to ask for; True for exactly one caller."""
     row = _used(key, attempt, TAKEN)
-    return written(lambda: row.save(condition=AttemptRow.key.exists() & AttemptRow.progress.does_not_exist()))
+    return written(lambda: row.save(condition=UNUSED))
 
 
 def refuse(key: str, attempt: Attempt) -> None:
@@ -77,8 +92,8 @@ def _used(key: str, attempt: Attempt, progress: str) -> AttemptRow:
     return AttemptRow(key, data=asdict(attempt), expires_at=expires_at, progress=progress)
 
 
-def _create(key: str, data: dict[str, Any], *, expires_at: float) -> bool:
-    row = AttemptRow(key, data=data, expires_at=int(expires_at) + RETENTION_AFTER_EXPIRY)
+def _create(key: str, data: dict[str, Any], *, expires_at: float, cookie: str | None = None) -> bool:
+    row = AttemptRow(key, data=data, expires_at=int(expires_at) + RETENTION_AFTER_EXPIRY, cookie=cookie)
     return written(lambda: row.save(condition=AttemptRow.key.does_not_exist()))
 
 

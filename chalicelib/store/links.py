@@ -11,18 +11,21 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.discord.models import Account
 from chalicelib.store import accounts
 from chalicelib.store.rows import AccountRow, UserRow
-from chalicelib.store.user import Link, PendingNotice, Previous, User
+from chalicelib.store.user import Link, PendingNotice, Previous, Statement, User
 from chalicelib.store.user_rows import (
     MAX_ATTEMPTS,
     UNLINKED_RETENTION,
     connection,
     drop_expired,
     get,
+    is_expired,
     owner_of,
     raise_unless_cancelled,
+    stored_row,
     updated,
     user_of,
 )
+from chalicelib.store.user_statements import statement_actions
 
 JOIN_TIMEOUT = 60  # seconds; longer than API Gateway lets a callback run
 LINK_COLUMNS = (  # what a row holds about its link, and about what was brought to Discord for it
@@ -66,7 +69,11 @@ class UserDeletedSince(Exception):
 
 
 class ReplacesAnother(Exception):
-    """The user has an account that the caller does not know of, and which the link would replace."""
+    """The user has an account that the caller does not know of, and which the link would replace: `link`."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,35 +103,49 @@ def link(
     now: float,
     known: Collection[int] | None = None,
     instead_of: str | None = None,
+    stated: Statement | None = None,
 ) -> User | None:
     """Link the account to the user. Returns the user as stored before, None if the store had nothing about them.
 
     The link is marked as not yet notified, until `mark_notified`, unless it is put back. `known`: the accounts that
-    the link may replace, any if None. `instead_of`: only if the link is still that attempt's. Raises AccountTaken if
-    the account is another user's, AccountParting if it is just being removed from the guild, UserDeletedSince if the
-    claim is older than a removal, ReplacesAnother.
+    the link may replace, any if None. `instead_of`: only if the link is still that attempt's. `stated`: stored with the
+    link, where it is newer than what is stored. Raises AccountTaken if the account is another user's, AccountParting if
+    it is just being removed from the guild, UserDeletedSince if the claim is older than a removal, ReplacesAnother.
     """
     for _ in range(MAX_ATTEMPTS):
-        before = get(user_id, now=now)
-        if before is None:
-            drop_expired(user_id, now)
-        elif before.barred.bars(claim.issued_at, claim.opened_at):
+        before = _current(user_id, now)
+        if before and before.barred.bars(claim.issued_at, claim.opened_at):
             raise UserDeletedSince
         old = before.link if before else None
         if instead_of is not None and (old is None or old.claim != instead_of):
             return before
         if known is not None and old and old.account.id not in (account.id, *known):
-            raise ReplacesAnother
+            raise ReplacesAnother(old)
+        actions = _link_actions(guild_id, account, old, claim, now)
+        if stated is not None:
+            actions += statement_actions(before, stated)
+        if _link(user_id, account, before, actions, now=now):
+            return before
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
-        if _link(user_id, guild_id, account, before, claim, now):
-            return before
         if accounts.parting_until(account.id) > now:
             raise AccountParting
     raise AccountTaken
 
 
-def _link(user_id: str, guild_id: int, account: Account, before: User | None, claim: Claim, now: float) -> bool:
+def _current(user_id: str, now: float) -> User | None:
+    """The user as stored now; what is left of an expired one is dropped."""
+    row = stored_row(user_id)
+    if row is None:
+        return None
+    if is_expired(row, now):
+        drop_expired(user_id, now)
+        return None
+    return user_of(row)
+
+
+def _link(user_id: str, account: Account, before: User | None, actions: list[Action], *, now: float) -> bool:
+    """Store the link in one transaction. Returns False if the user changed, or the account is another user's."""
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link if before else None
     try:
@@ -135,9 +156,7 @@ def _link(user_id: str, guild_id: int, account: Account, before: User | None, cl
             )
             if old is not None and old.account.id != account.id:
                 write.delete(AccountRow(old.account.id), condition=AccountRow.user_id == user_id)
-            write.update(
-                UserRow(user_id), actions=_link_actions(guild_id, account, old, claim, now), condition=unchanged
-            )
+            write.update(UserRow(user_id), actions=actions, condition=unchanged)
     except TransactWriteError as error:
         raise_unless_cancelled(error)
         return False

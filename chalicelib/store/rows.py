@@ -113,6 +113,9 @@ class AttemptRow(Model):
     expires_at = NumberAttribute()
     data = JSONAttribute(null=True)
     progress = UnicodeAttribute(null=True)  # of an attempt whose callback came; it is kept to answer a repeated one
+    cookie = UnicodeAttribute(
+        null=True
+    )  # that of the attempt's data, for a condition; absent on rows of older versions
 
 
 class GuildRow(Model):

@@ -16,6 +16,15 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What the auth site stated of a user with a link token. `changed_at`: epoch milliseconds."""
+
+    groups: tuple[str, ...]
+    nickname: str | None
+    changed_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """The Discord account of an auth user. Times in epoch seconds.
 

@@ -41,11 +41,16 @@ class _StoredAnswers:
 
 def get(user_id: str, *, now: float) -> User | None:
     """The user as stored now (a consistent read), or None if the store has nothing about them."""
+    row = stored_row(user_id)
+    return None if row is None or is_expired(row, now) else user_of(row)
+
+
+def stored_row(user_id: str) -> UserRow | None:
+    """The user's row as stored now (a consistent read), expired or not."""
     try:
-        row = UserRow.get(user_id, consistent_read=True)
+        return UserRow.get(user_id, consistent_read=True)
     except DoesNotExist:
         return None
-    return None if is_expired(row, now) else user_of(row)
 
 
 def several(user_ids: Iterable[str], *, now: float) -> dict[str, User]:

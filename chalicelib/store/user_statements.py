@@ -5,7 +5,7 @@ from functools import partial
 from pynamodb.expressions.update import Action
 
 from chalicelib.store.rows import UserRow, written
-from chalicelib.store.user import User
+from chalicelib.store.user import Statement, User
 from chalicelib.store.user_rows import MAX_ATTEMPTS, UNLINKED_RETENTION, drop_expired, get, user_of
 
 
@@ -22,19 +22,35 @@ def record_nickname(user_id: str, nickname: str | None, changed_at: int, *, now:
     return _record(user_id, "nickname", nickname, changed_at, now, sent_at)
 
 
-def _record(
-    user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float, sent_at: float
-) -> User:
+def statement_actions(user: User | None, statement: Statement) -> list[Action]:
+    """Store what is newer than what `user` has of it. The caller sees to it that the user is still so, and raises the
+    version.
+    """
+    actions: list[Action] = []
+    if user is None or user.groups_at < statement.changed_at:
+        actions += _stored("groups", list(statement.groups), statement.changed_at, 0.0)
+    if user is None or user.nickname_at < statement.changed_at:
+        actions += _stored("nickname", statement.nickname, statement.changed_at, 0.0)
+    return actions
+
+
+def _stored(name: str, value: list[str] | str | None, changed_at: int, sent_at: float) -> list[Action]:
     column, stamp, sent = getattr(UserRow, name), getattr(UserRow, f"{name}_at"), getattr(UserRow, f"{name}_sent")
-    newer = stamp.does_not_exist() | (stamp < changed_at)
-    if sent_at:
-        newer |= (stamp == changed_at) & (sent.does_not_exist() | (sent < sent_at))
-    actions: list[Action] = [
+    return [
         column.remove() if value is None else column.set(value),
         stamp.set(changed_at),
         sent.set(sent_at) if sent_at else sent.remove(),
-        UserRow.version.set((UserRow.version | 0) + 1),
     ]
+
+
+def _record(
+    user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float, sent_at: float
+) -> User:
+    stamp, sent = getattr(UserRow, f"{name}_at"), getattr(UserRow, f"{name}_sent")
+    newer = stamp.does_not_exist() | (stamp < changed_at)
+    if sent_at:
+        newer |= (stamp == changed_at) & (sent.does_not_exist() | (sent < sent_at))
+    actions = [*_stored(name, value, changed_at, sent_at), UserRow.version.set((UserRow.version | 0) + 1)]
     forgotten = UserRow.expires_at.set(int(now) + UNLINKED_RETENTION)
     for _ in range(MAX_ATTEMPTS):
         row = UserRow(user_id)

@@ -29,7 +29,7 @@ from chalicelib.store.links import (
     unlink,
 )
 from chalicelib.store.synced import hold_deletion, mark_failed, mark_kept, mark_right, mark_synced, rename
-from chalicelib.store.user import Absent, Leaving, Link, Look, PendingNotice, Previous, User
+from chalicelib.store.user import Absent, Leaving, Link, Look, PendingNotice, Previous, Statement, User
 from chalicelib.store.user_rows import LONGEST_ATTEMPT, UNLINKED_RETENTION, drop_expired, get, owner_of, several
 from chalicelib.store.user_statements import record_groups, record_nickname
 
@@ -47,6 +47,7 @@ __all__ = [
     "PendingNotice",
     "Previous",
     "ReplacesAnother",
+    "Statement",
     "User",
     "UserDeletedSince",
     "drop_expired",

@@ -71,7 +71,7 @@ def test_what_keeps_a_role_from_a_newcomer_is_told_even_if_the_callback_dies_the
     world.guild.create_role("Boosters", managed=True)
 
     def dies(operation: str, arguments: Any) -> None:
-        if operation == "UpdateItem" and "synced_at" in json.dumps(arguments):
+        if operation == "TransactWriteItems" and "synced_at" in json.dumps(arguments):
             raise WorkerDied
 
     world.dynamodb.before = dies

@@ -45,7 +45,8 @@ def test_an_attempt_is_found_with_what_became_of_it() -> None:
     assert attempts.put("state", ATTEMPT)
     assert attempts.find("state") == ATTEMPT
     assert attempts.find("state") == ATTEMPT
-    assert attempts.take("state", ATTEMPT)
+    assert attempts.take("state", "another") is None
+    assert attempts.take("state", "digest") == ATTEMPT
     assert attempts.find("state") == replace(ATTEMPT, progress=attempts.TAKEN)
     attempts.refuse("state", ATTEMPT)
     assert attempts.find("state") == replace(ATTEMPT, progress=attempts.REFUSED)
@@ -62,7 +63,10 @@ def test_an_attempt_of_an_older_version_is_read_without_what_it_did_not_store() 
         "until": NOW + 900,
     }
     AttemptRow("state", data=data, expires_at=int(NOW) + 900).save()
-    assert attempts.find("state") == replace(ATTEMPT, opened_at=None, trace=None)
+    older = replace(ATTEMPT, opened_at=None, trace=None)
+    assert attempts.find("state") == older
+    assert attempts.take("state", "digest") is None
+    assert [attempts.take_found("state", older) for _ in range(2)] == [True, False]
 
 
 def test_a_used_token_is_no_attempt() -> None:
@@ -82,5 +86,6 @@ def test_a_taken_key_keeps_what_it_has() -> None:
 
 def test_only_one_of_many_takes_it() -> None:
     attempts.put("state", ATTEMPT)
-    assert [attempts.take("state", ATTEMPT) for _ in range(4)] == [True, False, False, False]
-    assert not attempts.take("never put", ATTEMPT)
+    assert [attempts.take("state", "digest") for _ in range(4)] == [ATTEMPT, None, None, None]
+    assert attempts.take("never put", "digest") is None
+    assert not attempts.take_found("never put", ATTEMPT)

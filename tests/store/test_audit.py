@@ -120,7 +120,7 @@ LEFT = Entry("4", 5, NOW, "left_server", "t", what="unlinked: left_server")
         (Wanted(kind=Kind.REMOVED), set()),
         (Wanted(user_id="1", kind=Kind.JOINED), set()),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Wanted) else " ".join(sorted(value)),
 )
 def test_a_search_finds_what_is_wanted_only(wanted: Wanted, found: set[str]) -> None:
     kept(ENTRY, JOINED, RELEASED, STARTED, LEFT)
