@@ -16,6 +16,7 @@ from chalicelib.problems import Problem, ProblemKind
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import users
+from chalicelib.store.audit import Entry
 from chalicelib.store.users import Leaving, Link, User
 
 DAY = 86_400  # seconds
@@ -38,23 +39,25 @@ class AccountRemoval:
         self._writer = writer
         self._reporter = reporter
 
-    def kick(self, user: User, discord_id: int, context: JobContext) -> bool:
-        """Remove the account from the guild. Returns False if the bot may not, after taking the roles it can take."""
+    def kick(self, user: User, discord_id: int, context: JobContext) -> tuple[bool, Entry | None]:
+        """Remove the account from the guild. Returns False if the bot may not, after taking the roles it can take.
+
+        With it comes the entry of the audit trail that the caller has to record, if there was somebody to remove.
+        """
         if self._view.role_policy.protects(discord_id):
             log.warning("protected_member", user_id=user.user_id, discord_id=discord_id)
-            return True
+            return True, None
         try:
             with self._writer.sender.counted():
                 self._services.discord.remove(discord_id, context.options())
         except UnknownMember:
-            return True
+            return True, None
         except NotPermitted:
             # The guild is read anew: the refusal may mean that its facts are old.
             options = replace(context.options(takes=True), ticket=None)
             self.take_roles(user, discord_id, context, self._view.refresh(options))
-            return False
-        self._reporter.removed(user.user_id, discord_id, context)
-        return True
+            return False, None
+        return True, self._reporter.entries.removed(user.user_id, discord_id, context)
 
     def take_roles(self, user: User, discord_id: int, context: JobContext, guild: Guild | None = None) -> None:
         """Take the roles that the bot can take. Raises UnknownMember."""

@@ -37,6 +37,10 @@ class AuditEntries:
         now, days = self._services.now(), self._services.settings.audit_days
         return Entry(user_id, discord_id, now, cause, log.bound(), what=what, keep_days=days)
 
+    def removed(self, user_id: str, discord_id: int, context: JobContext) -> Entry:
+        """The entry for an account that was removed from the guild."""
+        return self.event(user_id, discord_id, "removed", context.cause)
+
     def names(self, role_ids: frozenset[int]) -> tuple[str, ...]:
         """The roles' names; their ids if they are not known, since asking Discord may fail and the entry must not."""
         by_id = self._view.known.by_id if self._view.known else {}

@@ -68,7 +68,7 @@ class Reconciler:
         account = AccountRemoval(services, view, self._writer, reporter)
         departures = Departures(services, reporter, account)
         self._removal = Removal(services, view, self._writer, reporter, gate, account)
-        self._replaced = ReplacedAccounts(services, account, departures)
+        self._replaced = ReplacedAccounts(services, reporter, account, departures)
         self._sync = MemberSync(services, reporter, self._writer, departures, account, gate)
         self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, departures, self._sync, gate)
         self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync, limiter)

@@ -22,6 +22,7 @@ from chalicelib.notices import Unlinked
 from chalicelib.problems import NO_PROBLEMS
 from chalicelib.services import Services
 from chalicelib.store import cutoff, leaving, users
+from chalicelib.store.audit import Entry
 from chalicelib.store.cutoff import Cutoff
 from chalicelib.store.users import Leaving, Link, User
 
@@ -171,24 +172,24 @@ class Removal:
             return self._unlinked(user, link, order)
         now, account, stays = self._services.now(), link.account, not order.leaving.kick
         waits = order.leaving.until > now
-        removed = True
+        removed, entry = True, None
         with self._gate.refunded_unless(self._writer.has_written_since(), context):
             if stays or waits:
                 with suppress(UnknownMember):
                     self._account.take_roles(user, account.id, context)
             else:
-                removed = self._account.kick(user, account.id, context)
+                removed, entry = self._account.kick(user, account.id, context)
         if stays or waits or not removed or link.joining_until > now:
             # Another worker may be giving roles just now, or a callback bringing them in; neither can happen once
             # the link is gone.
             joining = max(0, int(link.joining_until - now) + 1 + IN_FLIGHT_FOR) if link.joining_until > now else 0
             self._account.look_again(user.user_id, link, max(STRIP_AGAIN, joining), order.leaving)
-        if not self._unlinked(user, link, order):
+        if not self._unlinked(user, link, order, entry):
             return False
         if not removed:
             self._reporter.problem(user.user_id, account.id, account.shown, CANNOT_REMOVE)
         return True
 
-    def _unlinked(self, user: User, link: Link, order: Order) -> bool:
+    def _unlinked(self, user: User, link: Link, order: Order, removed: Entry | None = None) -> bool:
         notify = order.leaving.notify
-        return self._reporter.unlinked(user, link, Unlinked.ASKED, notify=notify, version=user.version)
+        return self._reporter.unlinked(user, link, Unlinked.ASKED, notify=notify, version=user.version, removed=removed)

@@ -11,6 +11,7 @@ from chalicelib.members.account_removal import CANNOT_REMOVE, AccountRemoval, da
 from chalicelib.members.context import MAX_ROUNDS, JobContext, Outcome, Removals
 from chalicelib.members.departures import Departures
 from chalicelib.members.joining import wait_for_callback
+from chalicelib.members.reporter import Reporter
 from chalicelib.messages import ExpireBehavior, RemoveReplacedAccount
 from chalicelib.services import Services
 from chalicelib.store import accounts, users
@@ -23,8 +24,9 @@ PARTING_TIME = 60  # seconds that a worker may take to remove an account; no req
 class ReplacedAccounts:
     """Removes accounts that no link names any more."""
 
-    def __init__(self, services: Services, account: AccountRemoval, departures: Departures) -> None:
+    def __init__(self, services: Services, reporter: Reporter, account: AccountRemoval, departures: Departures) -> None:
         self._services = services
+        self._reporter = reporter
         self._account = account
         self._departures = departures
         self._partings = Partings(services.settings.guild_id)
@@ -82,8 +84,11 @@ class ReplacedAccounts:
         behavior = settings.expire_behavior if job.expire_behavior is UNSET else job.expire_behavior
         until = days_after(now, settings.expire_grace_days) if job.until is UNSET else job.until
         if behavior == ExpireBehavior.KICK and until <= now:
-            if not self._account.kick(nobody, job.discord_id, context):
+            removed, entry = self._account.kick(nobody, job.discord_id, context)
+            if not removed:
                 raise GiveUp(CANNOT_REMOVE.reason)
+            if entry:
+                self._reporter.removed(entry)
             return Outcome.DONE
         with suppress(UnknownMember):
             self._account.take_roles(nobody, job.discord_id, context)

@@ -47,18 +47,31 @@ class Reporter:
         self._services.notices.linked(user_id, account.id, account.shown, now=self._services.now())
         users.mark_notified(user_id, account.id)
 
-    def unlinked(self, user: User, link: Link, reason: Unlinked, *, notify: bool, version: int | None = None) -> bool:
+    def unlinked(
+        self,
+        user: User,
+        link: Link,
+        reason: Unlinked,
+        *,
+        notify: bool,
+        version: int | None = None,
+        removed: Entry | None = None,
+    ) -> bool:
         """Delete the link. Returns False if the user is not linked to that account any more.
 
-        `version`: only if nothing has changed since then (see `users.unlink`).
+        `version`: only if nothing has changed since then (see `users.unlink`). `removed`: the entry of the removal from
+        the guild that came before; it is recorded in any case.
         """
         now, account = self._services.now(), link.account
         self.notify_pending(user)
         notice = PendingNotice(Kind.UNLINKED, str(account.id), account.shown, reason, now) if notify else None
-        if not users.unlink(user.user_id, account.id, now=now, version=version, notice=notice):
+        entry = self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason)
+        entries = (removed, entry) if removed else (entry,)
+        if not users.unlink(user.user_id, account.id, now=now, version=version, notice=notice, entries=entries):
+            if removed:
+                audit.keep(removed)
             return False
         self._notify(user.user_id, notice)
-        audit.keep(self.entries.event(user.user_id, account.id, f"unlinked: {reason}", reason))
         log.info("unlinked", user_id=user.user_id, discord_id=account.id, reason=reason)
         self._forget_withheld(user, frozenset())
         return True
@@ -118,9 +131,9 @@ class Reporter:
         """A person was let into the guild, or may have been."""
         audit.keep(entry)
 
-    def removed(self, user_id: str, discord_id: int, context: JobContext) -> None:
-        """The account was removed from the guild."""
-        audit.keep(self.entries.event(user_id, discord_id, "removed", context.cause))
+    def removed(self, entry: Entry) -> None:
+        """An account that is no longer the user's was removed from the guild."""
+        audit.keep(entry)
 
     def answered(self, user_id: str, discord_id: int, what: str, by: str) -> None:
         """A person answered what was withheld from the user; `by` says who."""

@@ -1,6 +1,6 @@
 """Links of auth users to Discord accounts: a user has one at most, and so has an account."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from pynamodb.exceptions import TransactWriteError
@@ -9,7 +9,8 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.discord.models import Account
-from chalicelib.store import accounts
+from chalicelib.store import accounts, audit
+from chalicelib.store.audit import Entry
 from chalicelib.store.rows import AccountRow, UserRow
 from chalicelib.store.user import Link, PendingNotice, Previous, Statement, User
 from chalicelib.store.user_rows import (
@@ -237,11 +238,13 @@ def unlink(
     now: float,
     version: int | None = None,
     notice: PendingNotice | None = None,
+    entries: Iterable[Entry] = (),
 ) -> bool:
     """Remove the link to that account. Returns False if the user is not linked to it (any more).
 
     What the auth site stated is kept for a while. `version`: only if the user has not changed since then. `notice`:
-    what the auth site is to be notified of then; it stays on the row until `notice_sent`.
+    what the auth site is to be notified of then; it stays on the row until `notice_sent`. `entries`: of the audit
+    trail, recorded in the same transaction.
     """
     actions: list[Action] = [
         UserRow.version.set(UserRow.version + 1),
@@ -260,6 +263,8 @@ def unlink(
                 AccountRow(discord_id),
                 condition=AccountRow.discord_id.does_not_exist() | (AccountRow.user_id == user_id),
             )
+            for entry in entries:
+                write.save(audit.row(entry))
     except TransactWriteError as error:
         raise_unless_cancelled(error)
         return False
