@@ -68,6 +68,8 @@ class Delivery:
         if not bulk:  # newest first: what a newer message has reconciled, older ones need not look at again
             order.sort(key=lambda number: messages[number].sent_at, reverse=True)
         ended: dict[int, Outcome] = {}
+        tickets = [message.progress().ticket for message in messages]
+        self._services.discord.rate_limiter.block.expect(ticket for ticket in tickets if ticket)
         with self._services.discord.until(self._services.now() + seconds_left()):
             for number in order:
                 ended[number] = self._settle(messages[number], bulk=bulk, seconds_left=seconds_left)
@@ -91,6 +93,7 @@ class Delivery:
     def _settle(self, message: Message, *, bulk: bool, seconds_left: Callable[[], float]) -> Outcome:
         """Handle one message, or put it back if it is not due or too little time is left; log how it ended."""
         now, progress = self._services.now(), message.progress()
+        self._services.discord.rate_limiter.block.begin(progress.ticket)
         log.bind(progress.trace)
         try:
             if progress.due - now > PATIENCE or seconds_left() < ENOUGH_TIME:

@@ -5,6 +5,7 @@ all workers through a `RateLimitStore` (DynamoDB in Lambda); each process rememb
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from chalicelib.clock import Clock
@@ -33,14 +34,22 @@ class RateLimitStore(Protocol):
         """The bucket; an unseen one where none is stored."""
         ...
 
-    def acquire(self, key: str, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
-        """Take a place in the open window where that is plainly possible: the bucket as it is then, else None."""
+    def acquire(
+        self, key: str, lane: Lane, *, now: float, ticketed: bool, places: int = 1, limit: int = 1
+    ) -> Bucket | None:
+        """Take places in the open window where that is plainly possible: the bucket as it is then, else None.
+
+        `limit`: that of the bucket; it needs to be known only where several places are taken.
+        """
         ...
 
-    def open(self, known: Bucket, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
-        """Open the next window and take its first place, where that is plainly possible: the bucket then, else None.
+    def open(
+        self, known: Bucket, lane: Lane, *, now: float, ticketed: bool, places: int = 1, early: bool = False
+    ) -> Bucket | None:
+        """Open the next window and take places in it, where that is plainly possible: the bucket then, else None.
 
-        `known`: the bucket as it was seen last; its size is taken to be still so.
+        `known`: the bucket as it was seen last; its size is taken to be still so. `early`: in the pause before the next
+        window may open, if this one was used by half at most, with what it was used for (see `rate_limit.admit`).
         """
         ...
 
@@ -104,6 +113,7 @@ class Buckets:
         self._clock = clock
         self.names = BucketNames(store, clock)
         self._known: dict[str, Bucket] = {}
+        self._seen: dict[str, Seen] = {}  # the last answer that this process got, by bucket
 
     def known(self, key: str) -> Bucket | None:
         """As this process saw it last; None where it never did."""
@@ -118,20 +128,34 @@ class Buckets:
         bucket = self._known[key] = self._store.get(key)
         return bucket
 
-    def enter(self, key: str, lane: Lane, *, ticketed: bool) -> bool:
-        """Try for a place in the open window, or open the next. Afterwards `get` returns the bucket as it now is."""
+    def enter(self, key: str, lane: Lane, *, ticketed: bool, places: int = 1) -> int:
+        """Try for places in the open window, or open the next. Afterwards `get` returns the bucket as it now is.
+
+        Returns how many were taken: at most `places`, 0 where none is to be had now.
+        """
         now, known = self._clock.now(), self._known.get(key)
         if known and known.kind is not Kind.UNSEEN and now < known.reopens_at and sum(known.used) >= known.limit:
-            return False  # a window that is full stays so, but for a place that is released now and then
-        closing = known is not None and known.closes_at <= now < known.reopens_at
-        if known and known.kind is not Kind.UNSEEN and not closing:
-            over = now >= known.reopens_at
-            acquired = self._store.open(known, lane, now=now, ticketed=ticketed) if over else None
-            acquired = acquired or self._store.acquire(key, lane, now=now, ticketed=ticketed)
+            return 0  # a window that is full stays so, but for a place that is released now and then
+        if known and known.kind is not Kind.UNSEEN:
+            free = known.limit - (sum(known.used) if now < known.reopens_at else 0)
+            places = min(places, free)
+            acquired = self._take(known, lane, now=now, ticketed=ticketed, places=places)
             if acquired:
                 self._known[key] = acquired
-                return True
-        return self._enter_by_swap(key, lane, now=now, ticketed=ticketed)
+                return places
+        return int(self._enter_by_swap(key, lane, now=now, ticketed=ticketed))
+
+    def _take(self, known: Bucket, lane: Lane, *, now: float, ticketed: bool, places: int) -> Bucket | None:
+        """Take places by one conditional update; by two if another worker opened a window since `known` was read."""
+        if known.closes_at <= now < known.reopens_at:
+            if not rate_limit.may_open_early(known):
+                return None
+            return self._store.open(known, lane, now=now, ticketed=ticketed, places=places, early=True)
+        over = now >= known.reopens_at
+        opened = self._store.open(known, lane, now=now, ticketed=ticketed, places=places) if over else None
+        return opened or self._store.acquire(
+            known.key, lane, now=now, ticketed=ticketed, places=places, limit=known.limit
+        )
 
     def _enter_by_swap(self, key: str, lane: Lane, *, now: float, ticketed: bool) -> bool:
         for _ in range(MAX_SWAPS):
@@ -159,7 +183,8 @@ class Buckets:
         self.names.name(route, name)
         if seen:
             known = self._known.get(name) if name == key else None
-            self._amend(name, known, lambda bucket: rate_limit.learn(bucket, seen))
+            before, self._seen[name] = self._seen.get(name), seen
+            self._amend(name, known, lambda bucket: _learnt(bucket, before, seen))
 
     def limited(self, route: str, name: str, wait: float) -> None:
         """A 429 of the bucket `name` holds for `wait` seconds."""
@@ -177,3 +202,11 @@ class Buckets:
                 self._known[key] = new
                 return
             known = None
+
+
+def _learnt(bucket: Bucket, before: Seen | None, seen: Seen) -> Bucket:
+    """The bucket with what an answer says of it, and what it says beside the one `before` it; the same if nothing."""
+    newer = before is not None and bucket.last is not None and before.at > bucket.last.at
+    basis = replace(bucket, last=before) if newer else bucket
+    learnt = rate_limit.learn(basis, seen)
+    return bucket if learnt is basis else learnt

@@ -152,7 +152,7 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
     if now >= bucket.reopens_at:
         bucket = _next_window(bucket, now)
     elif now >= bucket.closes_at:
-        if bucket.window > SHORT_WINDOW or 2 * sum(bucket.used) > bucket.limit:
+        if not may_open_early(bucket):
             return None
         # Of a short window the pause is a large part: begin the next at once, with what this one was used for.
         bucket = replace(_next_window(bucket, now), used=bucket.used)
@@ -164,12 +164,19 @@ def admit(bucket: Bucket, lane: Lane, *, now: float, ticketed: bool = False) -> 
     return replace(bucket, used=(urgent, normal, bulk))
 
 
+def may_open_early(bucket: Bucket) -> bool:
+    """May the next window open in the pause before it, with what this one was used for?"""
+    return bucket.window <= SHORT_WINDOW and 2 * sum(bucket.used) <= bucket.limit
+
+
 def holds_until(bucket: Bucket, *, now: float) -> float:
     """No request is begun after this on a place that is taken now: its window may be over.
 
-    While the kind is not known, the window may turn out to be as short as one answer lets suppose.
+    While the kind is not known, the window may turn out to be as short as one answer lets suppose. A window that is
+    short anyway stays open even then (`_second_answer`).
     """
-    shortest = bucket.last.reset_after if bucket.kind is Kind.UNKNOWN and bucket.last else bucket.window
+    may_shrink = bucket.kind is Kind.UNKNOWN and bucket.window > SHORT_WINDOW
+    shortest = bucket.last.reset_after if may_shrink and bucket.last else bucket.window
     return min(replace(bucket, window=min(shortest, bucket.window)).closes_at, now + HELD)
 
 
@@ -279,11 +286,16 @@ def _second_answer(bucket: Bucket, seen: Seen) -> Bucket:
     last = bucket.last
     if last is None or seen.at >= last.full_at or seen.remaining >= last.remaining:
         # Where the bucket was whole before, there is nothing to compare; at that pace the kind makes no difference.
-        return bucket if seen.spent == 1 else replace(bucket, last=seen)
+        # Of a short window each process compares its own answers: writing them down would cost more than it tells.
+        return bucket if seen.spent == 1 or bucket.window <= SHORT_WINDOW else replace(bucket, last=seen)
     per_request = last.reset_after / last.spent
     kind = Kind.SLIDING if seen.reset - last.reset > per_request / 2 else Kind.FIXED
     known = replace(bucket, kind=kind, last=None, window=max(_window(kind, last), _window(kind, seen)))
-    return replace(known, reopens_at=known.opened_at + known.reopens_after)
+    reopens_at = known.opened_at + known.reopens_after
+    # Places in a short window are held until it closes as it was to: the next one waits for them.
+    return replace(
+        known, reopens_at=max(reopens_at, bucket.reopens_at) if bucket.window <= SHORT_WINDOW else reopens_at
+    )
 
 
 def refused(bucket: Bucket, *, now: float, wait: float) -> Bucket:

@@ -1,5 +1,7 @@
 """Each request's turn: within the shared buckets of `buckets.py`, by the arithmetic of `rate_limit.py`."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.clock import Clock
@@ -7,6 +9,7 @@ from chalicelib.discord import rate_limit
 from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.halts import Halts
 from chalicelib.discord.rate_limit import Bucket, Kind, Lane
+from chalicelib.discord.routes import MEMBER_GET, MEMBER_PATCH
 from chalicelib.errors import RateLimitDeferred, Ticket
 
 PATIENCE = 2.0  # seconds that a worker sleeps at most for its turn; longer waits cost more asleep than queued
@@ -15,6 +18,7 @@ FIRST_ANSWER = 1.0  # seconds in which it should have come; after that, whoever 
 MIN_NAP = 0.01  # seconds
 MIN_TURN = 0.2  # seconds; nobody is sent away for less
 SHORT_WAIT = 0.5  # seconds
+MAX_BLOCK = 4  # places that are taken at once: as many as the jobs of a batch use within a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,51 @@ class Reservation:
     closes_at: float
 
 
+class Block:
+    """Places that were taken together with another, for further messages of the same batch.
+
+    A place is good until its window closes, and for some seconds at most (`Reservation`); one that is not used lapses.
+    """
+
+    def __init__(self, buckets: Buckets, clock: Clock) -> None:
+        self._buckets = buckets
+        self._clock = clock
+        self._expected: Counter[str] = Counter()  # tickets of messages that were not begun, by bucket
+        self._kept: dict[str, list[Reservation]] = {}
+
+    def expect(self, tickets: Iterable[Ticket]) -> None:
+        """A batch of messages begins, some of which have these tickets."""
+        self._expected = Counter(ticket.bucket for ticket in tickets)
+
+    def begin(self, ticket: Ticket | None) -> None:
+        """The message with this ticket begins."""
+        if ticket is not None:
+            self._expected[ticket.bucket] -= 1
+
+    def wanted(self, key: str, lane: Lane) -> int:
+        """How many places to take now for requests that messages with tickets of that bucket make.
+
+        The one that is needed is included. Only bulk work takes more than that.
+        """
+        return 1 + max(0, min(self._expected[key], MAX_BLOCK - 1)) if lane is Lane.BULK else 1
+
+    def keep(self, reservation: Reservation, count: int) -> None:
+        """A place was used, and `count` more were taken with it."""
+        if count:
+            self._kept[reservation.key] = [reservation] * count
+
+    def take(self, key: str, lane: Lane) -> Reservation | None:
+        """One of the places that are kept, unless there is none that is still good."""
+        kept, bucket = self._kept.get(key), self._buckets.known(key)
+        if not kept or bucket is None or kept[-1].lane is not lane:
+            return None
+        one = kept[-1]
+        if self._clock.now() >= one.closes_at or bucket.number != one.number or bucket.refused:
+            del self._kept[key]
+            return None
+        return kept.pop()
+
+
 class RateLimiter:
     """Turns for the requests of one process, within what all processes share."""
 
@@ -35,6 +84,7 @@ class RateLimiter:
         self.halts = halts
         self._clock = clock
         self._reserved: set[Reservation] = set()
+        self.block = Block(buckets, clock)
         self.slept = 0.0  # seconds, for the benchmark
 
     def acquire(
@@ -48,7 +98,9 @@ class RateLimiter:
         key = self.buckets.names.current_bucket_of(route)
         slot = ticket.slot if ticket and ticket.bucket == key else None
         deadline, napped = self._clock.now() + patience, False
-        while not self.buckets.enter(key, lane, ticketed=slot is not None):
+        if reservation := self.block.take(key, lane):
+            return reservation
+        while not (places := self._enter(route, key, lane, ticketed=slot is not None)):
             now, bucket = self._clock.now(), self.buckets.get(key)
             if bucket.kind is Kind.UNSEEN:
                 key = self._after_first_answer(route, bucket, lane, deadline)
@@ -67,7 +119,17 @@ class RateLimiter:
                 raise _deferred(key, slot, lane, comes - now)
             self._sleep(comes - now)
         entered = self.buckets.get(key)
-        return Reservation(key, lane, entered.number, rate_limit.holds_until(entered, now=self._clock.now()))
+        reservation = Reservation(key, lane, entered.number, rate_limit.holds_until(entered, now=self._clock.now()))
+        self.block.keep(reservation, places - 1)
+        return reservation
+
+    def _enter(self, route: str, key: str, lane: Lane, *, ticketed: bool) -> int:
+        """Try for a place, and for as many more as the rest of the batch has use for; returns how many were taken.
+
+        A job with a ticket for the change of a member looks at the member first.
+        """
+        tickets_of = self.bucket_of(MEMBER_PATCH) if route == MEMBER_GET else key
+        return self.buckets.enter(key, lane, ticketed=ticketed, places=self.block.wanted(tickets_of, lane))
 
     def _after_first_answer(self, route: str, bucket: Bucket, lane: Lane, deadline: float) -> str:
         """The first request of the bucket is under way, and its answer tells everything: the bucket's key after a nap.

@@ -58,13 +58,19 @@ class DynamoRateLimitStore:
         rows = {named[row.key]: row for row in RateLimitRow.batch_get(list(named))}
         return {key: _bucket(key, row) for key, row in rows.items() if row.limit is not None}
 
-    def acquire(self, key: str, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
-        room = (RateLimitRow.closes_at > now) & (RateLimitRow.used < RateLimitRow.limit)
-        condition = _nobody_ahead(room, lane, ticketed, RateLimitRow.first_slot)
-        row = self._update(key, [RateLimitRow.used.add(1), USED[lane].add(1)], condition)
+    def acquire(
+        self, key: str, lane: Lane, *, now: float, ticketed: bool, places: int = 1, limit: int = 1
+    ) -> Bucket | None:
+        room = RateLimitRow.used < RateLimitRow.limit
+        if places > 1:
+            room = (RateLimitRow.limit == limit) & (RateLimitRow.used <= limit - places)
+        condition = _nobody_ahead((RateLimitRow.closes_at > now) & room, lane, ticketed, RateLimitRow.first_slot)
+        row = self._update(key, [RateLimitRow.used.add(places), USED[lane].add(places)], condition)
         return _bucket(key, row) if row else None
 
-    def open(self, known: Bucket, lane: Lane, *, now: float, ticketed: bool) -> Bucket | None:
+    def open(
+        self, known: Bucket, lane: Lane, *, now: float, ticketed: bool, places: int = 1, early: bool = False
+    ) -> Bucket | None:
         # Sums are made here: what DynamoDB adds up is not the same float again when it is compared.
         opened = replace(known, opened_at=now)
         actions: list[Action] = [
@@ -75,11 +81,16 @@ class DynamoRateLimitStore:
             RateLimitRow.closes_at.set(opened.closes_at),
             RateLimitRow.reopens_at.set(now + opened.reopens_after),
             RateLimitRow.expires_at.set(int(now + opened.reopens_after) + RETENTION),
-            RateLimitRow.used.set(1),
-            *(column.set(int(other == lane)) for other, column in enumerate(USED)),
         ]
+        if early:
+            over = (RateLimitRow.closes_at <= now) & (RateLimitRow.used <= min(known.limit // 2, known.limit - places))
+            actions += [column.set(column + places) for column in (RateLimitRow.used, USED[lane])]
+        else:
+            over = RateLimitRow.reopens_at <= now
+            actions += [column.set(places * (other == lane)) for other, column in enumerate(USED)]
+            actions.append(RateLimitRow.used.set(places))
         same_size = (RateLimitRow.window == known.window) & (RateLimitRow.limit == known.limit)
-        condition = _nobody_ahead(same_size & (RateLimitRow.reopens_at <= now), lane, ticketed, RateLimitRow.next_slot)
+        condition = _nobody_ahead(same_size & over, lane, ticketed, RateLimitRow.next_slot)
         row = self._update(known.key, actions, condition)
         return _bucket(known.key, row) if row else None
 

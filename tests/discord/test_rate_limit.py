@@ -280,9 +280,15 @@ def test_a_first_request_that_failed_after_another_was_answered_makes_no_room() 
     [
         (known(limit=5, window=1.0, kind=Kind.FIXED), 0.95),
         (known(limit=10, window=60.0), HELD),
-        (known(limit=5, window=1.0, kind=Kind.UNKNOWN, last=Seen(5, 4, NOW + 0.2, 0.2, NOW)), 0.15),
+        (known(limit=10, window=10.0, kind=Kind.UNKNOWN, last=Seen(10, 9, NOW + 1.0, 1.0, NOW)), 0.95),
+        (known(limit=5, window=1.0, kind=Kind.UNKNOWN, last=Seen(5, 4, NOW + 0.2, 0.2, NOW)), 0.95),
     ],
-    ids=["until the window closes", "for some seconds at most", "while the shortest window lasts that it may be"],
+    ids=[
+        "until the window closes",
+        "for some seconds at most",
+        "while the shortest window lasts that it may be",
+        "until a short window closes, which does not shrink",
+    ],
 )
 def test_a_place_is_held_no_longer_than_its_window_surely_lasts(bucket: Bucket, seconds: float) -> None:
     assert holds_until(bucket, now=NOW) - NOW == pytest.approx(seconds)
