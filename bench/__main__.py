@@ -10,7 +10,7 @@ from rich.console import Console
 
 os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the local Discord speaks plain HTTP
 
-from bench import allianceauth, chains, cold, costs, pages, process, report, stack, sweeps
+from bench import allianceauth, calls, chains, cold, costs, pages, process, report, stack, sweeps
 from bench.figures import Figure, Measure, Result
 
 
@@ -30,6 +30,7 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
         ("cold starts", lambda: cold.cold_starts(3 if quick else 15)),
         ("pages", lambda: pages.times(3 if quick else 7)),
         ("callback", process.callback),
+        ("calls", calls.by_path),
         ("costs", costs.month),
     ]
     if not quick:

@@ -26,8 +26,8 @@ class RateLimitStore(Protocol):
         """The key of each route's bucket, as far as answers have told."""
         ...
 
-    def name_bucket(self, route: str, key: str) -> None:
-        """Requests of `route` count against the bucket `key` from now on."""
+    def name_bucket(self, route: str, key: str) -> dict[str, str]:
+        """Requests of `route` count against the bucket `key` from now on. Returns all names, as they are then."""
         ...
 
     def get(self, key: str) -> Bucket:
@@ -84,8 +84,7 @@ class BucketNames:
     def name(self, route: str, key: str) -> None:
         """An answer said that `route` counts against the bucket `key`."""
         if self._read().get(route) != key:
-            self._store.name_bucket(route, key)
-            self.forget()
+            self.learn(self._store.name_bucket(route, key))
 
     def learn(self, names: dict[str, str]) -> None:
         """Somebody else just read the names, as they are stored now."""

@@ -38,13 +38,16 @@ class DynamoRateLimitStore:
         row = self._row(BUCKET_NAMES)
         return dict(row.buckets or {}) if row else {}
 
-    def name_bucket(self, route: str, key: str) -> None:
+    def name_bucket(self, route: str, key: str) -> dict[str, str]:
+        names = {}
         for _ in range(MAX_NAMING_ATTEMPTS):  # others name their routes in the same map
             row = self._row(BUCKET_NAMES)
             named = row.buckets if row else None
+            names = dict(named or {}) | {route: key}
             as_read = RateLimitRow.buckets.does_not_exist() if named is None else RateLimitRow.buckets == named
-            if self._update(BUCKET_NAMES, [RateLimitRow.buckets.set((named or {}) | {route: key})], as_read):
-                return
+            if self._update(BUCKET_NAMES, [RateLimitRow.buckets.set(names)], as_read):
+                break
+        return names
 
     # --- buckets ---
 
