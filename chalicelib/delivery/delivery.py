@@ -4,7 +4,7 @@ A message ends in exactly one way: done; nothing to do; refused, for a reason th
 dead-lettered. Each message of a batch ends by itself: a bad one neither blocks nor repeats its neighbours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -23,6 +23,7 @@ from chalicelib.errors import (
     RateLimitDeferred,
     Refused,
     RolecallError,
+    Ticket,
     Wait,
 )
 from chalicelib.members.context import JobContext, Outcome
@@ -68,8 +69,7 @@ class Delivery:
         if not bulk:  # newest first: what a newer message has reconciled, older ones need not look at again
             order.sort(key=lambda number: messages[number].sent_at, reverse=True)
         ended: dict[int, Outcome] = {}
-        tickets = [message.progress().ticket for message in messages]
-        self._services.discord.rate_limiter.block.expect(ticket for ticket in tickets if ticket)
+        self._services.discord.rate_limiter.block.expect(self._tickets(messages))
         with self._services.discord.until(self._services.now() + seconds_left()):
             for number in order:
                 ended[number] = self._settle(messages[number], bulk=bulk, seconds_left=seconds_left)
@@ -82,6 +82,12 @@ class Delivery:
                     self._services.queues.delete(message)
             raise Undelivered(f"{outcomes.count(Outcome.BROKEN)} of {len(outcomes)} messages; see the log")
         return outcomes
+
+    def _tickets(self, messages: Iterable[Message]) -> list[Ticket]:
+        """The tickets of those messages that are not put back for being too early."""
+        latest = self._services.now() + PATIENCE
+        all_of_them = [message.progress() for message in messages]
+        return [one.ticket for one in all_of_them if one.ticket is not None and one.due <= latest]
 
     def _stay_busy(self, seconds_left: Callable[[], float]) -> None:
         """While this container's address is blocked, let Lambda give what it handed back to another container."""

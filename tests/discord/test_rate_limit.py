@@ -275,6 +275,16 @@ def test_a_first_request_that_failed_after_another_was_answered_makes_no_room() 
     assert all(released(bucket, Lane.URGENT, one.number) is bucket for one in (first, second))
 
 
+def test_a_short_window_stays_open_as_long_as_it_was_to_whatever_kind_it_turns_out_to_be() -> None:
+    """Places in it may be held until then."""
+    first, second = Seen(5, 4, NOW + 0.2, 0.2, NOW), Seen(5, 3, NOW + 0.2, 0.1, NOW + 0.1)
+    unknown = known(limit=5, window=1.0, kind=Kind.UNKNOWN, last=first)
+    learnt = learn(replace(unknown, used=(2, 0, 0)), second)
+    assert learnt.kind is Kind.FIXED
+    assert learnt.window == pytest.approx(0.2)
+    assert learnt.reopens_at == unknown.reopens_at
+
+
 @pytest.mark.parametrize(
     ("bucket", "seconds"),
     [

@@ -156,6 +156,48 @@ def test_appointments_of_windows_past_hold_nobody_up(rate_limit_store: DynamoRat
     assert rate_limit_store.acquire("b", Lane.BULK, now=NOW, ticketed=False)
 
 
+def test_several_places_are_taken_at_once_or_none(rate_limit_store: DynamoRateLimitStore) -> None:
+    stored(rate_limit_store)
+    taken = rate_limit_store.acquire("b", Lane.BULK, now=NOW, ticketed=True, places=3, limit=5)
+    assert taken == replace(OPEN, used=(0, 1, 3))
+    assert rate_limit_store.acquire("b", Lane.BULK, now=NOW, ticketed=True, places=2, limit=5) is None
+    assert rate_limit_store.get("b").used == (0, 1, 3)
+
+
+def test_several_places_are_taken_only_in_a_bucket_of_the_size_that_is_known(
+    rate_limit_store: DynamoRateLimitStore,
+) -> None:
+    stored(rate_limit_store)
+    assert rate_limit_store.acquire("b", Lane.BULK, now=NOW, ticketed=True, places=3, limit=10) is None
+
+
+def test_a_window_is_opened_with_several_places_taken(rate_limit_store: DynamoRateLimitStore) -> None:
+    stored(rate_limit_store)
+    opened = rate_limit_store.open(OPEN, Lane.BULK, now=NOW + 11, ticketed=True, places=3)
+    assert opened == replace(OPEN, number=301, opened_at=NOW + 11, reopens_at=NOW + 21.1, used=(0, 0, 3))
+
+
+SHORT = replace(OPEN, window=1.0, reopens_at=NOW + 1.05, used=(0, 1, 1))
+
+
+@pytest.mark.parametrize("lane", list(Lane), ids=lambda lane: lane.name)
+@pytest.mark.parametrize("after", [0.94, 0.951, 1.04], ids=str)
+@pytest.mark.parametrize("used", [2, 3], ids=["used by half", "used by more"])
+def test_a_short_window_opens_early_just_as_arithmetic_says(
+    rate_limit_store: DynamoRateLimitStore, lane: Lane, after: float, used: int
+) -> None:
+    short = stored(rate_limit_store, replace(SHORT, used=(0, 1, used - 1)))
+    expected = rate_limit.admit(short, lane, now=NOW + after) if after > 0.95 else None
+    opened = rate_limit_store.open(short, lane, now=NOW + after, ticketed=False, early=True)
+    assert opened == expected
+    assert (opened is not None) is (after > 0.95 and used == 2)
+
+
+def test_a_window_that_others_used_meanwhile_does_not_open_early(rate_limit_store: DynamoRateLimitStore) -> None:
+    stored(rate_limit_store, replace(SHORT, used=(0, 1, 2)))
+    assert rate_limit_store.open(SHORT, Lane.BULK, now=NOW + 1, ticketed=False, early=True) is None
+
+
 def test_a_bucket_in_use_is_kept_however_little_is_learnt_of_it(rate_limit_store: DynamoRateLimitStore) -> None:
     stored(rate_limit_store)
     expires_at = RateLimitRow.get("900:b").expires_at
