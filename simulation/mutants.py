@@ -238,7 +238,7 @@ def _older_attempts_link() -> Places:
         user = get(user_id, now=now)
         return user and replace(user, barred=NO_CUTOFF)
 
-    return [(links, "get", unbarred)]
+    return [(links, "_current", unbarred)]
 
 
 def _silent_links() -> Places:

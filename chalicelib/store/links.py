@@ -114,7 +114,7 @@ def link(
     it is just being removed from the guild, UserDeletedSince if the claim is older than a removal, ReplacesAnother.
     """
     for _ in range(MAX_ATTEMPTS):
-        before = _current(user_id, now)
+        before = _current(user_id, now=now)
         if before and before.barred.bars(claim.issued_at, claim.opened_at):
             raise UserDeletedSince
         old = before.link if before else None
@@ -134,7 +134,7 @@ def link(
     raise AccountTaken
 
 
-def _current(user_id: str, now: float) -> User | None:
+def _current(user_id: str, *, now: float) -> User | None:
     """The user as stored now; what is left of an expired one is dropped."""
     row = stored_row(user_id)
     if row is None:
