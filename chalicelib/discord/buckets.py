@@ -206,6 +206,7 @@ class Buckets:
 def _learnt(bucket: Bucket, before: Seen | None, seen: Seen) -> Bucket:
     """The bucket with what an answer says of it, and what it says beside the one `before` it; the same if nothing."""
     newer = before is not None and bucket.last is not None and before.at > bucket.last.at
+    newer = newer and bucket.window <= rate_limit.SHORT_WINDOW  # of others, every answer is in the store
     basis = replace(bucket, last=before) if newer else bucket
     learnt = rate_limit.learn(basis, seen)
     return bucket if learnt is basis else learnt

@@ -100,7 +100,10 @@ class RateLimiter:
         deadline, napped = self._clock.now() + patience, False
         if reservation := self.block.take(key, lane):
             return reservation
-        while not (places := self._enter(route, key, lane, ticketed=slot is not None)):
+        # A job with a ticket for the change of a member looks at the member first.
+        tickets_of = self.bucket_of(MEMBER_PATCH) if route == MEMBER_GET else key
+        wanted = self.block.wanted(tickets_of, lane)
+        while not (places := self.buckets.enter(key, lane, ticketed=slot is not None, places=wanted)):
             now, bucket = self._clock.now(), self.buckets.get(key)
             if bucket.kind is Kind.UNSEEN:
                 key = self._after_first_answer(route, bucket, lane, deadline)
@@ -122,14 +125,6 @@ class RateLimiter:
         reservation = Reservation(key, lane, entered.number, rate_limit.holds_until(entered, now=self._clock.now()))
         self.block.keep(reservation, places - 1)
         return reservation
-
-    def _enter(self, route: str, key: str, lane: Lane, *, ticketed: bool) -> int:
-        """Try for a place, and for as many more as the rest of the batch has use for; returns how many were taken.
-
-        A job with a ticket for the change of a member looks at the member first.
-        """
-        tickets_of = self.bucket_of(MEMBER_PATCH) if route == MEMBER_GET else key
-        return self.buckets.enter(key, lane, ticketed=ticketed, places=self.block.wanted(tickets_of, lane))
 
     def _after_first_answer(self, route: str, bucket: Bucket, lane: Lane, deadline: float) -> str:
         """The first request of the bucket is under way, and its answer tells everything: the bucket's key after a nap.
