@@ -30,7 +30,7 @@ MAX_CALLS = {  # docs/explanation/dynamodb-calls.md names each of them
     "several differences": 5,
     "a message that changes nothing": 3,
     "deletion": 5,
-    "unlinking": 6,
+    "unlinking": 7,
     "click on a link": 2,
     "account for the auth site": 3,
     "My Discord": 4,
