@@ -131,14 +131,26 @@ def test_members_use_commands(stack: Stack) -> None:
 # --- each statement ----------------------------------------------------------------------------------------------
 
 
-def looking_after_the_server(stack: Stack) -> None:
+def looking_after_the_server(stack: Stack, **query: str) -> None:
     address = f"{stack.aws.api_url}/discord/admin"
     with requests.Session() as browser:
         token = stack.site.token("1", "admin")
         assert browser.get(address, params={"token": token}, timeout=30, allow_redirects=False).status_code == 302
-        page = browser.get(address, timeout=30)
+        page = browser.get(address, params=query, timeout=30)
         assert page.status_code == 200, page.text
         assert "Groups and their roles" in page.text
+
+
+def searching_for_a_name(stack: Stack) -> None:
+    looking_after_the_server(stack, member="@nobody")
+
+
+def looking_at_the_past_of_the_queues(stack: Stack) -> None:
+    """A page that may not see it is shown without it, and the log says why."""
+    stack.forget("api_handler")  # or what another page has seen would be shown
+    logged = len(stack.aws.logs("api_handler"))
+    looking_after_the_server(stack)
+    assert "AccessDenied" not in "".join(stack.aws.logs("api_handler")[logged:])
 
 
 def linking(stack: Stack) -> None:
@@ -263,7 +275,9 @@ def linked_user(stack: Stack) -> str:
 NEEDED_FOR: dict[tuple[str, str], Callable[[Stack], None]] = {
     ("api", "ReadSecrets"): linking,
     ("api", "KeepUsers"): linking,
-    ("api", "ReadLinksInOrder"): looking_after_the_server,
+    ("api", "ReadLinksInOrder"): searching_for_a_name,
+    ("api", "CountMessages"): looking_after_the_server,
+    ("api", "SeeQueuesOverTime"): looking_at_the_past_of_the_queues,
     ("api", "ClaimAccounts"): linking,
     ("api", "KeepAttempts"): linking,
     ("api", "RememberGuild"): linking,
