@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from chalicelib.linking.tokens import Purpose
 from chalicelib.members.guild import CACHE_TTL
 from chalicelib.store import users
+from chalicelib.web.sessions import cookie_name
 from local.simulated import World
 from tests.linking.doors import Answer, Browser, Doors
 from tests.members.support import crowd, swept
@@ -62,6 +64,10 @@ def test_what_changed_is_sent_as_a_part_of_the_page(kira: World, browser: Browse
 def test_the_part_answers_to_its_session_only(kira: World, doors: Doors, browser: Browser) -> None:
     opened(kira, browser)
     assert news(Browser(doors)).reason == "expired"
+    member = Browser(doors)
+    member.get("/discord/me", token=kira.site.token("101", "me"))
+    mine = member.jar[cookie_name(Purpose.ME, secure=True)]
+    assert news(Browser(doors, {cookie_name(Purpose.ADMIN, secure=True): mine})).reason == "expired"
     kira.clock.advance(3600)
     assert news(browser).reason == "expired"
 

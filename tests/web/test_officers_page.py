@@ -164,6 +164,10 @@ def test_what_is_held_is_dropped_and_everybody_keeps_it(world: World, browser: B
     world.run(seconds=1200)
     assert keep_role(world, held) == kept
     assert "would lose roles" not in text_of(browser.get(PAGE))
+    dropped = [one for one in held if any(entry["what"] == "removal dropped" for entry in trail(world, one))]
+    assert len(dropped) == kept
+    assert {trail(world, one)[0]["cause"] for one in dropped} == {"Vera (officers' page)"}
+    assert trail(world, audit.THE_SERVER)[0]["cause"] == "Vera (officers' page)"
 
 
 def test_one_member_is_released_from_their_explanation(world: World, browser: Browser, held: list[str]) -> None:
