@@ -34,6 +34,7 @@ def test_a_sweep_that_found_nothing_is_done(*, force: bool, admitted: bool) -> N
         pytest.param({"losing": 200, "force": True}, False, False, True, id="all lose, forced"),
         pytest.param({"losing": 7, "locked": 7}, True, False, False, id="all who lose are locked"),
         pytest.param({"losing": 7, "gone": 1, "locked": 7}, True, False, True, id="one who left is not locked"),
+        pytest.param({"losing": 3, "gone": 4, "locked": 7}, True, False, False, id="all who lose or left are locked"),
         pytest.param({"note": NO_LIST}, True, False, True, id="no list"),
         pytest.param({"note": NO_LIST, "locked": 7}, True, False, True, id="no list, some are locked"),
         pytest.param({"note": NO_LIST, "locked": 200}, True, False, False, id="no list, all are locked"),
@@ -63,6 +64,25 @@ def test_a_limit_counts_while_it_runs_only_where_the_survey_could_not_count(foun
 def test_a_sweep_that_is_held_says_how_many_would_lose_and_how_to_let_it() -> None:
     note = judged(losing=60, gone=3, admitted=False).note
     assert all(part in note for part in ("of 200", "from 60", "unlink 3", "more than 40", '{"force": true}'))
+
+
+@pytest.mark.parametrize(
+    ("at_least", "said"), [(50, "take roles from 50 or more"), (0, "look at 200 members one by one")]
+)
+def test_a_sweep_without_the_list_that_is_held_says_what_it_knows(at_least: int, said: str) -> None:
+    assert said in judged(note=NO_LIST, at_least=at_least, admitted=False).note
+
+
+def test_nobody_is_said_to_be_locked_where_roles_are_not_looked_at() -> None:
+    verdict = judged(note=NO_LIST, parts=Parts.NICKNAME.value, locked=7)
+    assert (verdict.may_take, verdict.note) == (True, "")
+
+
+def test_a_verdict_without_limit_or_note_leaves_those_of_the_sweep() -> None:
+    sweep = replace(SURVEYED, brake=LIMIT, note=NO_LIST)
+    assert Verdict(SweepState.REPAIRING).applied_to(sweep) == replace(sweep, state=SweepState.REPAIRING)
+    judged_anew = Verdict(SweepState.REPAIRING, may_take=False, removal_limit=7, note="held").applied_to(SURVEYED)
+    assert (judged_anew.brake, judged_anew.note, judged_anew.may_take) == (7, "held", False)
 
 
 @pytest.mark.parametrize("without_list", [True, False])
