@@ -69,7 +69,7 @@ class Delivery:
         if not bulk:  # newest first: what a newer message has reconciled, older ones need not look at again
             order.sort(key=lambda number: messages[number].sent_at, reverse=True)
         ended: dict[int, Outcome] = {}
-        self._services.discord.rate_limiter.block.expect(self._tickets(messages))
+        self._services.discord.rate_limiter.block.expect(_tickets(messages, self._services.now()))
         with self._services.discord.until(self._services.now() + seconds_left()):
             for number in order:
                 ended[number] = self._settle(messages[number], bulk=bulk, seconds_left=seconds_left)
@@ -82,12 +82,6 @@ class Delivery:
                     self._services.queues.delete(message)
             raise Undelivered(f"{outcomes.count(Outcome.BROKEN)} of {len(outcomes)} messages; see the log")
         return outcomes
-
-    def _tickets(self, messages: Iterable[Message]) -> list[Ticket]:
-        """The tickets of those messages that are not put back for being too early."""
-        latest = self._services.now() + PATIENCE
-        all_of_them = [message.progress() for message in messages]
-        return [one.ticket for one in all_of_them if one.ticket is not None and one.due <= latest]
 
     def _stay_busy(self, seconds_left: Callable[[], float]) -> None:
         """While this container's address is blocked, let Lambda give what it handed back to another container."""
@@ -126,10 +120,7 @@ class Delivery:
         kind, writes = kind_of(job), self.reconciler.writes
         context = _context(kind, job, progress, bulk=bulk)
         try:
-            return kind.handle(
-                job,
-                Delivered(self.reconciler, self.sweeper, self._commands, self._officers, context, message.received > 1),
-            )
+            return kind.handle(job, self._delivered(context, redelivered=message.received > 1))
         except RolecallError as error:
             touched = self._services.now() if self.reconciler.writes > writes else progress.touched
             return self._ended_badly(kind, job, message, replace(progress, touched=touched), error)
@@ -225,3 +216,9 @@ def _context(kind: Kind[Any], job: Job, progress: Progress, *, bulk: bool) -> Jo
         sent_at=progress.since,
         since=max(progress.since, progress.touched + IN_FLIGHT_FOR if progress.touched else 0.0),
     )
+
+
+def _tickets(messages: Iterable[Message], now: float) -> list[Ticket]:
+    """The tickets of those messages that are not put back for being too early."""
+    all_of_them = [message.progress() for message in messages]
+    return [one.ticket for one in all_of_them if one.ticket is not None and one.due <= now + PATIENCE]
