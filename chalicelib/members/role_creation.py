@@ -34,15 +34,19 @@ class RoleCreator:
         self._services = services
         self._view = view
 
-    def uncreatable(self) -> Uncreatable:
-        """The roles that are not to be tried now, since Discord refused them lately."""
+    def uncreatable(self, *, lasting: bool = False) -> Uncreatable:
+        """The roles that are not to be tried now, since Discord refused them lately; `lasting`: those alone."""
         memory, now = self._services.memory.role_creation, self._services.now()
-        refused = {name: one.problem for name, one in memory.refused().items() if one.until > now}
+        refused = {
+            name: one.problem
+            for name, one in memory.refused().items()
+            if one.until > now and (one.lasting or not lasting)
+        }
         return Uncreatable(refused, full=memory.limit_until() > now)
 
     def without_uncreatable(self, change: Change) -> Change:
-        """The change without the roles that Discord refused lately; see `plan.without_uncreatable`."""
-        return without_uncreatable(change, self.uncreatable()) if change.create else change
+        """The change without the roles that Discord refused lately and for long; see `plan.without_uncreatable`."""
+        return without_uncreatable(change, self.uncreatable(lasting=True)) if change.create else change
 
     def try_again(self, names: Iterable[str], options: RequestOptions) -> bool:
         """Create those of these roles that Discord refused some time ago: once, for everybody who lacks them.
@@ -70,11 +74,12 @@ class RoleCreator:
             return frozenset({ROLE_LIMIT})
         refused = {name: one for name, one in stored.items() if one.until > now}
         for name in names:
-            if name in refused:
+            if name in refused and refused[name].lasting:
                 problems = problems or frozenset({refused[name].problem})
                 continue
             try:
                 self._create_once(name, options)
+                refused.pop(name, None)
             except RoleLimit as error:
                 memory.keep_limit(until=now + REFUSAL_TTL)
                 log.warning("no_more_roles", name=name, code=error.code)
@@ -85,8 +90,8 @@ class RoleCreator:
                 problem = role_refused(name, error)
                 problems = frozenset({problem})
                 log.warning("role_refused", name=name, code=error.code)
-                seconds = NOT_PERMITTED_TTL if isinstance(error, NotPermitted) else REFUSAL_TTL
-                refused[name] = RefusedRole(now + seconds, problem)
+                lasting = not isinstance(error, NotPermitted)
+                refused[name] = RefusedRole(now + (REFUSAL_TTL if lasting else NOT_PERMITTED_TTL), problem, lasting)
                 memory.keep_refused(refused)
         self._forget(names, stored, refused, limit)
         return problems

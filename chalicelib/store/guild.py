@@ -80,10 +80,14 @@ class GuildMemory:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRole:
-    """A role that Discord refused to create: not to be tried again before `until` (epoch seconds), and why."""
+    """A role that Discord refused to create: not to be tried again before `until` (epoch seconds), and why.
+
+    `lasting`: nobody can grant it meanwhile. Else only sweeps wait: a message tries it again.
+    """
 
     until: float
     problem: Problem
+    lasting: bool = True
 
 
 class RoleCreationMemory:
@@ -113,12 +117,18 @@ class RoleCreationMemory:
         """The roles that Discord refused to create, by name."""
         row = self._rows.get("flag:refused_roles")
         stored = (row.data or {}) if row else {}
-        return {name: RefusedRole(until, problem_of(problem)) for name, (until, problem) in stored.items()}
+        return {
+            name: RefusedRole(abs(until), problem_of(problem), lasting=until > 0)
+            for name, (until, problem) in stored.items()
+        }
 
     def keep_refused(self, refused: dict[str, RefusedRole]) -> None:
         """Remember the roles that Discord refused to create, in place of those remembered before."""
         self._rows.save(
-            "flag:refused_roles", data={name: [one.until, one.problem.reason] for name, one in refused.items()}
+            "flag:refused_roles",
+            data={  # negative if not lasting: older versions, too, try such a role again
+                name: [one.until if one.lasting else -one.until, one.problem.reason] for name, one in refused.items()
+            },
         )
 
 

@@ -100,7 +100,7 @@ def test_a_single_change_goes_before_bulk_work() -> None:
         world.site.groups(users[-1], ["Member", "Logistics"])
         world.run(seconds=10)
     assert sum(not all_right(world, [user_id]) for user_id in users) > 20, "bulk work was still going on"
-    assert sorted(waits)[2] < 5
+    assert sorted(waits)[2] < 7, f"a window of the rate limit at most: {waits}"
     assert max(waits) < 15
     world.run()
     assert all_right(world, users)
@@ -153,7 +153,7 @@ def test_overlapping_bulk_tasks_lose_nobody_and_the_second_looks_again() -> None
     world = a_world()
     users = drifted(world, 100)
     world.sweep()
-    world.run(seconds=15)
+    world.run(seconds=1)
     answer = world.sweep(parts=Parts.GROUPS)
     assert (answer["already_running"], answer["queued"]) == (True, True)
     late = users[0].removeprefix("u-")
