@@ -1,6 +1,6 @@
 """Charts as SVG, for a page and for the documentation. Pure: the same values draw the same text.
 
-An SVG stands alone: it carries its colours, for light and for dark, and a background of its own, since whoever embeds
+An SVG stands alone: it carries its colours, for light and for dark, and a background of its own, since a page with
 it as a picture may have another scheme than the reader's system. The values are written beside bars; `rows` has them
 all, as a table.
 """

@@ -62,7 +62,7 @@ class Commands:
         message, early = message_of(self._text(pending)), now - pending.asked_at < SWIFTLY
         try:
             self._services.discord.webhooks.edit_answer(pending.token, message, may_be_early=early)
-        except Failure as error:  # no dead letter: whoever still wants to know asks again
+        except Failure as error:  # no dead letter: a member who still wants to know asks again
             raise Wait(str(error), retry_after=AGAIN) from None
         interactions.answered(job.interaction_id)
         return Outcome.DONE

@@ -1,6 +1,6 @@
 """Posts to the officers' channel, by a webhook: what needs a person, and once a week a line with figures.
 
-Whoever has something to tell sends a message, which costs no request and waits for nothing; a worker posts it in the
+A process with something to tell sends a message, which costs no request and waits for nothing; a worker posts it in the
 webhook's turn. One post for one event: the worker remembers what was posted. If Discord does not take a post, it is
 tried again for a day; nothing else waits for that. Without DISCORD_WEBHOOK_URL nothing is sent.
 """

@@ -153,7 +153,7 @@ def _plan_nickname(member: Member, desired: Desired, guild: Guild) -> tuple[str 
         return None, frozenset({NICKNAME_NOT_PERMITTED})
     if answer is None or answer.asked != wanted:
         return wanted, NO_PROBLEMS
-    as_then = answer.stored == member.nick  # whoever renamed them by hand since may have changed the reason, too
+    as_then = answer.stored == member.nick  # a rename by hand since may have changed the reason, too
     if answer.refused and as_then and answer.standing in ("", standing(member, guild)):
         return None, frozenset({NICKNAME_NOT_PERMITTED if answer.standing else NICKNAME_REFUSED})
     if not answer.refused and as_then:

@@ -60,7 +60,7 @@ class ReplacedAccounts:
     def _part_with(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Remove the account while nobody can link it. Raises RemovalInProgress while another worker is at it.
 
-        Whoever linked it before is safe, and whoever comes meanwhile is let in afterwards.
+        A user who linked it before is safe, and one who comes meanwhile is let in afterwards.
         """
         now = self._services.now()
         if not accounts.begin_parting(job.discord_id, now=now, seconds=PARTING_TIME):

@@ -65,7 +65,7 @@ class Wanted:
     kind: Kind | None = None
 
     def fits(self, entry: dict[str, Any]) -> bool:
-        """Whether the entry is one of them, whoever it is about."""
+        """Whether the entry is one of them, for any user."""
         roles = [*entry.get("given", ()), *entry.get("taken", ())]
         return (
             (not self.role or any(self.role.casefold() in role.casefold() for role in roles))

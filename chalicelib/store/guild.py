@@ -227,7 +227,7 @@ class PostMemory:
         self._rows.save(f"lock:post:{event}", owner="posted", expires_at=int(now + seconds))
 
     def failed(self, event: str) -> None:
-        """It was not posted: whoever tries again may."""
+        """It was not posted: another worker may try again."""
         self._rows.unlock(f"post:{event}", "posting")
 
     def is_done(self, event: str, *, now: float) -> bool:
@@ -269,7 +269,7 @@ class _Rows:
         return written(lambda: row.save(condition=free))
 
     def take(self, name: str, owner: str, *, now: float, seconds: int) -> None:
-        """Hold `name` for at most `seconds`, whoever holds it."""
+        """Hold `name` for at most `seconds`, even if another worker holds it."""
         self.new(f"lock:{name}", owner=owner, expires_at=int(now) + seconds).save()
 
     def holder(self, name: str) -> str | None:

@@ -1,6 +1,6 @@
 """What sweeps counted on their way: how many users are linked, how many are in each group, who is not in step.
 
-Whoever wants to know reads one row, instead of all users. It is as old as the last sweep, and says so.
+A reader needs one row, instead of all users. It is as old as the last sweep, and says so.
 """
 
 from collections import Counter
