@@ -131,6 +131,15 @@ def test_refused_roles_are_remembered_with_their_problems(memory: GuildMemory) -
     assert memory.role_creation.refused() == {}
 
 
+def test_a_refusal_that_may_end_at_any_moment_is_none_to_older_versions(memory: GuildMemory) -> None:
+    """They read pairs, and try a role again once its time is over."""
+    soon = {"a": RefusedRole(NOW, problem_of("no"), lasting=False)}
+    memory.role_creation.keep_refused(soon)
+    assert memory.role_creation.refused() == soon
+    until, problem = GuildRow.get(f"{LARGE}:flag:refused_roles").data["a"]
+    assert (until < 0, problem) == (True, "no")
+
+
 def test_what_other_versions_stored_is_read(memory: GuildMemory) -> None:
     """The rows are as they were before they had types."""
     GuildRow(f"{LARGE}:flag:no_new_roles", data={"until": NOW}).save()
