@@ -7,7 +7,7 @@ outcome are taken from the fields of log lines (`discord_request`, `settled`), w
 | metric | unit | what it says |
 |---|---|---|
 | ChangeAge | s | time since the auth site posted a change, whenever a worker settles or defers it |
-| CallsStopped | count | jobs that found all calls stopped: token refused, address banned, too many invalid requests |
+| CallsStopped | count | jobs that found all calls stopped: token refused, or several containers blocked at once |
 | SweepsHeld | count | holds that were opened, and sweeps that take nothing because of a hold or the first-run lock |
 | SweepsFailed | count | sweeps that were given up |
 | SweepSeconds | s | duration of a sweep that ended, in whatever way |
