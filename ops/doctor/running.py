@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from chalicelib import VERSION
+from chalicelib.discord.halts import MAX_ADDRESS_PAUSE, BlockReport
 from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import Sweeps, SweepState
@@ -68,6 +69,15 @@ def stopped(context: DoctorContext) -> Iterator[Finding]:
             f"all calls wait until {moment(board.blocked_until)}: {board.blocked_why}",
             "wait; if it is address_banned again and again, give the functions an address of their own (NAT gateway)",
         )
+    recent = context.stage.now() - MAX_ADDRESS_PAUSE  # a container that was blocked before that calls again
+    yield from (_blocked_container(report) for report in board.reports if report.at > recent)
+
+
+def _blocked_container(report: BlockReport) -> Finding:
+    return note(
+        f"one container stopped calling Discord at {moment(report.at)}: {report.why}; "
+        f"others take its messages (log stream {report.container})"
+    )
 
 
 @checks.check("sweeps", "Sweeps", needs=("settings", "tables"))

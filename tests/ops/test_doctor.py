@@ -12,6 +12,7 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.discord.client import fingerprint
+from chalicelib.discord.halts import BlockReport
 from chalicelib.linking.addresses import add_bot_url
 from chalicelib.problems import from_last_error
 from chalicelib.store import users
@@ -23,6 +24,7 @@ from ops.doctor.base import Check, Level, examine
 from ops.doctor.command import REGISTRIES
 from ops.doctor.context import DoctorContext
 from ops.doctor.guild import review_finding
+from ops.formatting import moment
 from ops.stage import Stage
 from ops.stages import shared_with
 from tests.ops.links import linked
@@ -408,6 +410,22 @@ def test_a_token_that_was_refused_is_past_once_the_functions_were_deployed_with_
     DynamoHaltStore(APP, GUILD).refuse_token(fingerprint("an older one"), now=time.time())
     results = world.examine("stopped") | world.examine("secrets-read")
     assert (results["stopped"].level, results["secrets-read"].level) == (Level.OK, Level.OK)
+
+
+def test_each_container_that_was_blocked_lately_is_named_though_the_others_go_on(world: World, ops: Command) -> None:
+    store, now, stream = DynamoHaltStore(APP, GUILD), int(time.time()), "2026/01/05/[$LATEST]0a1b"
+    store.report(BlockReport(stream, now - 60, "address_banned"))
+    result = world.examine("stopped")["stopped"]
+    assert result.level is Level.NOTE
+    (finding,) = result.findings
+    assert f"at {moment(now - 60)}: address_banned" in finding.text
+    assert stream in finding.text
+    assert stream in "".join(ops("doctor").out.split())  # brackets are no markup
+
+
+def test_a_container_that_may_call_again_is_not_named(world: World) -> None:
+    DynamoHaltStore(APP, GUILD).report(BlockReport("a", time.time() - 901, "address_banned"))
+    assert world.examine("stopped")["stopped"].level is Level.OK
 
 
 def test_a_token_in_the_shell_is_not_taken_for_the_functions(world: World) -> None:
