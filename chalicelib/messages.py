@@ -217,12 +217,19 @@ class PostToOfficers(Struct, frozen=True, tag_field="kind", tag="post_to_officer
 
 
 class StartSweep(Struct, frozen=True, tag_field="kind", tag="start_sweep", kw_only=True):
-    """Start a sweep as soon as no other one runs. `claim`: unless another one waits in its place; empty: anyway."""
+    """Start a sweep as soon as no other one runs.
+
+    `waiting`: compare only the users who wait for that; it is the token of their driver (`store/waiting.py`), and
+    `began` says since when it waits for a good moment (epoch seconds). Older versions start a whole sweep instead.
+    `claim`: unless another one waits in its place; empty: anyway.
+    """
 
     parts: int
     force: bool = False
     tries: int = 0
     claim: str = ""
+    waiting: str = ""
+    began: float = 0.0
 
 
 class ComparePage(Struct, frozen=True, tag_field="kind", tag="survey", kw_only=True):

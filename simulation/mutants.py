@@ -132,7 +132,7 @@ def _no_recheck() -> Places:
 
 
 def _older_wins() -> Places:
-    def tell(user_id: str, name: str, value: Any, changed_at: int, now: float, _sent_at: float) -> User:  # noqa: ANN401 - groups or a name
+    def tell(user_id: str, name: str, value: Any, changed_at: int, now: float, _sent_at: float, **_: Any) -> User:  # noqa: ANN401 - groups or a name
         column = getattr(UserRow, name)
         actions: list[Action] = [
             column.remove() if value is None else column.set(value),

@@ -58,6 +58,7 @@ class Delivery:
         self.sweeper = Sweeper(services, self.view)
         self._commands = Commands(services, self.view)
         self._officers = OfficersChannel(services)
+        self._received_together = 1
         self._failures = FailureRecorder(services, self.sweeper, Reporter(services, self.view))
 
     def batch(self, messages: list[Message], *, bulk: bool, seconds_left: Callable[[], float]) -> list[Outcome]:
@@ -70,6 +71,7 @@ class Delivery:
             order.sort(key=lambda number: messages[number].sent_at, reverse=True)
         ended: dict[int, Outcome] = {}
         self._services.discord.rate_limiter.block.expect(_tickets(messages, self._services.now()))
+        self._received_together = len(messages)
         with self._services.discord.until(self._services.now() + seconds_left()):
             for number in order:
                 ended[number] = self._settle(messages[number], bulk=bulk, seconds_left=seconds_left)
@@ -119,6 +121,7 @@ class Delivery:
             return Outcome.DEAD_LETTERED
         kind, writes = kind_of(job), self.reconciler.writes
         context = _context(kind, job, progress, bulk=bulk)
+        context = replace(context, received_together=self._received_together)
         try:
             return kind.handle(job, self._delivered(context, redelivered=message.received > 1))
         except RolecallError as error:

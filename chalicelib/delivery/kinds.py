@@ -35,6 +35,7 @@ from chalicelib.messages import (
     VerifyLink,
     VerifyRemoval,
 )
+from chalicelib.store.sweeps import is_narrow
 from chalicelib.sweeps.sweeper import Sweeper
 
 J = TypeVar("J", bound=Job)
@@ -57,7 +58,7 @@ def _message_from_auth_site(_: Job) -> str:
 
 
 def _sweep(job: RepairMember | StripUnlinked) -> str:
-    return f"sweep {job.sweep_id}"
+    return _message_from_auth_site(job) if is_narrow(job.sweep_id) else f"sweep {job.sweep_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +203,7 @@ _ROWS = (
     ),
     Kind(
         struct=StartSweep,
-        summary="start a sweep that had to wait for another one",
+        summary="start a sweep that had to wait, for another one or for the end of a storm",
         queue="bulk",
         lane=Lane.BULK,
         handle=lambda job, to: to.sweeper.start_later(job),

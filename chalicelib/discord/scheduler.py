@@ -8,6 +8,7 @@ from chalicelib.discord.buckets import Buckets
 from chalicelib.discord.rate_limit import Kind, Lane
 from chalicelib.errors import Ticket
 
+BUSY_FOR = 1.0  # seconds beyond its window for which many requests count as a moment ago
 FIRST_FEW = 3  # requests that tell how large a bucket is, before more are planned on it
 
 
@@ -44,6 +45,13 @@ class RequestScheduler:
     def is_known(self, route: str) -> bool:
         """Was it learnt how large the bucket of `route` is?"""
         return self._buckets.get(self.bucket_of(route)).is_known
+
+    def is_busy(self, route: str, lane: Lane, requests: int) -> bool:
+        """Were so many requests of the lane made on `route` a moment ago, by what this process saw of it last?"""
+        bucket = self._buckets.known(self.bucket_of(route))
+        if bucket is None or bucket.kind is Kind.UNSEEN:
+            return False
+        return bucket.used[lane] >= requests and self._clock.now() < bucket.opened_at + bucket.window + BUSY_FOR
 
     def tickets(self, route: str, lane: Lane, count: int) -> list[tuple[Ticket, float]]:
         """`count` tickets for requests on `route`, each with the time (epoch s) at which to come."""

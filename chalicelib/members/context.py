@@ -14,10 +14,11 @@ MAX_ROUNDS = 4  # times one job compares one user; each further one means that t
 
 
 class Outcome(StrEnum):
-    """How a message ended. Handlers return the first three; `delivery` decides on the others."""
+    """How a message ended. Handlers return the first four; `delivery` decides on the others."""
 
     DONE = "done"
     NOTHING = "nothing_to_do"
+    WAITING = "waiting"  # it was handed over: the user is compared with listed members, together with others
     HELD = "held"  # what it would have taken waits for an operator; everything else is done
     REFUSED = "refused"  # for a reason that no retry fixes
     RETRY_LATER = "later"
@@ -63,6 +64,7 @@ class JobContext:
     permit: Permit = field(default_factory=Permit)
     patience: float = PATIENCE
     reservation: Reservation | None = None  # the slot for the write, if one is reserved already
+    received_together: int = 1  # messages from the auth site that this function received together with this one
     sees_answer: bool = False  # write only by PATCH, whose answer shows what Discord made of it
 
     def options(self, *, takes: bool = False) -> RequestOptions:

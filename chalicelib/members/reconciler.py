@@ -4,6 +4,7 @@ Level-triggered: the message says who, the store what should be, Discord what is
 second time. Errors are handled in `delivery`, except those that can be fixed here.
 
 - `statements`: what the auth site states, and what has to be compared then
+- `storms`: whether the comparison is handed over to one of many members
 - `member_sync`: one member, reconciled; `plan` decides, `writer` writes
 - `repair`: a member whom a sweep found to differ
 - `departures`: a member who left
@@ -33,6 +34,7 @@ from chalicelib.members.repair import MemberRepair
 from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.statements import is_answered, parts_to_compare, prioritised, record_statement
+from chalicelib.members.storms import Storms
 from chalicelib.members.unlinked import UnlinkedMembers
 from chalicelib.members.writer import MemberWriter
 from chalicelib.messages import (
@@ -72,6 +74,7 @@ class Reconciler:
         self._sync = MemberSync(services, reporter, self._writer, departures, account, gate)
         self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, departures, self._sync, gate)
         self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync, limiter)
+        self._storms = Storms(services)
         self._link_check = LinkCheck(services, view, reporter, self._sync)
 
     @property
@@ -80,20 +83,29 @@ class Reconciler:
         return self._writer.sender.writes
 
     def change(self, job: UserJob, context: JobContext) -> Outcome:
-        """Store what the message states, then reconcile the member. Raises LinkInProgress during a callback."""
+        """Store what the message states, then reconcile the member, or have them compared together with others.
+
+        Raises LinkInProgress during a callback.
+        """
         if isinstance(job, DeleteUser):
             return self._removal.delete(job, replace(context, lane=Lane.URGENT))
         now = self._services.now()
-        context = prioritised(job, context, self._services.discord.rate_limiter, now=now)
+        storm = self._storms.is_near(job, context)
+        before = users.get(job.user_id, now=now) if storm else None
+        context = prioritised(job, context, self._services.discord.rate_limiter, now=now, before=before)
+        waits = storm and context.lane is Lane.NORMAL and self._storms.may_wait(job, before)
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
             remember_stated(self._view, job.groups)
-        user = record_statement(job, context, now=now)
+        user = record_statement(job, context, now=now, waits=waits)
         self._reporter.notify_pending(user)
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
         if is_answered(user, parts_of(job), context):
             return Outcome.NOTHING
+        if waits:
+            self._storms.hand_over(user)
+            return Outcome.WAITING
         return self.reconcile(user, parts_to_compare(job, user), context)
 
     def reconcile(self, user: User, parts: Parts, context: JobContext) -> Outcome:

@@ -21,29 +21,43 @@ from chalicelib.store import users
 from chalicelib.store.users import User
 
 
-def record_statement(job: UserJob, context: JobContext, *, now: float) -> User | None:
-    """Store the groups and the nickname that the message states; return the user as stored then."""
+def record_statement(job: UserJob, context: JobContext, *, now: float, waits: bool = False) -> User | None:
+    """Store the groups and the nickname that the message states; return the user as stored then.
+
+    `waits`: the comparison is handed over to one of many users.
+    """
     user, sent_at = None, context.sent_at or 0.0
     if not context.already_recorded:
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET and job.changed_at is not UNSET:
-            user = users.record_groups(job.user_id, tuple(job.groups), job.changed_at, now=now, sent_at=sent_at)
+            stated = tuple(job.groups)
+            user = users.record_groups(job.user_id, stated, job.changed_at, now=now, sent_at=sent_at, waits=waits)
         if isinstance(job, UpdateNickname | UpdateAll) and job.nickname is not UNSET and job.changed_at is not UNSET:
-            user = users.record_nickname(job.user_id, job.nickname, job.changed_at, now=now, sent_at=sent_at)
+            name = job.nickname
+            user = users.record_nickname(job.user_id, name, job.changed_at, now=now, sent_at=sent_at, waits=waits)
     return user or users.get(job.user_id, now=now)
 
 
-def prioritised(job: UserJob, context: JobContext, rate_limiter: RateLimiter, *, now: float) -> JobContext:
+def takes_groups(job: UserJob, before: User) -> bool:
+    """Whether the message takes a group away from the user as stored before it."""
+    if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
+        return False
+    return job.changed_at > before.groups_at and not set(before.groups or ()) <= set(job.groups)
+
+
+def prioritised(
+    job: UserJob, context: JobContext, rate_limiter: RateLimiter, *, now: float, before: User | None = None
+) -> JobContext:
     """The context; in the urgent lane if the message takes a group away, so that it waits behind no additions.
 
-    The groups before are read only while many requests are waiting. Call it before `record_statement`.
+    `before`: the user as stored before, if the caller knows; else they are read, but only while many requests are
+    waiting. Call it before `record_statement`.
     """
     if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
         return context
     if context.lane is not Lane.NORMAL or not rate_limiter.is_far_off(MEMBER_PATCH, context.lane):
         return context
-    before = users.get(job.user_id, now=now)
-    takes = before and job.changed_at > before.groups_at and not set(before.groups or ()) <= set(job.groups)
-    return replace(context, lane=Lane.URGENT) if takes else context
+    before = before or users.get(job.user_id, now=now)
+    return replace(context, lane=Lane.URGENT) if before and takes_groups(job, before) else context
 
 
 def is_answered(user: User, parts: Parts, context: JobContext) -> bool:

@@ -54,6 +54,7 @@ LINK_COLUMNS = (  # what a row holds about its link, and about what was brought 
     UserRow.imported_at,
     UserRow.held_version,
     UserRow.kept_version,
+    UserRow.waiting_version,
 )
 
 

@@ -85,6 +85,7 @@ class UserRow(Model):
     held_version = NumberAttribute(null=True)  # the version at which the user's deletion is held
     kept_version = NumberAttribute(null=True)  # the version at which nothing is to be taken: an operator dropped it
     pending_notice = JSONAttribute(null=True)  # that a link ended, until the auth site was notified of it
+    waiting_version = NumberAttribute(null=True)  # the version whose comparison with listed members was promised
     expires_at = NumberAttribute(null=True)  # on users without a link
     links = LinkIndex()
 
@@ -175,7 +176,8 @@ class SweepRow(Model):
     """A sweep (`<id>`), the differences of one page of it (`<id>#<page>`), or the running marker (`running`).
 
     `removals#…` is about the removal limit: `#window` counts who lost something lately, `#held#<user>` and
-    `#locked#<user>` say what is not taken from a user.
+    `#locked#<user>` say what is not taken from a user. `waiting…` is about users who wait to be compared with listed
+    members: see `waiting`.
     """
 
     class Meta:

@@ -13,6 +13,8 @@ from chalicelib.store.rows import SweepRow, read_as, written
 
 RETENTION = 30 * 86_400  # seconds
 RUNNING = "running"
+RUNNING_NARROW = "running#waiting"
+NARROW = "waiting-"  # what the id of a sweep begins with that compares only users who wait for that
 MAX_ATTEMPTS = 3  # each failed one means that another sweep ended meanwhile
 STALE_AFTER = 1800  # seconds without a step after which another sweep may start
 OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
@@ -96,11 +98,18 @@ class Sweep:
     pages: int = 0
     pages_found: tuple[int, ...] = ()  # numbers, ascending, under which differences are stored
     cursor: int = 0  # the Discord id that the last page ended with
+    first_page_only: bool = False  # of a narrow sweep: the users beyond it are the next one's
+    unlisted: bool = False  # of a narrow sweep: every user is read, since members could not be listed
     position: tuple[int, int, int] | None = None  # of the repair: phase, page, offset; older versions store none
     sent: int = 0  # jobs
     singles: int = 0  # members who differ in one role, yet to be sent
     note: str = ""
     examples: tuple[dict[str, Any], ...] = ()  # members who would change, as operators see them
+
+    @property
+    def narrow(self) -> bool:
+        """Whether only users who wait for that are compared (`store/waiting.py`). It takes from nobody together."""
+        return is_narrow(self.sweep_id)
 
     @property
     def first_page(self) -> int:
@@ -157,17 +166,17 @@ class Sweeps:
         """
         _row(self._guild, sweep).save()  # first: the running marker must not name a sweep that is not there
         for _ in range(MAX_ATTEMPTS):
-            row = SweepRow(self._guild, RUNNING, data=asdict(_Running(sweep.sweep_id)))
+            row = SweepRow(self._guild, _marker(sweep), data=asdict(_Running(sweep.sweep_id)))
             if written(partial(row.save, condition=SweepRow.sweep_id.does_not_exist())):
                 return None
-            running = self.running()
+            running = self.running(narrow=sweep.narrow)
             if running and running.sweep_id == sweep.sweep_id:
                 return None
             if running and running.updated_at >= sweep.started_at - STALE_AFTER:
                 _row(self._guild, sweep).delete()
                 return running
             if running is None:
-                _forget_running(self._guild)
+                _forget_running(self._guild, _marker(sweep))
             elif running.state in UNDER_WAY and not self._give_up(running):
                 continue
             else:
@@ -178,9 +187,9 @@ class Sweeps:
         """Mark the sweep as failed; return False if it made a step just now."""
         return self.advance(replace(sweep, state=SweepState.FAILED, note=OVERTAKEN, step=sweep.step + 1))
 
-    def running(self) -> Sweep | None:
-        """The running sweep, if there is one."""
-        return _running_sweep(self._guild, _get(self._guild, RUNNING))
+    def running(self, *, narrow: bool = False) -> Sweep | None:
+        """The running sweep, if there is one. Narrow ones run beside it, one of them at a time."""
+        return _running_sweep(self._guild, _get(self._guild, RUNNING_NARROW if narrow else RUNNING))
 
     def get(self, sweep_id: str) -> Sweep | None:
         """The sweep of that id."""
@@ -205,7 +214,7 @@ class Sweeps:
 
     def finish(self, sweep: Sweep) -> None:
         """Let another sweep start."""
-        marker = _get(self._guild, RUNNING)
+        marker = _get(self._guild, _marker(sweep))
         if marker and _marked_id(marker) == sweep.sweep_id:
             _clear_running(marker)
 
@@ -237,6 +246,15 @@ class Sweeps:
         return found
 
 
+def is_narrow(sweep_id: str) -> bool:
+    """Whether the sweep of that id compares only users who wait for that."""
+    return sweep_id.startswith(NARROW)
+
+
+def _marker(sweep: Sweep) -> str:
+    return RUNNING_NARROW if sweep.narrow else RUNNING
+
+
 def _row(guild: str, sweep: Sweep) -> SweepRow:
     return SweepRow(
         guild,
@@ -266,9 +284,9 @@ def _running_sweep(guild: str, marker: SweepRow | None) -> Sweep | None:
     return _sweep(guild, sweep_id) if sweep_id else None
 
 
-def _forget_running(guild: str) -> None:
+def _forget_running(guild: str, key: str) -> None:
     """Clear the running marker if the sweep it names is no longer stored, or cannot be read."""
-    marker = _get(guild, RUNNING)
+    marker = _get(guild, key)
     if marker and _running_sweep(guild, marker) is None:
         _clear_running(marker)
 

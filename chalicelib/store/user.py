@@ -97,6 +97,7 @@ class User:
     were not imported. `lost_at`: when the member last counted in the removal limit. `held_version`: the version at
     which their deletion is held, `kept_version`: the version at which an operator decided that nothing is taken.
     `pending_notice`: what the auth site is to be notified of, unless the process that stored it does so just now.
+    `waiting_version`: the version whose comparison was handed over, since it takes nothing away (`store/waiting.py`).
     """
 
     user_id: str
@@ -124,6 +125,7 @@ class User:
     held_version: int | None = None
     kept_version: int | None = None
     pending_notice: PendingNotice | None = None
+    waiting_version: int | None = None
 
     @property
     def is_deleted(self) -> bool:

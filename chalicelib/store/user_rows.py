@@ -93,6 +93,7 @@ def user_of(row: UserRow) -> User:
         held_version=_whole(row.held_version),
         kept_version=_whole(row.kept_version),
         pending_notice=read_as(PendingNotice, row.pending_notice) if row.pending_notice else None,
+        waiting_version=_whole(row.waiting_version),
     )
     if user.deletion_held and not withheld(user.problems):  # a job that read the user before may have written since
         user = replace(user, problems=user.problems | {Problem(ProblemKind.REMOVAL_HELD)})

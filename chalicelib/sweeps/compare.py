@@ -110,10 +110,10 @@ class GuildComparer:
         found: list[Difference] = []
         pairs = list(merge(members, iter(links)))
         rules = self._page_rules.of([pair.user for pair in pairs], guild, sweep)
-        released_at = _released_at(self._services, pairs)
+        released_at = released_since(self._services, pairs)
         noted: dict[str, Problems] = {}
         for pair in pairs:
-            difference, example = self._compare(pair, rules, sweep, released_at, noted)
+            difference, example = self.compare_pair(pair, rules, sweep, released_at, noted)
             if difference:
                 found.append(difference)
                 sweep = _recounted(sweep, pair.user, difference, self._services.now())
@@ -133,7 +133,7 @@ class GuildComparer:
         linked_ids = {user.link.account.id for user in links if user.link}
         sweep = self._census.with_unlinked(sweep, members, linked_ids, rules.roles)
         more = self._is_more(last, sweep, whole_page=whole_page)
-        sweep = _counted(replace(sweep, unlinked=sweep.unlinked + len(unlinked)), members, len(pairs), found)
+        sweep = counted(replace(sweep, unlinked=sweep.unlinked + len(unlinked)), members, len(pairs), found)
         following = ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last) if more else None
         if not more and not sweep.dry_run and self._forgets(sweep):
             self._view.group_roles.forget_unused(frozenset(sweep.in_use))
@@ -182,7 +182,7 @@ class GuildComparer:
             if user.link
         ]
         sweep = self._census.with_page(sweep, links, released_at, SWEEPING)
-        sweep = replace(_counted(sweep, [], len(found), found), note=NO_LIST)
+        sweep = replace(counted(sweep, [], len(found), found), note=NO_LIST)
         tally = tally_of(links, {}, now=self._services.now())
         if len(links) < PAGE:
             return ComparedPage(self._census.take(sweep, SWEEPING), found, None, tally=tally)
@@ -198,9 +198,10 @@ class GuildComparer:
         bot_roles = next((member.roles for member in members if member.id == app_id), None)
         return self._view.refresh(options, bot_roles=bot_roles)
 
-    def _compare(
+    def compare_pair(
         self, pair: Pair, rules: Rules, sweep: Sweep, released_at: float | None, noted: dict[str, Problems]
     ) -> tuple[Difference | None, dict[str, Any] | None]:
+        """Whether the member differs, and how, for operators; problems that were recorded on the way are `noted`."""
         user, member = pair.user, pair.member
         now = self._services.now()
         if user.link is None or (member is None and (user.link.joining_until > now or _is_kept(user, now))):
@@ -269,7 +270,7 @@ class GuildComparer:
             noted[user.user_id] = problems
 
 
-def _released_at(services: Services, pairs: list[Pair]) -> float | None:
+def released_since(services: Services, pairs: list[Pair]) -> float | None:
     """When imported members were released last; read only if somebody may be under the first-run lock."""
     if not any(pair.user.imported_at for pair in pairs):
         return None
@@ -308,7 +309,8 @@ def _recounted(sweep: Sweep, user: User, difference: Difference, now: float) -> 
     return replace(sweep, recounted=sweep.recounted + again)
 
 
-def _counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:
+def counted(sweep: Sweep, members: list[Member], linked: int, found: list[Difference]) -> Sweep:
+    """The sweep with one more page."""
     return replace(
         sweep,
         pages=sweep.pages + 1,

@@ -81,7 +81,7 @@ class Repair:
         """Whether the members who lose something were admitted by the verdict, and no hold was opened since."""
         if sweep.force:
             return True
-        if sweep.held or position.phase is not Phase.LOSING:
+        if sweep.narrow or sweep.held or position.phase is not Phase.LOSING:
             return False
         return not self._limiter.is_held()
 

@@ -10,7 +10,7 @@ from msgspec import structs
 from chalicelib import log
 from chalicelib.messages import ComparePage, Parts, StartSweep
 from chalicelib.services import Services
-from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from chalicelib.store.sweeps import NARROW, Sweep, Sweeps, SweepState
 from chalicelib.sweeps.position import Position
 from chalicelib.sweeps.step_queue import StepQueue
 from chalicelib.sweeps.summary import summary_of
@@ -93,8 +93,8 @@ class Starter:
             self._steps.send(position.job(running))
 
 
-def new_sweep(parts: Parts, *, now: float, force: bool = False, dry_run: bool = False) -> Sweep:
+def new_sweep(parts: Parts, *, now: float, force: bool = False, dry_run: bool = False, narrow: bool = False) -> Sweep:
     """A sweep that has compared nobody yet. Its id sorts by time and is unique."""
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
-    sweep_id = f"{moment}-{uuid.uuid4().hex[:8]}"
+    sweep_id = f"{NARROW if narrow else ''}{moment}-{uuid.uuid4().hex[:8]}"
     return replace(Sweep(sweep_id, parts.value, SweepState.SURVEYING, now, now), dry_run=dry_run, force=force)

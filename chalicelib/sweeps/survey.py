@@ -11,6 +11,7 @@ from chalicelib import log
 from chalicelib.errors import RateLimitDeferred, Ticket
 from chalicelib.members.context import Outcome
 from chalicelib.members.removals import WithheldRemovals
+from chalicelib.members.waiting import WaitingChanges
 from chalicelib.messages import ComparePage, ExpireBehavior, Parts, RemoveReplacedAccount, encode
 from chalicelib.queues import Progress
 from chalicelib.services import Services
@@ -52,6 +53,7 @@ class Survey:
         self._unlinked = unlinked
         self._withheld = withheld
         self._tally = TallyKeeper(services)
+        self._waiting = WaitingChanges(services)
 
     def compare(self, job: ComparePage, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
         """Compare pages while there is time, then send the next one, or pass the verdict.
@@ -61,8 +63,7 @@ class Survey:
         sweep = self._sweeps.current(job.sweep_id)
         if sweep is None or sweep.state is not SweepState.SURVEYING or job.page != sweep.pages:
             return self._resume(sweep) if sweep and self._may_rest(sweep, redelivered) else Outcome.NOTHING
-        if sweep.force and job.page == 0 and Parts.GROUPS in Parts(sweep.parts):
-            self._withheld.answer_by_sweep()
+        self._begins(sweep, job)
         allowance = self._steps.allowance()
         page = self._compare_page(sweep, job, ticket)
         if page is None:
@@ -78,6 +79,14 @@ class Survey:
             page = following
         self._enqueue_next(page.sweep, page.following)
         return Outcome.DONE
+
+    def _begins(self, sweep: Sweep, job: ComparePage) -> None:
+        """What comes before the first page."""
+        if job.page > 0:
+            return
+        if sweep.force and Parts.GROUPS in Parts(sweep.parts):
+            self._withheld.answer_by_sweep()
+        self._waiting.ensure_driver()
 
     def _compare_following(self, sweep: Sweep, job: ComparePage, allowance: Allowance) -> ComparedPage | None:
         """As `_compare_page`, but wait for the turn of its request if that comes in time."""

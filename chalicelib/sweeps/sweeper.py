@@ -17,9 +17,10 @@ from chalicelib.members.guild import GuildView
 from chalicelib.members.removal_limiter import RemovalLimiter
 from chalicelib.members.removals import WithheldRemovals
 from chalicelib.members.reporter import Reporter
+from chalicelib.members.waiting import WaitingChanges
 from chalicelib.messages import ComparePage, Parts, RepairPage, StartSweep
 from chalicelib.services import Services
-from chalicelib.store.sweeps import Sweeps
+from chalicelib.store.sweeps import Sweeps, is_narrow
 from chalicelib.sweeps.compare import GuildComparer
 from chalicelib.sweeps.dry_run import DryRun
 from chalicelib.sweeps.finish import Finisher
@@ -29,6 +30,9 @@ from chalicelib.sweeps.start import Starter, new_sweep
 from chalicelib.sweeps.step_queue import StepQueue
 from chalicelib.sweeps.survey import Survey
 from chalicelib.sweeps.unlinked import UnlinkedSearch
+from chalicelib.sweeps.waiting_compare import WaitingComparer
+from chalicelib.sweeps.waiting_start import WaitingStarter
+from chalicelib.sweeps.waiting_survey import WaitingSurvey
 from chalicelib.sweeps.withholder import Withholder
 
 
@@ -47,6 +51,10 @@ class Sweeper:
         self._dry_run = DryRun(services, sweeps, comparer, judge)
         unlinked = UnlinkedSearch(services, reporter)
         self._survey = Survey(services, sweeps, comparer, judge, steps, self._finisher, unlinked, withheld)
+        waiting = WaitingChanges(services)
+        self._waiting_starter = WaitingStarter(services, sweeps, steps, waiting)
+        waiting_comparer = WaitingComparer(services, view, comparer, waiting.store)
+        self._waiting_survey = WaitingSurvey(services, sweeps, waiting_comparer, steps, self._finisher, waiting)
         self._repair = Repair(services, sweeps, steps, self._finisher, limiter, Withholder(services))
 
     def start(self, parts: Parts, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
@@ -56,13 +64,16 @@ class Sweeper:
         return self._starter.start(parts, force=force)
 
     def start_later(self, job: StartSweep) -> Outcome:
-        """Start a sweep that had to wait for another one."""
+        """Start a sweep that had to wait for another one, or for the end of a storm."""
+        if job.waiting:
+            return self._waiting_starter.start(job)
         self._starter.start_queued(job)
         return Outcome.DONE
 
     def compare(self, job: ComparePage, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
         """Compare one page of members. `ticket` is the one the page waited for."""
-        return self._survey.compare(job, redelivered=redelivered, ticket=ticket)
+        survey = self._waiting_survey if is_narrow(job.sweep_id) else self._survey
+        return survey.compare(job, redelivered=redelivered, ticket=ticket)
 
     def repair(self, job: RepairPage, *, redelivered: bool) -> Outcome:
         """Send the jobs whose turn is near."""
@@ -70,4 +81,7 @@ class Sweeper:
 
     def fail(self, sweep_id: str, why: str) -> None:
         """End a sweep one of whose steps cannot be done."""
+        if is_narrow(sweep_id):
+            self._waiting_starter.start_again(sweep_id, why)
+            return
         self._finisher.fail(sweep_id, why)

@@ -1,0 +1,153 @@
+"""Comparing users who wait for that with the members whom Discord lists, a page of the list at a time.
+
+Each page begins with the next user who waits, so that it costs no more requests than there are users waiting, nor more
+than the whole list has pages. The facts of the guild are those that single changes use, not read anew for this.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from chalicelib import log
+from chalicelib.discord.client import PAGE
+from chalicelib.discord.models import Member
+from chalicelib.errors import IntentMissing, Ticket
+from chalicelib.members.guild import GuildView
+from chalicelib.members.plan import Rules
+from chalicelib.members.reporter import Reporter
+from chalicelib.messages import ComparePage, Parts
+from chalicelib.problems import Problems, of_parts
+from chalicelib.services import Services
+from chalicelib.store import users
+from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
+from chalicelib.store.users import Look, User
+from chalicelib.store.waiting import Mark, WaitingStore
+from chalicelib.sweeps.compare import LAST_ID, GuildComparer, Pair, counted, released_since
+from chalicelib.sweeps.page_rules import SWEEPING, PageRules
+
+NO_LIST_FOR = 3600.0  # seconds for which nothing is handed over after Discord refused to list members
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedWaiting:
+    """The sweep with the page counted, who differs, whose marks are done with, and the next page if there is one."""
+
+    sweep: Sweep
+    found: list[Difference]
+    marks: list[Mark]
+    following: ComparePage | None
+
+
+class WaitingComparer:
+    """Compares those who wait, page by page."""
+
+    def __init__(self, services: Services, view: GuildView, comparer: GuildComparer, store: WaitingStore) -> None:
+        self._services = services
+        self._view = view
+        self._comparer = comparer
+        self._store = store
+        self._reporter = Reporter(services, view)
+        self._page_rules = PageRules(services, view)
+
+    def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedWaiting:
+        """Compare one page. Raises Wait if Discord's limits do not admit the request now."""
+        first = self._store.first_after(job.after)
+        if first is None:
+            return ComparedWaiting(replace(sweep, pages=sweep.pages + 1), [], [], None)
+        if sweep.unlisted:
+            return self._one_by_one(sweep, job)
+        self._view.facts(SWEEPING)  # first: what is read here must not be read again if that has to wait
+        look = Look(self._services.now(), Parts.ALL.value)
+        try:
+            members = self._services.discord.members(first.discord_id - 1, replace(SWEEPING, ticket=ticket))
+        except IntentMissing:
+            self._note_no_list()
+            return self._one_by_one(sweep, job)
+        last = members[-1].id if members else LAST_ID
+        marks = self._store.between(first.discord_id - 1, last)
+        known = users.several((mark.user_id for mark in marks), now=self._services.now())
+        pairs, others = self._pairs(marks, known, members)
+        found = [*self._compare(pairs, sweep, look), *map(_to_be_read, others)]
+        return self._page(sweep, job, marks, found, members=members, last=last)
+
+    def _pairs(self, marks: list[Mark], known: dict[str, User], members: list[Member]) -> tuple[list[Pair], list[User]]:
+        """Those to compare with the list, and those of whom it says nothing: a callback runs, or ran meanwhile."""
+        listed = {member.id: member for member in members}
+        pairs, others, now = list[Pair](), list[User](), self._services.now()
+        for user_id, discord_id in _distinct(marks):
+            user = known.get(user_id)
+            if user is None or user.link is None or not self._view.is_its_own(user.link):
+                continue
+            if user.link.account.id != discord_id or user.link.joining_until > now:
+                others.append(user)
+            else:
+                pairs.append(Pair(user, listed.get(discord_id)))
+        return pairs, others
+
+    def _compare(self, pairs: list[Pair], sweep: Sweep, look: Look) -> Iterator[Difference]:
+        """Those who differ. The others are recorded as synced, unless their desired state has changed meanwhile."""
+        rules, released_at = self._rules(pairs, sweep), released_since(self._services, pairs)
+        noted: dict[str, Problems] = {}
+        for pair in pairs:
+            difference, _ = self._comparer.compare_pair(pair, rules, sweep, released_at, noted)
+            if difference:
+                yield difference
+            elif pair.member:
+                self._settled(pair.user, noted.get(pair.user.user_id, pair.user.problems), look)
+
+    def _settled(self, user: User, problems: Problems, look: Look) -> None:
+        made_right = user.wanted is not None and not of_parts(problems, Parts.GROUPS)
+        self._reporter.synced(replace(user, problems=problems), problems, looked=look, made_right=made_right)
+
+    def _rules(self, pairs: list[Pair], sweep: Sweep) -> Rules:
+        """The rules; the guild's facts are read anew if somebody holds a role that they lack."""
+        guild = self._view.facts(SWEEPING)
+        held = frozenset[int]().union(*(pair.member.roles for pair in pairs if pair.member))
+        if not held <= guild.by_id.keys():
+            guild = self._view.refresh(SWEEPING)
+        return self._page_rules.of([pair.user for pair in pairs], guild, sweep)
+
+    def _one_by_one(self, sweep: Sweep, job: ComparePage) -> ComparedWaiting:
+        """Every user who waits is to be read."""
+        marks = self._store.between(job.after, LAST_ID, most=PAGE)
+        known = users.several((mark.user_id for mark in marks), now=self._services.now())
+        linked = [user for user_id, _ in _distinct(marks) if (user := known.get(user_id)) and user.link]
+        last = marks[-1].discord_id if len(marks) == PAGE else LAST_ID
+        noted = replace(sweep, note=NO_LIST)
+        return self._page(noted, job, marks, list(map(_to_be_read, linked)), members=[], last=last)
+
+    def _note_no_list(self) -> None:
+        """Discord refuses to list members: for a while nobody is handed over."""
+        self._view.refresh(SWEEPING)  # raises if the bot is not in the guild, which Discord refuses in the same way
+        log.warning("member_intent_missing", fix="Discord developer portal → Bot → Server Members Intent")
+        self._store.note_no_list(until=self._services.now() + NO_LIST_FOR)
+
+    def _page(
+        self,
+        sweep: Sweep,
+        job: ComparePage,
+        marks: list[Mark],
+        found: list[Difference],
+        *,
+        members: list[Member],
+        last: int,
+    ) -> ComparedWaiting:
+        """The page as a step of the sweep."""
+        self._note_age(marks)
+        sweep = replace(counted(sweep, members, len(marks), found), cursor=last)
+        if sweep.first_page_only or last == LAST_ID or self._store.first_after(last) is None:
+            return ComparedWaiting(sweep, found, marks, None)
+        return ComparedWaiting(sweep, found, marks, ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last))
+
+    def _note_age(self, marks: list[Mark]) -> None:
+        """Count for the alarm how long the oldest of them waited."""
+        if marks:
+            self._services.metrics.seconds("ChangeAge", self._services.now() - min(mark.since for mark in marks))
+
+
+def _to_be_read(user: User) -> Difference:
+    """A difference of which nothing is known: the member is read when the turn for that has come."""
+    return Difference(user.user_id, user.link.account.id if user.link else 0, user.version)
+
+
+def _distinct(marks: Iterable[Mark]) -> list[tuple[str, int]]:
+    return list(dict.fromkeys((mark.user_id, mark.discord_id) for mark in marks))
