@@ -35,6 +35,7 @@ from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.role_creation import RoleCreator
 from chalicelib.members.roles import RolePolicy
+from chalicelib.members.waiting import WaitingChanges
 from chalicelib.notices import Kind, Unlinked
 from chalicelib.queues import Queues
 from chalicelib.store import accounts, audit, leaving, links, user_statements, users
@@ -42,6 +43,7 @@ from chalicelib.store.cutoff import NO_CUTOFF, Cutoff
 from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
 from chalicelib.store.users import Link, User
+from chalicelib.store.waiting import WaitingStore
 from chalicelib.sweeps import compare
 from chalicelib.sweeps.compare import ComparedPage, GuildComparer
 from simulation.explorer.interleaving import Schedule
@@ -320,6 +322,14 @@ def _tries_what_is_refused() -> Places:
     return [(RoleCreator, "uncreatable", lambda _: Uncreatable())]
 
 
+def _mark_dropped() -> Places:
+    return [(WaitingStore, "add", lambda *_, **__: None)]
+
+
+def _no_following_sweep() -> Places:
+    return [(WaitingChanges, "drive_later", lambda *_, **__: None)]
+
+
 MUTANTS = (
     Mutant("no_removal_limit", "whatever is to be taken is taken", _no_removal_limit, "r", 0, only=("removal_limit",)),
     Mutant(
@@ -369,6 +379,8 @@ MUTANTS = (
     Mutant(
         "no_recheck", "a worker does not check whether the desired state changed while it wrote", _no_recheck, "a", 7
     ),
+    Mutant("mark_dropped", "a change that waits for a list is not marked", _mark_dropped, "b", 4),
+    Mutant("no_following_sweep", "no sweep follows for marks that are left", _no_following_sweep, "b", 12),
     Mutant("older_wins", "an older changed_at overwrites a newer one", _older_wins, "b", 0),
     Mutant("no_lock", "roles are created without the lock", _no_lock, "e", 22),
     Mutant("no_dead_letters", "dead letters are dropped", _no_dead_letters, "h", 0),
