@@ -10,7 +10,7 @@ from rich.console import Console
 
 os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the local Discord speaks plain HTTP
 
-from bench import allianceauth, calls, chains, cold, costs, pages, process, report, stack, sweeps
+from bench import allianceauth, calls, chains, cold, costs, pages, process, report, stack, storms, sweeps
 from bench.figures import Figure, Measure, Result
 
 
@@ -25,6 +25,7 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
         ("one user", sweeps.one_change),
         ("at the limit", lambda: sweeps.at_the_limit(1000)),
         ("precedence", lambda: sweeps.precedence(1000)),
+        ("storms", lambda: storms.storms([50, 1000] if quick else [50, 1000, 10_000, 100_000])),
         ("chains", lambda: chains.chains(quick=quick)),
         ("memory", lambda: process.memory(*many)),
         ("cold starts", lambda: cold.cold_starts(3 if quick else 15)),
