@@ -1,9 +1,8 @@
 """Discord accounts: each belongs to one user at most, or to nobody while it is removed from the guild."""
 
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.store.rows import AccountRow, written
+from chalicelib.store.rows import AccountRow, stored, written
 
 NOBODY = ""  # the user of an account that is being removed
 
@@ -17,11 +16,8 @@ def may_belong_to(user_id: str, *, now: float) -> Condition:
 
 def parting_until(discord_id: int) -> float:
     """Until when the account is being removed from the guild (epoch seconds); 0.0 if it is not."""
-    try:
-        row = AccountRow.get(discord_id, consistent_read=True)
-    except DoesNotExist:
-        return 0.0
-    return float(row.parting_until or 0.0)
+    row = stored(AccountRow, discord_id)
+    return float(row.parting_until or 0.0) if row else 0.0
 
 
 def begin_parting(discord_id: int, *, now: float, seconds: int) -> bool:

@@ -3,9 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist
-
-from chalicelib.store.rows import AttemptRow, read_as, written
+from chalicelib.store.rows import AttemptRow, read_as, stored, written
 
 RETENTION_AFTER_EXPIRY = 60  # seconds that a row outlives what it is about, for clocks that differ
 UNUSED = AttemptRow.key.exists() & AttemptRow.progress.does_not_exist()
@@ -47,7 +45,7 @@ def claim_until(key: str, until: float, *, now: float) -> bool:
 
 def is_used(key: str) -> bool:
     """Whether `key` was claimed."""
-    return _row(key) is not None
+    return stored(AttemptRow, key) is not None
 
 
 def put(key: str, attempt: Attempt) -> bool:
@@ -57,7 +55,7 @@ def put(key: str, attempt: Attempt) -> bool:
 
 def find(key: str) -> Attempt | None:
     """The attempt stored under `key`, used up or not; None if there is none."""
-    row = _row(key)
+    row = stored(AttemptRow, key)
     attempt = read_as(Attempt, row.data) if row and row.data else None
     return replace(attempt, progress=row.progress) if attempt and row else None
 
@@ -95,10 +93,3 @@ def _used(key: str, attempt: Attempt, progress: str) -> AttemptRow:
 def _create(key: str, data: dict[str, Any], *, expires_at: float, cookie: str | None = None) -> bool:
     row = AttemptRow(key, data=data, expires_at=int(expires_at) + RETENTION_AFTER_EXPIRY, cookie=cookie)
     return written(lambda: row.save(condition=AttemptRow.key.does_not_exist()))
-
-
-def _row(key: str) -> AttemptRow | None:
-    try:
-        return AttemptRow.get(key, consistent_read=True)
-    except DoesNotExist:
-        return None

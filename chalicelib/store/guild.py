@@ -4,11 +4,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute
-from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.discord.models import Guild
 from chalicelib.problems import Problem, problem_of
-from chalicelib.store.rows import GuildRow, read_as, written
+from chalicelib.store.rows import GuildRow, read_as, stored, written
 
 QUEUED_FOR = 7 * 86_400  # seconds after which it is forgotten that a sweep waits; none runs for so long
 POSTING = 60  # seconds that one worker has for a post; as long as an invocation lasts
@@ -243,10 +242,7 @@ class _Rows:
         self._prefix = f"{guild_id}:"
 
     def get(self, key: str) -> GuildRow | None:
-        try:
-            return GuildRow.get(self._prefix + key, consistent_read=True)
-        except DoesNotExist:
-            return None
+        return stored(GuildRow, self._prefix + key)
 
     def get_all(self, *keys: str) -> dict[str, GuildRow]:
         """Those rows that there are, by their keys."""

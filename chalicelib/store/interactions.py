@@ -2,9 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from pynamodb.exceptions import DoesNotExist
-
-from chalicelib.store.rows import AttemptRow, read_as
+from chalicelib.store.rows import AttemptRow, read_as, stored
 
 PREFIX = "interaction:"  # of the keys; the table holds attempts to link, used tokens and sessions, too
 
@@ -37,11 +35,8 @@ def keep(interaction_id: str, pending: Pending) -> None:
 
 def find(interaction_id: str, *, now: float) -> Pending | None:
     """The command that is to be answered; None if it was, or if its time is over."""
-    try:
-        row = AttemptRow.get(PREFIX + interaction_id, consistent_read=True)
-    except DoesNotExist:
-        return None
-    pending = read_as(Pending, row.data) if row.data else None
+    row = stored(AttemptRow, PREFIX + interaction_id)
+    pending = read_as(Pending, row.data) if row and row.data else None
     return pending if pending and now < pending.until else None
 
 

@@ -11,7 +11,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.discord.models import Account
 from chalicelib.store import accounts, audit
 from chalicelib.store.audit import Entry
-from chalicelib.store.rows import AccountRow, UserRow
+from chalicelib.store.rows import AccountRow, UserRow, stored
 from chalicelib.store.user import Link, PendingNotice, Previous, Statement, User
 from chalicelib.store.user_rows import (
     MAX_ATTEMPTS,
@@ -22,7 +22,6 @@ from chalicelib.store.user_rows import (
     is_expired,
     owner_of,
     raise_unless_cancelled,
-    stored_row,
     updated,
     user_of,
 )
@@ -137,7 +136,7 @@ def link(
 
 def _current(user_id: str, *, now: float) -> User | None:
     """The user as stored now; what is left of an expired one is dropped."""
-    row = stored_row(user_id)
+    row = stored(UserRow, user_id)
     if row is None:
         return None
     if is_expired(row, now):

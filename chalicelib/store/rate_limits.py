@@ -5,14 +5,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.discord import rate_limit
 from chalicelib.discord.buckets import GLOBAL_BUCKET
 from chalicelib.discord.rate_limit import Bucket, Kind, Lane, Seen
-from chalicelib.store.rows import RateLimitRow, read_as, written
+from chalicelib.store.rows import RateLimitRow, read_as, stored, written
 
 BUCKET_NAMES = "noticeboard"  # the row that says which bucket each route counts against
 RETENTION = 86_400  # seconds; what was learnt of a bucket is learnt anew after a day without use
@@ -130,10 +129,7 @@ class DynamoRateLimitStore:
         return (self._bot if key == GLOBAL_BUCKET else self._guild) + key
 
     def _row(self, key: str) -> RateLimitRow | None:
-        try:
-            return RateLimitRow.get(self._key(key), consistent_read=True)
-        except DoesNotExist:
-            return None
+        return stored(RateLimitRow, self._key(key))
 
     def _update(self, key: str, actions: list[Action], condition: Condition) -> RateLimitRow | None:
         row = RateLimitRow(self._key(key))

@@ -10,11 +10,10 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.store.rows import SweepRow, read_as, written
+from chalicelib.store.rows import SweepRow, read_as, stored, written
 
 SPAN = 300  # seconds; losses within one span are counted together
 SPANS = 13  # that are summed: an hour, and the part of the span that has begun
@@ -90,10 +89,8 @@ class RemovalStore:
 
     def window(self) -> Window:
         """The window as stored now."""
-        try:
-            return _window(SweepRow.get(self._guild, WINDOW, consistent_read=True))
-        except DoesNotExist:
-            return Window()
+        row = stored(SweepRow, self._guild, WINDOW)
+        return _window(row) if row else Window()
 
     def count(
         self, more: int, *, now: float, linked: int | None = None, counted_at: float | None = None
@@ -169,11 +166,9 @@ class RemovalStore:
     def withheld_from(self, user_id: str) -> Withheld | None:
         """What is not taken from this user; None if nothing is withheld."""
         for cause in Cause:
-            try:
-                row = SweepRow.get(self._guild, cause.prefix + user_id, consistent_read=True)
-            except DoesNotExist:
-                continue
-            return read_as(Withheld, row.data)
+            row = stored(SweepRow, self._guild, cause.prefix + user_id)
+            if row:
+                return read_as(Withheld, row.data)
         return None
 
     def forget(self, user_id: str, cause: Cause) -> None:

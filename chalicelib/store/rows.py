@@ -16,7 +16,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, UpdateError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, PynamoDBException, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
@@ -28,6 +28,7 @@ MAX_ATTEMPTS = (
 )
 WRITE_ERRORS = (DeleteError, PutError, UpdateError)
 Plain = TypeVar("Plain")
+Row = TypeVar("Row", bound=Model)
 
 
 class LinkIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # PynamoDB leaves it untyped
@@ -233,6 +234,14 @@ def connect(stage: str, *, region: str | None = None, client: object = None) -> 
         model.Meta.table_name = f"rolecall-{stage}-{name}"
     share_connection(shared, ALL)
     return shared
+
+
+def stored(kind: type[Row], hash_key: str | int, range_key: str | None = None) -> Row | None:
+    """The row of that key as stored now (a consistent read), expired or not; None if there is none."""
+    try:
+        return kind.get(hash_key, range_key, consistent_read=True)
+    except DoesNotExist:
+        return None
 
 
 def read_as(kind: type[Plain], data: object) -> Plain | None:

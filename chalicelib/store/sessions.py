@@ -3,9 +3,7 @@
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from pynamodb.exceptions import DoesNotExist
-
-from chalicelib.store.rows import AttemptRow, read_as, written
+from chalicelib.store.rows import AttemptRow, read_as, stored, written
 
 PREFIX = "session:"  # of the keys; the table holds attempts to link and used tokens, too
 
@@ -43,11 +41,8 @@ def create(digest: str, session: Session) -> bool:
 
 def find(digest: str, *, now: float) -> Session | None:
     """The session; None if there is none, or if its time is over."""
-    try:
-        row = AttemptRow.get(PREFIX + digest, consistent_read=True)
-    except DoesNotExist:
-        return None
-    session = read_as(Session, row.data) if row.data else None
+    row = stored(AttemptRow, PREFIX + digest)
+    session = read_as(Session, row.data) if row and row.data else None
     return session if session and now < session.until else None
 
 

@@ -6,10 +6,9 @@ from functools import partial
 from typing import Annotated, Any
 
 from msgspec import Meta
-from pynamodb.exceptions import DoesNotExist
 
 from chalicelib import log
-from chalicelib.store.rows import SweepRow, read_as, written
+from chalicelib.store.rows import SweepRow, read_as, stored, written
 
 RETENTION = 30 * 86_400  # seconds
 RUNNING = "running"
@@ -189,7 +188,7 @@ class Sweeps:
 
     def running(self, *, narrow: bool = False) -> Sweep | None:
         """The running sweep, if there is one. Narrow ones run beside it, one of them at a time."""
-        return _running_sweep(self._guild, _get(self._guild, RUNNING_NARROW if narrow else RUNNING))
+        return _running_sweep(self._guild, stored(SweepRow, self._guild, RUNNING_NARROW if narrow else RUNNING))
 
     def get(self, sweep_id: str) -> Sweep | None:
         """The sweep of that id."""
@@ -214,7 +213,7 @@ class Sweeps:
 
     def finish(self, sweep: Sweep) -> None:
         """Let another sweep start."""
-        marker = _get(self._guild, _marker(sweep))
+        marker = stored(SweepRow, self._guild, _marker(sweep))
         if marker and _marked_id(marker) == sweep.sweep_id:
             _clear_running(marker)
 
@@ -225,13 +224,13 @@ class Sweeps:
 
     def page(self, sweep_id: str, page: int) -> list[Difference]:
         """The differences of a page; those that cannot be read are left out."""
-        row = _get(self._guild, f"{sweep_id}#{page:012}")
-        stored = (row.data or {}).get("found", []) if row else []
-        return [_difference(one) for one in (read_as(_StoredDifference, data) for data in stored) if one]
+        row = stored(SweepRow, self._guild, f"{sweep_id}#{page:012}")
+        found = (row.data or {}).get("found", []) if row else []
+        return [_difference(one) for one in (read_as(_StoredDifference, data) for data in found) if one]
 
     def latest(self, most: int = 10) -> list[Sweep]:
         """The newest sweeps, newest first, without those that did not start because another one ran."""
-        running = _marked_id(_get(self._guild, RUNNING))
+        running = _marked_id(stored(SweepRow, self._guild, RUNNING))
         rows = SweepRow.query(self._guild, SweepRow.sweep_id.startswith("2"), scan_index_forward=False)
         found: list[Sweep] = []
         for row in rows:
@@ -266,15 +265,8 @@ def _row(guild: str, sweep: Sweep) -> SweepRow:
     )
 
 
-def _get(guild: str, sweep_id: str) -> SweepRow | None:
-    try:
-        return SweepRow.get(guild, sweep_id, consistent_read=True)
-    except DoesNotExist:
-        return None
-
-
 def _sweep(guild: str, sweep_id: str) -> Sweep | None:
-    found = _get(guild, sweep_id)
+    found = stored(SweepRow, guild, sweep_id)
     return read_as(Sweep, found.data) if found and found.data else None
 
 
@@ -286,7 +278,7 @@ def _running_sweep(guild: str, marker: SweepRow | None) -> Sweep | None:
 
 def _forget_running(guild: str, key: str) -> None:
     """Clear the running marker if the sweep it names is no longer stored, or cannot be read."""
-    marker = _get(guild, key)
+    marker = stored(SweepRow, guild, key)
     if marker and _running_sweep(guild, marker) is None:
         _clear_running(marker)
 

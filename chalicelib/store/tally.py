@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-from pynamodb.exceptions import DoesNotExist
-
-from chalicelib.store.rows import SweepRow, read_as
+from chalicelib.store.rows import SweepRow, read_as, stored
 
 TALLY = "tally"  # the key of the newest whole tally; those of pages follow it, with `#`
 KEPT = 86_400  # seconds that the tally of one page is kept; a survey takes minutes
@@ -68,11 +66,8 @@ class Tallies:
 
     def newest(self) -> Tally | None:
         """What the last sweep counted; None before the first one, and until the first one after an upgrade."""
-        try:
-            row = SweepRow.get(self._guild, TALLY, consistent_read=True)
-        except DoesNotExist:
-            return None
-        return read_as(Tally, row.data)
+        row = stored(SweepRow, self._guild, TALLY)
+        return read_as(Tally, row.data) if row else None
 
     def keep(self, tally: Tally) -> None:
         """Store the tally of a whole sweep in place of the one before."""

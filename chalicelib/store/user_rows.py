@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import DoesNotExist, TransactWriteError
+from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -21,7 +21,7 @@ from chalicelib.problems import (
 )
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_message
 from chalicelib.store.pynamo import connection_of
-from chalicelib.store.rows import AccountRow, UserRow, read_as, written
+from chalicelib.store.rows import AccountRow, UserRow, read_as, stored, written
 from chalicelib.store.user import Absent, Leaving, Link, Look, PendingNotice, Previous, User
 
 LONGEST_ATTEMPT = 30 * 60  # seconds: a token lives for half of it, the attempt that it opened for the other half
@@ -41,16 +41,8 @@ class _StoredAnswers:
 
 def get(user_id: str, *, now: float) -> User | None:
     """The user as stored now (a consistent read), or None if the store has nothing about them."""
-    row = stored_row(user_id)
+    row = stored(UserRow, user_id)
     return None if row is None or is_expired(row, now) else user_of(row)
-
-
-def stored_row(user_id: str) -> UserRow | None:
-    """The user's row as stored now (a consistent read), expired or not."""
-    try:
-        return UserRow.get(user_id, consistent_read=True)
-    except DoesNotExist:
-        return None
 
 
 def several(user_ids: Iterable[str], *, now: float) -> dict[str, User]:
@@ -61,10 +53,8 @@ def several(user_ids: Iterable[str], *, now: float) -> dict[str, User]:
 
 def owner_of(discord_id: int) -> str | None:
     """The auth user to whom this Discord account is linked."""
-    try:
-        return AccountRow.get(discord_id, consistent_read=True).user_id or None
-    except DoesNotExist:
-        return None
+    row = stored(AccountRow, discord_id)
+    return row.user_id or None if row else None
 
 
 def user_of(row: UserRow) -> User:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
-from chalicelib.store.rows import SweepRow, written
+from chalicelib.store.rows import SweepRow, stored, written
 
 RETENTION = 30 * 86_400  # seconds
 STATE = "waiting"
@@ -81,10 +80,8 @@ class WaitingStore:
 
     def driver(self) -> Driver:
         """The driver as stored now."""
-        try:
-            return _driver(SweepRow.get(self._guild, STATE, consistent_read=True))
-        except DoesNotExist:
-            return Driver()
+        row = stored(SweepRow, self._guild, STATE)
+        return _driver(row) if row else Driver()
 
     def announce(self, *, now: float) -> Driver:
         """Say that a mark was stored; return the driver."""
