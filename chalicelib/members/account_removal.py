@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib import log
-from chalicelib.discord.models import Guild
+from chalicelib.discord.models import Guild, Member
 from chalicelib.errors import NotPermitted, UnknownMember, UnknownRole
 from chalicelib.members.context import PERSON_PATIENCE, JobContext
 from chalicelib.members.guild import GuildView
@@ -63,11 +63,19 @@ class AccountRemoval:
         """Take the roles that the bot can take. Raises UnknownMember."""
         options = replace(context.options(takes=True), ticket=None)
         member = self._services.discord.member(discord_id, options)
-        nobody = replace(user, groups=(), nickname=None)
-        change = self._writer.plan(nobody, member, Parts.GROUPS, context, guild)
+        change = self._without_roles(user, member, context, guild)
         if change.take:
             self._writer.sender.send(member, change, context.spent())
             self._reporter.changed(user, member, change, context)
+
+    def can_take_roles(self, user: User, member: Member, context: JobContext) -> bool:
+        """Whether the member holds any role that the bot can take."""
+        return bool(self._without_roles(user, member, context).take)
+
+    def _without_roles(self, user: User, member: Member, context: JobContext, guild: Guild | None = None) -> Change:
+        """The change after which the member holds none of the roles that the bot can take."""
+        nobody = replace(user, groups=(), nickname=None)
+        return self._writer.plan(nobody, member, Parts.GROUPS, context, guild)
 
     def revoke_given(self, discord_id: int, done: Change, context: JobContext) -> None:
         """Take back roles given while the account was unlinked: it would keep those roles forever."""
@@ -78,13 +86,17 @@ class AccountRemoval:
             with suppress(UnknownMember, UnknownRole), self._writer.sender.counted():
                 self._services.discord.take_role(discord_id, role_id, options)
 
-    def look_again(self, user_id: str, link: Link, delay: int, how: Leaving) -> None:
-        """Look once more for what other requests did that were on their way, and nothing else."""
+    def look_again(self, user_id: str, link: Link, delay: int, how: Leaving, *, with_roles: bool = False) -> None:
+        """Look once more for what other requests did that were on their way, and nothing else.
+
+        `with_roles`: a member without roles is left alone.
+        """
         later = RemoveReplacedAccount(
             user_id=user_id,
             discord_id=link.account.id,
             joined_before=max(self._services.now(), link.joining_until + IN_FLIGHT_FOR),
             expire_behavior=ExpireBehavior.KICK if how.kick else ExpireBehavior.REMOVE_ROLES,
             until=how.until,
+            with_roles=with_roles,
         )
         self._services.queues.bulk(encode(later), Progress(log.bound(), self._services.now()), delay=delay)

@@ -77,9 +77,13 @@ class Departures:
         return Outcome.DONE if done else None
 
     def _expect_late_join(self, user: User, link: Link) -> None:
-        """The account was never seen in the guild: a request to join that took effect late must leave nobody behind."""
+        """The account was never seen in the guild: a request to join that took effect late must leave nobody behind.
+
+        It brings roles with it. Who comes without any, by an invite, was not asked to go by anybody.
+        """
         if link.claim and self._services.now() - link.joining_until < IN_FLIGHT_FOR:
-            self._account.look_again(user.user_id, link, IN_FLIGHT_FOR, Leaving(0.0, kick=True, notify=False))
+            how = Leaving(0.0, kick=True, notify=False)
+            self._account.look_again(user.user_id, link, IN_FLIGHT_FOR, how, with_roles=True)
 
     def _put_back(self, user: User, link: Link, previous: Previous, attempt: str) -> None:
         """Link the account again that the user had before, unless it is somebody else's by now."""

@@ -44,18 +44,21 @@ class ReplacedAccounts:
             self._departures.notify_pending(user)
             link = user.link if user else None
             if user is None or link is None or link.previous is None or link.previous.account.id != job.discord_id:
-                return self._part_with(job, context) if self._joined_in_time(job, context) else Outcome.NOTHING
+                return self._part_with(job, context) if self._is_meant(job, context) else Outcome.NOTHING
             self._look_for_new_account(user, link, context)
         raise RuntimeError(f"the user changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
 
-    def _joined_in_time(self, job: RemoveReplacedAccount, context: JobContext) -> bool:
+    def _is_meant(self, job: RemoveReplacedAccount, context: JobContext) -> bool:
+        """Whether the account is to go: as a second look finds it, if the job is one."""
         if job.joined_before is UNSET:
             return True
         try:
             member = self._services.discord.member(job.discord_id, replace(context.options(), ticket=None))
         except UnknownMember:
             return False
-        return member.joined_at is not None and member.joined_at <= job.joined_before
+        if member.joined_at is None or member.joined_at > job.joined_before:
+            return False
+        return not job.with_roles or self._account.can_take_roles(User(job.user_id), member, context)
 
     def _part_with(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Remove the account while nobody can link it. Raises RemovalInProgress while another worker is at it.

@@ -178,6 +178,19 @@ def test_a_join_that_takes_effect_after_the_link_was_ended_leaves_nobody_behind(
     assert world.roles("ben") is None
 
 
+@pytest.mark.parametrize(("user_id", "had"), [("2", None), ("1", "anna")])
+def test_somebody_who_joins_by_an_invite_after_their_callback_failed_may_stay(
+    anna: World, user_id: str, had: str | None
+) -> None:
+    anna.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
+    outcome(anna, user_id, "ben", groups=["Member"])
+    anna.run(seconds=100)
+    assert account(anna, user_id) == had
+    anna.guild.add_member("ben")
+    anna.run()
+    assert anna.roles("ben") == set()
+
+
 def test_a_deletion_during_a_change_of_account_leaves_neither(anna: World) -> None:
     anna.guild.inject(fault(kind="cut", method="PUT", path="/members/", times=2))
     outcome(anna, "1", "ben", groups=["Member"])
