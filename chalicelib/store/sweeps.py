@@ -1,5 +1,6 @@
 """Sweeps: the progress of each, and the differences that each page of it found. One sweep runs at a time."""
 
+import uuid
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -15,6 +16,7 @@ RUNNING = "running"
 RUNNING_NARROW = "running#waiting"
 NARROW = "waiting-"  # what the id of a sweep begins with that compares only users who wait for that
 MAX_ATTEMPTS = 3  # each failed one means that another sweep ended meanwhile
+STEP_ID = "step_id"  # beside the sweep's own fields: which call stored it
 STALE_AFTER = 1800  # seconds without a step after which another sweep may start
 OVERTAKEN = "given up for dead: it made no step for long, and another sweep began"
 # The note of a sweep whose survey could not list the members. Sweeps under way during an upgrade have it stored.
@@ -203,9 +205,16 @@ class Sweeps:
         return sweep
 
     def advance(self, sweep: Sweep) -> bool:
-        """Store a sweep that is one step further; return False if that step was done already."""
-        row = _row(self._guild, sweep)
-        return written(lambda: row.save(condition=SweepRow.step < sweep.step))
+        """Store a sweep that is one step further; return False if that step was done already.
+
+        DynamoDB may perform one call twice, if its first answer was lost; the second one fails then.
+        """
+        row, step = _row(self._guild, sweep), uuid.uuid4().hex
+        row.data = row.data | {STEP_ID: step}
+        if written(lambda: row.save(condition=SweepRow.step < sweep.step)):
+            return True
+        found = stored(SweepRow, self._guild, sweep.sweep_id)
+        return found is not None and (found.data or {}).get(STEP_ID) == step
 
     def note(self, sweep: Sweep) -> None:
         """Store a sweep that does not run on the queue (a dry run)."""

@@ -16,7 +16,7 @@ STAGE = "test"
 
 
 class Database:
-    """A client of either DynamoDB, between whose calls somebody else may act."""
+    """A client of either DynamoDB, between whose calls somebody else may act, and which may perform a call twice."""
 
     meta = None  # attributes of a botocore client that PynamoDB looks at
     _request_signer = None
@@ -24,16 +24,24 @@ class Database:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._planned: list[tuple[str, Callable[[], object]]] = []
+        self._twice: list[str] = []
 
     def meanwhile(self, operation: str, act: Callable[[], object]) -> None:
         """Right before the next call of that operation, once, `act` is done."""
         self._planned.append((operation, act))
+
+    def twice(self, operation: str) -> None:
+        """The next call of that operation is performed twice, as if botocore repeated it after a lost answer."""
+        self._twice.append(operation)
 
     def _make_api_call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         due = [act for planned, act in self._planned if planned == operation][:1]
         self._planned = [plan for plan in self._planned if plan[1] not in due]
         for act in due:
             act()
+        if operation in self._twice:
+            self._twice.remove(operation)
+            self._client._make_api_call(operation, arguments)
         answer: dict[str, Any] = self._client._make_api_call(operation, arguments)
         return answer
 

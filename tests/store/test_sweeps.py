@@ -112,6 +112,14 @@ def test_a_step_is_done_once(sweeps: Sweeps) -> None:
     assert sweeps.running() == replace(FIRST, step=2, members=2000)
 
 
+def test_a_step_that_dynamodb_stored_twice_is_done_by_who_stored_it(sweeps: Sweeps, dynamodb: Database) -> None:
+    sweeps.begin(FIRST)
+    dynamodb.twice("PutItem")
+    assert sweeps.advance(replace(FIRST, step=1))
+    assert sweeps.running() == replace(FIRST, step=1)
+    assert not sweeps.advance(replace(FIRST, step=1))
+
+
 def test_a_sweep_that_was_never_begun_has_no_step(sweeps: Sweeps) -> None:
     assert not sweeps.advance(replace(FIRST, step=1))
     assert sweeps.get(FIRST.sweep_id) is None
