@@ -12,6 +12,9 @@ from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts, VerifyLink
 from chalicelib.services import Services
 from chalicelib.store import users
+from chalicelib.store.users import Link, User
+
+TOKEN_TIME = 1.0  # seconds; a token says in whole seconds when it was issued
 
 
 class LinkCheck:
@@ -35,7 +38,7 @@ class LinkCheck:
         wait_for_callback(user.link, now=self._services.now())
         try:
             if user.synced_version != user.version and not user.is_deleted:  # who is to go is their removal's business
-                outcome = self._sync.reconcile(user, Parts.ALL, _on_behalf(context))
+                outcome = self._sync.reconcile(user, Parts.ALL, _context(user, user.link, context))
         except GiveUp:
             self._notify_if_pending(job.user_id)  # the link stands all the same
             raise
@@ -52,6 +55,12 @@ class LinkCheck:
             self._reporter.linked(user_id, user.link.account)
 
 
-def _on_behalf(context: JobContext) -> JobContext:
-    """The member asked for the link: what it takes from them does not count in the removal limit."""
-    return replace(context, lane=Lane.NORMAL, removals=Removals.EXEMPT)
+def _context(user: User, link: Link, context: JobContext) -> JobContext:
+    """What the link itself takes, the member asked for: it does not count in the removal limit.
+
+    What the auth site stated after the token of the link counts as it does elsewhere.
+    """
+    context = replace(context, lane=Lane.NORMAL)
+    if user.groups_at / 1000 >= link.issued_at + TOKEN_TIME:
+        return context
+    return replace(context, cause="link", removals=Removals.EXEMPT)

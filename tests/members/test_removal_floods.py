@@ -1,12 +1,15 @@
 """Floods of removals, of every shape: no more than the limit lose something before a person has answered."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from chalicelib.store import audit, users
 from chalicelib.store.removals import Cause, Loss, RemovalStore, Withheld
-from local.simulated import GUILD, World
+from local.discord.messages import Request
+from local.simulated import GUILD, WorkerDied, World
+from tests.faults.support import before
 from tests.members.support import crowd, linked, removals, stored, swept
 
 LINKED, LIMIT = 60, 25  # members; 20 percent of the linked would be fewer
@@ -212,6 +215,35 @@ def test_what_a_person_does_to_themselves_is_never_held(world: World, held: list
     assert not linked(world, held[0])
     assert world.roles(held[0].removeprefix("u-")) is None
     assert held[0] not in {one.user_id for one in withheld(world)}
+
+
+@pytest.mark.usefixtures("held")
+def test_the_check_after_a_callback_takes_nothing_that_waits_for_a_person(world: World) -> None:
+    world.link("new", "lately", groups=["Member"])
+    world.clock.advance(2)
+    stated_in_the_store(world, ["new"])
+    world.run(seconds=HOUR)
+    assert world.roles("lately") == {"Member"}
+    assert "new" in {one.user_id for one in withheld(world)}
+
+
+@pytest.mark.usefixtures("held")
+def test_the_check_after_a_callback_takes_what_the_link_itself_takes(world: World) -> None:
+    world.guild.create_role("Guest")
+    world.guild.add_member("lately", roles=["Guest"])
+
+    def die(request: Request) -> None:
+        if request.method == "PATCH" and world.clock.now() < began + 1:
+            raise WorkerDied
+
+    before(world, die)
+    began = world.clock.now()
+    with suppress(WorkerDied):
+        world.link("new", "lately", groups=["Member"])
+    assert world.roles("lately") == {"Guest"}
+    world.run(seconds=HOUR)
+    assert world.roles("lately") == {"Member"}
+    assert "new" not in {one.user_id for one in withheld(world)}
 
 
 def test_a_state_that_comes_back_empties_the_hold_by_itself(world: World, members: list[str]) -> None:

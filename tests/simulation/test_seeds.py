@@ -7,6 +7,7 @@ from simulation.run import run
 SEEDS_PER_TEST = 20  # seeds a test
 FAILED_ONCE = (
     204,  # somebody who joined by an invite after their callback failed was removed
+    283,  # a check after a callback took, uncounted, what the auth site had stated since
 )
 CHUNKS = [range(first, first + SEEDS_PER_TEST) for first in range(0, 200, SEEDS_PER_TEST)]
 
