@@ -1,7 +1,7 @@
 """AWS's own runtime on this machine: `awslambdaric` and what it talks to, a Lambda runtime API, small.
 
-One container of one function at a time, for tests and for measuring how it starts; the local stack has functions of its
-own. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+One container of one function, for tests and for measuring how it starts; the local stack has functions of its own.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 PARTS = ("awslambdaric", "runtime_client*", "simplejson", "snapshot_restore_py")  # of the runtime, in site-packages
+REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"  # of every invocation
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:15"
 
 
@@ -33,15 +34,20 @@ class Call:
     body: Any
 
 
+Answer = Callable[[str, Any], tuple[int, Any]]
+"""AWS: the status and body of its answer to a call, of which it is told the X-Amz-Target and the body."""
+
+
 @dataclass
 class Runtime:
     """A function under AWS's runtime. `lines` is what it printed, `calls` what it asked of AWS, `parameters` what
-    Parameter Store holds.
+    Parameter Store holds. `aws` answers the calls; without it each gets an answer that says little.
 
     `seconds` from the start of its process to its first answer; `cpu_seconds` that the process used, once it has ended.
     """
 
     parameters: Mapping[str, str] = field(default_factory=dict)
+    aws: Answer | None = None
     calls: list[Call] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     events: "queue.Queue[Any]" = field(default_factory=queue.Queue)
@@ -69,9 +75,10 @@ def running(
     folder: Path,
     settings: Mapping[str, str],
     parameters: Mapping[str, str] = MappingProxyType({}),
+    aws: Answer | None = None,
 ) -> Iterator[Runtime]:
     """`handler` of the unpacked zip in `code`, which finds its libraries there and nowhere else."""
-    runtime, site = Runtime(parameters), Path(sysconfig.get_paths()["purelib"])
+    runtime, site = Runtime(parameters, aws), Path(sysconfig.get_paths()["purelib"])
     own = folder / "runtime"
     own.mkdir(parents=True)
     for path in (found for part in PARTS for found in site.glob(part)):
@@ -83,6 +90,8 @@ def running(
         "PYTHONPATH": f"{code}:{own}",
         "AWS_LAMBDA_RUNTIME_API": address,
         "AWS_LAMBDA_FUNCTION_NAME": "rolecall-prod-sync_jobs",  # with the trace, what botocore looks for
+        "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/25/[$LATEST]53995c3f42cd8ad8",
+        "_HANDLER": handler,  # by which the function knows what to import ahead of its first event
         "AWS_ENDPOINT_URL": f"http://{address}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -197,7 +206,7 @@ def _handler_of(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
             self._answer(
                 event,
                 {
-                    "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                    "Lambda-Runtime-Aws-Request-Id": REQUEST_ID,
                     "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 60) * 1000)),
                     "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:1:function:worker",
                     "Lambda-Runtime-Trace-Id": TRACE,
@@ -213,8 +222,12 @@ def _handler_of(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
             target = self.headers.get("X-Amz-Target", "")
             headers = {name.lower(): value for name, value in self.headers.items()}
             runtime.calls.append(Call(target.replace("AmazonSQS", "SQS"), headers, json.loads(body or b"{}")))
+            status, said = (runtime.aws or self._little)(target, runtime.calls[-1].body)
+            self._answer(json.dumps(said), {}, status)
+
+        def _little(self, _target: str, _asked: object) -> tuple[int, Any]:
             stored = [{"Name": name, "Value": value} for name, value in runtime.parameters.items()]
-            self._answer(json.dumps({"Parameters": stored, "QueueUrl": "http://127.0.0.1/1/q", "MessageId": "1"}), {})
+            return 200, {"Parameters": stored, "QueueUrl": "http://127.0.0.1/1/q", "MessageId": "1"}
 
         def _answer(self, text: str, headers: dict[str, str], status: int = 200) -> None:
             self.send_response(status)
