@@ -33,6 +33,10 @@ class AnswerReader:
         except AddressBlocked:  # it did not get as far as Discord, which counted nothing
             self._rate_limiter.buckets.leave(reservation.key, reservation.lane, reservation.number)
             raise
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._halts.availability.failed(f"HTTP {status}")
+        else:
+            self._halts.availability.answered()
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self._limited(route, reservation.key, answer)
         if status == HTTPStatus.UNAUTHORIZED:

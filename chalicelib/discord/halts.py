@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from chalicelib.clock import Clock
+from chalicelib.discord.availability import Availability, Away, AwayStore
 from chalicelib.errors import AddressBlocked, CallsHalted
 
 CACHE_TTL = 30.0  # seconds that a process believes what it read of halts
@@ -39,6 +40,7 @@ PROBE_TIMEOUT = 60.0  # seconds that one process may probe; as long as an invoca
 PROBE_WAIT = 5.0  # seconds until whoever met another's probe comes again
 GLOBAL_LIMIT, TOKEN_REFUSED = "global_limit", "token_refused"
 ADDRESS_BANNED, TOO_MANY_INVALID = "address_banned", "too_many_invalid"
+PROBED = (ADDRESS_BANNED, TOO_MANY_INVALID)  # reasons for a stop that ends with a probe, not with its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,10 @@ class BlockReport:
 class SharedState:
     """What stops all calls of the bot.
 
-    `halted_token` is the fingerprint of a bot token that Discord refused, at `halted_at` for the last time. No call is
-    made until `blocked_until`. Both are epoch seconds, 0 where they are not known. `reports` are the containers that
-    were blocked lately.
+    `halted_token` is the fingerprint of a bot token that Discord refused: first at `refused_since`, at `halted_at` for
+    the last time. No call is made until `blocked_until`, nor was since `blocked_since`, but for probes. All are epoch
+    seconds, 0 where they are not known. `reports` are the containers that were blocked lately. `away`: Discord answers
+    nobody, which stops no call.
     """
 
     halted_token: str = ""
@@ -64,9 +67,12 @@ class SharedState:
     blocked_why: str = ""
     halted_at: float = 0.0
     reports: tuple[BlockReport, ...] = field(default=())
+    refused_since: float = 0.0
+    blocked_since: float = 0.0
+    away: Away | None = None
 
 
-class HaltStore(Protocol):
+class HaltStore(AwayStore, Protocol):
     """Where the halts of all workers are kept. Every method is one call of the store, or two."""
 
     def shared_state(self) -> SharedState:
@@ -77,8 +83,11 @@ class HaltStore(Protocol):
         """Stop all calls with the token of this fingerprint; a probe of it is over."""
         ...
 
-    def halt_until(self, until: float, why: str) -> None:
-        """Stop all calls until then (epoch seconds); never shortens a longer stop. A probe is over."""
+    def halt_until(self, until: float, why: str, *, since: float = 0.0) -> None:
+        """Stop all calls until then (epoch seconds); never shortens a longer stop. A probe is over.
+
+        `since`: now, where only a probe's answer will lift the stop; it is kept while the stop is renewed.
+        """
         ...
 
     def report(self, report: BlockReport) -> int:
@@ -108,6 +117,7 @@ class Halts:
         self._shared = _Cache(store, clock)
         self._probing_until = float("-inf")
         self._address = _Address(container)
+        self.availability = Availability(store, clock, lambda: self._shared.state.away)
 
     def check(self, *, with_token: bool = True) -> None:
         """Raise CallsHalted where no call may be made, AddressBlocked where only this container may make none.
@@ -123,7 +133,7 @@ class Halts:
             raise CallsHalted(shared.blocked_why, retry_after=shared.blocked_until - now)
         if with_token and shared.halted_token == self._token:
             self._probe(TOKEN_REFUSED, shared.halted_at + TOKEN_PROBE_INTERVAL)
-        elif shared.blocked_why in (ADDRESS_BANNED, TOO_MANY_INVALID):
+        elif shared.blocked_why in PROBED:
             self._probe(shared.blocked_why, shared.blocked_until)
 
     @property
@@ -173,7 +183,8 @@ class Halts:
             self._halt(BOT_PAUSE, why)
 
     def _halt(self, wait: float, why: str) -> None:
-        self._store.halt_until(self._clock.now() + wait, why)
+        now = self._clock.now()
+        self._store.halt_until(now + wait, why, since=now if why in PROBED else 0.0)
         self._probe_over()
 
     def _probe(self, why: str, not_before: float) -> None:

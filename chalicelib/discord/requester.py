@@ -140,7 +140,7 @@ class Requester:
                 raise self._unanswered(call, reservation, error) from None
             return self._repeat(call, reservation, error)
         except requests.RequestException as error:
-            raise _unavailable(call, error) from None
+            raise self._unavailable(call, error) from None
         self._answers.settle(call.route, reservation, answer)
         return answer
 
@@ -179,7 +179,12 @@ class Requester:
         """The error to raise where no answer came. Where it was a bucket's first request, another may be tried now."""
         if isinstance(error, requests.ConnectionError):
             self._rate_limiter.unanswered(reservation)
-        return _unavailable(call, error)
+        return self._unavailable(call, error)
+
+    def _unavailable(self, call: _Call, error: requests.RequestException) -> DiscordUnavailable:
+        why = type(error).__name__
+        self._rate_limiter.halts.availability.failed(why)
+        return DiscordUnavailable(f"no answer to {call.route}: {why}")
 
     def _send(self, call: _Call) -> requests.Response:
         """Discord's answer, whatever it is. Raises what requests raises where none comes."""
@@ -219,7 +224,3 @@ def may_be_repeated(method: str, error: requests.ConnectionError) -> bool:
     no_connection = isinstance(error, requests.Timeout | requests.exceptions.SSLError | requests.exceptions.ProxyError)
     never_connected = no_connection or any(isinstance(cause, MaxRetryError) for cause in error.args)
     return method in IDEMPOTENT and not never_connected
-
-
-def _unavailable(call: _Call, error: requests.RequestException) -> DiscordUnavailable:
-    return DiscordUnavailable(f"no answer to {call.route}: {type(error).__name__}")

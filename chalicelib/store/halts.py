@@ -1,19 +1,35 @@
 """What stops all calls of the bot, shared by all workers. Implements `chalicelib.discord.halts.HaltStore`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from chalicelib.discord.availability import Away
 from chalicelib.discord.halts import INVALID_WINDOW, REPORT_WINDOW, BlockReport, SharedState
 from chalicelib.store.rate_limits import BUCKET_NAMES, bot_prefix
 from chalicelib.store.rows import RateLimitRow, read_as, written
 
 MINUTE = 60  # seconds; invalid requests are counted by the minute
 MAX_REPORT_ATTEMPTS = 5  # each failed one means that another container reported itself meanwhile
-TOKEN_LIFTED: list[Action] = [RateLimitRow.halted_token.remove(), RateLimitRow.halted_at.remove()]
-BLOCK_LIFTED: list[Action] = [RateLimitRow.blocked_until.remove(), RateLimitRow.blocked_why.remove()]
+TOKEN_LIFTED: list[Action] = [
+    RateLimitRow.halted_token.remove(),
+    RateLimitRow.halted_at.remove(),
+    RateLimitRow.refused_since.remove(),
+]
+BLOCK_LIFTED: list[Action] = [
+    RateLimitRow.blocked_until.remove(),
+    RateLimitRow.blocked_why.remove(),
+    RateLimitRow.blocked_since.remove(),
+]
 PROBE_OVER: list[Action] = [RateLimitRow.probing_until.remove()]
+BACK: list[Action] = [
+    RateLimitRow.away_since.remove(),
+    RateLimitRow.away_at.remove(),
+    RateLimitRow.away_why.remove(),
+]
 
 
 class DynamoHaltStore:
@@ -41,17 +57,28 @@ class DynamoHaltStore:
             blocked_why=longest.blocked_why or "",
             halted_at=float(now.halted_at or 0),
             reports=_reports(now),
+            refused_since=float(now.refused_since or 0),
+            blocked_since=float(now.blocked_since or 0),
+            away=_away(now),
         )
 
     def refuse_token(self, token: str, *, now: float) -> None:
-        RateLimitRow(self._halts).update(
-            [RateLimitRow.halted_token.set(token), RateLimitRow.halted_at.set(now), *PROBE_OVER]
-        )
+        again = RateLimitRow.refused_since.set(RateLimitRow.refused_since | now)
+        if _update(
+            self._halts,
+            [RateLimitRow.halted_at.set(now), again, *PROBE_OVER],
+            RateLimitRow.halted_token == token,
+        ):
+            return
+        first = [RateLimitRow.halted_token.set(token), RateLimitRow.refused_since.set(now)]
+        RateLimitRow(self._halts).update([*first, RateLimitRow.halted_at.set(now), *PROBE_OVER])
 
-    def halt_until(self, until: float, why: str) -> None:
+    def halt_until(self, until: float, why: str, *, since: float = 0.0) -> None:
         later = RateLimitRow.blocked_until.does_not_exist() | (RateLimitRow.blocked_until < until)
+        kept = RateLimitRow.blocked_since.set(RateLimitRow.blocked_since | since)
         block = [RateLimitRow.blocked_until.set(until), RateLimitRow.blocked_why.set(why)]
-        _update(self._halts, [*block, *PROBE_OVER], later)
+        begun = kept if since else RateLimitRow.blocked_since.remove()
+        _update(self._halts, [*block, begun, *PROBE_OVER], later)
 
     def report(self, report: BlockReport) -> int:
         for _ in range(MAX_REPORT_ATTEMPTS):
@@ -80,6 +107,22 @@ class DynamoHaltStore:
         for key in (self._halts, self._older):
             RateLimitRow(key).update([*TOKEN_LIFTED, *BLOCK_LIFTED, *PROBE_OVER, RateLimitRow.reports.remove()])
 
+    # --- whether Discord answers ---
+
+    def away(self, away: Away) -> None:
+        with suppress(PynamoDBException):
+            RateLimitRow(self._halts).update(
+                [
+                    RateLimitRow.away_since.set(RateLimitRow.away_since | away.since),
+                    RateLimitRow.away_at.set(away.at),
+                    RateLimitRow.away_why.set(away.why),
+                ]
+            )
+
+    def back(self, *, now: float) -> None:
+        with suppress(PynamoDBException):
+            _update(self._halts, BACK, RateLimitRow.away_at <= now)
+
     # --- invalid requests ---
 
     def count_invalid(self, now: float) -> None:
@@ -103,6 +146,12 @@ def _reports(row: RateLimitRow) -> tuple[BlockReport, ...]:
         for container, (at, why) in (row.reports or {}).items()
     )
     return tuple(report for report in found if report)
+
+
+def _away(row: RateLimitRow) -> Away | None:
+    if row.away_since is None or row.away_at is None:
+        return None
+    return Away(float(row.away_since), float(row.away_at), row.away_why or "")
 
 
 def _update(key: str, actions: list[Action], condition: Condition) -> bool:

@@ -4,7 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from pynamodb.exceptions import PynamoDBException
 
+from chalicelib.discord.availability import Away
 from chalicelib.discord.halts import REPORT_WINDOW, BlockReport, SharedState
 from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.rows import RateLimitRow
@@ -25,7 +28,7 @@ def test_at_first_nothing_is_halted(halt_store: DynamoHaltStore) -> None:
 
 def test_a_refused_token_is_told_to_all(halt_store: DynamoHaltStore) -> None:
     halt_store.refuse_token("fingerprint", now=NOW)
-    assert DynamoHaltStore(APP, GUILD).shared_state() == SharedState("fingerprint", halted_at=NOW)
+    assert DynamoHaltStore(APP, GUILD).shared_state() == SharedState("fingerprint", halted_at=NOW, refused_since=NOW)
 
 
 def test_a_halt_never_shortens_a_longer_one(halt_store: DynamoHaltStore) -> None:
@@ -36,9 +39,61 @@ def test_a_halt_never_shortens_a_longer_one(halt_store: DynamoHaltStore) -> None
     assert halt_store.shared_state().blocked_why == "longer"
 
 
+def test_since_when_a_token_is_refused_outlasts_every_probe_but_not_another_token(halt_store: DynamoHaltStore) -> None:
+    for hour in range(3):
+        halt_store.refuse_token("fingerprint", now=NOW + hour * 3600)
+    assert halt_store.shared_state() == SharedState("fingerprint", halted_at=NOW + 7200, refused_since=NOW)
+    halt_store.refuse_token("another", now=NOW + 9000)
+    assert halt_store.shared_state() == SharedState("another", halted_at=NOW + 9000, refused_since=NOW + 9000)
+    halt_store.lift(halt_store.shared_state())
+    halt_store.refuse_token("another", now=NOW + 9999)
+    assert halt_store.shared_state().refused_since == NOW + 9999
+
+
+def test_since_when_calls_are_blocked_is_kept_while_the_block_is_renewed(halt_store: DynamoHaltStore) -> None:
+    halt_store.halt_until(NOW + 300, "address_banned", since=NOW)
+    halt_store.halt_until(NOW + 600, "address_banned", since=NOW + 301)
+    assert halt_store.shared_state().blocked_since == NOW
+    halt_store.lift(halt_store.shared_state())
+    halt_store.halt_until(NOW + 900, "address_banned", since=NOW + 700)
+    assert halt_store.shared_state().blocked_since == NOW + 700
+    halt_store.halt_until(NOW + 901, "global_limit")
+    assert halt_store.shared_state() == SharedState(blocked_until=NOW + 901, blocked_why="global_limit")
+
+
+# --- whether Discord answers --------------------------------------------------------------------------------------
+
+
+def test_since_when_discord_is_away_is_that_of_the_first_who_saw_it(halt_store: DynamoHaltStore) -> None:
+    halt_store.away(Away(NOW, NOW, "HTTP 503"))
+    halt_store.away(Away(NOW + 30, NOW + 90, "ReadTimeout"))
+    assert halt_store.shared_state() == SharedState(away=Away(NOW, NOW + 90, "ReadTimeout"))
+
+
+def test_an_answer_ends_an_outage_of_discord_but_not_one_that_came_after_it(halt_store: DynamoHaltStore) -> None:
+    halt_store.away(Away(NOW, NOW + 90, "HTTP 503"))
+    halt_store.back(now=NOW + 89)
+    assert halt_store.shared_state().away
+    halt_store.back(now=NOW + 90)
+    assert halt_store.shared_state() == SharedState()
+
+
+def test_a_record_for_people_breaks_no_job(
+    halt_store: DynamoHaltStore, dynamodb: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb.test")
+
+    monkeypatch.setattr(dynamodb, "_make_api_call", away)
+    halt_store.away(Away(NOW, NOW, "HTTP 503"))
+    halt_store.back(now=NOW)
+    with pytest.raises(PynamoDBException):
+        halt_store.shared_state()
+
+
 def test_halts_concern_the_bot_whatever_the_guild(halt_store: DynamoHaltStore) -> None:
     halt_store.refuse_token("fingerprint", now=NOW)
-    assert DynamoHaltStore(APP, 901).shared_state() == SharedState("fingerprint", halted_at=NOW)
+    assert DynamoHaltStore(APP, 901).shared_state() == SharedState("fingerprint", halted_at=NOW, refused_since=NOW)
     assert DynamoHaltStore(8, 901).shared_state() == SharedState()
 
 
