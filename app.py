@@ -19,7 +19,7 @@ from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
 from chalicelib.linking.cookie import LIFE, cookie_name
 from chalicelib.linking.purpose import Purpose
 from chalicelib.queues import message_of
-from chalicelib.wiring import deferral, flush, prepare, wired
+from chalicelib.wiring import count_outage, deferral, flush, prepare, wired
 
 if TYPE_CHECKING:
     from chalicelib.linking.entrance import Started
@@ -67,8 +67,9 @@ def answers(errors: ErrorResponses) -> Callable[[Handler], Handler]:
             except RolecallError as error:
                 log.error("unexpected", why=str(error))
                 return errors.unavailable()
-            except Exception:  # noqa: BLE001 - the caller gets an answer, the log the traceback
+            except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the traceback
                 log.error("broken")
+                count_outage(error)
                 return errors.broken()
             finally:
                 flush()
@@ -391,6 +392,9 @@ def sweep(parts: str, options: Any, context: object) -> dict[str, Any]:
     log.bind(getattr(context, "aws_request_id", None) or uuid4().hex)
     try:
         return wired().delivery.sweeper.start(Parts[parts], **sweep_options(options))
+    except Exception as error:
+        count_outage(error)
+        raise
     finally:
         flush()
 

@@ -1,13 +1,15 @@
 """Metrics in CloudWatch's embedded format: counted in memory, written as a log line at the end of an invocation.
 
 Beyond ten per account, CloudWatch charges for each name with each combination of dimensions. So there are only the
-metrics that an alarm or the dashboard's graphs need, with the stage as their only dimension. Counts by route, status or
-outcome are taken from the fields of log lines (`discord_request`, `settled`), with Logs Insights.
+metrics that an alarm, the dashboard's graphs or `status` need, with the stage as their only dimension. Counts by route,
+status or outcome are taken from the fields of log lines (`discord_request`, `settled`), with Logs Insights.
 
 | metric | unit | what it says |
 |---|---|---|
 | ChangeAge | s | time since the auth site posted a change, whenever a worker settles or defers it |
 | CallsStopped | count | jobs that found all calls stopped: token refused, or several containers blocked at once |
+| StoreOutages | count | jobs and requests that met an outage of DynamoDB: no answer, throttled, refused |
+| QueueOutages | count | jobs and requests that met an outage of SQS |
 | SweepsHeld | count | holds that were opened, and sweeps that take nothing because of a hold or the first-run lock |
 | SweepsFailed | count | sweeps that were given up |
 | SweepSeconds | s | duration of a sweep that ended, in whatever way |

@@ -18,6 +18,9 @@ ABOUT_THE_REQUEST = frozenset(
     }
 )
 
+# The metric that counts meetings with an outage of each service: a record that needs neither of the two.
+METRICS = {"DynamoDB": "StoreOutages", "SQS": "QueueOutages"}
+
 # Another worker was faster. Those who write handle it where they write; what is left of it is a fault of ours.
 _CONTENTION = frozenset(
     {"ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException"}
@@ -35,6 +38,17 @@ def outage_in(error: BaseException) -> str | None:
         code = str(cause.response.get("Error", {}).get("Code", "unknown"))
         return None if code in ABOUT_THE_REQUEST or code in _CONTENTION else code
     return type(cause).__name__ if isinstance(cause, BotoCoreError) else None
+
+
+def metric_of(error: BaseException) -> str | None:
+    """The metric that counts the outage that the error is; None if it is none, or not one of DynamoDB or SQS.
+
+    PynamoDB keeps botocore's error as its cause. Whatever else the functions ask of AWS while they work is SQS's, and
+    at their start the secrets of Parameter Store.
+    """
+    if outage_in(error) is None or getattr(error, "operation_name", "") == "GetParameters":
+        return None
+    return METRICS["DynamoDB" if getattr(error, "cause", None) else "SQS"]
 
 
 def pause_after(age: float) -> float:

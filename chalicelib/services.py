@@ -6,6 +6,7 @@ from chalicelib.clock import Clock
 from chalicelib.discord.client import Discord
 from chalicelib.metrics import Metrics
 from chalicelib.notices import Notices
+from chalicelib.outages import metric_of
 from chalicelib.queue_history import QueueHistory
 from chalicelib.queues import Queues
 from chalicelib.settings import Settings
@@ -28,3 +29,8 @@ class Services:
     def now(self) -> float:
         """Return the seconds since the epoch."""
         return self.clock.now()
+
+    def count_outage(self, error: Exception) -> None:
+        """Count that a job or a request met an outage of DynamoDB or SQS, if the error is one."""
+        if metric := metric_of(error):
+            self.metrics.count(metric)

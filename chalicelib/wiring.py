@@ -94,6 +94,11 @@ class Wired:
         if "services" in self.__dict__:
             self.services.metrics.flush(self.services.now())
 
+    def count_outage(self, error: Exception) -> None:
+        """Count that this invocation met an outage of AWS, if the error is one and anything was built to count it."""
+        if "services" in self.__dict__:
+            self.services.count_outage(error)
+
 
 def prepare(handler: str) -> None:
     """Import what the function that Lambda calls `handler` (`app.sync_jobs`) will use whatever its first event is.
@@ -136,3 +141,9 @@ def flush() -> None:
     """Write the metrics of this invocation, if this container has its parts."""
     if wired.cache_info().currsize:
         wired().flush()
+
+
+def count_outage(error: Exception) -> None:
+    """Count that this invocation met an outage of AWS, if the error is one and this container has its parts."""
+    if wired.cache_info().currsize:
+        wired().count_outage(error)

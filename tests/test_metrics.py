@@ -1,11 +1,20 @@
 """What is counted becomes one line of CloudWatch's embedded format."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
+import pytest
+from pynamodb.exceptions import PynamoDBException
+
+import app
+from chalicelib.delivery.delivery import Undelivered
 from chalicelib.metrics import MAX_VALUES, Metrics
+from chalicelib.queues import message_of
 from chalicelib.store.rows import UserRow
-from local.simulated import World
+from local.outages import Service
+from local.simulated import STAGE, World
+from tests.linking.doors import Browser, Doors, standing
 
 
 def lines_of(metrics: Metrics, lines: list[str]) -> list[dict[str, Any]]:
@@ -109,3 +118,39 @@ def test_a_sweep_that_is_held_back_or_given_up_is_counted_as_that(world: World) 
     world.sweep()
     world.run()
     assert sum(values(world, "SweepsFailed")) == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "metric", "other"),
+    [("dynamodb", "StoreOutages", "QueueOutages"), ("sqs", "QueueOutages", "StoreOutages")],
+)
+def test_jobs_that_meet_an_outage_of_the_store_or_of_the_queues_are_counted_by_service(
+    world: World, service: Service, metric: str, other: str
+) -> None:
+    container = linked(world).container()
+    world.site.groups("101", ["Pilot"])
+    world.clock.advance(1)
+    records = world.sqs.receive(f"rolecall-{STAGE}-jobs")
+    world.outages.begin(service, 60)
+    if service == "sqs":  # a message that is to be put back meets it
+        world.outages.begin("discord", 60)
+    with suppress(Undelivered):
+        container.delivery.batch([message_of(record) for record in records], bulk=False, seconds_left=lambda: 60)
+    assert values(world, metric) == [1]
+    assert not values(world, other)
+
+
+@pytest.mark.parametrize(("service", "metric"), [("dynamodb", "StoreOutages"), ("sqs", "QueueOutages")])
+def test_requests_that_meet_an_outage_are_counted_too(world: World, service: Service, metric: str) -> None:
+    browser = Browser(Doors(linked(world)))
+    world.outages.begin(service, 60)
+    answer = browser.post("/discord/unlink", token=world.site.token("101", "unlink"))
+    assert answer.status == 500
+    assert values(world, metric) == [1]
+
+
+def test_a_sweep_that_cannot_be_started_is_counted_too(world: World) -> None:
+    linked(world).outages.begin("dynamodb", 60)
+    with standing(world.http), pytest.raises(PynamoDBException):
+        app.sweep("ALL", None, None)
+    assert values(world, "StoreOutages") == [1]

@@ -4,11 +4,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from pynamodb.exceptions import GetError, PutError
 
-from chalicelib.outages import MAX_PAUSE, MIN_PAUSE, outage_in, pause_after
+from chalicelib.outages import MAX_PAUSE, MIN_PAUSE, metric_of, outage_in, pause_after
 
 
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "…"}}, "PutItem")
+def refused(code: str, operation: str = "PutItem") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "…"}}, operation)
 
 
 AWAY = EndpointConnectionError(endpoint_url="https://dynamodb.test")
@@ -51,3 +51,19 @@ def test_the_pause_grows_with_the_outage_up_to_a_limit() -> None:
     assert pause_after(0) == MIN_PAUSE
     assert pause_after(600) == 150.0
     assert pause_after(86_400) == MAX_PAUSE
+
+
+@pytest.mark.parametrize(
+    ("error", "metric"),
+    [
+        (GetError("no answer", cause=AWAY), "StoreOutages"),
+        (PutError("throttled", cause=refused("ThrottlingException")), "StoreOutages"),
+        (PutError("too large", cause=refused("ValidationException")), None),
+        (ReadTimeoutError(endpoint_url="https://sqs.test"), "QueueOutages"),
+        (refused("AccessDenied", "SendMessage"), "QueueOutages"),
+        (refused("ThrottlingException", "GetParameters"), None),
+        (KeyError("groups"), None),
+    ],
+)
+def test_an_outage_is_counted_by_the_service_that_is_away(error: Exception, metric: str | None) -> None:
+    assert metric_of(error) == metric

@@ -193,6 +193,7 @@ class Delivery:
         log.error("broken", message_id=message.id, error=type(error).__name__, received=message.received)
         outage = outage_in(error)
         if outage:
+            self._services.count_outage(error)
             with suppress(*AWS_ERRORS):  # SQS may be away, too: then it delivers the message again
                 return self._wait_for_end_of_outage(message, progress, outage)
             return Outcome.BROKEN

@@ -111,15 +111,16 @@ class Doors:
 def standing(container: Container) -> Iterator[None]:
     """Let app.py work with these parts, as `wiring` would have built them for the first event."""
     doors: Any = app
-    kept = doors.wired, doors.flush
+    kept = doors.wired, doors.flush, doors.count_outage
     settings = container.services.settings
     log.hide(settings.app_secret, settings.bot_token, settings.auth_site_secret, settings.webhook_url)
     doors.wired = lambda: container
     doors.flush = lambda: container.services.metrics.flush(container.services.now())
+    doors.count_outage = container.services.count_outage
     try:
         yield
     finally:
-        doors.wired, doors.flush = kept
+        doors.wired, doors.flush, doors.count_outage = kept
 
 
 @dataclass
