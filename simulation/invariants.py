@@ -209,9 +209,13 @@ class Invariants:
         return answer
 
     def _count_loss(self, request: Request, discord_id: int, before: Seen | None, after: Seen | None) -> None:
-        """Record who lost a role or was removed, unless they asked for it themselves."""
+        """Record who lost a role or was removed, unless they asked for it themselves.
+
+        A role that was given between the read and the PATCH of the whole list does not count: nobody meant to take it.
+        """
         reason = unquote(request.headers.get("x-audit-log-reason", "")).removeprefix("Rolecall: ")
-        lost = before is not None and (after is None or before.roles - after.roles)
+        taken = before.roles - after.roles if before and after else frozenset()
+        lost = before is not None and (after is None or any(self._since_read(discord_id, one) is None for one in taken))
         if lost and reason not in BY_THEMSELVES:
             self.losses.append((self.world.clock.now(), discord_id))
 
@@ -272,12 +276,16 @@ class Invariants:
         role = self.world.model.guild.roles.get(role_id)
         if role is None:
             return
-        held = self.held.get((discord_id, role_id))
-        read = self._read.get((getcurrent(), discord_id), float("-inf"))
-        if held and held.by == HAND and held.at >= read:
+        if self._since_read(discord_id, role_id) == HAND:
             return  # given by hand between the bot's read and its PATCH of the whole list: the only exemption
         if self._was_reserved(role_id):
             self.breach("d", f"the reserved role {role.name!r} was taken from {who}")
+
+    def _since_read(self, discord_id: int, role_id: int) -> str | None:
+        """By whom the member was given the role since this process read them last; None if they had it before."""
+        held = self.held.get((discord_id, role_id))
+        read = self._read.get((getcurrent(), discord_id), float("-inf"))
+        return held.by if held and held.at >= read else None
 
     def _reserved(self, name: str) -> bool:
         return name.strip().casefold() in self.world.settings.reserved_roles
