@@ -226,7 +226,7 @@ class GuildComparer:
         if not sweep.dry_run:
             self._note_problem(user, change, parts, noted)
         if not change and not user.absent:  # perhaps a new username, but that is renewed on the way
-            if user.imported_at and not sweep.dry_run and Parts.GROUPS in parts and user.wanted is not None:
+            if self._is_right(user, sweep):
                 users.mark_right(user)
             return None, _example(user, member, change, guild, before) if before else None
         one = None if change.create or user.absent else change.only_role  # who is back must be seen to be back
@@ -242,6 +242,11 @@ class GuildComparer:
             on_record=_is_on_record(user),
         )
         return difference, _example(user, member, change, guild, before) | _spared(difference)
+
+    def _is_right(self, user: User, sweep: Sweep) -> bool:
+        """Whether an imported member holds what the stated groups give, and does not only keep what they hold."""
+        compared = Parts.GROUPS in Parts(sweep.parts) and user.wanted is not None and not sweep.dry_run
+        return compared and user.imported_at > 0 and not user.kept
 
     def _compare_missing(
         self, user: User, link: Link, *, locked: bool

@@ -210,3 +210,24 @@ def test_a_link_of_an_older_version_is_locked_if_nothing_was_ever_made_right(
     user = stored(world, "101")
     assert user
     assert (user.imported_at > 0) is locked
+
+
+@pytest.mark.parametrize("storm", [True, False], ids=["in a storm", "by a sweep of the guild"])
+def test_imported_members_whose_removal_was_dropped_are_still_locked(world: World, storm: bool) -> None:
+    for name in ("Member", "Old"):
+        world.guild.create_role(name)
+    user_ids = crowd(world, 30, roles=["Member", "Old"])
+    state_groups(world, user_ids, ["Member"])
+    world.run()
+    swept(world)
+    removals(world).drop(removals(world).all(), by="an officer")
+    if storm:
+        for user_id in user_ids:
+            world.site.post({"kind": "update_all", "user_id": user_id})
+        world.run()
+    swept(world)
+    assert all((user := stored(world, one)) and user.imported_at for one in user_ids)
+    state_groups(world, user_ids, ["Member"])
+    world.run()
+    swept(world)
+    assert {frozenset(world.roles(one.removeprefix("u-")) or ()) for one in user_ids} == {frozenset({"Member", "Old"})}
