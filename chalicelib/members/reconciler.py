@@ -33,7 +33,13 @@ from chalicelib.members.removal_limiter import RemovalLimiter
 from chalicelib.members.repair import MemberRepair
 from chalicelib.members.replaced_accounts import ReplacedAccounts
 from chalicelib.members.reporter import Reporter
-from chalicelib.members.statements import is_answered, parts_to_compare, prioritised, record_statement
+from chalicelib.members.statements import (
+    is_answered,
+    parts_to_compare,
+    prioritised,
+    record_statement,
+    still_waits,
+)
 from chalicelib.members.storms import Storms
 from chalicelib.members.unlinked import UnlinkedMembers
 from chalicelib.members.writer import MemberWriter
@@ -93,17 +99,18 @@ class Reconciler:
         storm = self._storms.is_near(job, context)
         before = users.get(job.user_id, now=now) if storm else None
         context = prioritised(job, context, self._services.discord.rate_limiter, now=now, before=before)
-        waits = storm and context.lane is Lane.NORMAL and self._storms.may_wait(job, before)
+        may_wait = storm and context.lane is Lane.NORMAL and self._storms.may_wait(job, before)
+        waits_after = before.version if before and may_wait else None
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
             remember_stated(self._view, job.groups)
-        user = record_statement(job, context, now=now, waits=waits)
+        user = record_statement(job, context, now=now, waits_after=waits_after)
         self._reporter.notify_pending(user)
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return Outcome.NOTHING
         wait_for_callback(user.link, now=self._services.now())
         if is_answered(user, parts_of(job), context):
             return Outcome.NOTHING
-        if waits:
+        if still_waits(user, waits_after):
             self._storms.hand_over(user)
             return Outcome.WAITING
         return self.reconcile(user, parts_to_compare(job, user), context)

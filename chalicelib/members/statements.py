@@ -21,27 +21,37 @@ from chalicelib.store import users
 from chalicelib.store.users import User
 
 
-def record_statement(job: UserJob, context: JobContext, *, now: float, waits: bool = False) -> User | None:
+def record_statement(job: UserJob, context: JobContext, *, now: float, waits_after: int | None = None) -> User | None:
     """Store the groups and the nickname that the message states; return the user as stored then.
 
-    `waits`: the comparison is handed over to one of many users.
+    `waits_after`: the comparison is handed over to one of many users, if nothing else was stated since that version.
     """
     user, sent_at = None, context.sent_at or 0.0
     if not context.already_recorded:
         if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET and job.changed_at is not UNSET:
-            stated = tuple(job.groups)
-            user = users.record_groups(job.user_id, stated, job.changed_at, now=now, sent_at=sent_at, waits=waits)
+            user = users.record_groups(
+                job.user_id, tuple(job.groups), job.changed_at, now=now, sent_at=sent_at, waits_after=waits_after
+            )
+            waits_after = user.version if still_waits(user, waits_after) else None
         if isinstance(job, UpdateNickname | UpdateAll) and job.nickname is not UNSET and job.changed_at is not UNSET:
-            name = job.nickname
-            user = users.record_nickname(job.user_id, name, job.changed_at, now=now, sent_at=sent_at, waits=waits)
+            user = users.record_nickname(
+                job.user_id, job.nickname, job.changed_at, now=now, sent_at=sent_at, waits_after=waits_after
+            )
     return user or users.get(job.user_id, now=now)
 
 
+def still_waits(user: User, after: int | None) -> bool:
+    """Whether the comparison of the user is still to be handed over: nothing that must not wait was stated since the
+    version `after`.
+    """
+    return after is not None and user.version in (after, user.waiting_version)
+
+
 def takes_groups(job: UserJob, before: User) -> bool:
-    """Whether the message takes a group away from the user as stored before it."""
+    """Whether the message takes a group away from the user as stored before it. Two may have the same `changed_at`."""
     if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
         return False
-    return job.changed_at > before.groups_at and not set(before.groups or ()) <= set(job.groups)
+    return job.changed_at >= before.groups_at and not set(before.groups or ()) <= set(job.groups)
 
 
 def prioritised(

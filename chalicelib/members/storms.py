@@ -46,7 +46,7 @@ class Storms:
         """Whether the change may be handed over. `before`: the user as stored before it."""
         if before is None or before.link is None or before.is_deleted or not _lacks_nothing_but_gifts(before):
             return False
-        if takes_groups(job, before):
+        if takes_groups(job, before) or _may_take_what_nobody_stated(job, before):
             return False
         return not _asks_for_more(job, before) or self._is_turn_far_off()
 
@@ -73,6 +73,13 @@ def _was_never_told(user: User) -> bool:
     return user.imported_at > 0 and user.synced_version is None and not (user.groups_at or user.nickname_at)
 
 
+def _may_take_what_nobody_stated(job: UserJob, before: User) -> bool:
+    """Whether it is the first statement of groups about a link that was not imported: what it takes is not known."""
+    if before.groups is not None or _was_never_told(before):
+        return False
+    return isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET
+
+
 def _asks_for_more(job: UserJob, before: User) -> bool:
     """Whether the message states something that was not stated before, so that a person may wait for it."""
     if _was_never_told(before):
@@ -83,10 +90,10 @@ def _asks_for_more(job: UserJob, before: User) -> bool:
 def _asks_for_groups(job: UserJob, before: User) -> bool:
     if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
         return False
-    return job.changed_at > before.groups_at and not set(job.groups) <= set(before.groups or ())
+    return job.changed_at >= before.groups_at and not set(job.groups) <= set(before.groups or ())
 
 
 def _asks_for_nickname(job: UserJob, before: User) -> bool:
     if not isinstance(job, UpdateNickname | UpdateAll) or job.nickname is UNSET or job.changed_at is UNSET:
         return False
-    return job.changed_at > before.nickname_at and job.nickname != before.nickname
+    return job.changed_at >= before.nickname_at and job.nickname != before.nickname

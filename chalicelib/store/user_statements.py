@@ -10,21 +10,33 @@ from chalicelib.store.user_rows import MAX_ATTEMPTS, UNLINKED_RETENTION, drop_ex
 
 
 def record_groups(
-    user_id: str, groups: tuple[str, ...], changed_at: int, *, now: float, sent_at: float = 0.0, waits: bool = False
+    user_id: str,
+    groups: tuple[str, ...],
+    changed_at: int,
+    *,
+    now: float,
+    sent_at: float = 0.0,
+    waits_after: int | None = None,
 ) -> User:
     """Store the groups unless newer ones are stored; return the user as stored then.
 
     `sent_at` (epoch seconds): when the message was sent. Of two that have the same `changed_at`, the later one counts.
-    `waits`: the comparison is handed over (`User.waiting_version`).
+    `waits_after`: the comparison is handed over (`User.waiting_version`), if this follows on that version.
     """
-    return _record(user_id, "groups", list(groups), changed_at, now, sent_at, waits=waits)
+    return _record(user_id, "groups", list(groups), changed_at, now, sent_at, waits_after=waits_after)
 
 
 def record_nickname(
-    user_id: str, nickname: str | None, changed_at: int, *, now: float, sent_at: float = 0.0, waits: bool = False
+    user_id: str,
+    nickname: str | None,
+    changed_at: int,
+    *,
+    now: float,
+    sent_at: float = 0.0,
+    waits_after: int | None = None,
 ) -> User:
     """Store the nickname (None: there is none) unless a newer one is stored; see `record_groups`."""
-    return _record(user_id, "nickname", nickname, changed_at, now, sent_at, waits=waits)
+    return _record(user_id, "nickname", nickname, changed_at, now, sent_at, waits_after=waits_after)
 
 
 def statement_actions(user: User | None, statement: Statement) -> list[Action]:
@@ -49,15 +61,22 @@ def _stored(name: str, value: list[str] | str | None, changed_at: int, sent_at: 
 
 
 def _record(
-    user_id: str, name: str, value: list[str] | str | None, changed_at: int, now: float, sent_at: float, *, waits: bool
+    user_id: str,
+    name: str,
+    value: list[str] | str | None,
+    changed_at: int,
+    now: float,
+    sent_at: float,
+    *,
+    waits_after: int | None,
 ) -> User:
     stamp, sent = getattr(UserRow, f"{name}_at"), getattr(UserRow, f"{name}_sent")
     newer = stamp.does_not_exist() | (stamp < changed_at)
     if sent_at:
         newer |= (stamp == changed_at) & (sent.does_not_exist() | (sent < sent_at))
     actions = [*_stored(name, value, changed_at, sent_at), UserRow.version.set((UserRow.version | 0) + 1)]
-    if waits:
-        actions.append(UserRow.waiting_version.set((UserRow.version | 0) + 1))
+    if waits_after is not None:  # not of another version, which may take something away
+        actions.append(UserRow.waiting_version.set(waits_after + 1))
     forgotten = UserRow.expires_at.set(int(now) + UNLINKED_RETENTION)
     for _ in range(MAX_ATTEMPTS):
         row = UserRow(user_id)

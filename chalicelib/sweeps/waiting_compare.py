@@ -2,6 +2,9 @@
 
 Each page begins with the next user who waits, so that it costs no more requests than there are users waiting, nor more
 than the whole list has pages. The facts of the guild are those that single changes use, not read anew for this.
+
+Marks and users are read before the list. Who is marked meanwhile may be so because of what the list does not show any
+more, and what is stated meanwhile may be of a member as they are not any more: both are for the next comparison.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,6 +28,7 @@ from chalicelib.sweeps.compare import LAST_ID, GuildComparer, Pair, counted, rel
 from chalicelib.sweeps.page_rules import SWEEPING, PageRules
 
 NO_LIST_FOR = 3600.0  # seconds for which nothing is handed over after Discord refused to list members
+MAX_MARKS = 4 * PAGE  # read at once, less than 1 MB of them; a user may have several
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +54,22 @@ class WaitingComparer:
 
     def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedWaiting:
         """Compare one page. Raises Wait if Discord's limits do not admit the request now."""
-        first = self._store.first_after(job.after)
-        if first is None:
-            return ComparedWaiting(replace(sweep, pages=sweep.pages + 1), [], [], None)
-        if sweep.unlisted:
-            return self._one_by_one(sweep, job)
         self._view.facts(SWEEPING)  # first: what is read here must not be read again if that has to wait
+        marks, last = of_one_page(self._store.between(job.after, LAST_ID, most=MAX_MARKS))
+        if not marks:
+            return ComparedWaiting(replace(sweep, pages=sweep.pages + 1), [], [], None)
+        self._note_age(marks)
+        known = users.several((mark.user_id for mark in marks), now=self._services.now())
+        if sweep.unlisted:
+            return self._one_by_one(sweep, job, marks, known, last=last)
         look = Look(self._services.now(), Parts.ALL.value)
         try:
-            members = self._services.discord.members(first.discord_id - 1, replace(SWEEPING, ticket=ticket))
+            members = self._services.discord.members(marks[0].discord_id - 1, replace(SWEEPING, ticket=ticket))
         except IntentMissing:
             self._note_no_list()
-            return self._one_by_one(sweep, job)
-        last = members[-1].id if members else LAST_ID
-        marks = self._store.between(first.discord_id - 1, last)
-        known = users.several((mark.user_id for mark in marks), now=self._services.now())
+            return self._one_by_one(sweep, job, marks, known, last=last)
+        last = min(last, members[-1].id) if members else last
+        marks = [mark for mark in marks if mark.discord_id <= last]
         pairs, others = self._pairs(marks, known, members)
         found = [*self._compare(pairs, sweep, look), *map(_to_be_read, others)]
         return self._page(sweep, job, marks, found, members=members, last=last)
@@ -95,7 +100,7 @@ class WaitingComparer:
                 self._settled(pair.user, noted.get(pair.user.user_id, pair.user.problems), look)
 
     def _settled(self, user: User, problems: Problems, look: Look) -> None:
-        made_right = user.wanted is not None and not of_parts(problems, Parts.GROUPS)
+        made_right = user.wanted is not None and not user.kept and not of_parts(problems, Parts.GROUPS)
         self._reporter.synced(replace(user, problems=problems), problems, looked=look, made_right=made_right)
 
     def _rules(self, pairs: list[Pair], sweep: Sweep) -> Rules:
@@ -106,12 +111,12 @@ class WaitingComparer:
             guild = self._view.refresh(SWEEPING)
         return self._page_rules.of([pair.user for pair in pairs], guild, sweep)
 
-    def _one_by_one(self, sweep: Sweep, job: ComparePage) -> ComparedWaiting:
+    def _one_by_one(
+        self, sweep: Sweep, job: ComparePage, marks: list[Mark], known: dict[str, User], *, last: int
+    ) -> ComparedWaiting:
         """Every user who waits is to be read."""
-        marks = self._store.between(job.after, LAST_ID, most=PAGE)
-        known = users.several((mark.user_id for mark in marks), now=self._services.now())
-        linked = [user for user_id, _ in _distinct(marks) if (user := known.get(user_id)) and user.link]
-        last = marks[-1].discord_id if len(marks) == PAGE else LAST_ID
+        waiting = dict.fromkeys(mark.user_id for mark in marks)
+        linked = [user for user_id in waiting if (user := known.get(user_id)) and user.link]
         noted = replace(sweep, note=NO_LIST)
         return self._page(noted, job, marks, list(map(_to_be_read, linked)), members=[], last=last)
 
@@ -132,21 +137,31 @@ class WaitingComparer:
         last: int,
     ) -> ComparedWaiting:
         """The page as a step of the sweep."""
-        self._note_age(marks)
         sweep = replace(counted(sweep, members, len(marks), found), cursor=last)
         if sweep.first_page_only or last == LAST_ID or self._store.first_after(last) is None:
             return ComparedWaiting(sweep, found, marks, None)
         return ComparedWaiting(sweep, found, marks, ComparePage(sweep_id=sweep.sweep_id, page=job.page + 1, after=last))
 
     def _note_age(self, marks: list[Mark]) -> None:
-        """Count for the alarm how long the oldest of them waited."""
-        if marks:
-            self._services.metrics.seconds("ChangeAge", self._services.now() - min(mark.since for mark in marks))
+        """Count for the alarm how long the oldest of them has waited: before the list, which may have to wait, too."""
+        self._services.metrics.seconds("ChangeAge", self._services.now() - min(mark.since for mark in marks))
 
 
 def _to_be_read(user: User) -> Difference:
     """A difference of which nothing is known: the member is read when the turn for that has come."""
     return Difference(user.user_id, user.link.account.id if user.link else 0, user.version)
+
+
+def of_one_page(marks: list[Mark]) -> tuple[list[Mark], int]:
+    """The first of `marks`, of no more users than a page can hold who differ, and the Discord id up to which they are.
+
+    Further marks of the last user are the next sweep's.
+    """
+    ids = list(dict.fromkeys(mark.discord_id for mark in marks))
+    if len(ids) <= PAGE and len(marks) < MAX_MARKS:
+        return marks, LAST_ID
+    last = ids[:PAGE][-1]
+    return [mark for mark in marks if mark.discord_id <= last], last
 
 
 def _distinct(marks: Iterable[Mark]) -> list[tuple[str, int]]:

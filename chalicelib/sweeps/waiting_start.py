@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chalicelib import log
 from chalicelib.members.context import Outcome
-from chalicelib.members.waiting import CALM, WaitingChanges
+from chalicelib.members.waiting import CALM, LEASE, WaitingChanges
 from chalicelib.messages import ComparePage, Parts, StartSweep
 from chalicelib.services import Services
 from chalicelib.store.sweeps import STALE_AFTER, Sweep, Sweeps, SweepState
@@ -63,18 +63,39 @@ class WaitingStarter:
         sweep = new_sweep(Parts.ALL, now=now, narrow=True)
         unlisted = self._store.driver().no_list_until > now
         sweep = replace(sweep, first_page_only=job.tries == 0, unlisted=unlisted)
-        self._promise_again(self._sweeps.running(narrow=True), idle_since=now - STALE_AFTER)
-        if self._sweeps.begin(sweep):
+        self._make_room(now)
+        if running := self._sweeps.begin(sweep):
+            self._wake(running, job, now)
             return
         self._steps.send(ComparePage(sweep_id=sweep.sweep_id))
         log.info("sweep_started", sweep_id=sweep.sweep_id, parts=str(Parts.ALL), force=False)
+
+    def _make_room(self, now: float) -> None:
+        """Clear away a sweep that compares no more. Whom one found that is to be given up is marked again."""
+        running = self._sweeps.running(narrow=True)
+        if running is None:
+            return
+        if running.updated_at <= now - STALE_AFTER:
+            self._promise_again(running)
+        if running.state is not SweepState.SURVEYING:
+            self._sweeps.finish(running)
+
+    def _wake(self, running: Sweep, job: StartSweep, now: float) -> None:
+        """Another sweep compares: its end begins the next one. If it rests, its message may have been lost, or never
+        been sent, since the process that began it died. Sending it twice does no harm.
+        """
+        if now - running.updated_at < LEASE:
+            self._look_later(job, now)
+            return
+        log.warning("sweep_woken", sweep_id=running.sweep_id, page=running.pages)
+        self._steps.send(ComparePage(sweep_id=running.sweep_id, page=running.pages, after=running.cursor))
 
     def start_again(self, sweep_id: str, why: str) -> None:
         """A step of the sweep cannot be done: those who wait are read one by one instead."""
         sweep, now = self._sweeps.get(sweep_id), self._services.now()
         if sweep is None:
             return
-        self._promise_again(sweep, idle_since=now)
+        self._promise_again(sweep)
         self._sweeps.advance(replace(sweep, state=SweepState.FAILED, note=why, step=sweep.step + 1, updated_at=now))
         log.warning("sweep_failed", sweep_id=sweep_id, why=why)
         self._store.note_no_list(until=now + UNLISTED_FOR)
@@ -82,10 +103,8 @@ class WaitingStarter:
         again = StartSweep(parts=Parts.ALL.value, waiting=sweep_id, began=now, tries=1)
         self._waiting.drive_later(again, delay=CALM)
 
-    def _promise_again(self, sweep: Sweep | None, *, idle_since: float) -> None:
-        """Mark those again whom a sweep found to differ, if it made no step since and is to be given up."""
-        if sweep is None or sweep.updated_at > idle_since:
-            return
+    def _promise_again(self, sweep: Sweep) -> None:
+        """Mark those again whom a sweep found to differ, since it will not repair them."""
         for number in sweep.pages_found:
             for one in self._sweeps.page(sweep.sweep_id, number):
                 self._store.add(one.user_id, one.discord_id, now=self._services.now())

@@ -1,7 +1,6 @@
 """Storms: many changes at once cost what a list of members costs, and delay nothing that cannot wait."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,42 +8,14 @@ import pytest
 from chalicelib.messages import Parts, StartSweep, encode
 from chalicelib.queues import Progress
 from chalicelib.store.sweeps import STALE_AFTER, Difference, Sweeps
-from chalicelib.store.waiting import Driver, WaitingStore
+from chalicelib.store.waiting import Driver
 from chalicelib.sweeps.start import new_sweep
 from local.simulated import GUILD, World
 from tests.members.support import Meter, crowd, deliver, fault, let_sweeps_take, linked, removals, stored, waiting
+from tests.sweeps.storms import MEMBERS, STORE, all_settled, name_of, settled_crowd, state_all
 from tests.sweeps.support import latest
 
-MEMBERS = 60
-STORE = WaitingStore(int(GUILD))
 LIST, GET, PATCH = "GET members", "GET member", "PATCH member"
-
-
-def settled_crowd(world: World, count: int = MEMBERS) -> list[str]:
-    """Members who are as the auth site stated: each is Member. The guild's facts were just read."""
-    for name in ("Member", "Blue", "Old"):
-        world.guild.create_role(name)
-    user_ids = crowd(world, count, roles=["Member"], groups=["Member"], imported=False)
-    world.sweep()
-    world.run()
-    for user_id in user_ids:
-        world.site.groups(user_id, ["Member"])
-    world.run()
-    assert STORE.first_after(0) is None
-    return user_ids
-
-
-def state_all(world: World, user_ids: Sequence[str], groups: Sequence[str] = ("Member",)) -> None:
-    for user_id in user_ids:
-        world.site.groups(user_id, groups)
-
-
-def all_settled(world: World, user_ids: Sequence[str]) -> bool:
-    return all(user.settled for one in user_ids if (user := stored(world, one)))
-
-
-def name_of(user_id: str) -> str:
-    return user_id.removeprefix("u-")
 
 
 def seconds_until(world: World, who: str, roles: set[str]) -> float:
