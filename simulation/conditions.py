@@ -21,6 +21,16 @@ NAMED_ROLE = "Logistics"  # the role that Discord refuses to create
 NAMED_NICKNAME = "Kira"  # the nickname that Discord refuses
 
 
+@dataclass(frozen=True)
+class Storm:
+    """Many statements at once: how many, in how many seconds, and the share of them that gives one group to all."""
+
+    begins: float
+    statements: int
+    seconds: float
+    gain: float
+
+
 @dataclass
 class Conditions:
     """What is unusual about one run. Times are seconds from its beginning."""
@@ -44,6 +54,8 @@ class Conditions:
     members_stay: bool = False  # removed members may stay in the server, without roles
     grace_days: int = 0  # the longest of a deletion, or of the settings
     removal_limit: int | None = None  # members who may lose something within an hour, in place of 25
+    storms: list[Storm] = field(default_factory=list)
+    crowd: int = 0  # users beyond those of the plan
 
 
 Draw = Callable[[random.Random, Conditions, float], None]  # the last: how long the run is
@@ -178,6 +190,16 @@ def _removal_limit(rng: random.Random, found: Conditions, _seconds: float) -> No
     found.environment["REMOVAL_LIMIT_PERCENT"] = "1"
 
 
+def _storms(rng: random.Random, found: Conditions, seconds: float) -> None:
+    found.crowd = rng.choice((0, 0, 8, 20))
+    for _ in range(rng.randint(1, 3)):
+        begins, length = rng.uniform(seconds * 0.1, seconds), rng.choice((0.5, 5.0, 30.0, 120.0))
+        found.storms.append(Storm(begins, rng.randint(20, 300), length, rng.choice((0.0, 0.0, 0.3, 1.0))))
+    if rng.random() < 0.15:  # Discord stops listing members, and lists them again
+        begins, length = rng.uniform(0, seconds), rng.choice((30.0, 600.0))
+        found.troubles.append((begins, length, {"member_intent": False}, {"member_intent": True}))
+
+
 ALL_PERMISSIONS = 402_653_187  # manage roles, manage nicknames, kick members, create invites
 NO_ROLES = 134_217_731  # without manage roles
 
@@ -225,5 +247,6 @@ CONDITIONS: dict[str, tuple[float, Draw]] = {  # how often, of all runs
     "grace_days": (0.1, _grace_days),
     "removal_limit": (0.1, _removal_limit),
     "unlinked_members": (0.1, _settings(DISCORD_UNLINKED_MEMBERS=("report", "remove_roles"))),
+    "storms": (0.1, _storms),
     "known_roles": (0.1, _settings(DISCORD_MANAGED_ROLES=("known",))),
 }

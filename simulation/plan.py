@@ -70,6 +70,8 @@ def make(seed: int, *, only: Collection[str] | None = None) -> Plan:
     rng = random.Random(f"plan {seed}")
     users = rng.randint(3, 12)
     seconds = rng.choice((120.0, 600.0, 1800.0, 7200.0))
+    conditions = draw(seed, seconds, only=only)
+    users += conditions.crowd
     severity = rng.choice((0.0, 0.3, 1.0, 1.0, 2.0))
     environment = {
         "DISCORD_SYNC_NAMES": rng.choice(("True", "True", "False")),
@@ -97,7 +99,7 @@ def make(seed: int, *, only: Collection[str] | None = None) -> Plan:
         roles_stay=rng.random() < 0.5,
         restore=rng.random() < 0.12,
         redrive=rng.random() < 0.5,
-        conditions=draw(seed, seconds, only=only),
+        conditions=conditions,
     )
 
 

@@ -12,6 +12,7 @@ from simulation.actors.cast import Cast
 from simulation.actors.moderators import Moderators
 from simulation.actors.operators import Operators
 from simulation.actors.people import People
+from simulation.actors.storms import Storms
 from simulation.actors.users import Users
 from simulation.harness import Harness
 
@@ -55,6 +56,7 @@ class Actors:
         self.people = People(cast)
         self.moderators = Moderators(cast)
         self.operators = Operators(cast, self.site)
+        self.storms = Storms(cast, self.site, self.users, self.moderators)
 
     def schedule(self) -> None:
         """Schedule all actions."""
@@ -88,6 +90,7 @@ class Actors:
             spawn(self.operators.take_snapshot, after=first)
             spawn(self.operators.restore, after=rng.uniform(first, length))
         self._last_changes(length)
+        self.storms.schedule()
         self.cast.world.faults.token_refused = lambda: spawn(self.cast.world.lift_halts, after=rng.uniform(30, 600))
 
     def _last_changes(self, length: float) -> None:
