@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.discord.models import Guild, Role
-from chalicelib.members.roles import Match, MatchedBy, RolePolicy, RoleRules, WhyNot
+from chalicelib.members.roles import Match, MatchedBy, RolePolicy, RoleRules, WhyNot, merge_role_ids
 
 POLICY = RolePolicy(frozenset({"staff"}), frozenset({777}))
 BOT = Role(90, "Bot", 50, managed=True)
@@ -77,6 +77,8 @@ def test_protected_members_are_known_by_their_id() -> None:
         pytest.param(["A", "B"], [Role(5, "B", 1)], {"A": 5}, Match({"B": 5}, ("A",)), id="and that is wanted too"),
         pytest.param(["A"], [Role(6, "A", 1), Role(5, "Z", 1)], {"A": 5}, Match({"A": 6}), id="the name goes first"),
         pytest.param(["A"], [], {"A": 5}, Match({}, ("A",)), id="the role is gone"),
+        pytest.param(["Z", "B"], [Role(5, "B", 1)], {"Z": 5}, Match({"B": 5}, ("Z",)), id="renamed, to a lesser name"),
+        pytest.param(["1st Fleet"], [Role(5, "1st Fleet", 1)], {}, Match({"1st Fleet": 5}), id="it sorts before @"),
     ],
 )
 def test_what_becomes_of_each_name(
@@ -117,10 +119,55 @@ def test_the_map_ties_groups_to_roles_by_id(
         ("A", Role(5, "Z", 1), {"A": 5}, MatchedBy.MAP),
         ("A", Role(5, "A ", 1), {}, MatchedBy.NAME),
         ("A", Role(5, "Z", 1), {}, MatchedBy.RENAMED),
+        ("A", Role(5, "0", 1), {}, MatchedBy.RENAMED),
     ],
 )
 def test_how_a_role_was_found_is_told(name: str, role: Role, role_map: dict[str, int], how: MatchedBy) -> None:
     assert RolePolicy().within(guild(role), {"A": 5}, role_map=role_map).matched_by(name, role.id) is how
+
+
+@pytest.mark.parametrize(
+    ("name", "role_map", "why"),
+    [
+        pytest.param("Director", {}, WhyNot.ABOVE_BOT, id="by name"),
+        pytest.param("Nitro", {}, WhyNot.MANAGED, id="by name, another"),
+        pytest.param("Officer", {"Officer": 5}, WhyNot.ABOVE_BOT, id="mapped"),
+        pytest.param("Nitro", {"Nitro": 5}, WhyNot.ABOVE_BOT, id="mapped, whatever role has the name"),
+        pytest.param("Director", {"Director": 99}, None, id="mapped to a role that is gone"),
+    ],
+)
+def test_why_a_groups_role_cannot_be_given_is_told_of_that_role(
+    name: str, role_map: dict[str, int], why: WhyNot | None
+) -> None:
+    there = guild(Role(4, "Blue", 1), Role(5, " Director", 99), Role(6, "Nitro ", 1, managed=True), Role(7, "Old", 1))
+    rules = POLICY.within(there, role_map=role_map)
+    assert rules.match([name]).out_of_reach == (name,)
+    assert rules.why_unreached(name) is why
+
+
+def test_the_highest_role_of_a_bot_without_a_managed_one_is_out_of_reach() -> None:
+    """An administrator may have taken the integration's role from the bot, and given it another."""
+    lead = Role(60, "Lead", 40)
+    there = Guild(1, "Guild", 2, (EVERYONE, lead, Role(5, "Member", 39)), frozenset({lead.id}))
+    rules = POLICY.within(there)
+    assert rules.why_not(lead) is WhyNot.ABOVE_BOT
+    assert rules.match(["Lead", "Member"]) == Match({"Member": 5}, (), ("Lead",))
+
+
+@pytest.mark.parametrize(
+    ("held", "keeps"), [({5}, True), ({6}, False), ({6, 5}, True), (set(), False), ({404}, False), ({404, 5}, True)]
+)
+def test_a_nickname_is_kept_by_who_holds_an_exempt_role_and_by_nobody_else(held: set[int], keeps: bool) -> None:
+    policy = RolePolicy(nickname_exempt=frozenset({"diplomat"}))
+    rules = policy.within(guild(Role(5, " DIPLOMAT ", 1), Role(6, "Member", 1)))
+    assert rules.keeps_nickname(held) is keeps
+    assert RolePolicy().within(rules.guild).keeps_nickname(held) is False
+
+
+def test_a_role_that_stands_for_another_group_now_is_remembered_for_that_one_alone() -> None:
+    assert merge_role_ids({"Old": 5, "Kept": 6}, {"New": 5, "Fresh": 7}) == {"Kept": 6, "New": 5, "Fresh": 7}
+    assert merge_role_ids({"Moved": 5}, {"Moved": 6}) == {"Moved": 6}
+    assert merge_role_ids({"Kept": 6}, {}) == {"Kept": 6}
 
 
 def test_excluded_groups_have_no_role_in_any_case() -> None:

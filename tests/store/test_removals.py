@@ -141,3 +141,9 @@ def test_two_workers_that_begin_the_first_window_both_count(store: RemovalStore,
     dynamodb.meanwhile("UpdateItem", lambda: RemovalStore(GUILD).count(1, now=NOW))
     store.count(1, now=NOW)
     assert lost(store, NOW) == 2
+
+
+def test_who_creates_the_first_window_after_somebody_else_keeps_their_count(store: RemovalStore, dynamodb: Any) -> None:
+    dynamodb.meanwhile("GetItem", lambda: RemovalStore(GUILD).count(3, now=NOW))  # between looking and creating
+    store.count(1, now=NOW)
+    assert lost(store, NOW) == 4

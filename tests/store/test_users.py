@@ -1,5 +1,7 @@
 """What is promised of users and their links."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -8,12 +10,20 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.discord.models import Account
 from chalicelib.messages import MAX_CLOCK_SKEW
+from chalicelib.notices import Kind, Unlinked
 from chalicelib.problems import Problem, ProblemKind, from_last_error, role_refused
 from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_change, of_message, of_person
 from chalicelib.store.rows import UserRow
-from chalicelib.store.users import UNLINKED_RETENTION, AccountTaken, ReplacesAnother, User, UserDeletedSince
+from chalicelib.store.users import (
+    UNLINKED_RETENTION,
+    AccountTaken,
+    PendingNotice,
+    ReplacesAnother,
+    User,
+    UserDeletedSince,
+)
 from local.memory.clock import START as NOW
 from tests.store.conftest import Database
 
@@ -195,6 +205,14 @@ def test_a_deletion_while_somebody_links_wins(dynamodb: Database) -> None:
     with pytest.raises(UserDeletedSince):
         link("1", ADA)
     assert users.owner_of(ADA.id) is None
+
+
+def test_a_deletion_while_somebody_links_another_account_wins(dynamodb: Database) -> None:
+    link("1", ADA)
+    dynamodb.meanwhile("TransactWriteItems", lambda: remove("1", of_message(NOW + 1)))
+    with pytest.raises(UserDeletedSince):
+        link("1", BEA)
+    assert (users.owner_of(ADA.id), users.owner_of(BEA.id)) == ("1", None)
 
 
 def test_what_is_told_while_somebody_links_is_kept_for_good(dynamodb: Database) -> None:
@@ -485,6 +503,21 @@ def test_a_user_who_unlinked_may_link_with_an_earlier_token() -> None:
     assert linked("1", ADA, began_at=NOW + 9, now=NOW + 11).link is not None
 
 
+def notice(account: Account, reason: Unlinked = Unlinked.ASKED) -> PendingNotice:
+    return PendingNotice(Kind.UNLINKED, str(account.id), account.shown, reason, NOW)
+
+
+def test_a_notice_waits_until_that_very_notice_was_sent() -> None:
+    link("1", ADA)
+    users.unlink("1", ADA.id, now=NOW, notice=notice(ADA))
+    link("1", BEA)
+    users.unlink("1", BEA.id, now=NOW, notice=notice(BEA, Unlinked.LEFT_SERVER))
+    users.notice_sent("1", notice(ADA))
+    assert known("1").pending_notice == notice(BEA, Unlinked.LEFT_SERVER)
+    users.notice_sent("1", notice(BEA, Unlinked.LEFT_SERVER))
+    assert known("1").pending_notice is None
+
+
 # --- in the order of Discord ids ---------------------------------------------------------------------------
 
 IDS = [10 ** (digits - 1) * first + extra for digits in (1, 2, 3, 17, 18, 19) for first in (1, 9) for extra in (0, 2)]
@@ -544,6 +577,28 @@ def test_a_user_who_is_gone_is_not_brought_back_by_a_late_worker() -> None:
     assert users.get("1", now=NOW) is None
     assert not users.mark_failed(ghost, from_last_error("why"), now=NOW)
     assert users.get("1", now=NOW) is None
+
+
+HELD = frozenset({Problem(ProblemKind.REMOVAL_HELD)})
+
+
+def test_a_deletion_is_held_for_as_long_as_nothing_newer_is_stated() -> None:
+    assert users.hold_deletion(linked("1", ADA), HELD, now=NOW)
+    assert (known("1").deletion_held, known("1").problems, known("1").failed_at) == (True, HELD, NOW)
+    users.record_groups("1", ("a",), 1, now=NOW)
+    assert not known("1").deletion_held
+
+
+@pytest.mark.parametrize("late", [users.mark_kept, partial(users.hold_deletion, now=NOW)], ids=["kept", "held"])
+def test_a_late_worker_holds_back_nothing_from_who_changed_or_has_no_link(late: Callable[..., bool]) -> None:
+    user = linked("1", ADA)
+    users.record_groups("1", ("newer",), 1, now=NOW)
+    assert not late(user, HELD)
+    newer = known("1")
+    users.unlink("1", ADA.id, now=NOW)
+    assert not late(newer, HELD)
+    assert not late(known("1"), HELD), "nothing is taken from somebody without a link"
+    assert (known("1").held_version, known("1").kept_version, known("1").problems) == (None, None, frozenset())
 
 
 def test_an_error_is_news_once() -> None:
