@@ -169,7 +169,7 @@ class UnlinkUser(Struct, frozen=True, tag_field="kind", tag="unlink_user", kw_on
 
 
 class VerifyLink(Struct, frozen=True, tag_field="kind", tag="check_link", kw_only=True):
-    """A callback should have finished by now: reconcile the member unless it did."""
+    """A callback has ended, or should have by now: reconcile the member unless that was done."""
 
     user_id: UserId
 

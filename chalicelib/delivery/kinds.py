@@ -161,11 +161,12 @@ _ROWS = (
     ),
     Kind(
         struct=VerifyLink,
-        summary="finish what a callback may have left undone",
+        summary="finish what a callback left to do",
         queue="bulk",
-        lane=Lane.NORMAL,
+        lane=Lane.URGENT,
         handle=lambda job, to: to.reconciler.verify_link(job, to.context),
         record=FailureRecorder.on_user,
+        cause=lambda _: "link",
     ),
     Kind(
         struct=VerifyRemoval,

@@ -7,7 +7,7 @@ from chalicelib.discord.models import Account, Member
 from chalicelib.errors import Failure, GiveUp, Reason, TryAgain
 from chalicelib.linking.context import JOIN_OPTIONS, LINK_CONTEXT
 from chalicelib.linking.follow_ups import FollowUps
-from chalicelib.linking.join_request import MIN_JOIN_TIME, JoinRequest
+from chalicelib.linking.join_request import MIN_JOIN_TIME, JoinOutcome, JoinRequest
 from chalicelib.linking.oauth import Authorisation
 from chalicelib.linking.refusals import UnlinkedSince
 from chalicelib.members.guild import GuildView
@@ -33,18 +33,32 @@ class Admission:
         self._request = JoinRequest(services, view)
         self._follow_ups = FollowUps(services)
 
-    def bring_in(self, user_id: str, authorisation: Authorisation) -> None:
-        """Make the account a member with roles and nickname; what cannot be done at once is queued.
+    def bring_in(self, user_id: str, authorisation: Authorisation) -> bool:
+        """Make the account a member. Returns whether they are to be compared at once, which the caller has to queue.
 
-        A newcomer gets all in one request (201); somebody who is a member already is reconciled (204).
-        Raises UnlinkedSince, JoinUnknown, and the error that kept them out.
+        A newcomer gets roles and nickname in one request (201). Somebody who is a member already (204) was given
+        nothing: nobody waits in the browser for what a worker does as well. Raises UnlinkedSince, JoinUnknown, and the
+        error that kept them out.
         """
         account = authorisation.user
         user = self._linked_user(user_id, account)
         claim = user.link.claim if user.link else None
         change = self._initial_change(user, account)
         outcome, entry = self._request.send(user, authorisation, change)
-        writes = self._reconciler.writes
+        if outcome is JoinOutcome.ALREADY_MEMBER:
+            if not users.end_joining(user_id, claim):
+                self._linked_user(user_id, account)  # or another callback of theirs linked the same account
+            return True
+        self._complete(user, change, authorisation, entry)
+        return False
+
+    def _complete(self, user: users.User, change: Change, authorisation: Authorisation, entry: Entry | None) -> None:
+        """Record what the request gave to somebody who joined, and give what it did not; the queue does the rest.
+
+        Raises UnlinkedSince.
+        """
+        user_id, account = user.user_id, authorisation.user
+        claim = user.link.claim if user.link else None
         try:
             if not (entry and self._settled(user, change, entry)):
                 self._reconciler.reconcile(self._linked_user(user_id, account), Parts.ALL, LINK_CONTEXT)
@@ -57,9 +71,7 @@ class Admission:
             self._follow_ups.remove_replaced(user_id, account.id, delay=0)
             raise
         except GiveUp as error:
-            if not outcome.may_have_joined and self._reconciler.writes == writes:
-                raise
-            # A person who was let in or given roles stays linked: unlinked, they would keep them forever.
+            # A person who was let in stays linked: unlinked, they would keep their roles forever.
             log.warning("link_incomplete", user_id=user_id, why=str(error))
             self._follow_ups.complete(user_id, claim, delay=0)
 

@@ -81,7 +81,7 @@ class Callback:
         account = authorisation.user
         before = self._prepare(attempt, claim, account)
         try:
-            self.admission.bring_in(attempt.user_id, authorisation)
+            follows = self.admission.bring_in(attempt.user_id, authorisation)
         except JoinUnknown:
             # Without a link they could be a member with roles whom nobody looks after. VerifyLink finds out.
             self._reporter.linked(attempt.user_id, account)
@@ -90,6 +90,8 @@ class Callback:
             self._undo(attempt, claim, before)
             raise refusal_for(error) from error
         self._reporter.linked(attempt.user_id, account)
+        if follows:  # it was promised before the link was stored: this only makes it soon
+            self._follow_ups.compare(attempt.user_id)
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
 
     def _prepare(self, attempt: Attempt, claim: str, account: Account) -> users.User | None:

@@ -20,6 +20,10 @@ class FollowUps:
         """Check later whether the callback finished its work."""
         self._bulk(VerifyLink(user_id=user_id), VERIFY_AFTER)
 
+    def compare(self, user_id: str) -> None:
+        """Compare the member now, and give or take what differs: the callback has ended, and the person waits."""
+        self._bulk(VerifyLink(user_id=user_id), 0)
+
     def remove_replaced(self, user_id: str, discord_id: int, *, delay: int = REMOVE_REPLACED_AFTER) -> None:
         """Remove an account from the guild, unless it is linked by then. `delay` is in seconds."""
         self._bulk(RemoveReplacedAccount(user_id=user_id, discord_id=discord_id), delay)

@@ -36,11 +36,6 @@ class JoinOutcome(StrEnum):
     PERHAPS_JOINED = "perhaps_joined"  # they are a member; Discord did not say since when, or with what
     ALREADY_MEMBER = "already_member"  # the request changed nothing
 
-    @property
-    def may_have_joined(self) -> bool:
-        """Whether this request let them in, or may have."""
-        return self is not JoinOutcome.ALREADY_MEMBER
-
 
 class JoinRequest:
     """Sends the request and has it recorded in the audit trail."""

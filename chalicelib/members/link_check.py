@@ -1,4 +1,4 @@
-"""Finishes what a callback left undone if it died half-way: a member to reconcile, a link to notify."""
+"""Finishes what a callback leaves to do: a member to reconcile; if it died half-way, a link to notify."""
 
 from dataclasses import replace
 
@@ -40,27 +40,32 @@ class LinkCheck:
             if user.synced_version != user.version and not user.is_deleted:  # who is to go is their removal's business
                 outcome = self._sync.reconcile(user, Parts.ALL, _context(user, user.link, context))
         except GiveUp:
-            self._notify_if_pending(job.user_id)  # the link stands all the same
+            self._notify_if_pending(user)  # the link stands all the same
             raise
-        self._notify_if_pending(job.user_id)
+        self._notify_if_pending(user)
         return outcome
 
-    def _notify_if_pending(self, user_id: str) -> None:
-        """Notify the auth site unless the callback did, or a newer callback is running: that one has its own check."""
+    def _notify_if_pending(self, before: User) -> None:
+        """Notify the auth site unless the callback did, or a newer callback is running: that one has its own check.
+
+        `before`: the user as read when the check began. A link that is newer than that has a check of its own, too.
+        """
+        if before.link is None or not before.link.notify_pending:
+            return
         now = self._services.now()
-        user = users.get(user_id, now=now)
+        user = users.get(before.user_id, now=now)
         if user is None or user.link is None or user.link.joining_until > now:
             return
         if user.link.notify_pending:
-            self._reporter.linked(user_id, user.link.account)
+            self._reporter.linked(user.user_id, user.link.account)
 
 
 def _context(user: User, link: Link, context: JobContext) -> JobContext:
-    """What the link itself takes, the member asked for: it does not count in the removal limit.
+    """The member waits. What the link itself takes, they asked for: it does not count in the removal limit.
 
     What the auth site stated after the token of the link counts as it does elsewhere.
     """
-    context = replace(context, lane=Lane.NORMAL)
+    context = replace(context, lane=Lane.URGENT)
     if user.groups_at / 1000 >= link.issued_at + TOKEN_TIME:
         return context
     return replace(context, cause="link", removals=Removals.EXEMPT)

@@ -210,10 +210,12 @@ def _previous_action(previous: Previous | None, *, put_back: bool) -> Action:
     return UserRow.previous.remove() if previous is None or put_back else UserRow.previous.set(asdict(previous))
 
 
-def end_joining(user_id: str, claim: str | None) -> None:
-    """The callback of that attempt has ended: jobs need not wait for it any more."""
-    if claim is not None:
-        updated(user_id, [UserRow.joining_until.remove()], UserRow.claim == claim)
+def end_joining(user_id: str, claim: str | None) -> bool:
+    """The callback of that attempt has ended: jobs need not wait for it any more.
+
+    Returns False if the user's link is not that attempt's.
+    """
+    return claim is not None and updated(user_id, [UserRow.joining_until.remove()], UserRow.claim == claim)
 
 
 def mark_seen(user: User) -> bool:

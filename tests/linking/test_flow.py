@@ -41,6 +41,7 @@ def test_a_person_who_is_a_member_already_is_made_right_without_leaving_first(wo
     world.guild.create_role("Member")
     answer = browser.link_as(world.site.token("101", "link", groups=["Member"], nickname="Kira V"), "kira")
     assert "You are linked" in answer.body
+    world.run(seconds=1)
     assert (world.roles("kira"), world.nick("kira")) == ({"Member"}, "Kira V")
     changes = [(one.route, one.status) for one in world.asked() if one.route[0:3] != "GET"]
     assert changes == [("PUT member", 204), ("PATCH member", 200)]

@@ -7,11 +7,14 @@ import pytest
 
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import DiscordUnavailable, LinkRefused, Reason, Refused
+from chalicelib.linking.context import JOIN_OPTIONS
 from chalicelib.linking.follow_ups import VERIFY_AFTER
 from chalicelib.members.context import JobContext
 from chalicelib.members.reporter import PERHAPS_JOINED
 from chalicelib.messages import UpdateAll
+from chalicelib.queues import Progress
 from chalicelib.store import audit, users
+from chalicelib.store.removals import RemovalStore
 from local.discord.faults import Fault
 from local.simulated import WorkerDied, World
 
@@ -104,7 +107,9 @@ def test_a_member_who_was_in_already_did_not_join(world: World) -> None:
     world.guild.create_role("Member")
     world.guild.add_member("first")
     world.link("1", "first", groups=["Member"])
+    world.run(seconds=1)
     assert trail(world, "1") == [("changed", ["Member"])]
+    assert [entry["cause"] for entry in audit.of_user("1", now=world.clock.now())] == ["link"]
 
 
 def test_a_join_whose_answer_was_lost_is_on_record_with_what_it_may_have_given(world: World) -> None:
@@ -147,6 +152,111 @@ def test_a_join_that_was_refused_for_sure_is_no_perhaps(world: World) -> None:
 # --- what follows -------------------------------------------------------------------------------------------------
 
 
+def settled(world: World, user_id: str) -> bool:
+    user = users.get(user_id, now=world.clock.now())
+    return user is not None and user.link is not None and user.settled
+
+
+def a_member_with_a_stale_role(world: World, who: str) -> None:
+    for role in ("Member", "Stale"):
+        world.guild.create_role(role)
+    world.guild.add_member(who, roles=["Stale"])
+
+
+def test_a_member_is_compared_right_after_the_answer_by_the_same_requests(world: World) -> None:
+    a_member_with_a_stale_role(world, "first")
+    world.http.view.facts(JOIN_OPTIONS)
+    world.counts.requests.clear()
+    world.link("1", "first", groups=["Member"], nickname="First")
+    assert [one.route for one in world.asked()] == ["PUT member"]
+    assert [one["kind"] for one in world.site.notices()] == ["linked"]
+    began = world.clock.now()
+    world.run(until=lambda: settled(world, "1"))
+    assert world.clock.now() - began < 1
+    assert (world.roles("first"), world.nick("first")) == ({"Member"}, "First")
+    world.run()
+    assert [one.route for one in world.asked()] == ["PUT member", "GET member", "PATCH member"]
+
+
+def test_what_a_link_takes_from_a_member_does_not_count_in_the_removal_limit(world: World) -> None:
+    a_member_with_a_stale_role(world, "first")
+    RemovalStore(world.settings.guild_id).open_hold(now=world.clock.now())
+    world.link("1", "first", groups=["Member"])
+    world.run(seconds=1)
+    assert world.roles("first") == {"Member"}
+
+
+def test_in_a_storm_a_member_who_links_does_not_wait_for_the_list(world: World) -> None:
+    a_member_with_a_stale_role(world, "first")
+    for number in range(20):
+        world.guild.add_member(f"other {number}")
+        world.link(f"other {number}", f"other {number}", groups=["Member"])
+    world.run()
+    world.link("1", "first", groups=["Member"])
+    for number in range(20):
+        world.site.groups(f"other {number}", ["Member", "Stale"])
+    world.run(seconds=1)
+    assert world.roles("first") == {"Member"}
+
+
+def test_a_callback_that_dies_before_it_has_a_member_compared_is_finished_by_its_check(world: World) -> None:
+    a_member_with_a_stale_role(world, "first")
+
+    def dies(message: bytes, progress: Progress | None = None, *, delay: float = 0) -> None:
+        if not delay:
+            raise WorkerDied
+        queue(message, progress, delay=delay)
+
+    queues = world.http.services.queues
+    queue, queues.bulk = queues.bulk, dies  # type: ignore[method-assign,assignment]  # one moment, made certain
+    with pytest.raises(WorkerDied):
+        world.link("1", "first", groups=["Member"])
+    began = world.clock.now()
+    world.run(until=lambda: settled(world, "1"))
+    assert world.clock.now() - began == pytest.approx(VERIFY_AFTER, abs=2)
+    assert world.roles("first") == {"Member"}
+    assert [one["kind"] for one in world.site.notices()] == ["linked"]
+
+
+def test_an_account_that_replaces_another_is_seen_by_its_comparison_and_that_one_goes(world: World) -> None:
+    a_member_with_a_stale_role(world, "second")
+    world.link("1", "first", groups=["Member"])
+    world.run()
+    world.link("1", "second", groups=["Member"])
+    assert world.roles("first") == {"Member"}
+    world.run(until=lambda: world.roles("first") is None)
+    assert world.roles("second") == {"Member"}  # first what the person waits for
+
+
+def test_a_member_whom_discord_lets_nobody_change_stays_linked_and_the_auth_site_is_told(world: World) -> None:
+    a_member_with_a_stale_role(world, "first")
+    world.guild.inject(Fault(kind="answer", method="PATCH", path=MEMBER, status=403, code=50013, times=None))
+    world.link("1", "first", groups=["Member"])
+    world.run()
+    assert world.roles("first") == {"Stale"}
+    assert (stored_error(world, "1") or "").startswith("Discord refused: 403/50013")
+    assert [one["kind"] for one in world.site.notices()] == ["linked", "sync_failed"]
+
+
+def test_a_member_who_was_unlinked_while_their_callback_ran_is_told_so(world: World) -> None:
+    a_member_with_a_stale_role(world, "first")
+    discord = world.http.services.discord
+    join = discord.join
+
+    def unlinked_meanwhile(*arguments: Any) -> bool:
+        joined = join(*arguments)
+        user = users.get("1", now=world.clock.now())
+        assert user
+        assert user.link
+        users.unlink("1", user.link.account.id, now=world.clock.now())
+        return joined
+
+    discord.join = unlinked_meanwhile  # type: ignore[method-assign,assignment]  # one moment, made certain
+    assert refused(world, "1", "first", groups=["Member"]) is Reason.EXPIRED
+    world.run()
+    assert (world.roles("first"), world.site.notices()) == ({"Stale"}, [])
+
+
 def completing(world: World) -> tuple[int, float]:
     """The job that is to complete a link: its delay in seconds, and when an earlier try may last have written."""
     (sent,) = [one for one in world.sqs.sent if json.loads(one.body).get("kind") == "update_all"]
@@ -167,7 +277,7 @@ def test_what_a_callback_leaves_to_do_is_done_when_nothing_of_it_can_arrive_any_
     world.guild.create_role("Stale")
     world.guild.add_member("first", roles=["Stale"])
     world.guild.inject(Fault(method="PATCH", path=MEMBER, **trouble))
-    world.link("1", "first", groups=["Member"])
+    with_a_fault_of_discords_after_joining(world, "1", "first")
     began = world.clock.now()
     delayed, touched = completing(world)
     assert delayed == delay
@@ -272,7 +382,7 @@ def test_an_account_that_could_not_be_replaced_is_linked_since_when_it_was(world
 
 
 def a_callback_that_gives_up(world: World, meanwhile: Any) -> Reason:
-    """Liam is in the guild already; his callback can neither look at him nor write, while something else happens."""
+    """Liam is in the guild already; Discord refuses the request of his callback, while something else happens."""
     world.guild.add_person("liam")
     world.guild.add_member("liam")
     admission = world.http.linking.callback.admission
@@ -280,7 +390,7 @@ def a_callback_that_gives_up(world: World, meanwhile: Any) -> Reason:
 
     def failing(*arguments: Any) -> None:
         meanwhile()
-        world.guild.inject(Fault(kind="answer", method="GET", path=MEMBER, status=400, code=50035, times=None))
+        world.guild.inject(Fault(kind="answer", method="PUT", path=MEMBER, status=400, code=30001, times=None))
         bring_in(*arguments)
 
     admission.bring_in = failing  # type: ignore[method-assign,assignment]  # one moment, made certain
@@ -306,6 +416,7 @@ def test_a_job_waits_until_the_callback_at_work_has_ended(world: World) -> None:
     assert user.link is None
     assert world.site.notices() == []
     world.link("2", "liam", groups=["Member"])
+    world.run(seconds=1)
     assert world.roles("liam") == {"Member"}
 
 

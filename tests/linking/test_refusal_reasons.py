@@ -4,7 +4,6 @@ import pytest
 
 from chalicelib.discord.errors import BAD_OAUTH_TOKEN, BANNED, GUILD_LIMIT
 from chalicelib.errors import CallsHalted, DiscordUnavailable, LinkRefused, Reason, Refused, RolecallError, Wait
-from chalicelib.linking.join_request import JoinOutcome
 from chalicelib.linking.refusals import UnlinkedSince, page_refusal, refusal_for
 
 
@@ -44,7 +43,3 @@ def test_a_refusal_stays_as_it_is() -> None:
 def test_an_error_of_discords_page_is_told_as_one_of_the_reasons(said: str, reason: Reason) -> None:
     refused = page_refusal(said)
     assert (type(refused), refused.reason) == (LinkRefused, reason)
-
-
-def test_only_somebody_who_was_a_member_before_cannot_have_joined() -> None:
-    assert [outcome for outcome in JoinOutcome if not outcome.may_have_joined] == [JoinOutcome.ALREADY_MEMBER]
