@@ -46,7 +46,7 @@ def of_standstill(begin: Callable[[World], None], end: Callable[[World], None]) 
     begin(world)
     for discord_id in changed:
         world.site.groups(f"user-{discord_id}", ["Extra"])
-    _run_with_schedule(world, until=ends_at)
+    _run_with_schedule(world, until=ends_at, to_the_end=False)
     end(world)
     _run_with_schedule(world, until=ends_at + 2 * HOUR)
     members = {member.id: set(member.roles) for member in world.guild.state().members}
@@ -70,9 +70,9 @@ def token_refused() -> Chain:
     return of_standstill(lambda world: turn(world, "another token"), lambda world: turn(world, valid))
 
 
-def _run_with_schedule(world: World, *, until: float) -> None:
+def _run_with_schedule(world: World, *, until: float, to_the_end: bool = True) -> None:
     """Run until that time, and then until nothing is left to do. A sweep starts every hour, as on a schedule."""
-    latest = max(until, world.clock.now()) + LONGEST
+    latest = max(until, world.clock.now()) + (LONGEST if to_the_end else 0.0)
     while world.clock.now() < latest:
         tick = world.clock.now() + SWEEPS_EVERY
         world.run(seconds=SWEEPS_EVERY)

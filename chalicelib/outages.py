@@ -4,7 +4,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 MIN_PAUSE = 30.0  # seconds until a message that met an outage is tried again
-MAX_PAUSE = 300.0  # seconds; after an outage of any length everything goes on within this time
+PAUSE_SHARE = 1 / 8  # of the time that an outage has lasted: so much longer, at most, a message waits after its end
+MAX_PAUSE = 900.0  # seconds; SQS delays no message for longer
 # Answers of DynamoDB and SQS that are about what the message asks for: trying it again cannot help.
 ABOUT_THE_REQUEST = frozenset(
     {
@@ -53,4 +54,4 @@ def metric_of(error: BaseException) -> str | None:
 
 def pause_after(age: float) -> float:
     """Seconds until a message of this age (seconds) is tried again: longer, the longer the outage lasts."""
-    return min(MAX_PAUSE, max(MIN_PAUSE, age / 4))
+    return min(MAX_PAUSE, max(MIN_PAUSE, age * PAUSE_SHARE))

@@ -5,6 +5,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from pynamodb.exceptions import GetError, PutError
 
 from chalicelib.outages import MAX_PAUSE, MIN_PAUSE, metric_of, outage_in, pause_after
+from chalicelib.queues import MAX_DELAY
+
+DAY = 86_400
 
 
 def refused(code: str, operation: str = "PutItem") -> ClientError:
@@ -49,8 +52,15 @@ def test_what_concerns_one_message_is_no_outage(error: Exception) -> None:
 
 def test_the_pause_grows_with_the_outage_up_to_a_limit() -> None:
     assert pause_after(0) == MIN_PAUSE
-    assert pause_after(600) == 150.0
-    assert pause_after(86_400) == MAX_PAUSE
+    assert pause_after(600) == 75.0
+    assert pause_after(86_400) == MAX_PAUSE == MAX_DELAY
+
+
+def test_a_message_is_sent_anew_hardly_more_often_in_a_day_than_sqs_makes_necessary() -> None:
+    age, times = 0.0, 0
+    while age < DAY:
+        age, times = age + pause_after(age), times + 1
+    assert times <= DAY / MAX_DELAY + 30  # these 30 are the first two hours, in which people wait for the end
 
 
 @pytest.mark.parametrize(
