@@ -120,7 +120,7 @@ class FinalChecks:
         gone = person.deleted_at is not None and person.last_token_at < int(person.deleted_at)
         if gone and person.deleted_at is not None and self._is_cancelled(user_id, person.deleted_at):
             return
-        if gone and user and user.link and not self._explained(user_id, "delete_user"):
+        if gone and user and user.link and not self._explained(user_id, "delete_user", "unlink_user"):
             self._breach("a", f"{user_id} was deleted, and is linked to {user.link.account.id}")
 
     def _is_cancelled(self, user_id: str, deleted_at: float) -> bool:
@@ -235,7 +235,8 @@ class FinalChecks:
         kept = linked | self._invariants.forgiven | self._world.protected | {self._model.bot_id}
         for discord_id in set(self._model.guild.members) - kept:
             if any(
-                self._explained(user, "delete_user", "part_with") for user in self._invariants.linked_to[discord_id]
+                self._explained(user, "delete_user", "unlink_user", "part_with")
+                for user in self._invariants.linked_to[discord_id]
             ):
                 continue  # the removal is among the dead letters, with a reason, for a person to look at
             member = self._invariants.see(discord_id)
