@@ -60,7 +60,7 @@ def watched(found: set[str], *, dropped: str = "") -> Iterator[None]:
         for name, part in conditions_of(operation, given):
             found.add(name)
             if name == dropped and not part["ConditionExpression"].endswith(ALWAYS):
-                part["ConditionExpression"] = f"({part['ConditionExpression']}) OR {ALWAYS}"
+                part["ConditionExpression"] += f" OR {ALWAYS}"  # OR binds least: no parentheses, which may be refused
         return plain(self, operation, given)
 
     MemoryDynamoDB._make_api_call = call  # type: ignore[method-assign,assignment]
