@@ -30,8 +30,8 @@ STAGE = settings.stage()
 ANY_CONTENT_TYPE = "*/*"  # so that unsupported content types get our error page, too, not a bare 415
 # Functions that read each queue at once. Discord's limits set the pace, not their number; and a new AWS account runs
 # ten functions, of which three are left for people and schedules.
-JOBS_AT_ONCE = settings.queue_limit(4)
-BULK_AT_ONCE = settings.queue_limit(3)
+JOBS_AT_ONCE = settings.queue_limit("jobs", 4)
+BULK_AT_ONCE = settings.queue_limit("bulk", 3)
 Headers = dict[str, str | list[str]]
 Handler = Callable[..., Response]
 JSON_HEADERS: Headers = {"Cache-Control": "no-store", "Content-Type": http.JSON}

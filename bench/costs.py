@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.guilds import Cost, cost_of_sweep, drift_one_role, linked_world
-from bench.prices import AS_OF, FREE, REGIONS, Usage, bill, idle
+from bench.prices import AS_OF, FREE, LIMITED, REGIONS, Usage, bill, idle
 from local.simulated import World
 
 TABLE = Path(__file__).parent / "COSTS.md"
@@ -20,6 +20,13 @@ LINE = 500  # bytes of a line in the log, with what CloudWatch adds
 READS = {"GetItem", "BatchGetItem", "Query", "Scan"}
 TRANSACTION = 5  # writes that a transaction counts for: two rows, twice each, and the index of the audit trail
 SIZES = (500, 20_000)
+USUAL = "jobs"  # LIMIT_CONCURRENCY where the account may run 1,000 functions at once, and nobody chose
+
+
+STAND_THERE = (
+    "Stages that only stand there, the first one watched, in us-east-1, by what `LIMIT_CONCURRENCY` says (`jobs`: as",
+    "deployed where the account may run 1,000 functions at once; `True`: elsewhere):",
+)
 
 
 def count(members: int) -> Usage:
@@ -68,22 +75,22 @@ def month() -> list[Figure]:
     figures = []
     for region, prices in REGIONS.items():
         for size, usage in used.items():
-            parts = bill(usage + idle(1, limited=True), prices)
+            parts = bill(usage + idle(1, limited=USUAL), prices)
             shown = ", ".join(f"{service} ${dollars:.2f}" for service, dollars in parts.items())
             name = f"a month on AWS, {size:,} linked, {region}, dollars"
             figures.append(Figure(name, f"{sum(parts.values()):.2f}", note=f"{shown}; beyond the free tier"))
         for stages in (1, 3):
-            for limited in (True, False):
+            for limited in LIMITED:
                 dollars = sum(bill(idle(stages, limited=limited), prices).values())
-                how = "seven functions at most" if limited else "LIMIT_CONCURRENCY=False"
-                figures.append(Figure(f"— {stages} idle, {how}, {region}, dollars", f"{dollars:.2f}"))
+                name = f"— {stages} idle, LIMIT_CONCURRENCY={limited}, {region}, dollars"
+                figures.append(Figure(name, f"{dollars:.2f}"))
     return figures
 
 
 def markdown(used: dict[int, Usage]) -> str:
     """The table for people."""
     columns = [(region, size) for region in REGIONS for size in used]
-    bills = {(region, size): bill(used[size] + idle(1, limited=True), REGIONS[region]) for region, size in columns}
+    bills = {(region, size): bill(used[size] + idle(1, limited=USUAL), REGIONS[region]) for region, size in columns}
     lines = [
         "# What Rolecall costs a month",
         "",
@@ -99,13 +106,13 @@ def markdown(used: dict[int, Usage]) -> str:
         for service in next(iter(bills.values()))
     ]
     totals = " | ".join(f"**{sum(bills[column].values()):.2f}**" for column in columns)
-    lines += [f"| **a month** | {totals} |", "", "Stages that only stand there, the first one watched:", ""]
+    lines += [f"| **a month** | {totals} |", "", *STAND_THERE, ""]
     lines += [
-        "| stages | polls a month | us-east-1 | with `LIMIT_CONCURRENCY` False | polls |",
-        "|---:|---:|---:|---:|---:|",
+        "| stages | " + " | ".join(f"`{limited}`: polls a month | dollars" for limited in LIMITED) + " |",
+        "|---:|" + "---:|" * 2 * len(LIMITED),
     ]
     for stages in (1, 2, 3):
-        usages = [idle(stages, limited=limited) for limited in (True, False)]
+        usages = [idle(stages, limited=limited) for limited in LIMITED]
         cells = [
             f"{usage.sqs_requests:,.0f} | {sum(bill(usage, REGIONS['us-east-1']).values()):.2f}" for usage in usages
         ]

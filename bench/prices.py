@@ -14,7 +14,8 @@ LONG_POLL = 20  # seconds that one poll of an idle queue takes
 POLLERS = {True: 5, False: 2}
 """Pollers on an idle queue, by whether its concurrency is limited: Lambda "can optimize to as few as 2 … not available
 when you enable the maximum concurrency setting", https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
-QUEUES = 2  # that are polled, in a stage
+LIMITED = {"True": (True, True), "jobs": (True, False), "False": (False, False)}
+"""Whether a stage's two queues are limited, by the setting LIMIT_CONCURRENCY."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,12 @@ FREE = Usage(  # every month, for ever: https://aws.amazon.com/free/
 )
 
 
-def idle(stages: int, *, limited: bool, watched: int = 1) -> Usage:
-    """What stages use by standing there: polls of empty queues, and the alarms of `watched` of them."""
-    polls = QUEUES * POLLERS[limited] * SECONDS_A_MONTH / LONG_POLL
+def idle(stages: int, *, limited: str, watched: int = 1) -> Usage:
+    """What stages use by standing there: polls of empty queues, and the alarms of `watched` of them.
+
+    `limited` is what LIMIT_CONCURRENCY says.
+    """
+    polls = sum(POLLERS[one] for one in LIMITED[limited]) * SECONDS_A_MONTH / LONG_POLL
     return Usage(sqs_requests=stages * polls, alarms=7 * watched)
 
 

@@ -315,11 +315,16 @@ SCHEDULES = {  # read by app.py when it is deployed: their default, and what the
 }
 
 QUEUE_LIMIT = "LIMIT_CONCURRENCY"
+JOBS_ONLY = "jobs"
 AT_DEPLOYMENT = {  # all that app.py reads when it is deployed: their default, and what they mean
     **SCHEDULES,
     QUEUE_LIMIT: (
-        "True",
-        "the queues take seven functions at once at most, as an account that runs ten needs; False: idle polls fall",
+        "",
+        (
+            "which queues are read by a limited number of functions at once: both (`True`), the queue of changes only "
+            "(`jobs`), none (`False`); idle queues without a limit are polled less. Empty: `make deploy` and `make "
+            "deploy-package` choose `jobs` where the account may run 1,000 functions at once, otherwise `True`"
+        ),
     ),
 }
 
@@ -344,13 +349,15 @@ def schedule(name: str, default: str) -> str:
     return os.environ.get(name) or default
 
 
-def queue_limit(limit: int) -> int | None:
-    """`limit`, unless LIMIT_CONCURRENCY is False; read when `chalice deploy` imports the app.
+def queue_limit(queue: str, limit: int) -> int | None:
+    """`limit`, unless LIMIT_CONCURRENCY frees this queue (`jobs`, `bulk`) of it; read when Chalice imports the app.
 
     Lambda polls an idle queue with two pollers and not five, but only without a limit:
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     """
-    return limit if _flag(os.environ.get(QUEUE_LIMIT) or "True") else None
+    said = os.environ.get(QUEUE_LIMIT) or "True"
+    limited = queue == JOBS_ONLY if said == JOBS_ONLY else _flag(said)
+    return limit if limited else None
 
 
 def load(fetch_secrets: FetchSecrets, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -49,8 +49,8 @@ def _check_name(stage: str) -> None:
 def _refused_by_aws(texts: Mapping[str, str]) -> list[str]:
     schedules = {name: schedule_fault(texts[name]) for name in settings.SCHEDULES if texts.get(name)}
     faults = [f"{name} {fault}" for name, fault in schedules.items() if fault]
-    if texts.get(settings.QUEUE_LIMIT, "True") not in ("True", "False"):
-        faults.append(f"{settings.QUEUE_LIMIT} must be True or False")
+    if texts.get(settings.QUEUE_LIMIT) not in (None, "", "True", settings.JOBS_ONLY, "False"):
+        faults.append(f"{settings.QUEUE_LIMIT} must be True, {settings.JOBS_ONLY} or False, or empty")
     size = environment_fault(texts)
     return [*faults, size] if size else faults
 

@@ -7,12 +7,15 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import QUEUE_LIMIT
+from botocore.exceptions import ClientError
+
+from chalicelib.settings import JOBS_ONLY, QUEUE_LIMIT
 from deploy import notes
 from deploy.bucket import Bucket, packaged
 from deploy.found import APP, WEB, Clients, Found, deployed_name, find
@@ -24,6 +27,12 @@ LOOPING = ("sync_jobs", "sync_bulk")
 """Functions whose messages rightly lead to further messages on the queue that called them: a sweep's next step, a job
 whose turn comes later. Lambda would stop such a chain after some 16 calls
 (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html)."""
+UNLIMITED = {"True": (), JOBS_ONLY: ("sync_bulk",), "False": LOOPING}
+"""Functions whose queue has no limit, by LIMIT_CONCURRENCY."""
+MANY_FUNCTIONS = 1000
+"""Functions that an account may run at once, above which the bulk queue needs no limit: AWS's usual quota. After an
+outage of 20 minutes 160 functions at once took up the repairs of 4,000 members (simulated), for seconds."""
+BUSY_PAUSES = (2.0,) * 60  # seconds between attempts to change a trigger; AWS needs less than a minute for a change
 ANY_REGION = "us-east-1"  # what is packaged is the same for all, but Chalice wants to hear of one
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
@@ -67,10 +76,10 @@ def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, client: Clients, t
     for function in functions_of(root):
         _make_log_group(client("logs"), deployed_name(stage, function), config_of(stage, root)["log_retention_in_days"])
     _write_notes(stage, root, copy, find(stage, client), tell)
-    chalice(["deploy", "--stage", stage, "--no-autogen-policy"], copy)
+    limited = limited_queues(stage, root, client("lambda"))
+    chalice(["deploy", "--stage", stage, "--no-autogen-policy"], copy, LIMIT_CONCURRENCY=limited)
     allow_loops(stage, client("lambda"))
-    if str(environment_of(stage, root).get(QUEUE_LIMIT)) == "False":
-        lift_limits(stage, client("lambda"))
+    lift_limits(stage, limited, client("lambda"))
     noted = notes_file(stage, root)
     noted.parent.mkdir(exist_ok=True)
     shutil.copyfile(notes_file(stage, copy), noted)
@@ -85,13 +94,37 @@ def allow_loops(stage: str, functions: Client) -> None:
         functions.put_function_recursion_config(FunctionName=deployed_name(stage, function), RecursiveLoop="Allow")
 
 
-def lift_limits(stage: str, functions: Client) -> None:
+def limited_queues(stage: str, root: Path, functions: Client) -> str:
+    """What LIMIT_CONCURRENCY is for this deployment: as config.json says, else by what may run in the account."""
+    if said := environment_of(stage, root).get(QUEUE_LIMIT):
+        return str(said)
+    try:
+        limit = functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    except ClientError:  # not everybody may ask
+        return "True"
+    return JOBS_ONLY if limit >= MANY_FUNCTIONS else "True"
+
+
+def lift_limits(stage: str, limited: str, functions: Client, sleep: Callable[[float], None] = time.sleep) -> None:
     """Take away the limit that an earlier deployment set on a queue's trigger; Chalice sets limits only."""
-    for function in LOOPING:
+    for function in UNLIMITED[limited]:
         name = deployed_name(stage, function)
         for one in functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
             if one.get("ScalingConfig"):
-                functions.update_event_source_mapping(UUID=one["UUID"], ScalingConfig={})
+                _lift_limit(one["UUID"], functions, sleep)
+
+
+def _lift_limit(trigger: str, functions: Client, sleep: Callable[[float], None]) -> None:
+    """The trigger was just changed by Chalice, and AWS takes no second change before the first one is done."""
+    for seconds in [*BUSY_PAUSES, None]:
+        try:
+            functions.update_event_source_mapping(UUID=trigger, ScalingConfig={})
+        except (functions.exceptions.ResourceInUseException, functions.exceptions.ResourceConflictException):
+            if seconds is None:
+                raise
+            sleep(seconds)
+        else:
+            return
 
 
 def _write_notes(stage: str, root: Path, copy: Path, found: Found, tell: Tell) -> None:
@@ -123,14 +156,17 @@ def _make_log_group(logs: Client, function: str, days: int) -> None:
 # --- CloudFormation -----------------------------------------------------------------------------------------------
 
 
-def package(stage: str, root: Path) -> Path:
-    """`chalice package`; the folder with the zip and the CloudFormation template. Needs no account and no region."""
+def package(stage: str, root: Path, limited: str = "") -> Path:
+    """`chalice package`; the folder with the zip and the CloudFormation template. Needs no account and no region.
+
+    `limited`: what LIMIT_CONCURRENCY is, where config.json says nothing.
+    """
     out = root / ".build" / "package-out" / stage
     copy = clean_copy(stage, root)
     bundle(stage, root, copy)
     arguments = ["package", "--stage", stage, "--template-format", "json", "--merge-template", MERGED]
     region = os.environ.get("AWS_DEFAULT_REGION") or ANY_REGION
-    chalice([*arguments, str(out)], copy, AWS_DEFAULT_REGION=region)
+    chalice([*arguments, str(out)], copy, AWS_DEFAULT_REGION=region, LIMIT_CONCURRENCY=limited)
     return out
 
 
@@ -147,11 +183,13 @@ def deploy_by_cloudformation(
         raise NotDeployed(
             f"The functions of {stage} were deployed by chalice. Go on in that way: make deploy STAGE={stage}"
         )
-    folder = package(stage, root)
+    limited = limited_queues(stage, root, client("lambda"))
+    folder = package(stage, root, limited)
     bucket.ensure()
     version = bucket.put(*packaged(folder))
     made = stacks.bring_about(name, bucket.address(version.template), {"SecretsStored": secrets_stored}, url=True)
     bucket.deployed(version)
+    lift_limits(stage, limited, client("lambda"))
     return made["EndpointURL"].rstrip("/")
 
 

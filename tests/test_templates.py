@@ -254,12 +254,14 @@ def test_the_queues_leave_room_for_people_in_an_account_that_runs_ten_functions(
     assert min(limits) >= 2  # Lambda takes no less
 
 
-@pytest.mark.parametrize(("said", "limit"), [("True", 4), ("", 4), ("False", None)])
+@pytest.mark.parametrize(
+    ("said", "limits"), [("True", (4, 3)), ("", (4, 3)), ("jobs", (4, None)), ("False", (None, None))]
+)
 def test_an_account_that_runs_many_functions_needs_no_limit_on_queues(
-    said: str, limit: int | None, monkeypatch: pytest.MonkeyPatch
+    said: str, limits: tuple[int | None, int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIMIT_CONCURRENCY", said)
-    assert settings.queue_limit(4) == limit
+    assert (settings.queue_limit("jobs", 4), settings.queue_limit("bulk", 3)) == limits
 
 
 # --- permissions -------------------------------------------------------------------------------------------------

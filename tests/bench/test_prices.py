@@ -12,15 +12,24 @@ def total(usage: Usage) -> float:
 
 
 def test_a_limited_queue_is_polled_by_five_and_an_open_one_by_two() -> None:
-    assert idle(1, limited=True).sqs_requests == 2 * 5 * 3 * 60 * 24 * 30 == 1_296_000
-    assert idle(1, limited=False).sqs_requests == 518_400
+    assert idle(1, limited="True").sqs_requests == 2 * 5 * 3 * 60 * 24 * 30 == 1_296_000
+    assert idle(1, limited="jobs").sqs_requests == (5 + 2) * 3 * 60 * 24 * 30 == 907_200
+    assert idle(1, limited="False").sqs_requests == 518_400
 
 
 @pytest.mark.parametrize(
     ("stages", "limited", "dollars"),
-    [(1, True, 0.12), (3, True, 1.16), (1, False, 0.0), (2, False, 0.01), (3, False, 0.22)],
+    [
+        (1, "True", 0.12),
+        (3, "True", 1.16),
+        (1, "jobs", 0.0),
+        (3, "jobs", 0.69),
+        (1, "False", 0.0),
+        (2, "False", 0.01),
+        (3, "False", 0.22),
+    ],
 )
-def test_what_stages_cost_that_only_stand_there(stages: int, limited: bool, dollars: float) -> None:
+def test_what_stages_cost_that_only_stand_there(stages: int, limited: str, dollars: float) -> None:
     assert total(idle(stages, limited=limited)) == pytest.approx(dollars, abs=0.006)
 
 

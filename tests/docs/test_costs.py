@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bench.costs import SIZES, TABLE, count, markdown
-from bench.prices import REGIONS, bill, idle
+from bench.prices import LIMITED, REGIONS, bill, idle
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "explanation" / "costs.md"
@@ -21,20 +21,18 @@ def test_the_page_of_costs_shows_the_table_that_the_benchmark_wrote() -> None:
     assert rows(PAGE.read_text()) == rows(TABLE.read_text())
 
 
-def idle_dollars(stages: int, *, limited: bool) -> float:
+def idle_dollars(stages: int, *, limited: str) -> float:
     return sum(bill(idle(stages, limited=limited), REGIONS["us-east-1"]).values())
 
 
 def test_the_costs_of_idle_stages_are_those_of_the_price_list() -> None:
-    each = f"${idle_dollars(3, limited=True) - idle_dollars(2, limited=True):.2f}"
-    together = f"${idle_dollars(3, limited=False):.2f}"
-    assert {each, together} == set(re.findall(r"\$\d\.\d\d", SEVERAL.read_text()))
+    each = {f"${idle_dollars(3, limited=one) - idle_dollars(2, limited=one):.2f}" for one in ("True", "jobs")}
+    together = f"${idle_dollars(3, limited='False'):.2f}"
+    assert each | {together} == set(re.findall(r"\$\d\.\d\d", SEVERAL.read_text()))
     for stages in (1, 2, 3):
-        for limited in (True, False):
-            assert (
-                f"{idle(stages, limited=limited).sqs_requests:,.0f} | {idle_dollars(stages, limited=limited):.2f}"
-                in (PAGE.read_text())
-            )
+        for limited in LIMITED:
+            shown = f"{idle(stages, limited=limited).sqs_requests:,.0f} | {idle_dollars(stages, limited=limited):.2f}"
+            assert shown in PAGE.read_text()
 
 
 def test_the_costs_of_500_members_are_what_the_code_asks_for_now() -> None:
