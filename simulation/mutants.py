@@ -24,7 +24,7 @@ from chalicelib.discord.models import Account, Member
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import RateLimiter, Reservation
 from chalicelib.linking.callback import Callback
-from chalicelib.members import link_check, reconciler, removal, removal_gate, repair, replaced_accounts
+from chalicelib.members import link_check, reconciler, removal, removal_gate, repair, replaced_accounts, storms
 from chalicelib.members.account_removal import AccountRemoval
 from chalicelib.members.context import Outcome
 from chalicelib.members.departures import Departures
@@ -36,23 +36,27 @@ from chalicelib.members.reporter import Reporter
 from chalicelib.members.role_creation import RoleCreator
 from chalicelib.members.roles import RolePolicy
 from chalicelib.members.waiting import WaitingChanges
+from chalicelib.messages import ComparePage
 from chalicelib.notices import Kind, Unlinked
 from chalicelib.queues import Queues
 from chalicelib.store import accounts, audit, leaving, links, user_statements, users
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff
 from chalicelib.store.guild import RoleCreationMemory
 from chalicelib.store.rows import UserRow
+from chalicelib.store.sweeps import Sweep
 from chalicelib.store.users import Link, User
-from chalicelib.store.waiting import WaitingStore
+from chalicelib.store.waiting import Driver, WaitingStore
 from chalicelib.sweeps import compare
 from chalicelib.sweeps.compare import ComparedPage, GuildComparer
+from chalicelib.sweeps.waiting_compare import ComparedWaiting, WaitingComparer
+from chalicelib.sweeps.waiting_start import WaitingStarter
 from simulation.explorer.interleaving import Schedule
 from simulation.explorer.search import Failure, attempt, overlaps
 from simulation.run import Result, run
 
 TESTS_FAILED = 1  # what pytest ends with then; other numbers mean that it could not run them
 Replacement = Callable[..., Any]
-Places = list[tuple[Any, str, Replacement]]  # owner, function name, replacement
+Places = list[tuple[Any, str, Any]]  # owner, name, replacement
 
 
 @dataclass(frozen=True)
@@ -330,6 +334,47 @@ def _no_following_sweep() -> Places:
     return [(WaitingChanges, "drive_later", lambda *_, **__: None)]
 
 
+def _driver_leaves() -> Places:
+    def dismiss(self: WaitingStore, _: Driver) -> bool:
+        self.name_driver("", lease=0.0)
+        return True
+
+    return [(WaitingStore, "dismiss_driver", dismiss)]
+
+
+def _marks_deleted_first() -> Places:
+    compare_page = WaitingComparer.compare_page
+
+    def delete_first(self: WaitingComparer, *given: Any, **more: Any) -> ComparedWaiting:  # noqa: ANN401 - as above
+        page = compare_page(self, *given, **more)
+        self._store.remove(page.marks)
+        return page
+
+    return [(WaitingComparer, "compare_page", delete_first)]
+
+
+def _later_marks_deleted() -> Places:
+    compare_page = WaitingComparer.compare_page
+
+    def with_later(self: WaitingComparer, sweep: Sweep, job: ComparePage, *more: Any) -> ComparedWaiting:  # noqa: ANN401 - as above
+        page = compare_page(self, sweep, job, *more)
+        return replace(page, marks=self._store.between(job.after, page.sweep.cursor))
+
+    return [(WaitingComparer, "compare_page", with_later)]
+
+
+def _never_woken() -> Places:
+    return [(WaitingStarter, "_wake", lambda *_: None)]
+
+
+def _not_marked_again() -> Places:
+    return [(WaitingStarter, "_promise_again", lambda *_: None)]
+
+
+def _removals_wait() -> Places:
+    return [(storms, "takes_groups", lambda *_: False), (storms, "_lacks_nothing_but_gifts", lambda _: True)]
+
+
 MUTANTS = (
     Mutant("no_removal_limit", "whatever is to be taken is taken", _no_removal_limit, "r", 0, only=("removal_limit",)),
     Mutant(
@@ -381,6 +426,48 @@ MUTANTS = (
     ),
     Mutant("mark_dropped", "a change that waits for a list is not marked", _mark_dropped, "b", 4),
     Mutant("no_following_sweep", "no sweep follows for marks that are left", _no_following_sweep, "b", 12),
+    Mutant(
+        "driver_leaves",
+        "the driver of narrow sweeps goes, whoever is marked meanwhile",
+        _driver_leaves,
+        "a",
+        overlap=("linked", "driver of narrow sweeps goes", "request that waits"),
+    ),
+    Mutant(
+        "marks_deleted_first",
+        "marks are deleted before it is stored who differs",
+        _marks_deleted_first,
+        "a",
+        overlap=("linked", "narrow sweep compares", None),
+    ),
+    Mutant(
+        "later_marks_deleted",
+        "a page deletes marks that were stored after its list",
+        _later_marks_deleted,
+        "a",
+        overlap=("linked", "narrow sweep compares", "request that waits"),
+    ),
+    Mutant(
+        "never_woken",
+        "a narrow sweep whose first message was never sent is not woken",
+        _never_woken,
+        "a",
+        overlap=("linked", "narrow sweep begins", None),
+    ),
+    Mutant(
+        "not_marked_again",
+        "whom a narrow sweep found that failed is not marked again",
+        _not_marked_again,
+        "",
+        test="tests/sweeps/test_storm_races.py",
+    ),
+    Mutant(
+        "removals_wait",
+        "what takes something away in a storm waits for a list",
+        _removals_wait,
+        "",
+        test="tests/sweeps/test_storms.py",
+    ),
     Mutant("older_wins", "an older changed_at overwrites a newer one", _older_wins, "b", 0),
     Mutant("no_lock", "roles are created without the lock", _no_lock, "e", 22),
     Mutant("no_dead_letters", "dead letters are dropped", _no_dead_letters, "h", 0),

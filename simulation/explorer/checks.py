@@ -14,7 +14,7 @@ BOT_ROLE = "Rolecall"
 def check(case: Case) -> list[str]:
     """Let everything end, with an ordinary sweep and then a forced one; what does not hold, as sentences."""
     case.world.run(seconds=3 * HOUR)
-    found = _lost(case)
+    found = _lost(case) + _unanswered(case)
     case.world.clock.advance(HOUR)
     case.world.sweep()
     case.world.run(seconds=3 * HOUR)
@@ -31,6 +31,19 @@ def _lost(case: Case) -> list[str]:
     for queue in ("jobs", "bulk"):
         found += [f"(h) still waiting: {one.body}" for one in case.world.sqs.waiting(f"rolecall-{STAGE}-{queue}")]
     return found
+
+
+def _unanswered(case: Case) -> list[str]:
+    """Before any sweep: a message that was posted after the last change by hand answers for what that changed."""
+    user = users.get(USER, now=case.world.clock.now())
+    if not case.posted or max(case.posted) < max(case.by_hand, default=0.0) or user is None or user.link is None:
+        return []
+    member = case.world.guild.member(str(user.link.account.id))
+    if member is None or user.wanted is None or user.problems or _explained(case):
+        return []
+    if set(member.roles) != set(user.wanted):
+        return [f"(a) {member.username} holds {sorted(member.roles)} and was stated to have {sorted(user.wanted)}"]
+    return []
 
 
 def _states(case: Case) -> list[str]:

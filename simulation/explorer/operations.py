@@ -12,11 +12,14 @@ from chalicelib.discord.models import Account
 from chalicelib.errors import LinkRefused
 from chalicelib.queues import message_of
 from chalicelib.store import users
+from chalicelib.store.waiting import WaitingStore
 from local.simulated import GUILD, STAGE, Container, World
 
 USER = "1"
 MANY_GUILDS = 200  # nobody can be in more
 GIVEN, TAKEN = ["Director", "Pilot"], list[str]()  # groups that messages state
+STATED = ["Director"]  # groups that callbacks, and those who restate everybody, state
+OTHERS = ("2", "3", "4")  # users without a link, who are stated together with the user
 SETTLED = 600.0  # seconds; by then nothing of the past is under way
 
 
@@ -31,6 +34,8 @@ class Case:
     removals: list[float] = field(default_factory=list)  # when a deletion was posted, or an unlinking began
     asked: list[float] = field(default_factory=list)  # when an unlinking began, and ended, however it ended
     left: list[float] = field(default_factory=list)  # when somebody left the server, so that a link may end
+    posted: list[float] = field(default_factory=list)  # when messages were posted that state groups
+    by_hand: list[float] = field(default_factory=list)  # when anna was changed by hand, or came or went
     imported: bool = False
 
     def process(self) -> Container:
@@ -70,9 +75,9 @@ def deliver(case: Case, queue: str) -> None:
 
 def _callback(who: str) -> Prepare:
     def prepare(case: Case) -> Run:
-        world, groups, issued = case.world, ["Director"], case.world.clock.now()
+        world, issued = case.world, case.world.clock.now()
         linking = case.process().linking
-        started = linking.start(world.site.token(USER, "link", groups=groups, nickname=None))
+        started = linking.start(world.site.token(USER, "link", groups=STATED, nickname=None))
         back = world.consent(started.url, who)
 
         def run() -> None:
@@ -92,12 +97,31 @@ def _link_now(case: Case) -> Run:
     return lambda: _callback("anna")(case)()
 
 
+def _state(case: Case, groups: list[str]) -> None:
+    stamp = case.world.site.stamp()
+    case.world.site.groups(USER, groups, stamp)
+    case.statements.append((stamp, groups))
+    case.posted.append(case.world.clock.now())
+
+
+def _lose_roles(case: Case) -> None:
+    """A moderator takes whatever anna has."""
+    if case.world.guild.member("anna") and case.world.roles("anna"):
+        case.world.guild.change_member("anna", roles=[])
+        case.by_hand.append(case.world.clock.now())
+
+
+def _change_by_hand(case: Case) -> None:
+    """A moderator takes whatever anna has; or gives her what is not hers, if she has nothing."""
+    if case.world.guild.member("anna"):
+        case.world.guild.change_member("anna", roles=[] if case.world.roles("anna") else ["Pilot"])
+        case.by_hand.append(case.world.clock.now())
+
+
 def _message(groups: list[str]) -> Prepare:
     def prepare(case: Case) -> Run:
         def run() -> None:
-            stamp = case.world.site.stamp()
-            case.world.site.groups(USER, groups, stamp)
-            case.statements.append((stamp, groups))
+            _state(case, groups)
             deliver(case, "jobs")
 
         return run
@@ -152,8 +176,7 @@ def _sweep(steps: int) -> Prepare:
 
     def prepare(case: Case) -> Run:
         world = case.world
-        if world.guild.member("anna") and world.roles("anna"):
-            world.guild.change_member("anna", roles=[])
+        _lose_roles(case)
         world.sweep()
         for _ in range(steps):
             deliver(case, "bulk")
@@ -163,9 +186,64 @@ def _sweep(steps: int) -> Prepare:
     return prepare
 
 
+def _state_in_a_storm(case: Case) -> None:
+    """A moderator changes anna; then many are stated, among them the user, as they were stated before."""
+    _change_by_hand(case)
+    for other in OTHERS:
+        case.world.site.groups(other, STATED)
+    _state(case, STATED)
+    deliver(case, "jobs")
+
+
+def _statement_that_waits(case: Case) -> Run:
+    return lambda: _state_in_a_storm(case)
+
+
+def _request_that_waits(case: Case) -> Run:
+    """A moderator changes anna; then the auth site asks that many be looked at, and states nothing."""
+
+    def run() -> None:
+        _change_by_hand(case)
+        for user_id in (*OTHERS, USER):
+            case.world.site.post({"kind": "update_all", "user_id": user_id})
+        case.posted.append(case.world.clock.now())
+        deliver(case, "jobs")
+
+    return run
+
+
+def _narrow_sweep(steps: int) -> Prepare:
+    """A step of the sweep of those who wait: its beginning (0 steps before), the comparison (1), the repairs (2)."""
+
+    def prepare(case: Case) -> Run:
+        _state_in_a_storm(case)
+        for _ in range(steps):
+            case.world.clock.advance(2)
+            deliver(case, "bulk")
+        case.world.clock.advance(2)
+        return lambda: deliver(case, "bulk")
+
+    return prepare
+
+
+def _driver_goes(case: Case) -> Run:
+    """The look at whether anybody waits that finds nobody, due now."""
+    world, store = case.world, WaitingStore(int(GUILD))
+
+    def is_compared() -> bool:
+        bodies = [message.body for message in world.sqs.waiting(f"rolecall-{STAGE}-bulk")]
+        return store.first_after(0) is None and all('"start_sweep"' in body for body in bodies)
+
+    _state_in_a_storm(case)
+    world.run(seconds=60, until=is_compared)
+    world.clock.advance(4)
+    return lambda: deliver(case, "bulk")
+
+
 def _leave(case: Case) -> Run:
     def run() -> None:
         case.left.append(case.world.clock.now())
+        case.by_hand.append(case.world.clock.now())
         if case.world.guild.member("anna"):
             case.world.guild.leave("anna")
 
@@ -176,6 +254,7 @@ def _come_back(case: Case) -> Run:
     def run() -> None:
         if not case.world.guild.member("anna"):
             case.world.guild.add_member("anna")
+            case.by_hand.append(case.world.clock.now())
 
     return run
 
@@ -222,6 +301,12 @@ OPERATIONS: dict[str, Operation] = {
         Operation("sweep compares", _sweep(0)),
         Operation("sweep repairs", _sweep(1)),
         Operation("repair of a member", _sweep(2)),
+        Operation("statement that waits", _statement_that_waits),
+        Operation("request that waits", _request_that_waits),
+        Operation("narrow sweep begins", _narrow_sweep(0)),
+        Operation("narrow sweep compares", _narrow_sweep(1)),
+        Operation("narrow sweep repairs", _narrow_sweep(2)),
+        Operation("driver of narrow sweeps goes", _driver_goes),
         Operation("leaving", _leave, alone=True),
         Operation("coming back", _come_back, alone=True),
         Operation("import", _import),
@@ -243,7 +328,7 @@ def _new(world: World) -> Case:
 def _linked(world: World) -> Case:
     """The user is linked to anna, and everything was done long ago."""
     case = _new(world)
-    world.link(USER, "anna", groups=["Director"])
+    world.link(USER, "anna", groups=STATED)
     world.run(seconds=SETTLED)
     world.clock.advance(SETTLED)
     return case
