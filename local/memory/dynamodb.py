@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.clock import Clock
-from local.memory import expressions
+from local.memory import capacity, expressions
+from local.memory.capacity import Consumed
 from local.memory.clock import VirtualClock
 from local.memory.expressions import Check
 from local.memory.parsing import Node
@@ -65,7 +66,8 @@ class _ConditionFailed(Exception):
 
 
 class MemoryDynamoDB:
-    """The tables of a stage. `counts` counts calls by operation and table (tables in one call joined by a comma).
+    """The tables of a stage. `counts` counts calls by operation and table (tables in one call joined by a comma);
+    `consumed` counts capacity units.
 
     `before(operation, arguments)` is called ahead of each operation and `after` behind it: what they raise, the caller
     gets. `index_lag`: seconds that the index is behind, or what gives them for each write. `page_size`: items that
@@ -98,6 +100,7 @@ class MemoryDynamoDB:
         self._expire_every = expire_every
         self._expire_at = self.clock.now() + expire_every if expire_every else float("inf")
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.consumed = Consumed()
         self.tables: dict[str, Table] = {}
         self._operations: dict[str, Callable[[Arguments], Answer]] = {
             "GetItem": self._get_item,
@@ -178,6 +181,7 @@ class MemoryDynamoDB:
 
     def _get_item(self, arguments: Arguments) -> Answer:
         record = self._find(arguments)
+        self.consumed.read(record.size if record else 0, consistent=bool(arguments.get("ConsistentRead")))
         return {"Item": self._projected(record.item, arguments)} if record else {}
 
     def _put_item(self, arguments: Arguments) -> Answer:
@@ -193,6 +197,7 @@ class MemoryDynamoDB:
         found = new or old
         if found:
             self._store(table, found.key, new)
+        self._count_write(table, old, new)
         match arguments.get("ReturnValues", "NONE"):
             case "ALL_NEW" if new:
                 return {"Attributes": dict(new.item)}
@@ -242,6 +247,7 @@ class MemoryDynamoDB:
         condition = expressions.condition(text, _names(arguments))
         _refuse_unused(arguments, used | condition.used)
         if not condition.check(old.item if old else {}, arguments.get("ExpressionAttributeValues") or {}):
+            self.consumed.write(old.size if old else 0, 0)
             wanted = arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
             raise _ConditionFailed(dict(old.item) if old and wanted else None)
 
@@ -257,6 +263,9 @@ class MemoryDynamoDB:
             keys = [table.key(given) for given in one["Keys"]]
             _refuse_twice(keys, "Provided list of item keys contains duplicates")
             found = [table.own.records[key] for key in keys if key in table.own.records]
+            for key in keys:
+                size = table.own.records[key].size if key in table.own.records else 0
+                self.consumed.read(size, consistent=bool(one.get("ConsistentRead")))
             answers[name] = [self._projected(record.item, one) for record in found]
         return {"Responses": answers, "UnprocessedKeys": {}}
 
@@ -277,10 +286,13 @@ class MemoryDynamoDB:
         for table, key, new, old in prepared:
             if new or old:
                 self._store(table, key, new)
+            self._count_write(table, old, new)
         return {"UnprocessedItems": {}}
 
     def _transact_get_items(self, arguments: Arguments) -> Answer:
-        found = [self._get_item(one["Get"]) for one in arguments["TransactItems"]]
+        before = self.consumed.reads
+        found = [self._get_item(one["Get"] | {"ConsistentRead": True}) for one in arguments["TransactItems"]]
+        self.consumed.reads += (capacity.TRANSACTION - 1) * (self.consumed.reads - before)
         return {"Responses": found}
 
     def _transact_write_items(self, arguments: Arguments) -> Answer:
@@ -308,6 +320,7 @@ class MemoryDynamoDB:
         for (table, old, new), (_, key) in zip(writes, keys, strict=True):
             if old is not new:
                 self._store(table, key, new)
+            self._count_write(table, old, new, times=capacity.TRANSACTION)
         return {}
 
     def _prepare(self, kind: str, request: Arguments) -> tuple[Table, Record | None, Record | None]:
@@ -334,10 +347,8 @@ class MemoryDynamoDB:
             place = view.place(start)
             if place is None:
                 raise Invalid("The provided starting key is invalid")
-            last = (place[1], table.key_of(start))
-            places = [one for one in places if (one > last if forward else one < last)]
-        keys = [key for _, key in (places if forward else reversed(places))]
-        return self._page(table, view, keys, arguments, condition.used)
+            places = places.beyond((place[1], table.key_of(start)), forward=forward)
+        return self._page(table, view, places.keys(forward=forward), len(places), arguments, condition.used)
 
     def _scan(self, arguments: Arguments) -> Answer:
         table, view = self._view(arguments)
@@ -346,13 +357,21 @@ class MemoryDynamoDB:
         if start:
             last = table.key_of(start)
             keys = keys[keys.index(last) + 1 :] if last in keys else []
-        return self._page(table, view, keys, arguments, frozenset())
+        return self._page(table, view, keys, len(keys), arguments, frozenset())
 
-    def _page(self, table: Table, view: View, keys: list[Key], arguments: Arguments, used: frozenset[str]) -> Answer:
-        """One page: as many items as the limit and 1 MB allow, then filtered."""
+    def _page(
+        self,
+        table: Table,
+        view: View,
+        keys: Iterable[Key],
+        count: int,
+        arguments: Arguments,
+        used: frozenset[str],
+    ) -> Answer:
+        """One page of the `count` items of those keys: as many as the limit and 1 MB allow, then filtered."""
         passes, more = self._filter(arguments)
         _refuse_unused(arguments, used | more)
-        most = min(arguments.get("Limit") or len(keys), self.page_size or len(keys))
+        most = min(arguments.get("Limit") or count, self.page_size or count)
         read: list[Record] = []
         size = 0
         for key in keys:
@@ -361,12 +380,13 @@ class MemoryDynamoDB:
             if len(read) == most or (size > PAGE and read):
                 break
             read.append(record)
+        self.consumed.read(sum(record.size for record in read), consistent=bool(arguments.get("ConsistentRead")))
         values = arguments.get("ExpressionAttributeValues") or {}
         kept = [record.item for record in read if passes is None or passes(record.item, values)]
         answer: Answer = {"Count": len(kept), "ScannedCount": len(read)}
         if arguments.get("Select") != "COUNT":
             answer["Items"] = [self._projected(item, arguments) for item in kept]
-        if read and (len(read) < len(keys) or len(read) == arguments.get("Limit")):
+        if read and (len(read) < count or len(read) == arguments.get("Limit")):
             item = read[-1].item
             answer["LastEvaluatedKey"] = {name: item[name] for name in (*table.own.names, *view.names)}
         return answer
@@ -406,6 +426,16 @@ class MemoryDynamoDB:
     def _store(self, table: Table, key: Key, record: Record | None) -> None:
         lag = self.index_lag() if callable(self.index_lag) else self.index_lag
         table.store(key, record, now=self.clock.now(), lag=lag)
+
+    def _count_write(self, table: Table, old: Record | None, new: Record | None, *, times: int = 1) -> None:
+        """Count what a write consumes in the table and in its indexes, which hold whole items."""
+        sizes = (old.size if old else 0, new.size if new else 0)
+        self.consumed.write(*sizes, times=times)
+        for index in table.indexes.values():
+            places = [index.place(record.item) if record else None for record in (old, new)]
+            if any(places):
+                moved = None not in places and places[0] != places[1]  # one is deleted there, and one put
+                self.consumed.write(*sizes, times=2 if moved else 1)
 
     def _sized(self, table: Table, item: Item) -> Record:
         record = table.record(item)

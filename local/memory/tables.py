@@ -2,8 +2,8 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -52,6 +52,29 @@ class Record:
     key: Key
     item: Item
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some of a partition's places, from `first` to before `last`: a view, since a million would take long to copy."""
+
+    places: Sequence[tuple[Any, Key]]
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return max(0, self.last - self.first)
+
+    def beyond(self, place: tuple[Any, Key], *, forward: bool) -> "Span":
+        """Those after that place, in that direction."""
+        if forward:
+            return replace(self, first=bisect_right(self.places, place, self.first, max(self.first, self.last)))
+        return replace(self, last=bisect_left(self.places, place, self.first, max(self.first, self.last)))
+
+    def keys(self, *, forward: bool) -> Iterator[Key]:
+        """Their keys, in that direction."""
+        numbers = range(self.first, self.last)
+        return (self.places[number][1] for number in (numbers if forward else reversed(numbers)))
 
 
 class View:
@@ -122,11 +145,11 @@ class View:
         self.records.clear()
         self._partitions.clear()
 
-    def span(self, partition: Any, test: tuple[str, list[Value]] | None) -> list[tuple[Any, Key]]:  # noqa: ANN401
-        """The places of a partition whose range key passes the test, ascending."""
+    def span(self, partition: Any, test: tuple[str, list[Value]] | None) -> "Span":  # noqa: ANN401
+        """The places of a partition whose range key passes the test."""
         places = self._partitions.get(partition, [])
         if test is None:
-            return places
+            return Span(places, 0, len(places))
         sign, values = test
         assert self.range_name is not None  # noqa: S101 - the caller checked
         low, *high = [self._bound(value) for value in values]
@@ -141,7 +164,7 @@ class View:
             last = bisect_left(places, low, key=RANGE_VALUE)
         elif sign == "begins_with":
             last = bisect_left(places, True, lo=first, key=lambda place: not place[0].startswith(low))
-        return places[first:last]
+        return Span(places, first, last)
 
     def _bound(self, value: Value) -> Any:  # noqa: ANN401 - a str, a Decimal or bytes
         kind = self._types[self.range_name or ""]

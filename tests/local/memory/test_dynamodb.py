@@ -1,5 +1,7 @@
 """DynamoDB in memory: what `test_differential.py` cannot see, because moto does it otherwise or not at all."""
 
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -376,3 +378,56 @@ def test_an_unknown_table_does_not_exist(memory: MemoryDynamoDB) -> None:
     with pytest.raises(ClientError) as error:
         memory.call("GetItem", TableName="rolecall-other-users", Key=key("1"))
     assert refusal(error) == "ResourceNotFoundException"
+
+
+def test_reading_consumes_a_unit_for_four_kilobytes_and_half_of_one_if_not_consistent(memory: MemoryDynamoDB) -> None:
+    put(memory, "1", text={"S": "x" * 4100})
+    for consistent, units in ((True, 2.0), (False, 1.0)):
+        before = memory.consumed.reads
+        memory.call("GetItem", TableName=USERS, Key=key("1"), ConsistentRead=consistent)
+        assert memory.consumed.reads - before == units
+    before = memory.consumed.reads
+    get(memory, "nobody")
+    assert memory.consumed.reads - before == 0.5
+
+
+def test_a_query_consumes_units_for_all_that_it_read_together(memory: MemoryDynamoDB) -> None:
+    for number in range(3):
+        linked = {"guild_id": {"S": "1"}, "discord_id": {"N": str(number)}}
+        put(memory, str(number), text={"S": "x" * 2000}, **linked)
+    before = memory.consumed.reads
+    query = {"KeyConditionExpression": "guild_id = :g", "ExpressionAttributeValues": {":g": {"S": "1"}}}
+    memory.call("Query", TableName=USERS, IndexName="by-discord-id", **query)
+    assert memory.consumed.reads - before == 1.0  # 6 KB, not consistent
+
+
+def test_writing_consumes_units_in_the_index_too_and_twice_as_many_in_a_transaction(memory: MemoryDynamoDB) -> None:
+    def consumed(act: Callable[[], object]) -> float:
+        before = memory.consumed.writes
+        act()
+        return memory.consumed.writes - before
+
+    linked = {"guild_id": {"S": "1"}, "discord_id": {"N": "7"}}
+    assert consumed(lambda: put(memory, "1", text={"S": "x" * 1100})) == 2
+    assert consumed(lambda: put(memory, "1", **linked)) == 2 + 2  # the larger of both versions counts
+    assert consumed(lambda: update(memory, "SET discord_id = :id", id={"N": "8"})) == 1 + 2
+    assert consumed(lambda: memory.call("DeleteItem", TableName=USERS, Key=key("1"))) == 1 + 1
+    items = [{"Put": {"TableName": USERS, "Item": key("2")}}, {"Put": {"TableName": USERS, "Item": key("3")}}]
+    assert consumed(lambda: memory.call("TransactWriteItems", TransactItems=items)) == 4
+
+
+def test_the_first_of_many_is_read_without_listing_the_others(memory: MemoryDynamoDB) -> None:
+    for number in range(3000):
+        put(memory, str(number), guild_id={"S": "1"}, discord_id={"N": str(number)})
+    query = {
+        "KeyConditionExpression": "guild_id = :g AND discord_id > :id",
+        "ExpressionAttributeValues": {":g": {"S": "1"}, ":id": {"N": "10"}},
+    }
+    memory.call("Query", TableName=USERS, IndexName="by-discord-id", Limit=1, **query)
+    tracemalloc.start()
+    try:
+        found = memory.call("Query", TableName=USERS, IndexName="by-discord-id", Limit=1, **query)
+        assert tracemalloc.get_traced_memory()[1] < 20_000
+    finally:
+        tracemalloc.stop()
+    assert [item["discord_id"]["N"] for item in found["Items"]] == ["11"]
