@@ -1,31 +1,59 @@
 """Worlds in virtual time with many linked members, and what a sweep of them costs."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 
 from chalicelib.store.rows import AccountRow, UserRow
-from local.simulated import GUILD, World
+from local.memory.dynamodb import MAX_BATCH_WRITE
+from local.memory.values import Item
+from local.simulated import GUILD, STAGE, World
 
 LATENCY, STORE_LATENCY = 0.08, 0.005  # seconds that Discord, and DynamoDB, take to answer
 LONGEST = 100_000.0  # virtual seconds
 
 
+W = TypeVar("W", bound=World)
+
+
 def linked_world(members: int, *, workers: int = 10, guild_members: int | None = None) -> tuple[World, list[str]]:
     """A guild all of whose first `members` members are linked, have the role Member, and should have it."""
-    world = World({"DISCORD_SYNC_NAMES": "True"}, workers=workers, latency=LATENCY)
+    return linked(World({"DISCORD_SYNC_NAMES": "True"}, workers=workers, latency=LATENCY), members, guild_members)
+
+
+def linked(world: W, members: int, guild_members: int | None = None) -> tuple[W, list[str]]:
+    """The same in a world that was just made."""
     for role in ("Member", "Extra", "Other"):
         world.guild.create_role(role)
     ids = world.guild.add_members(guild_members or members, roles=["Member"])[:members]
     names = {person.id: person.username for person in world.guild.people()}
-    with UserRow.batch_write() as users:
-        for discord_id in ids:
-            users.save(_user(discord_id, names[discord_id]))
-    with AccountRow.batch_write() as accounts:
-        for discord_id in ids:
-            accounts.save(AccountRow(int(discord_id), user_id=f"user-{discord_id}"))
+    _fill(world, "users", _user("0", "").serialize(), ({**_named(one), **_called(one, names[one])} for one in ids))
+    _fill(world, "accounts", AccountRow(0, user_id="").serialize(), ({**_named(one), **_number(one)} for one in ids))
     world.http.services.memory.sweeps.allow_taking(by="benchmark", now=world.clock.now())
     world.dynamodb.before = lambda *_: world.clock.sleep(STORE_LATENCY)
     return world, ids
+
+
+def _fill(world: World, table: str, alike: Item, different: Iterable[Item]) -> None:
+    """Write rows that are `alike` but for some attributes. They share the others: a million rows fill the memory."""
+    rows = ({**alike, **one} for one in different)
+    while some := list(islice(rows, MAX_BATCH_WRITE)):
+        requests = [{"PutRequest": {"Item": row}} for row in some]
+        world.dynamodb.call("BatchWriteItem", RequestItems={f"rolecall-{STAGE}-{table}": requests})
+
+
+def _named(discord_id: str) -> Item:
+    return {"user_id": {"S": f"user-{discord_id}"}}
+
+
+def _number(discord_id: str) -> Item:
+    return {"discord_id": {"N": discord_id}}
+
+
+def _called(discord_id: str, name: str) -> Item:
+    return {**_number(discord_id), "username": {"S": name}}
 
 
 def _user(discord_id: str, name: str) -> UserRow:
@@ -56,6 +84,7 @@ class Cost:
     virtual_seconds: float
     lambda_seconds: float
     slept: float
+    naps: int
 
     @property
     def all_requests(self) -> int:
@@ -67,6 +96,7 @@ def cost_of_sweep(world: World) -> Cost:
     """Sweep, let everything run to its end, and count."""
     requests, calls = len(world.counts.requests), sum(world.dynamodb.counts.values())
     received, seconds, slept = world.counts.received, world.counts.seconds, world.counts.slept
+    naps = world.counts.naps
     sent, began = len(world.sqs.sent), world.clock.now()
     world.sweep(force=True)
     world.run(seconds=LONGEST)
@@ -81,6 +111,7 @@ def cost_of_sweep(world: World) -> Cost:
         virtual_seconds=world.clock.now() - began,
         lambda_seconds=world.counts.seconds - seconds,
         slept=world.counts.slept - slept,
+        naps=world.counts.naps - naps,
     )
 
 

@@ -136,6 +136,7 @@ class Counts:
     received: int = 0
     seconds: float = 0.0  # of Lambda, including sleep
     slept: float = 0.0
+    naps: int = 0  # times that they slept for their turn
     requests: list[Request] = field(default_factory=list)
 
 
@@ -321,7 +322,8 @@ class World:
             self._chains[getcurrent()] = chain
             began = self.clock.now()
             container = self._idle[name].pop() if self._idle[name] else self.container()
-            slept_before = container.services.discord.rate_limiter.slept
+            rate_limiter = container.services.discord.rate_limiter
+            slept_before, naps_before = rate_limiter.slept, rate_limiter.naps
             self.counts.invocations += 1
             self.scheduler.ends_at[getcurrent()] = began + INVOCATION
             self.counts.received += len(records)
@@ -343,7 +345,8 @@ class World:
                 del self._chains[getcurrent()]
                 self._busy[name] -= 1
                 self.counts.seconds += self.clock.now() - began
-                self.counts.slept += container.services.discord.rate_limiter.slept - slept_before
+                self.counts.slept += rate_limiter.slept - slept_before
+                self.counts.naps += rate_limiter.naps - naps_before
             self._idle[name].append(container)
 
         return invoke if chain[name] <= MAX_INVOCATIONS or name in self._loops else stopped

@@ -85,7 +85,8 @@ class RateLimiter:
         self._clock = clock
         self._reserved: set[Reservation] = set()
         self.block = Block(buckets, clock)
-        self.slept = 0.0  # seconds, for the benchmark
+        self.slept = 0.0  # seconds, and
+        self.naps = 0  # how often, for the benchmark
 
     def acquire(
         self, route: str, lane: Lane, ticket: Ticket | None = None, *, patience: float = PATIENCE
@@ -199,6 +200,7 @@ class RateLimiter:
     def _sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
         self.slept += seconds
+        self.naps += 1
 
 
 def _never_issued(buckets: Buckets, key: str, slot: int) -> bool:
