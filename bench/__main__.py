@@ -10,7 +10,7 @@ from rich.console import Console
 
 os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the local Discord speaks plain HTTP
 
-from bench import allianceauth, calls, chains, cold, costs, pages, process, report, stack, storms, sweeps
+from bench import allianceauth, calls, chains, cold, costs, pages, process, report, size, stack, storms, sweeps
 from bench.figures import Figure, Measure, Result
 
 
@@ -34,6 +34,7 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
         ("calls", calls.by_path),
         ("costs", costs.month),
     ]
+    chosen.append(("size", lambda: size.size([1000, 3000] if quick else size.SIZES, write=not quick)))
     if not quick:
         chosen.append(("local stack", lambda: stack.real_windows(300, 15)))
     return chosen

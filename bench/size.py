@@ -1,0 +1,301 @@
+"""Sweeps of a thousand to a million linked members, to their end: requests, time, money, and the memory of a step.
+
+In virtual time over the real code. Lambda-seconds are what the functions wait for Discord, DynamoDB and their turn;
+computing a page takes less than the pause until the next one may be asked for (`CPU`). Memory is what a step allocates
+at its peak beyond what was there when it began. DynamoDB is counted in capacity units, from the sizes of the rows.
+"""
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from bench.costs import LINE, MEMORY, SWEEPS
+from bench.figures import Figure, Result, at_most
+from bench.guilds import LATENCY, Cost, cost_of_sweep, drift_one_role, linked
+from bench.prices import AS_OF, REGIONS, Usage, bill
+from bench.svg import Chart, Curves, number
+from chalicelib.delivery.delivery import Delivery
+from chalicelib.members.context import Outcome
+from chalicelib.services import Services
+from chalicelib.sweeps.sweeper import Sweeper
+from local.simulated import World
+
+TABLE = Path(__file__).parent / "SIZES.md"
+SIZES = (1000, 10_000, 100_000, 1_000_000)
+ONE_IN = 100  # members differs, in the second sweep of each size: every other one lacks a role or holds one too many
+WORKERS = 10  # functions that read a queue at once
+REGION = "us-east-1"
+MAX_GROWTH = 1.2  # times the memory of a step among the fewest members that fill one
+FULL_STEP = 50  # pages; more than a step compares in its half minute
+NOTHING_FREE = Usage()
+COLUMNS = (
+    "linked members",
+    "drifted",
+    "requests",
+    "until all is right",
+    "Lambda-seconds",
+    "read units",
+    "write units",
+    "a sweep, $",
+    "hourly, $ a month",
+    "memory of a step, MB",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One sweep to its end. `peaks`: bytes of each step, if they were traced.
+
+    `cpu`: seconds of this process, in which the simulated world's are contained, and those of tracing.
+    """
+
+    linked: int
+    drifted: int
+    cost: Cost
+    used: Usage
+    chain: int
+    peaks: tuple[float, ...]
+    cpu: float
+
+    @property
+    def dollars(self) -> float:
+        """What the sweep costs, if nothing is free."""
+        return sum(bill(self.used, REGIONS[REGION], NOTHING_FREE).values())
+
+    @property
+    def dollars_a_month(self) -> float:
+        """What such a sweep costs every hour of a month, beyond what is free."""
+        month = {name: getattr(self.used, name) * SWEEPS for name in self.used.__dataclass_fields__}
+        return sum(bill(Usage(**month), REGIONS[REGION]).values())
+
+    @property
+    def megabytes(self) -> float:
+        """The memory of the step that needs most; 0 if it was not traced."""
+        return max(self.peaks, default=0.0) / 1e6
+
+
+class SteppedWorld(World):
+    """A world that measures the memory of each step of a sweep, while `tracemalloc` traces."""
+
+    def __init__(self) -> None:
+        self.peaks: list[float] = []
+        super().__init__({"DISCORD_SYNC_NAMES": "True"}, workers=WORKERS, latency=LATENCY)
+
+    def delivery(self, services: Services) -> Delivery:
+        made = super().delivery(services)
+        made.sweeper = MeasuredSweeper(services, made, self.peaks)
+        return made
+
+
+class MeasuredSweeper(Sweeper):
+    """Notes how many bytes each of its steps took at the peak."""
+
+    def __init__(self, services: Services, delivery: Delivery, peaks: list[float]) -> None:
+        super().__init__(services, delivery.view)
+        self._peaks = peaks
+
+    def compare(self, *job: Any, **how: Any) -> Outcome:  # noqa: ANN401 - as it is
+        with self._measured():
+            return super().compare(*job, **how)
+
+    def repair(self, *job: Any, **how: Any) -> Outcome:  # noqa: ANN401 - as it is
+        with self._measured():
+            return super().repair(*job, **how)
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        if not tracemalloc.is_tracing():
+            yield
+            return
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        yield
+        self._peaks.append(float(tracemalloc.get_traced_memory()[1] - before))
+
+
+def size(sizes: Sequence[int], *, write: bool) -> list[Result]:
+    """Sweeps of guilds of these sizes, in ascending order: nobody drifted, and one in a hundred. `write`: the table."""
+    found = runs(sizes)
+    if write:
+        TABLE.write_text(markdown(found))
+    return [*figures(found), *charts(found)]
+
+
+def runs(sizes: Sequence[int]) -> list[Run]:
+    """Two sweeps of each size."""
+    return [run for members in sizes for run in _two_sweeps(members)]
+
+
+def _two_sweeps(members: int) -> list[Run]:
+    """The sweep where nobody drifted, and the one that repairs."""
+    world, ids = linked(SteppedWorld(), members)
+    drifted = ids[::ONE_IN]
+    with _without_old_garbage():
+        still = _run(world, members, 0)
+        drift_one_role(world, drifted)
+        tracemalloc.start()  # here only: it takes twice as long
+        try:
+            repaired = _run(world, members, len(drifted))
+        finally:
+            tracemalloc.stop()
+    if any(world.roles(discord_id) != {"Member"} for discord_id in drifted):
+        raise RuntimeError("the sweep did not make the guild right")
+    return [still, repaired]
+
+
+def _run(world: SteppedWorld, members: int, drifted: int) -> Run:
+    world.peaks.clear()
+    world.counts.longest_chain = 0
+    counted = _counting(world)
+    began = time.process_time()
+    cost = cost_of_sweep(world)
+    return Run(
+        members,
+        drifted,
+        cost,
+        _used(counted(), cost, drifted),
+        world.counts.longest_chain,
+        tuple(world.peaks),
+        time.process_time() - began,
+    )
+
+
+def _counting(world: World) -> Callable[[], Usage]:
+    """Returns what says how much of AWS was used since: all but what follows from a `Cost`."""
+    reads, writes = world.dynamodb.consumed.reads, world.dynamodb.consumed.writes
+    invocations, sends = world.counts.invocations, _sends(world)
+
+    def used() -> Usage:
+        calls = world.counts.invocations - invocations
+        return Usage(
+            lambda_calls=calls,
+            sqs_requests=_sends(world) - sends + 2 * calls,  # Lambda receives and deletes what each gets
+            dynamodb_reads=world.dynamodb.consumed.reads - reads,
+            dynamodb_writes=world.dynamodb.consumed.writes - writes,
+        )
+
+    return used
+
+
+def _sends(world: World) -> int:
+    return sum(times for (operation, _), times in world.sqs.counts.items() if operation.startswith("SendMessage"))
+
+
+def _used(counted: Usage, cost: Cost, drifted: int) -> Usage:
+    log = LINE * (counted.lambda_calls * 3 + drifted * 4) / 1e9
+    return replace(counted, lambda_gb_seconds=cost.lambda_seconds * MEMORY, log_gb=log)
+
+
+@contextmanager
+def _without_old_garbage() -> Iterator[None]:
+    """A million members are not looked through again and again for garbage, and none of it is left of another world."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def figures(runs: Sequence[Run]) -> list[Figure]:
+    """What was measured, beside what was to be."""
+    found: list[Figure] = []
+    for run in runs:
+        pages, cost = ceil(run.linked / 1000), run.cost
+        who = f"{run.drifted:,} drifted by one role" if run.drifted else "nothing drifted"
+        name = f"sweep to its end: requests, {run.linked:,} linked, {who}"
+        found += [
+            at_most(name, cost.all_requests, pages + 2 + _most_to_repair(run), shown="{:,.0f}"),
+            Figure("— until all is right", duration(cost.virtual_seconds)),
+            Figure("— Lambda-seconds", f"{cost.lambda_seconds:,.1f}", note=f"longest chain {run.chain} invocations"),
+            Figure("— dollars, if nothing is free", f"{run.dollars:.5f}", note=_units(run)),
+        ]
+        if not run.drifted:
+            note = "of one core, the simulated Discord and DynamoDB included"
+            found.append(Figure("— CPU ms a page", f"{run.cpu * 1000 / pages:.0f}", note=note))
+    return [*found, _growth([run for run in runs if run.peaks])]
+
+
+def _most_to_repair(run: Run) -> int:
+    """Requests that repairs may take: each a read and a write at most, and each worker the guild's facts every hour."""
+    return 2 * run.drifted + WORKERS * int(run.cost.virtual_seconds / 3600)
+
+
+def _units(run: Run) -> str:
+    return f"{run.used.dynamodb_reads:,.0f} read units, {run.used.dynamodb_writes:,.0f} write units"
+
+
+def _growth(runs: Sequence[Run]) -> Figure:
+    """The memory of the largest guild's steps beside that of the first one that fills a step."""
+    large, small = runs[-1], next((run for run in runs if run.linked >= FULL_STEP * 1000), runs[0])
+    note = ", ".join(f"{run.linked:,}: {run.megabytes:.1f} MB in {len(run.peaks)} steps" for run in runs)
+    name = f"peak memory of any step, {large.linked:,} ÷ {small.linked:,} linked"
+    return at_most(name, large.megabytes / small.megabytes, MAX_GROWTH, shown="{:.2f}", note=note)
+
+
+def markdown(runs: Sequence[Run]) -> str:
+    """The table for people."""
+    lines = [
+        "# What a sweep costs, by size",
+        "",
+        f"Written by `make bench`, or `python -m bench --only size` alone, with AWS's prices of {AS_OF} in {REGION}.",
+        f"In virtual time over the real code; where members drifted, it is one in {ONE_IN}, by one role.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---:" * len(COLUMNS) + "|",
+    ]
+    for run in runs:
+        cells = [
+            f"{run.linked:,}",
+            f"{run.drifted:,}",
+            f"{run.cost.all_requests:,}",
+            duration(run.cost.virtual_seconds),
+            f"{run.cost.lambda_seconds:,.0f}",
+            f"{run.used.dynamodb_reads:,.0f}",
+            f"{run.used.dynamodb_writes:,.0f}",
+            f"{run.dollars:.5f}",
+            "" if run.drifted else f"{run.dollars_a_month:.2f}",
+            f"{run.megabytes:.1f}" if run.peaks else "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people, in the unit that suits."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{number(round(seconds / length, 1))} {unit}"
+    return f"{number(round(seconds, 1))} s"
+
+
+def charts(runs: Sequence[Run]) -> list[Chart]:
+    """Curves of each, over the members."""
+
+    def curve(value: Callable[[Run], float], *, drifts: bool) -> tuple[tuple[float, float], ...]:
+        return tuple((float(run.linked), value(run)) for run in runs if bool(run.drifted) is drifts)
+
+    def chart(name: str, title: str, up: str, value: Callable[[Run], float], note: str = "") -> Chart:
+        named = [(drifts, f"one in {ONE_IN} drifted" if drifts else "nobody drifted") for drifts in (False, True)]
+        curves = tuple((shown, curve(value, drifts=drifts)) for drifts, shown in named)
+        return Curves(f"sweep-{name}", f"A sweep: {title}", "linked members", up, curves, note)
+
+    priced = f"AWS’s prices of {AS_OF}, {REGION}"
+    return [
+        chart("requests", "requests to Discord", "requests", lambda run: run.cost.all_requests),
+        chart("seconds", "Lambda-seconds", "seconds", lambda run: run.cost.lambda_seconds),
+        chart("dollars", "dollars, if nothing is free", "dollars", lambda run: run.dollars, priced),
+        Curves(
+            "sweep-memory",
+            "A sweep: memory of its largest step",
+            "linked members",
+            "MB",
+            ((f"one in {ONE_IN} drifted", curve(lambda run: run.megabytes, drifts=True)),),
+        ),
+    ]
