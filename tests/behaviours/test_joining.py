@@ -42,6 +42,7 @@ def test_an_existing_member_is_made_right_and_keeps_managed_and_reserved_roles()
     world.guild.create_role("Odd")
     world.guild.add_member("kira", roles=["Nitro", "Moderator", "Odd"], nick="By hand")
     world.link("101", "kira", groups=["Member"], nickname="Kira")
+    world.run(seconds=1)
     assert world.roles("kira") == {"Nitro", "Moderator", "Member"}
     assert world.nick("kira") == "Kira"
     assert linked(world, "101")
@@ -154,4 +155,5 @@ def test_joining_says_whether_they_were_in_already(world: World) -> None:
     world.link("101", "kira", groups=["Blue"])
     joins = [request.status for request in world.asked("PUT member")]
     assert joins == [201, 204]
+    world.run(seconds=1)
     assert world.roles("kira") == {"Blue"}

@@ -162,19 +162,21 @@ def test_each_kind_goes_to_its_own_handler(world: World, row: Kind[Any]) -> None
     assert [part.calls for part in parts if part is not mine] == [[], [], []]
 
 
-URGENT: set[type[Job]] = {DeleteUser, RemoveReplacedAccount, UnlinkUser}
+REMOVALS: set[type[Job]] = {DeleteUser, RemoveReplacedAccount, UnlinkUser}
+AWAITED: set[type[Job]] = {VerifyLink}  # by a person who has just linked
 BULK: set[type[Job]] = {PostToOfficers, StartSweep, ComparePage, RepairPage, RepairMember, StripUnlinked}
 
 
 @ROWS
-def test_removals_go_first_and_sweeps_last(row: Kind[Any]) -> None:
-    expected = Lane.URGENT if row.struct in URGENT else Lane.BULK if row.struct in BULK else Lane.NORMAL
+def test_removals_and_what_a_person_waits_for_go_first_and_sweeps_last(row: Kind[Any]) -> None:
+    urgent = row.struct in REMOVALS | AWAITED
+    expected = Lane.URGENT if urgent else Lane.BULK if row.struct in BULK else Lane.NORMAL
     assert row.lane is expected
 
 
 @ROWS
 def test_a_refused_removal_is_kept_for_the_operator(row: Kind[Any]) -> None:
-    assert row.dead_letter_refusals == (row.struct in {*URGENT, ReleaseRemoval})
+    assert row.dead_letter_refusals == (row.struct in {*REMOVALS, ReleaseRemoval})
 
 
 @ROWS
@@ -184,6 +186,7 @@ def test_the_audit_trail_says_why_a_member_was_changed(kira: World, row: Kind[An
         RemoveReplacedAccount: "linked another account",
         ReleaseRemoval: "released by kira",
         UnlinkUser: "unlink",
+        VerifyLink: "link",
     }
     expected = f"sweep {job.sweep_id}" if isinstance(job, RepairMember | StripUnlinked) else causes.get(row.struct)
     assert row.cause(job) == (expected or "message from the auth site")
