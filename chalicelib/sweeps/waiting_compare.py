@@ -28,6 +28,7 @@ from chalicelib.sweeps.compare import LAST_ID, GuildComparer, Pair, counted, rel
 from chalicelib.sweeps.page_rules import SWEEPING, PageRules
 
 NO_LIST_FOR = 3600.0  # seconds for which nothing is handed over after Discord refused to list members
+CLOCKS_DIFFER = 2.0  # seconds, at most, between those of two workers
 MAX_MARKS = 4 * PAGE  # read at once, less than 1 MB of them; a user may have several
 
 
@@ -77,10 +78,13 @@ class WaitingComparer:
     def _pairs(self, marks: list[Mark], known: dict[str, User], members: list[Member]) -> tuple[list[Pair], list[User]]:
         """Those to compare with the list, and those of whom it says nothing: a callback runs, or ran meanwhile."""
         listed = {member.id: member for member in members}
+        marked_at = {mark.user_id: mark.since for mark in sorted(marks, key=lambda mark: mark.since)}
         pairs, others, now = list[Pair](), list[User](), self._services.now()
         for user_id, discord_id in _distinct(marks):
             user = known.get(user_id)
             if user is None or user.link is None or not self._view.is_its_own(user.link):
+                continue
+            if _is_answered(user, marked_at[user_id]):
                 continue
             if user.link.account.id != discord_id or user.link.joining_until > now:
                 others.append(user)
@@ -145,6 +149,13 @@ class WaitingComparer:
     def _note_age(self, marks: list[Mark]) -> None:
         """Count for the alarm how long the oldest of them has waited: before the list, which may have to wait, too."""
         self._services.metrics.seconds("ChangeAge", self._services.now() - min(mark.since for mark in marks))
+
+
+def _is_answered(user: User, since: float) -> bool:
+    """Whether the user was compared since then, perhaps by a worker that did not get through this page in time."""
+    if user.looked is None or not user.settled:
+        return False
+    return user.looked.at >= since + CLOCKS_DIFFER and Parts.ALL in Parts(user.looked.parts)
 
 
 def _to_be_read(user: User) -> Difference:

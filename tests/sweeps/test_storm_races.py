@@ -190,6 +190,23 @@ def test_a_sweep_that_makes_no_step_for_long_is_given_up(world: World) -> None:
     assert all_settled(world, user_ids)
 
 
+def test_who_was_compared_since_is_not_recorded_again(world: World) -> None:
+    """A worker that did not get through a page in time leaves less of it to the next."""
+    user_ids = settled_crowd(world)
+    state_all(world, user_ids)
+    world.run(seconds=60)
+    looked = [linked_user(world, one)[0].looked for one in user_ids]
+    written = list[str]()
+    for user_id in user_ids:
+        STORE.add(user_id, linked_user(world, user_id)[1], now=world.clock.now() - 120)
+    state_all(world, user_ids[:3])
+    world.dynamodb.before = lambda operation, given: written.append(f"{operation} {given.get('TableName', '')}")
+    world.run(seconds=60)
+    assert STORE.first_after(0) is None
+    assert len([one for one in written if one.startswith("UpdateItem") and one.endswith("users")]) == 2 * 3
+    assert [linked_user(world, one)[0].looked for one in user_ids[3:]] == looked[3:]
+
+
 # --- how much one step holds ---
 
 
