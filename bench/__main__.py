@@ -10,7 +10,21 @@ from rich.console import Console
 
 os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the local Discord speaks plain HTTP
 
-from bench import allianceauth, calls, chains, cold, costs, pages, process, report, size, stack, storms, sweeps
+from bench import (
+    allianceauth,
+    calls,
+    chains,
+    cold,
+    costs,
+    pages,
+    process,
+    real_storms,
+    report,
+    size,
+    stack,
+    storms,
+    sweeps,
+)
 from bench.figures import Figure, Measure, Result
 
 
@@ -37,6 +51,7 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
     chosen.append(("size", lambda: size.size([1000, 3000] if quick else size.SIZES, write=not quick)))
     if not quick:
         chosen.append(("local stack", lambda: stack.real_windows(300, 15)))
+        chosen.append(("storms on the stack", lambda: real_storms.real_storms([50, 200, 1000], 100)))
     return chosen
 
 
