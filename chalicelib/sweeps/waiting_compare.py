@@ -55,7 +55,8 @@ class WaitingComparer:
 
     def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedWaiting:
         """Compare one page. Raises Wait if Discord's limits do not admit the request now."""
-        self._view.facts(SWEEPING)  # first: what is read here must not be read again if that has to wait
+        if not sweep.unlisted:
+            self._view.facts(SWEEPING)  # first: what is read after it must not be read again if that has to wait
         marks, last = of_one_page(self._store.between(job.after, LAST_ID, most=MAX_MARKS))
         if not marks:
             return ComparedWaiting(replace(sweep, pages=sweep.pages + 1), [], [], None)

@@ -17,7 +17,7 @@ from chalicelib.sweeps.start import new_sweep
 from chalicelib.sweeps.waiting_compare import MAX_MARKS, of_one_page
 from local.discord.messages import Answer, Request
 from local.simulated import GUILD, World
-from tests.members.support import crowd, deliver, fault, let_sweeps_take, stored
+from tests.members.support import crowd, deliver, fault, let_sweeps_take, stored, waiting
 from tests.sweeps.storms import STORE, all_settled, name_of, settled_crowd, state_all
 from tests.test_metrics import values
 
@@ -244,3 +244,14 @@ def test_while_no_list_can_be_read_those_who_wait_grow_older_for_the_alarm(world
     state_all(world, user_ids)
     world.run(seconds=3600)
     assert max(values(world, "ChangeAge")) > 1800, "an alarm's threshold"
+
+
+def test_while_the_bot_is_not_in_the_server_each_message_ends_as_it_would_alone(world: World) -> None:
+    user_ids = settled_crowd(world)
+    world.clock.advance(7200)  # what is known of the guild is too old
+    world.guild.turn(bot_in_guild=False)
+    state_all(world, user_ids)
+    world.run(seconds=3600)
+    assert STORE.first_after(0) is None
+    assert all(linked_user(world, one)[0].problems for one in user_ids)
+    assert waiting(world, "jobs") == waiting(world, "bulk") == []
