@@ -14,6 +14,7 @@ figure{{margin:2.5rem 0}}svg{{display:block;width:100%;height:auto}}
 details{{color:var(--soft);margin:.25rem 1rem}}table{{border-collapse:collapse;font-variant-numeric:tabular-nums}}
 th,td{{padding:.2rem .8rem;text-align:right;border-bottom:1px solid var(--grid)}}
 th:first-child,td:first-child{{text-align:left;padding-left:0}}
+@media(max-width:{WIDTH}px){{body{{padding:0}}h1,body>p{{margin-left:1rem;margin-right:1rem}}}}
 """
 
 

@@ -7,17 +7,19 @@ all, as a table.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from html import escape
 from itertools import pairwise
 from math import ceil, floor, log10
 
-WIDTH = 720  # of every chart; this and all lengths below are in SVG's user units, pixels where nothing is scaled
+# Lengths are in SVG's user units: pixels where nothing is scaled.
+WIDTH = 600  # of every chart: a phone shows a whole one, and its text can be read
 LETTER = 7.5  # that a letter takes at most, on average
 LABEL = 320  # that a bar's name may take, left of it
 VALUE = 90  # that a bar's value may take, right of it
 BAR, BETWEEN = 18, 6  # height of a bar; space below it
 PLOT_HEIGHT = 300  # of the area that curves are drawn in
-LEFT, RIGHT = 80, 190  # beside that area: numbers; names of the curves
+LEFT, RIGHT = 80, 170  # beside that area: numbers; names of the curves
 LINE = 18  # from one line of text to the next
 EDGE = 16  # around everything
 SERIES = 4  # colours that there are
@@ -81,10 +83,10 @@ def draw(chart: Chart) -> str:
 
 
 def number(value: float) -> str:
-    """A number as people write it: thousands with a comma, three digits that count."""
+    """A number as people write it: thousands with a comma, three digits that count, no exponent."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return f"{Decimal(f'{value:.3g}'):f}"
 
 
 # --- bars ---

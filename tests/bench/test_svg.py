@@ -76,7 +76,8 @@ def test_what_cannot_be_drawn_is_refused(chart: Bars | Curves) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(1_000_000, "1,000,000"), (0.01, "0.01"), (2.345, "2.35"), (757.4, "757")]
+    ("value", "shown"),
+    [(1_000_000, "1,000,000"), (0.01, "0.01"), (0.00001, "0.00001"), (2.345, "2.35"), (757.4, "757")],
 )
 def test_numbers_are_written_as_people_write_them(value: float, shown: str) -> None:
     assert number(value) == shown
