@@ -254,12 +254,9 @@ class FinalChecks:
     # --- (r) the removal limit ---
 
     def limited(self) -> None:
-        """Before any forced sweep: within an hour no more members lost something than the limit allows.
-
-        Not checked where DynamoDB performed a call twice: a count that is taken back twice is too low by one.
-        """
+        """Before any forced sweep: within an hour no more members lost something than the limit allows."""
         limit, losses = self._world.plan.conditions.removal_limit, self._invariants.losses
-        if limit is None or self._world.plan.restore or self._world.faults.counts["repeated"]:
+        if limit is None or self._world.plan.restore:
             return
         for first, _ in losses:
             lost = {discord_id for at, discord_id in losses if first <= at < first + COUNTED_FOR}

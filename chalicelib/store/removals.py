@@ -10,10 +10,14 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
 
+from chalicelib.store.pynamo import connection_of
 from chalicelib.store.rows import SweepRow, read_as, stored, written
+from chalicelib.store.user_rows import raise_unless_cancelled
 
 SPAN = 300  # seconds; losses within one span are counted together
 SPANS = 13  # that are summed: an hour, and the part of the span that has begun
@@ -125,9 +129,21 @@ class RemovalStore:
         raise RuntimeError(f"the count of removals changed {MAX_ATTEMPTS} times while it was created")
 
     def uncount(self, more: int, *, counted_at: float) -> None:
-        """Nothing was taken from members who were counted then."""
+        """Nothing was taken from members who were counted then.
+
+        It is a transaction, since botocore gives each of those a token: DynamoDB performs it once, even if it is
+        repeated after a lost answer. A count taken back twice would be an allowance for somebody else.
+        """
         row, then = _row(self._guild), SweepRow.counts[_key(_span(counted_at))]
-        written(partial(row.update, [then.set(then - more)], condition=then.exists()))
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                with TransactWrite(connection=connection_of(SweepRow)) as write:
+                    write.update(row, actions=[then.set(then - more)], condition=then >= more)
+            except TransactWriteError as error:
+                raise_unless_cancelled(error)
+                if "ConditionalCheckFailed" not in {reason.code for reason in error.cancellation_reasons if reason}:
+                    continue  # another worker is just counting
+            return
 
     def open_hold(self, *, now: float) -> bool:
         """Open a hold. Returns False if one is open."""

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.store.removals import SPAN, Cause, Loss, RemovalStore, Withheld
 from chalicelib.store.rows import SweepRow
+from tests.store.conftest import Database
 
 GUILD = 2**60
 NOW = 1_800_000_000.0  # the beginning of a span
@@ -76,6 +77,22 @@ def test_what_is_given_back_does_not_count(store: RemovalStore) -> None:
     assert lost(store, NOW) == 1
     store.uncount(1, counted_at=NOW - HOUR)
     assert lost(store, NOW) == 1, "nobody was counted then"
+
+
+def test_what_is_given_back_counts_once_less_if_dynamodb_hears_of_it_twice(
+    store: RemovalStore, dynamodb: Database
+) -> None:
+    """Botocore repeats a call whose answer was lost. Of a transaction DynamoDB knows that it is the same."""
+    store.count(3, now=NOW)
+    dynamodb.twice("UpdateItem")
+    store.uncount(1, counted_at=NOW)
+    assert lost(store, NOW) == 2
+
+
+def test_no_more_is_given_back_than_was_counted(store: RemovalStore) -> None:
+    store.count(1, now=NOW)
+    store.uncount(2, counted_at=NOW)
+    assert lost(store, NOW) == 1
 
 
 def test_old_counts_are_dropped(store: RemovalStore) -> None:
