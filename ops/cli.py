@@ -17,7 +17,7 @@ from ops.doctor import command as doctor
 from ops.errors import WRONG, CommandError
 from ops.links import export, load
 from ops.options import add_common, common
-from ops.stage import Stage, error_code
+from ops.stage import Stage
 from ops.stages import refuse_unknown
 
 DESCRIPTION = """\
@@ -62,12 +62,9 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
         return _report(screen, str(error), error.fix, error.code)
     except BadSettings as error:
         return _report(screen, str(error), _command(options.stage, "doctor") + " says how to set them")
-    except ClientError as error:
-        return _report(screen, f"AWS refused: {error_code(error)} ({error.operation_name})", _doctor(options.stage))
-    except PynamoDBException as error:
-        return _report(screen, f"DynamoDB refused: {error.msg}", _doctor(options.stage))
-    except BotoCoreError as error:
-        return _report(screen, str(error), aws_access.fix_for(error))
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
+        complaint = aws_access.complaint_of(error)
+        return _report(screen, complaint.text, complaint.fix or _doctor(options.stage))
     except RolecallError as error:
         return _report(screen, str(error), _doctor(options.stage))
     except BrokenPipeError:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from ops.stage import AwsClient, error_code
 
+WORK = ("jobs", "bulk")  # the queues whose messages wait for work, or for an outage to end
 MISSING = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 LOOK_BACK = timedelta(minutes=15)  # CloudWatch knows a queue's age with a few minutes' delay
 

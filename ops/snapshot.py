@@ -1,17 +1,27 @@
 """The current state of a stage, as plain data."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.discord import rate_limit
 from chalicelib.discord.buckets import GLOBAL_BUCKET
+from chalicelib.discord.halts import MAX_ADDRESS_PAUSE, SharedState
 from chalicelib.discord.rate_limit import Bucket, Lane
 from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.rate_limits import DynamoRateLimitStore
 from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from chalicelib.store.users import User
+from ops import outages
+from ops.aws_access import complaint_of
 from ops.dead_letter_queue import DeadLetterQueue
 from ops.discord_refusals import refused_token
-from ops.queues import look_at
+from ops.outages import READ_SWEEPS, Outage
+from ops.queues import WORK, look_at
 from ops.stage import Stage
 from ops.stalled_sweeps import stalled_for
 from ops.store import Links, look_through
@@ -21,6 +31,8 @@ READ_LETTERS = 100  # dead letters whose reasons are counted; the others are onl
 SHORT_LOOK = 15  # seconds that they are hidden meanwhile
 SLOW = 60.0  # seconds between two looks at what costs a read of everything
 MAX_SWEEPS = 5
+ERRORS = (BotoCoreError, ClientError, PynamoDBException)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,11 @@ class QueueState:
     delayed: int
     in_flight: int
     oldest: float | None
+
+    @property
+    def total(self) -> int:
+        """The number of all messages."""
+        return self.waiting + self.delayed + self.in_flight
 
 
 @dataclass(frozen=True)
@@ -57,38 +74,51 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Everything that `status` shows. `stopped` says why all calls to Discord have stopped; `still` for how many
-    seconds the sweep that runs has made no step, where that is for too long.
+class Stored:
+    """What the store knows. `stopped` says why all calls to Discord have stopped, since and until when (0: unknown, or
+    until somebody acts); `still` for how many seconds the sweep that runs has made no step, where that is for too long.
+    `blocked`: containers that make no calls though others do.
     """
 
-    stage: str
-    at: float
-    linked: int
-    never_told: int
-    unsettled: int
-    failures: list[Failure]
-    queues: list[QueueState]
-    sweeps: list[Sweep]
-    budgets: list[BudgetState]
-    stopped: str
-    stopped_until: float
-    invalid: int
-    still: float
+    linked: int = 0
+    never_told: int = 0
+    unsettled: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    sweeps: list[Sweep] = field(default_factory=list)
+    budgets: list[BudgetState] = field(default_factory=list)
+    stopped: str = ""
+    stopped_since: float = 0.0
+    stopped_until: float = 0.0
+    blocked: int = 0
+    invalid: int = 0
+    still: float = 0.0
     withheld: int = 0
     held_since: float | None = None
+    no_list_since: float | None = None
+    away: Outage | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot(Stored):
+    """Everything that `status` shows. What lies behind a service that is away is empty then."""
+
+    stage: str = ""
+    at: float = 0.0
+    queues: list[QueueState] = field(default_factory=list)
     letters: dict[str, int] = field(default_factory=dict)
+    outages: list[Outage] = field(default_factory=list)
 
     @property
     def troubled(self) -> bool:
         """Whether an operator should look at anything."""
         newest = next((sweep.state for sweep in self.sweeps if not sweep.dry_run), None)
-        return bool(
-            self.failures or self.letters or self.stopped or self.still or self.withheld or self.held_since
-        ) or newest in (
-            SweepState.FAILED,
-            SweepState.HELD,
-        )
+        signs = (self.failures, self.letters, self.stopped, self.still, self.withheld, self.held_since, self.outages)
+        return any(signs) or newest in (SweepState.FAILED, SweepState.HELD)
+
+    @property
+    def waiting(self) -> int | None:
+        """How many messages wait for work, or for the end of an outage; None if SQS does not say."""
+        return sum(one.total for one in self.queues if one.queue in WORK) if self.queues else None
 
 
 class Watcher:
@@ -96,44 +126,74 @@ class Watcher:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._looked_at = float("-inf")
+        self._looked_at = self._counted_at = float("-inf")
         self._links = Links()
+        self._no_list_since: float | None = None
         self._letters: dict[str, int] = {}
+        self._errors: list[Exception] = []  # what this look met of services that are away
         stage.connect()
 
     def take(self) -> Snapshot:
-        """Take a snapshot."""
-        stage, now = self._stage, self._stage.now()
+        """Take a snapshot. Raises the error of AWS where it is the operator's own, or where nothing can be reached."""
+        now, self._errors = self._stage.now(), []
+        _ = self._stage.guild_id  # what is wrong with the settings, or with the way to AWS, ends the command here
+        stored, no_store = self._part(lambda: self._stored(now), Stored())
+        queues, no_queues = self._part(lambda: self._queues(now), list[QueueState]())
+        if no_store and no_queues and all(map(_is_network, self._errors)):
+            raise self._errors[0]
+        letters, _ = self._part(lambda: self._counted_letters(now), dict[str, int]())
+        found = (stored.away, self._outage("DynamoDB", no_store, now), self._outage("SQS", no_queues, now))
+        return Snapshot(
+            **{name: getattr(stored, name) for name in Stored.__dataclass_fields__},
+            stage=self._stage.name,
+            at=now,
+            queues=queues,
+            letters=letters,
+            outages=[outage for outage in found if outage],
+        )
+
+    def _part(self, look: Callable[[], T], empty: T) -> tuple[T, str]:
+        """What `look` sees; if the service behind it is away, `empty` and what it said."""
+        try:
+            return look(), ""
+        except ERRORS as error:
+            complaint = complaint_of(error)
+            if not complaint.away:
+                raise
+            self._errors.append(error)
+            return empty, complaint.text
+
+    def _outage(self, service: str, refusal: str, now: float) -> Outage | None:
+        met = outages.met_by_functions(self._stage.client("cloudwatch"), self._stage.name, service, now)
+        return outages.of_aws(service, refusal, met)
+
+    def _stored(self, now: float) -> Stored:
+        stage = self._stage
         if now - self._looked_at >= SLOW:
             self._links = look_through(stage.guild_id)
-            self._letters = self._reasons()
+            self._no_list_since = outages.no_list_since(Sweeps(stage.guild_id).latest(READ_SWEEPS))
             self._looked_at = now
-        links, halt_store = self._links, DynamoHaltStore(stage.app_id, stage.guild_id)
-        stopped, until = _stopped(stage, halt_store, now)
-        sweeps = Sweeps(stage.guild_id)
-        return Snapshot(
-            stage=stage.name,
-            at=now,
+        links, halt_store, sweeps = self._links, DynamoHaltStore(stage.app_id, stage.guild_id), Sweeps(stage.guild_id)
+        state = halt_store.shared_state()
+        seen = Stored(
             linked=links.linked,
             never_told=links.never_told,
             unsettled=links.unsettled,
-            failures=[
-                Failure(
-                    user.user_id, user.link.account.shown if user.link else "", user.last_error or "", user.synced_at
-                )
-                for user in links.failed
-            ],
-            queues=[self._queue(short, now) for short in QUEUES],
+            failures=list(map(_failure, links.failed)),
             sweeps=sweeps.latest(MAX_SWEEPS),
             budgets=_budgets(DynamoRateLimitStore(stage.guild_id, stage.app_id), now),
-            stopped=stopped,
-            stopped_until=until,
+            blocked=sum(report.at > now - MAX_ADDRESS_PAUSE for report in state.reports),
             invalid=halt_store.invalid(now),
             still=stalled_for(sweeps.running(), now),
             withheld=links.withheld,
             held_since=RemovalStore(stage.guild_id).window().held_since,
-            letters=self._letters,
+            no_list_since=self._no_list_since,
+            away=outages.of_discord(state),
         )
+        return _with_stop(seen, stage, state, now)
+
+    def _queues(self, now: float) -> list[QueueState]:
+        return [self._queue(short, now) for short in QUEUES]
 
     def _queue(self, short: str, now: float) -> QueueState:
         queue = look_at(self._stage.client("sqs"), self._stage.queue(short))
@@ -141,6 +201,12 @@ class Watcher:
             return QueueState(short, 0, 0, 0, None)
         oldest = queue.oldest(self._stage.client("cloudwatch"), now) if queue.waiting else None
         return QueueState(short, queue.waiting, queue.delayed, queue.in_flight, oldest)
+
+    def _counted_letters(self, now: float) -> dict[str, int]:
+        if now - self._counted_at >= SLOW:
+            self._letters = self._reasons()
+            self._counted_at = now
+        return self._letters
 
     def _reasons(self) -> dict[str, int]:
         letters = DeadLetterQueue(self._stage.client("sqs"), self._stage.name, wait=self._stage.pause)
@@ -155,12 +221,24 @@ class Watcher:
         return reasons
 
 
-def _stopped(stage: Stage, halt_store: DynamoHaltStore, now: float) -> tuple[str, float]:
-    """Return why calls to Discord are halted, and until when (0: until somebody acts); empty if they are not."""
-    board = halt_store.shared_state()
-    if refused := refused_token(stage, board).value:
-        return refused, 0.0
-    return (board.blocked_why, board.blocked_until) if board.blocked_until > now else ("", 0.0)
+def _failure(user: User) -> Failure:
+    return Failure(user.user_id, user.link.account.shown if user.link else "", user.last_error or "", user.synced_at)
+
+
+def _with_stop(seen: Stored, stage: Stage, state: SharedState, now: float) -> Stored:
+    """Add why calls to Discord are halted, if they are."""
+    if refused := refused_token(stage, state).value:
+        return replace(seen, stopped=refused, stopped_since=state.refused_since)
+    if state.blocked_until <= now:
+        return seen
+    return replace(
+        seen, stopped=state.blocked_why, stopped_since=state.blocked_since, stopped_until=state.blocked_until
+    )
+
+
+def _is_network(error: Exception) -> bool:
+    """Whether AWS was not reached at all."""
+    return isinstance(getattr(error, "cause", None) or error, BotoCoreError)
 
 
 def _budgets(rate_limit_store: DynamoRateLimitStore, now: float) -> list[BudgetState]:

@@ -230,7 +230,9 @@ class Stage:
     def _discord_id(self, name: str) -> int:
         text = (self.deployed | self.shell).get(name, "")
         if not (text.isascii() and text.isdigit()):
-            raise BadSettings([f"{name} is missing, or is not a Discord id"])
+            where = self.client("lambda").meta.region_name
+            nothing = "" if self.deployed else f", and no function of the stage {self.name} is deployed in {where}"
+            raise BadSettings([f"{name} is missing, or is not a Discord id{nothing}"])
         return int(text)
 
     # --- Rolecall's own parts ---

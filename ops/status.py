@@ -18,6 +18,7 @@ from ops.console import Screen, facts, table
 from ops.errors import FINE, WRONG
 from ops.formatting import ago, count, moment, plain, plain_note, span
 from ops.options import seconds
+from ops.outages import waits
 from ops.snapshot import BudgetState, Snapshot, Watcher
 from ops.stage import Stage
 
@@ -86,7 +87,7 @@ def picture(snapshot: Snapshot, most: int | None) -> RenderableType:
 
 def _parts(snapshot: Snapshot, most: int | None) -> Iterator[RenderableType]:
     yield Text(f"Rolecall {snapshot.stage}, {moment(snapshot.at)}", "bold")
-    yield facts(_headline(snapshot))
+    yield facts([*_outages(snapshot), *_headline(snapshot)])
     yield Text()
     rows = [
         (one.queue, one.waiting, one.delayed, one.in_flight, None if one.oldest is None else span(one.oldest))
@@ -107,15 +108,31 @@ def _parts(snapshot: Snapshot, most: int | None) -> Iterator[RenderableType]:
         yield table(("Dead letters: reason", "number"), by_number, right=1)
 
 
+def _outages(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
+    """Each service that is away, since when, how much waits, and what to do."""
+    for outage in snapshot.outages:
+        yield "outage", Text(plain(outage.text(snapshot.at)), "bold red")
+    if snapshot.outages:
+        yield "", Text(f"{waits(snapshot.waiting)}; {snapshot.outages[0].fix}", "yellow")
+
+
 def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
+    if any(outage.service == "DynamoDB" for outage in snapshot.outages) and not snapshot.linked:
+        yield "linked", "not known while DynamoDB is away"
+        return
     yield "linked", count(snapshot.linked, "user")
     if snapshot.unsettled:
         yield "under way", f"{count(snapshot.unsettled, 'user')} whose newest state is not on Discord yet"
     if snapshot.never_told:
         yield "never told", f"{count(snapshot.never_told, 'user')} left as they are, until the auth site states groups"
     if snapshot.stopped:
-        until = f" until {moment(snapshot.stopped_until)}" if snapshot.stopped_until else "; doctor says what to do"
-        yield "stopped", Text(f"no calls to Discord: {plain(snapshot.stopped)}{until}", "bold red")
+        yield "stopped", Text(f"no calls to Discord{_stop(snapshot)}", "bold red")
+    if snapshot.blocked and not snapshot.stopped:
+        text = f"{count(snapshot.blocked, 'container')} blocked by Discord; others do the work. doctor names them"
+        yield "blocked", Text(text, "yellow")
+    if snapshot.no_list_since:
+        text = f"Discord has listed no members to the bot since {moment(snapshot.no_list_since)} or longer"
+        yield "members", Text(f"{text}: sweeps ask for each one; doctor says what to do", "yellow")
     if snapshot.held_since:
         text = f"a hold is open since {moment(snapshot.held_since)}: nobody loses anything until you answer"
         yield "removals", Text(f"{text}; removals list shows who would", "bold yellow")
@@ -134,7 +151,16 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
         )
 
 
+def _stop(snapshot: Snapshot) -> str:
+    """Since when, why, until when, and how much waits."""
+    since = f" since {moment(snapshot.stopped_since)}" if snapshot.stopped_since else ""
+    until = f" until {moment(snapshot.stopped_until)}" if snapshot.stopped_until else "; doctor says what to do"
+    return f"{since}: {plain(snapshot.stopped)}{until}; {waits(snapshot.waiting)}"
+
+
 def _sweeps(snapshot: Snapshot) -> RenderableType:
+    if not snapshot.sweeps and any(outage.service == "DynamoDB" for outage in snapshot.outages):
+        return Text()
     if not snapshot.sweeps:
         return Text("No sweep has run yet.\n", "dim")
     rows = [_sweep_row(sweep, snapshot.at) for sweep in snapshot.sweeps]

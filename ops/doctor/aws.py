@@ -1,15 +1,11 @@
-"""AWS: access, functions, tables, queues, what wakes the functions."""
+"""AWS: functions, tables, what wakes the functions."""
 
 from collections.abc import Iterator
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.store import rows
-from ops.aws_access import SIGN_IN, fix_for
 from ops.doctor.base import Finding, Registry, fault, warning
 from ops.doctor.context import DoctorContext
-from ops.errors import CommandError
-from ops.stage import FUNCTIONS, error_code
+from ops.stage import FUNCTIONS
 
 checks = Registry("AWS")
 WITH_TTL = {"users", "attempts", "guild", "budgets", "sweeps", "audit"}
@@ -19,24 +15,17 @@ SCHEDULED = ("update_all_on_schedule", "update_all_usernames_on_schedule")
 TEMPLATE = ".chalice/data-stack.yaml"
 
 
-@checks.check("aws", "AWS lets you in")
-def aws_access(context: DoctorContext) -> Iterator[Finding]:
-    try:
-        context.stage.client("lambda")  # needs a region, which sts does without
-        context.stage.client("sts").get_caller_identity()
-    except ClientError as error:
-        yield fault(f"AWS does not accept you: {error_code(error)}", SIGN_IN)
-    except BotoCoreError as error:
-        yield fault(f"AWS cannot be asked: {error}", fix_for(error))
-    except CommandError as error:
-        yield fault(str(error), error.fix)
-
-
 @checks.check("functions", "Every function is deployed and ready", needs=("aws",))
 def functions(context: DoctorContext) -> Iterator[Finding]:
     found = {short: context.stage.function(short) for short in FUNCTIONS}
     missing = [short for short, function in found.items() if function is None]
-    if missing:
+    if len(missing) == len(found):
+        region = context.stage.client("lambda").meta.region_name
+        yield fault(
+            f"no function of the stage {context.stage.name} is deployed in {region}",
+            f"if it is in another region or account, set AWS_REGION or AWS_PROFILE; else {context.deploy}",
+        )
+    elif missing:
         yield fault(f"not deployed: {', '.join(missing)}", context.deploy)
     for short, function in found.items():
         if function and function.state not in ("Active", "Inactive"):
@@ -45,7 +34,7 @@ def functions(context: DoctorContext) -> Iterator[Finding]:
             )
 
 
-@checks.check("tables", "Every table is there, with its keys", needs=("aws",))
+@checks.check("tables", "Every table is there, with its keys", needs=("aws", "dynamodb"))
 def tables(context: DoctorContext) -> Iterator[Finding]:
     client = context.stage.client("dynamodb")
     for model, short in rows.TABLE_NAMES.items():

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.errors import RolecallError
-from ops.aws_access import fix_for
+from ops.aws_access import complaint_of
 from ops.doctor.context import DoctorContext
 from ops.errors import CommandError
-from ops.stage import error_code
 
 
 class Level(StrEnum):
@@ -109,10 +109,9 @@ def examine(check: Check, context: DoctorContext, earlier: dict[str, Result]) ->
         return Result(check, tuple(check.look(context)))
     except CommandError as error:
         return Result(check, (fault(f"could not be checked: {error}", error.fix or TRY_LATER),))
-    except ClientError as error:
-        return Result(check, (fault(f"could not be checked: AWS says {error_code(error)}", _fix_for_refusal(error)),))
-    except BotoCoreError as error:
-        return Result(check, (fault(f"could not be checked: {error}", fix_for(error)),))
+    except (BotoCoreError, ClientError, PynamoDBException) as error:
+        complaint = complaint_of(error)
+        return Result(check, (fault(f"could not be checked: {complaint.text}", complaint.fix or LOOK_AT_AWS),))
     except RolecallError as error:
         return Result(check, (fault(f"could not be checked: {error}", TRY_LATER),))
 
@@ -125,9 +124,4 @@ def _skipped(cause: Result) -> Finding:
 
 
 TRY_LATER = "try again; if it stays so, check this machine's connection and discordstatus.com"
-
-
-def _fix_for_refusal(error: ClientError) -> str:
-    if "AccessDenied" in error_code(error) or "Unauthorized" in error_code(error):
-        return f"allow your AWS user the action of {error.operation_name}, or use the profile of an administrator"
-    return "look at the AWS console, and try again"
+LOOK_AT_AWS = "look at health.aws.amazon.com and the AWS console, and try again"

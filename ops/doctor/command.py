@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.text import Text
 
 from ops.console import Screen
-from ops.doctor import account, alarms, aws, discord, guild, queues, running, setup
+from ops.doctor import account, alarms, aws, discord, guild, queues, running, services, setup
 from ops.doctor.base import Finding, Level, Registry, Result, examine
 from ops.doctor.context import DoctorContext
 from ops.errors import FINE, WRONG
@@ -23,6 +23,7 @@ Changes nothing.
 Exit code 1 if there is a fault."""
 # In the order in which they are made: what others need comes before them.
 REGISTRIES = (
+    services.checks,
     aws.checks,
     account.checks,
     setup.checks,

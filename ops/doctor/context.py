@@ -5,13 +5,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib.discord.halts import SharedState
 from chalicelib.discord.models import Guild, Role
 from chalicelib.members.guild import role_policy
 from chalicelib.members.roles import RolePolicy
 from chalicelib.settings import Settings
 from chalicelib.store.guild import GuildMemory
-from ops import store
+from chalicelib.store.halts import DynamoHaltStore
+from chalicelib.store.sweeps import Sweeps
+from ops import outages, store
 from ops.discord import Answer, Probe
+from ops.outages import READ_SWEEPS, Outage
+from ops.queues import WORK, look_at
 from ops.stage import Stage, without
 from ops.stages import CONFIG
 
@@ -88,7 +96,41 @@ class DoctorContext:
         held = [self.ranks.by_id[role_id] for role_id in self.ranks.bot_roles if role_id in self.ranks.by_id]
         return max(held, key=lambda role: (role.managed, role.rank)).name if held else ""
 
+    # --- the queues ---
+
+    @cached_property
+    def waiting(self) -> int | None:
+        """How many messages wait for work; None if SQS does not say."""
+        try:
+            found = [look_at(self.stage.client("sqs"), self.stage.queue(short)) for short in WORK]
+        except (BotoCoreError, ClientError):
+            return None
+        return sum(queue.total for queue in found if queue)
+
     # --- the store ---
+
+    @cached_property
+    def halts(self) -> SharedState:
+        """What stops calls to Discord, and whether it answers, as the functions recorded it."""
+        self.stage.connect()
+        return DynamoHaltStore(self.settings.app_id, self.settings.guild_id).shared_state()
+
+    @property
+    def away(self) -> Outage | None:
+        """Discord's outage, if the functions recorded one and the record can be read."""
+        try:
+            return outages.of_discord(self.halts)
+        except (BotoCoreError, ClientError, PynamoDBException):
+            return None
+
+    @cached_property
+    def no_list_since(self) -> float | None:
+        """Since when sweeps get no list of members; None if they get it, or if it cannot be read."""
+        self.stage.connect()
+        try:
+            return outages.no_list_since(Sweeps(self.settings.guild_id).latest(READ_SWEEPS))
+        except (BotoCoreError, ClientError, PynamoDBException):
+            return None
 
     @cached_property
     def memory(self) -> GuildMemory:

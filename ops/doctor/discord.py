@@ -8,6 +8,9 @@ from ops.discord_refusals import PORTAL
 from ops.doctor.base import Finding, Registry, fault, warning
 from ops.doctor.context import DoctorContext
 from ops.doctor.setup import fix_for_setting
+from ops.errors import CommandError
+from ops.formatting import moment
+from ops.outages import waits
 
 checks = Registry("Discord application")
 MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for applications that few users can see
@@ -15,14 +18,30 @@ MEMBER_INTENT = 1 << 14 | 1 << 15  # GATEWAY_GUILD_MEMBERS, and the same for app
 
 @checks.check("bot-token", "Discord knows the bot's token", needs=("settings",))
 def bot_token(context: DoctorContext) -> Iterator[Finding]:
-    answer = context.application
-    if answer.status == HTTPStatus.UNAUTHORIZED:
+    try:
+        answer = context.application
+    except CommandError as error:
+        yield _no_answer(context, str(error))
+        return
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        yield _no_answer(context, f"Discord answers {answer.status}")
+    elif answer.status == HTTPStatus.UNAUTHORIZED:
         yield fault("Discord refuses DISCORD_BOT_TOKEN", _renew("DISCORD_BOT_TOKEN", context))
     elif not answer.ok:
         yield fault(
             f"Discord answers {answer.status}/{answer.code} to the bot",
             "wait a quarter of an hour and try again; if it stays so, this machine's address may be blocked by Discord",
         )
+
+
+def _no_answer(context: DoctorContext, why: str) -> Finding:
+    """Whether Discord is away for all, or for this machine alone."""
+    if outage := context.away:
+        return fault(f"{outage.text(context.stage.now())}; {waits(context.waiting)}", outage.fix)
+    return fault(
+        f"{why}; the functions have no such trouble on record",
+        "check this machine's connection and discordstatus.com, and try again",
+    )
 
 
 def _renew(name: str, context: DoctorContext) -> str:
@@ -100,10 +119,16 @@ def slash_commands(context: DoctorContext) -> Iterator[Finding]:
 
 @checks.check("member-intent", "The bot may list members", needs=("bot-token",))
 def member_intent(context: DoctorContext) -> Iterator[Finding]:
+    since = f"; no sweep has had the list since {moment(context.no_list_since)}" if context.no_list_since else ""
     if not int(context.application.body.get("flags") or 0) & MEMBER_INTENT:
         yield fault(
             "the Server Members Intent is off: sweeps must ask for every member singly, a thousand times the requests, "
-            "and know only from the number of each role's holders whether too many would lose something",
+            f"and know only from the number of each role's holders whether too many would lose something{since}",
             f"{PORTAL} → your application → Bot → Privileged Gateway Intents → Server Members Intent on → Save Changes"
             "; if Discord took it away: docs/how-to/pass-the-intent-review.md",
+        )
+    elif since:
+        yield warning(
+            f"the Server Members Intent is on, but Discord listed no members to the last sweep{since}",
+            f"see whether the next one gets the list: {context.command('sweep all --dry-run')}",
         )

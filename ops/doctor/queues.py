@@ -23,7 +23,7 @@ def _found(context: DoctorContext) -> dict[str, Queue]:
     return {short: queue for short, queue in found.items() if queue}
 
 
-@checks.check("queues", "Every queue is there", needs=("aws",))
+@checks.check("queues", "Every queue is there", needs=("aws", "sqs"))
 def queues(context: DoctorContext) -> Iterator[Finding]:
     found = _found(context)
     for short in QUEUES:

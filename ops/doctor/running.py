@@ -5,9 +5,9 @@ from email.utils import parsedate_to_datetime
 
 from chalicelib import VERSION
 from chalicelib.discord.halts import MAX_ADDRESS_PAUSE, BlockReport
-from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import Sweeps, SweepState
+from ops import outages
 from ops.discord_refusals import Refused, refused_token
 from ops.doctor.base import Finding, Level, Registry, fault, note, warning
 from ops.doctor.context import DoctorContext
@@ -52,25 +52,36 @@ def clock(context: DoctorContext) -> Iterator[Finding]:
             )
 
 
+@checks.check("answers", "Discord's answers to the functions", needs=("settings", "tables"))
+def answers(context: DoctorContext) -> Iterator[Finding]:
+    if outage := outages.of_discord(context.halts):
+        yield warning(f"{outage.text(context.stage.now())}; {outages.waits(context.waiting)}", outage.fix)
+
+
 @checks.check("stopped", "Calls to Discord", needs=("settings", "tables"))
 def stopped(context: DoctorContext) -> Iterator[Finding]:
-    context.stage.connect()
-    board = DynamoHaltStore(context.settings.app_id, context.settings.guild_id).shared_state()
+    board, waits = context.halts, outages.waits(context.waiting)
+    since = _since(board.refused_since)
     match refused_token(context.stage, board):
         case Refused.STORED:
             yield fault(
-                "all calls have stopped, because Discord refused the bot's token",
+                f"all calls have stopped{since}, because Discord refused the bot's token; {waits}",
                 f"if the token is wrong (see above), renew it; if it is right again: {context.command('resume')}",
             )
         case Refused.OLDER:
-            yield warning(f"{Refused.OLDER.value}: they make no calls", context.deploy)
+            yield warning(f"{Refused.OLDER.value}: they make no calls; {waits}", context.deploy)
     if board.blocked_until > context.stage.now():
         yield warning(
-            f"all calls wait until {moment(board.blocked_until)}: {board.blocked_why}",
+            f"all calls wait until {moment(board.blocked_until)}{_since(board.blocked_since)}: {board.blocked_why}; "
+            f"{waits}",
             "wait; if it is address_banned again and again, give the functions an address of their own (NAT gateway)",
         )
     recent = context.stage.now() - MAX_ADDRESS_PAUSE  # a container that was blocked before that calls again
     yield from (_blocked_container(report) for report in board.reports if report.at > recent)
+
+
+def _since(then: float) -> str:
+    return f" since {moment(then)}" if then else ""
 
 
 def _blocked_container(report: BlockReport) -> Finding:

@@ -186,7 +186,8 @@ def test_a_missing_table_is_said_in_words(empty_world: World, ops: Command) -> N
     empty_world.shell["DISCORD_GUILD_ID"] = DISCORD.guild_id
     said = ops("status")
     assert said.code == 1
-    assert "DynamoDB refused" in said.err
+    assert "AWS has no such thing in this region" in said.err
+    assert "AWS_REGION" in said.err
     assert "Traceback" not in said.err
 
 

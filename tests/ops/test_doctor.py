@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from botocore.stub import Stubber
 
+from chalicelib.discord.availability import Away
 from chalicelib.discord.client import fingerprint
 from chalicelib.discord.halts import BlockReport
 from chalicelib.linking.addresses import add_bot_url
@@ -18,7 +19,7 @@ from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.removals import RemovalStore
-from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
+from chalicelib.store.sweeps import NO_LIST, Sweep, Sweeps, SweepState
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
 from ops.doctor.base import Check, Level, examine
 from ops.doctor.command import REGISTRIES
@@ -28,7 +29,7 @@ from ops.formatting import moment
 from ops.stage import Stage
 from ops.stages import shared_with
 from tests.ops.links import linked
-from tests.ops.world import ALARMS, DISCORD, SECRETS, STAGE, Command, World, function
+from tests.ops.world import ALARMS, DISCORD, NOON, SECRETS, STAGE, Command, World, function
 
 GUILD, APP = int(DISCORD.guild_id), int(DISCORD.app_id)
 Plant = Callable[[World], object]
@@ -276,6 +277,51 @@ def fast_clock(world: World) -> None:
     world.clock = lambda: time.time() + 600
 
 
+def discord_away(world: World) -> None:
+    world.create_queues()
+    world.sqs.send_message(QueueUrl=world.queue_url("jobs"), MessageBody="{}", DelaySeconds=300)
+    DynamoHaltStore(APP, GUILD).away(Away(time.time() - 3480, time.time() - 20, "HTTP 503"))
+
+
+def sweeps_without_list(world: World) -> None:
+    world.discord.turn(member_intent=False)
+    for hour in (1, 2, 3):
+        Sweeps(GUILD).note(
+            Sweep(
+                f"2026010{hour}T000000-x",
+                7,
+                SweepState.DONE,
+                NOON + hour * 3600,
+                0,
+                linked=9,
+                note=NO_LIST if hour > 1 else "",
+            )
+        )
+
+
+def met(metric: str) -> Plant:
+    """Functions met an outage in each of the last ten minutes."""
+
+    def plant(world: World) -> None:
+        for minute in range(10):
+            datum = {
+                "MetricName": metric,
+                "Dimensions": [{"Name": "stage", "Value": STAGE}],
+                "Value": 3,
+                "Timestamp": datetime.fromtimestamp(time.time() - 60 * minute, UTC),
+            }
+            world.session.client("cloudwatch").put_metric_data(Namespace="Rolecall", MetricData=[datum])
+
+    return plant
+
+
+OUTAGES = [
+    warned("functions meet an outage of DynamoDB", met("StoreOutages"), "dynamodb", "DynamoDB answers here, but has failed or refused the functions since", "nothing is lost"),
+    warned("functions meet an outage of SQS", met("QueueOutages"), "sqs", "(9 min)", "health.aws.amazon.com"),
+    warned("Discord away", discord_away, "answers", "(58 min): HTTP 503; last tried 20 s ago; 1 message waits", "discordstatus.com"),
+    Planted("no list of members", sweeps_without_list, "member-intent", "no sweep has had the list since 2026-05-28 22:26:40 UTC", "Server Members Intent on"),
+]  # fmt: skip
+
 RUNNING = [
     Planted("no API there", lambda w: w.configure(DISCORD_CALLBACK_URL="http://127.0.0.1:9/discord/callback"), "api", "no answer from 127.0.0.1", "DISCORD_CALLBACK_URL"),
     Planted("something else there", api_says(404), "api", "answers 404", "DISCORD_CALLBACK_URL"),
@@ -293,7 +339,7 @@ RUNNING = [
 ]  # fmt: skip
 
 DEPLOYED = [*SETTINGS, *AWS]
-ALL = [*SETTINGS, *AWS, *DISCORD_FAULTS, *RUNNING]
+ALL = [*SETTINGS, *AWS, *DISCORD_FAULTS, *RUNNING, *OUTAGES]
 
 
 @pytest.mark.parametrize("planted", ALL, ids=[one.id for one in ALL])

@@ -73,7 +73,7 @@ def test_a_sweep_that_makes_no_step_is_seen_to_stand_still(idle: int, code: int,
 @pytest.mark.usefixtures("quiet")
 def test_a_stop_of_all_calls_cannot_be_overlooked(ops: Command) -> None:
     DynamoHaltStore(APP, GUILD).refuse_token(fingerprint(DISCORD.bot_token), now=time.time())
-    assert "no calls to Discord: Discord refused the bot's token" in ops("status").out
+    assert ": Discord refused the bot's token; doctor says what to do" in ops("status").out
 
 
 def test_budgets_show_what_was_learnt_from_discord(quiet: World, ops: Command) -> None:
