@@ -11,6 +11,7 @@ from local.auth_site import AuthSite
 
 UNSAID = object()
 MESSAGE, TOKEN = "message", "token"
+DAY = 86_400.0  # seconds
 
 
 def group_role(group: str) -> str:
@@ -55,6 +56,7 @@ class RecordingAuthSite(AuthSite):
         self.statements = defaultdict(list)
         self._told: dict[str, set[str]] = defaultdict(set)
         self._named: dict[str, set[str | None]] = defaultdict(set)
+        self._deletions: dict[str, list[tuple[float, int | None]]] = defaultdict(list)  # when decided, grace days
 
     def said(self, user_id: str, statement: Statement) -> None:
         """Record a statement."""
@@ -96,6 +98,19 @@ class RecordingAuthSite(AuthSite):
         job = json.loads(body)
         if job.get("user_id") in self.users:
             self.removes(job["user_id"], changed_at=job.get("changed_at"))
+            decided_at = min(self._now(), job.get("changed_at", float("inf")) / 1000)
+            self._deletions[job["user_id"]].append((decided_at, job.get("grace_days")))
+
+    def goes_at(self, user_id: str, grace_days: int) -> float | None:
+        """When the user may be removed at the earliest; None if no deletion was posted. `grace_days`: by the settings.
+
+        Without grace days a user goes at once.
+        """
+        due = []
+        for decided_at, said in self._deletions[user_id]:
+            days = grace_days if said is None else said
+            due.append(decided_at + days * DAY if days else 0.0)
+        return min(due, default=None)
 
     def change(self, kind: str, user_id: str, **fields: Any) -> str:  # noqa: ANN401 - what the message holds
         """The body of a message, recorded as a statement."""

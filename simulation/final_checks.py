@@ -126,10 +126,10 @@ class FinalChecks:
 
     def _is_cancelled(self, user_id: str, deleted_at: float) -> bool:
         """Whether something newer was stated: it cancels a deletion that is dated, waits for its grace days, or is held
-        by the removal limit.
+        by the removal limit or the first-run lock.
         """
         conditions = self._world.plan.conditions
-        may_be = conditions.dated or conditions.grace_days or conditions.removal_limit
+        may_be = conditions.dated or conditions.grace_days or conditions.removal_limit or user_id in self._cast.imported
         newest = max((one.stamp for one in self._site.statements[user_id]), default=0) / 1000
         return bool(may_be) and newest > deleted_at - MAX_CLOCK_SKEW
 

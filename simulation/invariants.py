@@ -20,6 +20,7 @@ from local.discord.messages import Answer, Request
 from local.memory.clock import VirtualClock
 from local.memory.dynamodb import MemoryDynamoDB
 from simulation.auth_site import RecordingAuthSite, group_role
+from simulation.loss_checks import too_early
 
 if TYPE_CHECKING:  # it imports simcord, which takes half a second
     from local.discord.admin import Admin
@@ -218,6 +219,8 @@ class Invariants:
         lost = before is not None and (after is None or any(self._since_read(discord_id, one) is None for one in taken))
         if lost and reason not in BY_THEMSELVES:
             self.losses.append((self.world.clock.now(), discord_id))
+            if found := too_early(self.world, discord_id, self.linked_to[discord_id], removed=after is None):
+                self.breach(*found)
 
     def _change_roles(self, ask: Ask, request: Request) -> Answer:
         roles = self.world.model.guild.roles

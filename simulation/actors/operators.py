@@ -43,7 +43,7 @@ class Operators:
                 user_id,
                 int(GUILD),
                 Account(self.cast.ids[who], who),
-                users.Claim(issued_at=now),
+                users.Claim(issued_at=now, imported_at=int(now)),
                 now=now - users.JOIN_TIMEOUT,
             )
         except users.AccountTaken:
