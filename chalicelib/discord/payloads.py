@@ -13,6 +13,7 @@ from chalicelib.discord.models import Account, Guild, Member, Role
 
 Snowflake = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
 PERMISSIONS = re.compile("[0-9]{1,19}")
+MAX_NAME = 100  # characters of a server's name; what is longer is cut, so that it can be stored
 
 
 class UserPayload(msgspec.Struct):
@@ -87,4 +88,6 @@ def member_in(content: bytes) -> Member | None:
 
 def guild_of(found: GuildPayload, roles: list[RolePayload], *, read_at: float) -> Guild:
     """The guild with these roles; `bot_roles` is empty, to be filled from the bot's own member."""
-    return Guild(int(found.id), found.name, int(found.owner_id or 0), tuple(map(role_of, roles)), frozenset(), read_at)
+    return Guild(
+        int(found.id), found.name[:MAX_NAME], int(found.owner_id or 0), tuple(map(role_of, roles)), frozenset(), read_at
+    )

@@ -6,7 +6,7 @@ https://discord.com/developers/docs/topics/oauth2
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, TypeVar
 
 import msgspec
 import requests
@@ -27,10 +27,13 @@ BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
 
 
+MAX_NAME = 100  # characters; Discord's have 32, and a discriminator four
+
+
 class _Me(msgspec.Struct):
     id: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
-    username: str
-    discriminator: str = "0"
+    username: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+    discriminator: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,16 @@ class OAuth:
             if not answer.ok:
                 log.warning("revoke_failed", why=str(answer.status_code))
 
+    def _revoke_unread(self, answers: list[requests.Response]) -> None:
+        """Revoke the token of an answer that cannot be used, for example for its scopes, if it bears one."""
+        for answer in answers:
+            try:
+                access_token = answer.json()["access_token"] if answer.ok else None
+            except (*UNREADABLE, LookupError):
+                continue
+            if _is_token(access_token):
+                self.revoke(access_token)
+
     def _token(self, session: "OAuth2Session", code: str, state: str) -> dict[str, Any]:
         from oauthlib.oauth2 import InvalidGrantError, OAuth2Error
 
@@ -125,14 +138,18 @@ class OAuth:
             raise no_answer(error) from None
         except (OAuth2Error, *UNREADABLE) as error:
             status = answers[0].status_code if answers else 0
+            self._revoke_unread(answers)
             raise _refusal(status, type(error).__name__, persons=isinstance(error, InvalidGrantError)) from None
         finally:
             status = answers[0].status_code if answers else 0
             log_request(Request("POST oauth2 token", status, self._services.now() - began))
-        access_token = token.get("access_token")
-        if not isinstance(access_token, str) or not BEARER.fullmatch(access_token):
+        if not _is_token(token.get("access_token")):
             raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "a token answer without a token")
         return token
+
+
+def _is_token(found: object) -> TypeGuard[str]:
+    return isinstance(found, str) and BEARER.fullmatch(found) is not None
 
 
 def _check_scopes(token: dict[str, Any]) -> None:
