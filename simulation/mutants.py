@@ -425,7 +425,7 @@ MUTANTS = (
     Mutant(
         "no_recheck", "a worker does not check whether the desired state changed while it wrote", _no_recheck, "a", 7
     ),
-    Mutant("mark_dropped", "a change that waits for a list is not marked", _mark_dropped, "b", 4),
+    Mutant("mark_dropped", "a change that waits for a list is not marked", _mark_dropped, "b", 5),
     Mutant("no_following_sweep", "no sweep follows for marks that are left", _no_following_sweep, "b", 12),
     Mutant(
         "driver_leaves",
