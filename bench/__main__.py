@@ -42,7 +42,7 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
         ("storms", lambda: storms.storms([50, 1000] if quick else [50, 1000, 10_000, 100_000])),
         ("chains", lambda: chains.chains(quick=quick)),
         ("memory", lambda: process.memory(*many)),
-        ("cold starts", lambda: cold.cold_starts(3 if quick else 15)),
+        ("cold starts", lambda: cold.cold_starts(2 if quick else 15)),
         ("pages", lambda: pages.times(3 if quick else 7)),
         ("callback", process.callback),
         ("calls", calls.by_path),
