@@ -25,11 +25,11 @@ from bench import (
     storms,
     sweeps,
 )
-from bench.figures import Figure, Measure, Result
+from bench.figures import Figure, Measure
 
 
-def measures(*, quick: bool) -> list[tuple[str, Measure]]:
-    """What is measured, in the order of the table."""
+def measures(*, quick: bool, write: bool = False) -> list[tuple[str, Measure]]:
+    """What is measured, in the order of the table. `write`: the tables of costs, too."""
     sizes = [1000, 10_000] if quick else [1000, 10_000, 100_000]
     many = (2000, 10_000, 20_000) if quick else (10_000, 100_000, 1_000_000)
     chosen: list[tuple[str, Measure]] = [
@@ -46,9 +46,9 @@ def measures(*, quick: bool) -> list[tuple[str, Measure]]:
         ("pages", lambda: pages.times(3 if quick else 7)),
         ("callback", process.callback),
         ("calls", calls.by_path),
-        ("costs", costs.month),
+        ("costs", lambda: costs.month(write=write)),
     ]
-    chosen.append(("size", lambda: size.size([1000, 3000] if quick else size.SIZES, write=not quick)))
+    chosen.append(("size", lambda: size.size([1000, 3000] if quick else size.SIZES, write=write)))
     if not quick:
         chosen.append(("local stack", lambda: stack.real_windows(300, 15)))
         chosen.append(("storms on the stack", lambda: real_storms.real_storms([50, 200, 1000], 100)))
@@ -59,28 +59,32 @@ def main() -> int:
     """Measure, show, write down."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only what fits into two minutes; writes no results")
-    names = [name for name, _ in measures(quick=False)]
+    order = [name for name, _ in measures(quick=False)]
     parser.add_argument(
         "--only",
-        choices=names,
+        choices=order,
+        action="append",
         metavar="NAME",
-        help=f"only one measure ({', '.join(names)}); writes no results",
+        help=f"only one measure ({', '.join(order)}), or several; writes no results",
     )
+    parser.add_argument("--keep", action="store_true", help="with --only: write the results in place of those before")
     options = parser.parse_args()
     logging.getLogger("rolecall").addHandler(logging.NullHandler())
     show = Console(width=None if sys.stdout.isatty() else 130)
     began = time.monotonic()
-    results: list[Result] = []
-    for name, measure in measures(quick=options.quick):
-        if options.only in (None, name):
-            with show.status(f"measuring {name}"):
-                results += measure()
-    figures = [one for one in results if isinstance(one, Figure)]
+    keeps = not options.quick and (options.keep or not options.only)
+    measured, figures = report.where(), list[Figure]()
+    for name, measure in measures(quick=options.quick, write=keeps):
+        if options.only and name not in options.only:
+            continue
+        with show.status(f"measuring {name}"):
+            part = report.Part(name, measured, measure())
+        figures += part.figures
+        if keeps:
+            report.Report().keep(part, order)
     show.print(report.table(figures))
     missed = [figure for figure in figures if figure.met is False]
     show.print(f"{len(figures)} figures in {time.monotonic() - began:.0f} s, {len(missed)} targets missed")
-    if not (options.quick or options.only):
-        report.write(figures, [one for one in results if not isinstance(one, Figure)])
     return 1 if missed else 0
 
 

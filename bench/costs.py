@@ -68,10 +68,11 @@ def _sweep(world: World) -> tuple[Cost, Counter[str]]:
     return cost, paid
 
 
-def month() -> list[Figure]:
-    """Dollars a month of two sizes, and of stages that stand idle, in two regions."""
+def month(*, write: bool) -> list[Figure]:
+    """Dollars a month of two sizes, and of stages that stand idle, in two regions. `write`: the table."""
     used = {size: count(size) for size in SIZES}
-    TABLE.write_text(markdown(used))
+    if write:
+        TABLE.write_text(markdown(used))
     figures = []
     for region, prices in REGIONS.items():
         for size, usage in used.items():
