@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from bench.costs import LINE, MEMORY, SWEEPS
 from bench.figures import Figure, Result, at_most
@@ -21,7 +20,9 @@ from bench.guilds import LATENCY, Cost, cost_of_sweep, drift_one_role, linked
 from bench.prices import AS_OF, REGIONS, Usage, bill
 from bench.svg import Chart, Curves, number
 from chalicelib.delivery.delivery import Delivery
+from chalicelib.errors import Ticket
 from chalicelib.members.context import Outcome
+from chalicelib.messages import ComparePage, RepairPage
 from chalicelib.services import Services
 from chalicelib.sweeps.sweeper import Sweeper
 from local.simulated import World
@@ -33,6 +34,7 @@ WORKERS = 10  # functions that read a queue at once
 REGION = "us-east-1"
 MAX_GROWTH = 1.2  # times the memory of a step among the fewest members that fill one
 FULL_STEP = 50  # pages; more than a step compares in its half minute
+SAMPLED = 4  # one in so many steps between the first and the last is traced
 NOTHING_FREE = Usage()
 COLUMNS = (
     "linked members",
@@ -50,7 +52,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One sweep to its end. `peaks`: bytes of each step, if they were traced.
+    """One sweep to its end. `peaks`: bytes of the steps that were traced.
 
     `cpu`: seconds of this process, in which the simulated world's are contained, and those of tracing.
     """
@@ -81,42 +83,48 @@ class Run:
 
 
 class SteppedWorld(World):
-    """A world that measures the memory of each step of a sweep, while `tracemalloc` traces."""
+    """A world that measures the memory of steps of a sweep, while `traces`."""
 
     def __init__(self) -> None:
+        self.traces = False
         self.peaks: list[float] = []
+        self.last_page = 0
         super().__init__({"DISCORD_SYNC_NAMES": "True"}, workers=WORKERS, latency=LATENCY)
 
     def delivery(self, services: Services) -> Delivery:
         made = super().delivery(services)
-        made.sweeper = MeasuredSweeper(services, made, self.peaks)
+        made.sweeper = MeasuredSweeper(services, made, self)
         return made
 
 
 class MeasuredSweeper(Sweeper):
-    """Notes how many bytes each of its steps took at the peak."""
+    """Notes how many bytes steps took at the peak: of comparisons the first, the last, and some between."""
 
-    def __init__(self, services: Services, delivery: Delivery, peaks: list[float]) -> None:
+    def __init__(self, services: Services, delivery: Delivery, world: SteppedWorld) -> None:
         super().__init__(services, delivery.view)
-        self._peaks = peaks
+        self._world = world
 
-    def compare(self, *job: Any, **how: Any) -> Outcome:  # noqa: ANN401 - as it is
-        with self._measured():
-            return super().compare(*job, **how)
+    def compare(self, job: ComparePage, *, redelivered: bool, ticket: Ticket | None = None) -> Outcome:
+        page, last = job.page, self._world.last_page
+        sampled = page < FULL_STEP or page > last - 2 * FULL_STEP or page // FULL_STEP % SAMPLED == 0
+        with self._measured(sampled=sampled):
+            return super().compare(job, redelivered=redelivered, ticket=ticket)
 
-    def repair(self, *job: Any, **how: Any) -> Outcome:  # noqa: ANN401 - as it is
+    def repair(self, job: RepairPage, *, redelivered: bool) -> Outcome:
         with self._measured():
-            return super().repair(*job, **how)
+            return super().repair(job, redelivered=redelivered)
 
     @contextmanager
-    def _measured(self) -> Iterator[None]:
-        if not tracemalloc.is_tracing():
+    def _measured(self, *, sampled: bool = True) -> Iterator[None]:
+        if not (self._world.traces and sampled) or tracemalloc.is_tracing():
             yield
             return
-        tracemalloc.reset_peak()
-        before, _ = tracemalloc.get_traced_memory()
-        yield
-        self._peaks.append(float(tracemalloc.get_traced_memory()[1] - before))
+        tracemalloc.start()  # only here: everything takes twice as long meanwhile
+        try:
+            yield
+            self._world.peaks.append(float(tracemalloc.get_traced_memory()[1]))
+        finally:
+            tracemalloc.stop()
 
 
 def size(sizes: Sequence[int], *, write: bool) -> list[Result]:
@@ -139,11 +147,8 @@ def _two_sweeps(members: int) -> list[Run]:
     with _without_old_garbage():
         still = _run(world, members, 0)
         drift_one_role(world, drifted)
-        tracemalloc.start()  # here only: it takes twice as long
-        try:
-            repaired = _run(world, members, len(drifted))
-        finally:
-            tracemalloc.stop()
+        world.traces, world.last_page = True, ceil(members / 1000)
+        repaired = _run(world, members, len(drifted))
     if any(world.roles(discord_id) != {"Member"} for discord_id in drifted):
         raise RuntimeError("the sweep did not make the guild right")
     return [still, repaired]
@@ -256,7 +261,7 @@ def markdown(runs: Sequence[Run]) -> str:
             f"{run.drifted:,}",
             f"{run.cost.all_requests:,}",
             duration(run.cost.virtual_seconds),
-            f"{run.cost.lambda_seconds:,.0f}",
+            number(round(run.cost.lambda_seconds, 1)),
             f"{run.used.dynamodb_reads:,.0f}",
             f"{run.used.dynamodb_writes:,.0f}",
             f"{run.dollars:.5f}",
