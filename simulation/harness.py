@@ -78,6 +78,8 @@ class _ObservedDelivery(Delivery):
         end = super()._settle(message, bulk=bulk, seconds_left=seconds_left)
         self.world.invariants.note("worker", f"ended {end}", message=message.id[-4:])
         self.world.invariants.ends[end] += 1
+        if end not in (Outcome.RETRY_LATER, Outcome.DEAD_LETTERED, Outcome.BROKEN):
+            self.world.invariants.finished.add(message.body)
         if end in (Outcome.RETRY_LATER, Outcome.DEAD_LETTERED) and all(
             one.body != message.body for one in self.world.sqs.sent[sent:]
         ):

@@ -98,6 +98,7 @@ class Invariants:
     losses: list[tuple[float, int]] = field(default_factory=list)  # when the bot took something, from which member
     created: int = 0
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    finished: set[str] = field(default_factory=set)  # bodies of messages with which there is nothing more to do
     tokens: dict[str, float] = field(default_factory=dict)  # when the token of each attempt was issued, by claim
     linked_by: dict[str, float] = field(default_factory=dict)  # when the token was issued by which a user is linked
     _current: set[tuple[str, int]] = field(default_factory=set)  # the links that stand
