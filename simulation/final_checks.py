@@ -256,7 +256,7 @@ class FinalChecks:
     def limited(self) -> None:
         """Before any forced sweep: within an hour no more members lost something than the limit allows."""
         limit, losses = self._world.plan.conditions.removal_limit, self._invariants.losses
-        if limit is None or self._world.plan.restore:
+        if limit is None:
             return
         for first, _ in losses:
             lost = {discord_id for at, discord_id in losses if first <= at < first + COUNTED_FOR}
