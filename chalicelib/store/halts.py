@@ -38,6 +38,8 @@ class DynamoHaltStore:
     Up to version 1 they stood by guild, in the row of the bucket names: what is stored there still counts, so that an
     upgrade forgets no halt. Only the count of invalid requests begins anew. That row is read with every look at the
     halts, so that its bucket names, handed to `on_names`, need no call of their own.
+
+    One method for each thing that is recorded, and for each look at it: hence so many.
     """
 
     def __init__(self, app_id: int, guild_id: int, on_names: Callable[[dict[str, str]], None] = lambda _: None) -> None:
