@@ -7,8 +7,10 @@ from enum import StrEnum
 
 from chalicelib import log
 from chalicelib.discord import rate_limit
+from chalicelib.discord.availability import Away
 from chalicelib.discord.buckets import GLOBAL_BUCKET
 from chalicelib.discord.client import RequestOptions, fingerprint
+from chalicelib.discord.halts import SharedState
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.errors import RolecallError
 from chalicelib.members.explain import GroupLine, GroupVerdict, Situation, explain
@@ -30,6 +32,7 @@ from chalicelib.store.users import User
 PATIENT = RequestOptions(Lane.NORMAL, patience=2.0)  # a person waits, and changes of members go first
 MAX_SWEEPS = 24  # in the picture: a day of hourly ones
 LATE_SWEEP = 3 * 3600.0  # seconds without a sweep after which something is wrong; one is due every hour
+MIN_AWAY = 60.0  # seconds without an answer of Discord; after less, the next try may mend it
 NEEDS_A_HAND = {GroupVerdict.OUT_OF_REACH, GroupVerdict.GONE}
 
 
@@ -68,10 +71,14 @@ class LimitShown:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """All calls to Discord are stopped: it refuses the bot's token, or else blocks the calls for the reason `why`."""
+    """All calls to Discord are stopped: it refuses the bot's token, or else blocks the calls for the reason `why`.
+
+    `since` is in epoch seconds; 0 where it is not known.
+    """
 
     token_refused: bool
     why: str = ""
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,11 @@ class QueuesShown:
     now: Depth
     letters: int
     moments: tuple[Moment, ...]
+
+    @property
+    def number(self) -> int:
+        """How many wait, now or for later, or are being worked on."""
+        return self.now.waiting + self.now.under_way + self.now.later
 
     @property
     def oldest(self) -> float:
@@ -105,6 +117,7 @@ class Overview:
     """What changes by itself. `tally`: as the last sweep counted; None before the first one.
 
     `troubled`: users in trouble then who still are now. `unreached`: groups whose role can be neither given nor taken.
+    `away`: Discord answers nobody.
     """
 
     now: float
@@ -116,6 +129,7 @@ class Overview:
     unreached: tuple[GroupShown, ...]
     limits: tuple[LimitShown, ...]
     queues: QueuesShown
+    away: Away | None = None
 
     @property
     def last_sweep(self) -> Sweep | None:
@@ -136,7 +150,7 @@ class Overview:
     @property
     def needing_a_hand(self) -> int:
         """How many things need a hand: 0 if all is well."""
-        single = (self.stopped, self.sweep_trouble, self.troubled, self.queues.letters)
+        single = (self.stopped, self.away, self.sweep_trouble, self.troubled, self.queues.letters)
         return len(self.held) + len(self.unreached) + sum(map(bool, single))
 
 
@@ -152,16 +166,18 @@ class Looker:
     def overview(self) -> Overview:
         """What changes by itself."""
         services, tally = self._services, Tallies(self._guild_id).newest()
+        halts = DynamoHaltStore(services.settings.app_id, services.settings.guild_id).shared_state()
         return Overview(
             now=services.now(),
             tally=tally,
             troubled=self._troubled(tally),
             held=tuple(held_lists(self._removals)),
-            stopped=_stopped(services),
+            stopped=_stopped(services, halts),
             sweeps=tuple(Sweeps(self._guild_id).latest(MAX_SWEEPS)),
             unreached=tuple(group for group in self.groups(tally) or () if group.needs_a_hand),
             limits=tuple(_limits(services)),
             queues=_queues(services),
+            away=halts.away if halts.away and services.now() - halts.away.since >= MIN_AWAY else None,
         )
 
     def groups(self, tally: Tally | None) -> tuple[GroupShown, ...] | None:
@@ -200,12 +216,12 @@ def digest_of(members: Iterable[Withheld]) -> str:
     return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _stopped(services: Services) -> Stopped | None:
-    settings = services.settings
-    state = DynamoHaltStore(settings.app_id, settings.guild_id).shared_state()
-    if state.halted_token == fingerprint(settings.bot_token):
-        return Stopped(token_refused=True)
-    return Stopped(token_refused=False, why=state.blocked_why) if state.blocked_until > services.now() else None
+def _stopped(services: Services, halts: SharedState) -> Stopped | None:
+    if halts.halted_token == fingerprint(services.settings.bot_token):
+        return Stopped(token_refused=True, since=halts.refused_since)
+    if halts.blocked_until <= services.now():
+        return None
+    return Stopped(token_refused=False, why=halts.blocked_why, since=halts.blocked_since)
 
 
 def _limits(services: Services) -> Iterable[LimitShown]:

@@ -40,6 +40,12 @@ ENGLISH: dict[str, Text] = {
         "“make secrets”, then “python -m ops resume”."
     ),
     "stopped_blocked": "Discord blocks the calls ({why}). They go on by themselves; nothing is lost meanwhile.",
+    "away": "Discord does not answer",
+    "away_about": (
+        "Every request has failed ({why}), the last one {ago}. Changes wait, and are made by themselves once Discord "
+        "is back. Nobody has to do anything."
+    ),
+    "messages_wait": {1: "One message waits.", 2: "{count} messages wait."},
     "held_limit": "Too many would lose something at once",
     "held_limit_about": {
         1: "One member would lose roles or their link. Nobody loses anything until you answer.",
@@ -244,6 +250,12 @@ GERMAN: dict[str, Text] = {
         "hinterlegt hat: „make secrets“, dann „python -m ops resume“."
     ),
     "stopped_blocked": "Discord sperrt die Aufrufe ({why}). Sie gehen von selbst weiter; verloren geht nichts.",
+    "away": "Discord antwortet nicht",
+    "away_about": (
+        "Jede Anfrage ist gescheitert ({why}), die letzte {ago}. Änderungen warten und werden von selbst gemacht, "
+        "sobald Discord wieder da ist. Niemand muss etwas tun."
+    ),
+    "messages_wait": {1: "Eine Nachricht wartet.", 2: "{count} Nachrichten warten."},
     "held_limit": "Zu viele würden auf einmal etwas verlieren",
     "held_limit_about": {
         1: "Ein Mitglied würde Rollen oder seine Verknüpfung verlieren. Niemand verliert etwas, bis du antwortest.",

@@ -238,3 +238,16 @@ def test_an_officer_sees_what_is_held_and_answers_it(page: "Page", alone: Stage)
     page.reload()
     look(page, "officers-well")
     assert page.locator("h1").inner_text() == "All is well"
+
+
+def test_an_officer_sees_that_discord_is_away_and_that_nobody_has_to_do_anything(page: "Page", alone: Stage) -> None:
+    world = alone.world
+    crowd(world, 5, roles=["Member"], groups=["Member"], imported=False)
+    swept(world)
+    world.outages.begin("discord", 3600, manner="503")
+    for number in range(5):
+        world.site.groups(str(number), [])
+    world.run(seconds=900)
+    page.goto(alone.opening("admin", name="Vera"))
+    look(page, "officers-outage")
+    assert page.get_by_role("heading", name="Discord does not answer").is_visible()

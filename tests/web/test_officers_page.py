@@ -1,6 +1,7 @@
 """The officers' page: it says what is so, answers only what was seen, and records who did what."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 from urllib.parse import parse_qsl
 
@@ -95,6 +96,25 @@ def test_a_refused_token_is_said(world: World, browser: Browser) -> None:
     said = text_of(browser.get(PAGE))
     assert "Rolecall cannot reach Discord" in said
     assert "One thing needs a hand" in said
+    assert f"0 messages wait. Since {datetime.fromtimestamp(world.clock.now(), UTC):%Y-%m-%d %H:%M} UTC." in said
+
+
+def test_a_discord_that_answers_nobody_is_said_with_since_when_and_what_waits(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    opened(world, browser)
+    world.outages.begin("discord", 3600, manner="503")
+    since = datetime.fromtimestamp(world.clock.now(), UTC)
+    world.site.groups("101", [])
+    world.run(seconds=30)
+    assert "Discord does not answer" not in text_of(browser.get(PAGE)), "the next try may mend it"
+    world.run(seconds=1800)
+    said = text_of(browser.get(PAGE))
+    assert "One thing needs a hand" in said
+    assert "Discord does not answer Every request has failed (HTTP 503), the last one" in said
+    assert f"One message waits. Since {since:%Y-%m-%d %H:%M} UTC." in said
+    world.run(seconds=3600)
+    assert "Discord does not answer" not in text_of(opened(world, browser))
 
 
 def test_groups_are_shown_with_their_roles_and_how_many_users_are_in_them(world: World, browser: Browser) -> None:
