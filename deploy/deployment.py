@@ -62,7 +62,7 @@ class Deployment:
     def _up(self) -> None:
         options, stage, stacks = self._options, self._stage, self._stacks
         self._check()
-        refuse_unknown_principal(options.auth_site, _client)
+        refuse_unknown_principal(_emptied(options.auth_site), _client)
         _tell("What it keeps: tables and queues")
         outputs = self._kept.bring_about(
             {

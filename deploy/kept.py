@@ -24,6 +24,8 @@ LATER = "later"  # Protection of a stack that is being made
 AS_THE_STAGE = "stage"  # Protection where nobody chose
 BLOCKED = 60  # seconds for which SQS gives nobody the name of a queue that was deleted
 BLOCKED_WORDS = ("QueueDeletedRecently", "must wait 60 seconds")
+USER_OR_ROLE = r"arn:[a-z-]+:iam::(\d{12}):(user|role)/(?:.*/)?([^/]+)"
+WHOLE_ACCOUNT = r"arn:[a-z-]+:iam::\d{12}:root"
 TABLE, QUEUE = "AWS::DynamoDB::Table", "AWS::SQS::Queue"
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
@@ -213,12 +215,20 @@ def _alone(resource: Json) -> Json:
 
 
 def refuse_unknown_principal(arn: str | None, client: Clients) -> None:
-    """Raise NotDeployed where `arn` names a user or role of this account that there is none of.
+    """Raise NotDeployed where `arn` is nobody's, or names a user or role of this account that there is none of. Empty
+    counts as not given.
 
     SQS takes no policy that names such a one, and says only that the policy is wrong.
     """
-    named = re.fullmatch(r"arn:[a-z-]+:iam::(\d{12}):(user|role)/(?:.*/)?([^/]+)", arn or "")
-    if not named or named[1] != client("sts").get_caller_identity()["Account"]:
+    if not arn or re.fullmatch(WHOLE_ACCOUNT, arn):
+        return
+    named = re.fullmatch(USER_OR_ROLE, arn)
+    if not named:
+        raise NotDeployed(
+            f"AUTH_SITE= must be the ARN of a user or role, like arn:aws:iam::123456789012:user/auth-site, or none for "
+            f"nobody's, not {arn}; nothing was changed"
+        )
+    if named[1] != client("sts").get_caller_identity()["Account"]:
         return
     kind, name, iam = named[2], named[3], client("iam")
     try:
