@@ -78,7 +78,9 @@ class Reconciler:
         self._removal = Removal(services, view, self._writer, reporter, gate, account)
         self._replaced = ReplacedAccounts(services, reporter, account, departures)
         self._sync = MemberSync(services, reporter, self._writer, departures, account, gate)
-        self._repair = MemberRepair(services, view, reporter, self._writer, self._removal, departures, self._sync, gate)
+        self._repair = MemberRepair(
+            services, view, reporter, self._writer, self._removal, departures, self._sync, gate, account
+        )
         self._unlinked = UnlinkedMembers(services, view, reporter, self._writer, self._sync, limiter)
         self._storms = Storms(services)
         self._link_check = LinkCheck(services, view, reporter, self._sync)

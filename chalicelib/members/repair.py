@@ -6,6 +6,7 @@ from chalicelib.discord.client import MEMBER_PATCH
 from chalicelib.discord.errors import is_about_content
 from chalicelib.discord.models import Member
 from chalicelib.errors import NotPermitted, Refused, UnknownMember, UnknownRole
+from chalicelib.members.account_removal import AccountRemoval
 from chalicelib.members.context import JobContext, Outcome, Permit, Removals
 from chalicelib.members.departures import Departures
 from chalicelib.members.guild import GuildView
@@ -37,6 +38,7 @@ class MemberRepair:
         departures: Departures,
         sync: MemberSync,
         gate: RemovalGate,
+        account: AccountRemoval,
     ) -> None:
         self._services = services
         self._view = view
@@ -46,6 +48,7 @@ class MemberRepair:
         self._departures = departures
         self._sync = sync
         self._gate = gate
+        self._account = account
 
     def repair(self, job: RepairMember, context: JobContext) -> Outcome:
         """Reconcile the member, by a single request if the sweep's finding still holds. Raises LinkInProgress."""
@@ -100,8 +103,11 @@ class MemberRepair:
         lost_at = context.permit.counted_at if change.take else None
         if self._reporter.synced(user, problems, entry=entry, lost_at=lost_at, made_right=not user.kept):
             return Outcome.DONE
-        now_desired = users.get(user.user_id, now=self._services.now())
-        return self._sync.reconcile(now_desired, Parts.ALL, context.spent()) if now_desired else Outcome.DONE
+        again, context = users.get(user.user_id, now=self._services.now()), context.spent()
+        if again is None or again.link is None:
+            self._account.revoke_given(link.account.id, change, context)
+            return Outcome.DONE
+        return self._sync.reconcile(again, Parts.ALL, context)
 
     def _send(self, link: Link, change: Change, context: JobContext) -> None:
         with self._gate.refunded_unless(self._writer.has_written_since(), context):

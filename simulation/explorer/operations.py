@@ -1,7 +1,8 @@
 """What can happen to one user, each as an operation that runs whole or is interrupted at one of its calls.
 
 Everything is about the user `1`. `anna` and `ben` are two Discord accounts of theirs, `carl` is one that Discord
-refuses to let in. An operation is prepared before anything overlaps (an attempt is opened, a sweep begun), then run.
+refuses to let in, `dora` one that is a member already and whose callback fails. An operation is prepared before
+anything overlaps (an attempt is opened, a sweep begun), then run.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from chalicelib.errors import LinkRefused
 from chalicelib.queues import message_of
 from chalicelib.store import users
 from chalicelib.store.waiting import WaitingStore
+from local.discord.faults import Fault
 from local.simulated import GUILD, STAGE, Container, World
 
 USER = "1"
@@ -90,6 +92,16 @@ def _callback(who: str) -> Prepare:
         return run
 
     return prepare
+
+
+def _callback_of_a_member_that_fails(case: Case) -> Run:
+    """As `dora`, who is a member already: Discord takes no token of hers, and refuses only that."""
+    guild = case.world.guild
+    if not guild.member("dora"):
+        guild.add_member("dora")
+    person = next(person for person in guild.people() if person.username == "dora")
+    guild.inject(Fault(kind="answer", method="PUT", path=f"/members/{person.id}$", status=400, code=50025, times=None))
+    return _callback("dora")(case)
 
 
 def _link_now(case: Case) -> Run:
@@ -259,6 +271,18 @@ def _come_back(case: Case) -> Run:
     return run
 
 
+def _end_and_come_back(case: Case) -> Run:
+    """Somebody leaves, a message finds them gone, which ends the link, and an invite brings them back."""
+
+    def run() -> None:
+        _leave(case)()
+        case.world.site.post({"kind": "update_groups", "user_id": USER})
+        deliver(case, "jobs")
+        _come_back(case)()
+
+    return run
+
+
 def _import(case: Case) -> Run:
     def run() -> None:
         world, now = case.world, case.world.clock.now()
@@ -292,6 +316,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("callback with another account", _callback("ben")),
         Operation("new link", _link_now),
         Operation("callback that is refused", _callback("carl")),
+        Operation("callback of a member that fails", _callback_of_a_member_that_fails),
         Operation("unlink", _unlink),
         Operation("delete", _delete),
         Operation("message that gives", _message(GIVEN)),
@@ -309,6 +334,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("driver of narrow sweeps goes", _driver_goes),
         Operation("leaving", _leave, alone=True),
         Operation("coming back", _come_back, alone=True),
+        Operation("end of the link, and coming back", _end_and_come_back),
         Operation("import", _import),
     )
 }
