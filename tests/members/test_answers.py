@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.discord.models import Account, Answers, Member, NicknameAnswer
-from chalicelib.members.answers import written
+from chalicelib.members.answers import Written, visible, written
 from chalicelib.members.plan import MAX_UNDONE, Change
 from local.simulated import World
 from tests.members.support import Meter, fault, last_error, let_sweeps_take, stored
@@ -62,6 +62,37 @@ def test_a_nickname_that_is_stored_as_asked_ends_what_was_remembered_of_another(
     before = Answers(NicknameAnswer("Old", refused=True))
     assert written(member(), asked({1}, set()), member(1)).answers_after(before) == before
     assert written(member(), asked(set(), set(), "Vex"), member(nick="Vex")).answers_after(before) == Answers()
+
+
+def test_of_two_changes_of_a_member_what_both_made_is_told() -> None:
+    first = Written(
+        Change(frozenset({1}), frozenset({2}), "Kira", stuck=frozenset({8})),
+        undone=frozenset({3}),
+        unseen=frozenset({6}),
+    )
+    later = Written(Change(frozenset({4}), frozenset({5}), stuck=frozenset({9})), unseen=frozenset({7}))
+    both = first.then(later)
+    assert (both.done.give, both.done.take, both.done.stuck, both.done.nickname) == ({1, 4}, {2, 5}, {8, 9}, "Kira")
+    assert (both.undone, both.unseen) == ({3}, {6, 7})
+    assert later.then(first).done.nickname == "Kira"
+    assert first.then(Written(Change(nickname="Vex"))).done.nickname == "Vex", "the later one counts"
+
+
+def test_a_change_that_was_refused_is_none_and_one_that_was_altered_is_what_discord_made_of_it() -> None:
+    refused = written(member(nick="Old"), asked(set(), set(), "Vex"), member(nick="Old"))
+    assert (refused.done.nickname, bool(refused.done)) == (None, False)
+    altered = written(member(nick="Old"), asked(set(), set(), "V\u200bex"), member(nick="Vex"))
+    assert (altered.done.nickname, altered.as_asked) == ("Vex", True)
+
+
+@pytest.mark.parametrize("wanted", ["anna", "zoe"])
+def test_a_nickname_is_refused_if_nothing_changed_whatever_the_username(wanted: str) -> None:
+    assert written(member(), asked(set(), set(), wanted), member()).nickname == NicknameAnswer(wanted, None, True)
+
+
+@pytest.mark.parametrize(("name", "seen"), [("V\u200bex", "Vex"), ("A b", "A b"), ("Ωμ-1_$", "Ωμ-1_$"), ("\u200b", "")])
+def test_only_what_nobody_sees_is_left_out_of_a_name(name: str, seen: str) -> None:
+    assert visible(name) == seen
 
 
 # --- in the world ---------------------------------------------------------------------------------------------

@@ -6,15 +6,28 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chalicelib.discord.models import ADMINISTRATOR, MANAGE_NICKNAMES, Account, Guild, Member, Role
+from chalicelib.discord.models import (
+    ADMINISTRATOR,
+    MANAGE_NICKNAMES,
+    Account,
+    Answers,
+    Guild,
+    Member,
+    NicknameAnswer,
+    Role,
+)
 from chalicelib.members.plan import (
+    MAX_UNDONE,
     NICKNAME_NOT_PERMITTED,
+    NICKNAME_REFUSED,
     ROLE_OUT_OF_REACH,
+    ROLE_UNCHANGED,
     Change,
     Desired,
     Rules,
     nickname_of,
     plan_change,
+    standing,
 )
 from chalicelib.members.roles import RolePolicy
 from chalicelib.messages import Parts
@@ -220,3 +233,48 @@ def test_roles_that_are_not_the_auth_sites_are_neither_given_nor_taken(
 def test_two_problems_of_one_member_are_both_reported() -> None:
     change = plan_change(a_member(DIRECTOR), Desired(("Nitro",), "Kira"), RULES)
     assert change.problems == {NICKNAME_NOT_PERMITTED, ROLE_OUT_OF_REACH}
+
+
+def test_nobody_is_renamed_unless_the_operator_wants_it() -> None:
+    assert not plan_change(a_member(), Desired((), "Kira"), Rules(POLICY.within(GUILD)))
+
+
+def test_only_the_owner_is_the_owner() -> None:
+    """Ids of members are compared for nothing but equality: an older account than the owner's is renamed too."""
+    assert plan_change(a_member(number=OWNER - 1), Desired((), "Kira"), RULES).nickname == "Kira"
+    assert plan_change(a_member(number=OWNER), Desired((), "Kira"), RULES).problems == {NICKNAME_NOT_PERMITTED}
+
+
+@pytest.mark.parametrize(("times", "stuck"), [(MAX_UNDONE - 1, False), (MAX_UNDONE, True), (MAX_UNDONE + 1, True)])
+def test_a_role_that_discord_never_changes_is_given_up_and_stays_so(times: int, stuck: bool) -> None:
+    desired = Desired(("Member",), answers=Answers(undone={10: times, 11: times}))
+    change = plan_change(a_member(BLUE), desired, RULES)
+    assert (change.give, change.take) == ((set(), set()) if stuck else ({10}, {11}))
+    assert (change.stuck, change.problems) == (({10, 11}, {ROLE_UNCHANGED}) if stuck else (set(), set()))
+
+
+@pytest.mark.parametrize("refused_before", ["Anna", "Zoe"])
+def test_a_refusal_is_about_the_nickname_that_was_refused(refused_before: str) -> None:
+    answers = Answers(NicknameAnswer(refused_before, refused=True))
+    assert plan_change(a_member(), Desired((), "Kira", answers), RULES).nickname == "Kira"
+    assert plan_change(a_member(), Desired((), refused_before, answers), RULES).problems == {NICKNAME_REFUSED}
+
+
+def test_a_nickname_that_the_bot_may_not_set_is_told_apart_from_one_that_discord_refuses() -> None:
+    then = standing(a_member(MEMBER), GUILD)
+    answers = Answers(NicknameAnswer("Kira", refused=True, standing=then))
+    change = plan_change(a_member(MEMBER), Desired(None, "Kira", answers), RULES)
+    assert (change.nickname, change.problems) == (None, {NICKNAME_NOT_PERMITTED})
+    assert plan_change(a_member(BLUE), Desired(None, "Kira", answers), RULES).nickname == "Kira", "they rank otherwise"
+
+
+def test_how_a_member_and_the_bot_rank_is_told_by_positions() -> None:
+    """A role of the same position in place of another changes nothing for the bot."""
+    assert standing(a_member(MEMBER, BLUE), GUILD) == "6/50"
+    assert standing(a_member(), GUILD) == "0/50"
+
+
+def test_what_is_to_be_taken_and_is_gone_already_is_not_given() -> None:
+    change = Change(give=frozenset({10}), take=frozenset({11}), unknown=frozenset({12}))
+    assert change.roles_after(a_member(STAFF)) == {13, 10}
+    assert change.roles_after(a_member(STAFF, BLUE, NITRO)) == {13, 10}
