@@ -3,22 +3,24 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.deployment import Deployment
+from deploy.found import Sleep
 from deploy.project import ROOT, NotDeployed
 
 
-def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, pace: dict[str, float] | None = None) -> int:
-    """Do what the command line says; 0 if it was done, else 1. `pace` is how often AWS is asked whether it is ready."""
+def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, sleep: Sleep = time.sleep) -> int:
+    """Do what the command line says; 0 if it was done, else 1. `sleep` lets seconds pass while AWS works."""
     options = command_line().parse_args(arguments)
     if region := os.environ.get("AWS_REGION"):  # most AWS programs read it; boto3 and chalice know the other name only
         os.environ.setdefault("AWS_DEFAULT_REGION", region)
     try:
-        return Deployment(options, root, pace)()
+        return Deployment(options, root, sleep)()
     except NotDeployed as refused:
         print(refused, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:

@@ -11,6 +11,7 @@ from chalicelib import settings
 from deploy import functions, remove, runtimes
 from deploy.bucket import Bucket
 from deploy.check import CALLBACK, check, no_secrets
+from deploy.found import Sleep
 from deploy.kept import Kept, refuse_unknown_principal
 from deploy.lint import lint
 from deploy.project import NotDeployed, environment_of
@@ -21,13 +22,13 @@ NOBODY = "none"
 
 
 class Deployment:
-    """One run of the command. `pace` is how often AWS is asked whether it is ready."""
+    """One run of the command. `sleep` lets seconds pass while AWS works."""
 
-    def __init__(self, options: argparse.Namespace, root: Path, pace: dict[str, float] | None) -> None:
+    def __init__(self, options: argparse.Namespace, root: Path, sleep: Sleep) -> None:
         self._options = options
         self._stage: str = options.stage
         self._root = root
-        self._pace = pace
+        self._sleep = sleep
 
     def __call__(self) -> int:
         """Do it."""
@@ -43,8 +44,7 @@ class Deployment:
 
     @property
     def _stacks(self) -> Stacks:
-        cloudformation = _client("cloudformation")
-        return Stacks(cloudformation, self._pace) if self._pace else Stacks(cloudformation)
+        return Stacks(_client("cloudformation"), self._sleep)
 
     @property
     def _kept(self) -> Kept:

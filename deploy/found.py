@@ -6,7 +6,7 @@ a-b, and never a function of the stage a.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ RULE_ENDING = "-event"
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
 Clients = Callable[[str], Client]
+Sleep = Callable[[float], None]
 Json = dict[str, Any]
 
 
@@ -146,15 +147,16 @@ def _calls(client: Client, api: str, function: str) -> bool:
 
 # --- taking it away -----------------------------------------------------------------------------------------------
 
+MAX_IN_USE = 60  # seconds for which a trigger is waited for; it takes a few
 GONE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "NoSuchEntityException"}
 
 
-def remove(found: Found, client: Clients) -> None:
-    """Delete all that was found. What is gone meanwhile is no fault."""
+def remove(found: Found, client: Clients, sleep: Sleep) -> None:
+    """Delete all that was found. What is gone meanwhile is no fault. `sleep` lets seconds pass while AWS works."""
     functions, events, iam, api = client("lambda"), client("events"), client("iam"), client("apigateway")
     for trigger in found.triggers:
         with _unless_gone():
-            functions.delete_event_source_mapping(UUID=trigger.uuid)
+            _delete_trigger(functions, trigger, sleep)
     for rule in found.rules.values():
         with _unless_gone():
             _delete_rule(events, rule)
@@ -167,6 +169,16 @@ def remove(found: Found, client: Clients) -> None:
     for arn in found.roles.values():
         with _unless_gone():
             _delete_role(iam, arn.rpartition("/")[2])
+
+
+def _delete_trigger(functions: Client, trigger: Trigger, sleep: Sleep) -> None:
+    """Lambda refuses for some seconds after it was made or changed, as by a deployment that was stopped just now."""
+    for _ in range(MAX_IN_USE):
+        with suppress(functions.exceptions.ResourceInUseException):
+            functions.delete_event_source_mapping(UUID=trigger.uuid)
+            return
+        sleep(1)
+    functions.delete_event_source_mapping(UUID=trigger.uuid)
 
 
 def _delete_rule(events: Client, rule: str) -> None:

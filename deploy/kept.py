@@ -5,7 +5,6 @@ Names are fixed by the template, so everything is found by name, whatever became
 
 import json
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ class Kept:
             if not any(words in str(refused) for words in BLOCKED_WORDS):
                 raise
             self._tell("SQS gives nobody a queue's name for a minute after its deletion: waiting")
-            time.sleep(self._stacks.seconds(BLOCKED))
+            self._stacks.sleep(BLOCKED)
             return self._bring_about(parameters)
 
     def _bring_about(self, parameters: Parameters) -> dict[str, str]:
@@ -135,7 +134,7 @@ class Kept:
         for _ in range(BLOCKED):
             if not self._there():
                 return
-            time.sleep(self._stacks.seconds(1))
+            self._stacks.sleep(1)
 
     def protected(self) -> bool:
         """Is any table kept from being deleted?"""

@@ -33,7 +33,7 @@ def destroy(stage: str, root: Path, stacks: Stacks, kept: Kept, bucket: Bucket, 
     refuse_if_protected(stage, stacks, kept)
     tell("functions")
     stacks.delete(stack_name(stage))
-    found.remove(found.find(stage, client), client)
+    found.remove(found.find(stage, client), client, stacks.sleep)
     notes_file(stage, root).unlink(missing_ok=True)
     bucket.empty()
     tell("alarms and dashboard")

@@ -6,11 +6,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from deploy.found import Sleep
 from deploy.project import NotDeployed
 
 UNCHANGED = "No updates are to be performed"
 ABSENT = "does not exist"
-PACE = {"Delay": 2, "MaxAttempts": 900}  # half an hour; nothing here takes five minutes
+DELAY, MAX_ATTEMPTS = 2, 900  # seconds between two looks at a stack: half an hour; nothing here takes five minutes
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # the functions' roles; SAM's transform
 NEVER_STOOD = ("REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 """States out of which CloudFormation updates no stack: it can only be deleted."""
@@ -23,15 +24,11 @@ Parameters = Mapping[str, str | None]
 
 
 class Stacks:
-    """The stacks of one account and region."""
+    """The stacks of one account and region. `sleep` lets seconds pass while AWS works."""
 
-    def __init__(self, cloudformation: Client, pace: Mapping[str, float] = PACE) -> None:
+    def __init__(self, cloudformation: Client, sleep: Sleep = time.sleep) -> None:
         self._cloudformation = cloudformation
-        self._pace = dict(pace)
-
-    def seconds(self, wanted: float) -> float:
-        """How long to wait for something that takes `wanted` seconds: less where everything goes faster than in AWS."""
-        return wanted * min(1.0, self._pace["Delay"] / PACE["Delay"])
+        self.sleep = sleep
 
     def find(self, name: str) -> Json | None:
         """The stack as AWS describes it; None where there is none."""
@@ -98,7 +95,7 @@ class Stacks:
         )
         try:
             self._cloudformation.get_waiter("change_set_create_complete").wait(
-                StackName=name, ChangeSetName=made["Id"], WaiterConfig=self._pace
+                StackName=name, ChangeSetName=made["Id"], WaiterConfig={"Delay": DELAY, "MaxAttempts": MAX_ATTEMPTS}
             )
         except WaiterError as error:
             raise NotDeployed(f"The stack {name} cannot take up what is there: {error}") from error
@@ -156,12 +153,12 @@ class Stacks:
 
         AWS's own waiters know only some of the ends.
         """
-        for _ in range(int(self._pace["MaxAttempts"])):
+        for _ in range(MAX_ATTEMPTS):
             there = self.find(stack)
             state = str(there["StackStatus"]) if there else ""
             if not state.endswith(UNDER_WAY) or state in NEVER_STOOD:
                 return state
-            time.sleep(self._pace["Delay"])
+            self.sleep(DELAY)
         raise NotDeployed(f"The stack {stack} is still {state}; look at it in the CloudFormation console")
 
 

@@ -1,171 +1,166 @@
-"""An account in a second AWS, and deployments to it that may be killed at any line that they print."""
+"""An account in a second AWS, and deployments to it that may be killed anywhere."""
 
-import functools
-import itertools
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 import boto3
 
 from chalicelib import settings
-from deploy.found import find
 from local.aws import environment as env
 from local.aws.process import Process, port_to_use
 from local.aws.server import CREDENTIALS, HOST, PYTHON, ROOT
 
-SERVER = Path(__file__).with_name("second_aws.py")
-BLOCKED = 1.5  # seconds for which a deleted queue's name is blocked here; 60 on AWS
-PACE = {"Delay": BLOCKED / 30 * 1.5, "MaxAttempts": 600}  # as much faster than AWS as that
-DEPLOY = (
-    "import sys; from pathlib import Path; from deploy.__main__ import main; sys.exit(main({}, root=Path({}), pace={}))"
-)
+SERVER = Path(__file__).with_name("second_aws")
 NUMBER = "123456789012"  # of moto's account
 
 
-class Account:
-    """moto's one account, empty at first, and whose environment makes boto3 and chalice talk to it."""
+@dataclass(frozen=True)
+class Point:
+    """Where a deployment is killed: once it printed a line (from 0), before a call to AWS is done, or after it was
+    done but before it is answered.
+    """
 
-    def __init__(self, port: int) -> None:
+    when: Literal["line", "before", "after"]
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.when}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A deployment that came to its end, or was killed: its exit code, what it said, what it asked of AWS."""
+
+    code: int
+    lines: tuple[str, ...]
+    calls: tuple[str, ...]
+
+    @property
+    def said(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+class Account:
+    """moto's one account, empty at first."""
+
+    def __init__(self, port: int, runner: "Runner") -> None:
         self.url = f"http://{HOST}:{port}"
-        self.environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
-        session = boto3.Session("test", "test", region_name="us-east-1")
-        self.client = functools.cache(functools.partial(_client, session, self.url))
+        self._runner = runner
+        self._session = boto3.Session("test", "test", region_name="us-east-1")
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """Each is made once: that takes longer than all that is asked of it."""
+        if service not in self._clients:
+            made = self._session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]  # wants a literal
+            self._clients[service] = made
+        return self._clients[service]
 
     def reset(self) -> None:
         """Empty it."""
-        asked = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310 - loopback
-        urllib.request.urlopen(asked).close()  # noqa: S310 - loopback
+        self._tester("reset")
+
+    def save(self) -> None:
+        """Let `restore` put back all that there is now, as often as one likes, until something else is saved."""
+        self._tester("save")
+
+    def restore(self) -> None:
+        self._tester("restore")
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass there."""
+        self._tester(f"sleep?seconds={seconds}")
 
     def put_secrets(self, stage: str) -> None:
         ssm = self.client("ssm")
         for name in settings.REQUIRED_SECRETS:
             ssm.put_parameter(Name=f"/rolecall/{stage}/{name}", Value=env.MADE_UP[name], Type="SecureString")
 
-    def deploy(self, project: Path, *words: str, killed_at: int | None = None) -> "Ended":
-        """Run `python -m deploy` with `words`; with `killed_at` only up to that line (from 0), then kill all of it."""
-        program = DEPLOY.format(list(words), repr(str(project)), PACE)
-        running = subprocess.Popen(  # noqa: S603 - this file's own text
-            [sys.executable, "-u", "-c", program],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        assert running.stdout is not None
-        with running:
-            lines = list(itertools.islice(running.stdout, None if killed_at is None else killed_at + 1))
-            if killed_at is not None:
-                os.killpg(running.pid, signal.SIGKILL)
-        return Ended(running.returncode, lines)
+    def deploy(self, project: Path, *words: str, killed: Point | None = None) -> Ended:
+        """Run `python -m deploy` with `words`, to its end or until it is `killed`, with all that it started."""
+        at_call = f"{killed.when}={killed.number}" if killed and killed.when != "line" else ""
+        lines = []
+        group, output = self._runner.start(list(words), project, f"{self.url}/tester/", at_call)
+        with output:
+            for line in output:
+                lines.append(line)
+                if killed and killed.when == "line" and len(lines) > killed.number:
+                    os.killpg(group, signal.SIGKILL)
+                    break
+        return Ended(self._runner.end(), tuple(lines), tuple(self._tester("calls")))
 
-    # --- what there is ---
-
-    def made_for(self, stage: str) -> dict[str, Any]:
-        """What a whole stage has; counts, and what Lambda is told of loops."""
-        found = find(stage, self.client)
-        functions = self.client("lambda")
-        loops = [
-            functions.get_function_recursion_config(FunctionName=f"rolecall-{stage}-{name}")["RecursiveLoop"]
-            for name in ("sync_jobs", "sync_bulk")
-            if name in found.functions
-        ]
-        return {
-            "functions": len(found.functions),
-            "roles": len(found.roles),
-            "rules": len(found.rules),
-            "triggers": len(found.triggers),
-            "apis": len(found.apis),
-            "loops": loops,
-            "tables": len(self.client("dynamodb").list_tables()["TableNames"]),
-            "queues": len(self.client("sqs").list_queues().get("QueueUrls", [])),
-        }
-
-    def everything(self) -> list[str]:
-        """The names of all that there is, whoever made it."""
-        iam, api = self.client("iam"), self.client("apigateway")
-        stacks = self.client("cloudformation").describe_stacks()["Stacks"]
-        return [
-            *(one["FunctionName"] for one in self.client("lambda").list_functions()["Functions"]),
-            *(one["UUID"] for one in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]),
-            *(one["RoleName"] for one in iam.list_roles()["Roles"]),
-            *(one["Name"] for one in self.client("events").list_rules()["Rules"]),
-            *(one["id"] for one in api.get_rest_apis()["items"]),
-            *self.client("dynamodb").list_tables()["TableNames"],
-            *self.client("sqs").list_queues().get("QueueUrls", []),
-            *(one["logGroupName"] for one in self.client("logs").describe_log_groups()["logGroups"]),
-            *(one["Name"] for one in self.client("ssm").describe_parameters()["Parameters"]),
-            *(one["StackName"] for one in stacks if one["StackStatus"] != "DELETE_COMPLETE"),
-        ]
-
-    def routes(self) -> set[str]:
-        """The paths that the one API answers."""
-        api = self.client("apigateway")
-        (one,) = api.get_rest_apis()["items"]
-        resources = api.get_resources(restApiId=one["id"])["items"]
-        return {resource["path"] for resource in resources if resource.get("resourceMethods")}
+    def _tester(self, command: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}/tester/{command}") as answer:  # noqa: S310 - loopback
+            return json.load(answer)
 
 
-class Ended:
-    """A deployment that came to its end, or was killed: its exit code and what it said."""
+class Runner:
+    """tests/deploy/runner.py, running."""
 
-    def __init__(self, code: int, lines: list[str]) -> None:
-        self.code = code
-        self.lines = lines
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._control, other = socket.socketpair()
+        with other:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.deploy.runner"], cwd=ROOT, env=environment, stdin=other.fileno()
+            )
+        self._answers = self._control.makefile()
 
-    @property
-    def said(self) -> str:
-        return "".join(self.lines)
+    def start(self, words: list[str], project: Path, tester: str, killed: str) -> tuple[int, IO[str]]:
+        """Begin; the process group, and what it says."""
+        readable, writable = os.pipe()
+        asked = {"words": words, "root": str(project), "tester": tester, "killed": killed}
+        socket.send_fds(self._control, [json.dumps(asked).encode()], [writable])
+        os.close(writable)
+        return int(self._answers.readline()), os.fdopen(readable)
 
+    def end(self) -> int:
+        """Its exit code; negative where it was killed."""
+        return int(self._answers.readline())
 
-WHOLE = {
-    "functions": 9,
-    "roles": 9,
-    "rules": 2,
-    "triggers": 2,
-    "apis": 1,
-    "loops": ["Allow", "Allow"],
-    "tables": 7,
-    "queues": 4,
-}
-
-
-def _client(session: boto3.Session, url: str, service: str) -> Any:
-    """Each is made once: that takes longer than all that is asked of it."""
-    return session.client(service, endpoint_url=url)  # type: ignore[call-overload]  # the stubs want a literal
+    def stop(self) -> None:
+        self._answers.close()
+        self._control.close()
+        self._process.wait()
 
 
 @contextmanager
 def second_aws() -> Iterator[Account]:
     """moto's server with AWS's rules, for as long as it is needed."""
     port, folder = port_to_use(None), Path(tempfile.mkdtemp(prefix="rolecall-second-aws-"))
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "BLOCKED_SECONDS": str(BLOCKED), **CREDENTIALS}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **CREDENTIALS}
     server = Process(
         [str(PYTHON), str(SERVER), str(port)], environment=environment, folder=folder, log=folder / "server.log"
     )
-    account = Account(port)
+    runner = Runner({**environment, "AWS_ENDPOINT_URL": f"http://{HOST}:{port}"})
+    account = Account(port, runner)
     try:
-        server.wait_until(lambda: _answers(account.url), within=60, what="The second AWS")
+        server.wait_until(lambda: _answers(account), within=60, what="The second AWS")
         yield account
     finally:
+        runner.stop()
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _answers(url: str) -> bool:
+def _answers(account: Account) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=2) as answer:  # noqa: S310 - loopback
-            return bool(json.load(answer) is not None)
+        account.reset()
     except OSError:
         return False
+    return True

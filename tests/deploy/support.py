@@ -3,8 +3,10 @@
 import json
 import shutil
 from pathlib import Path
+from zipfile import ZipFile
 
 from chalicelib import settings
+from deploy import bundle, lint
 from deploy.project import ROOT, clean_copy, sources
 from local.aws import environment as env
 from local.aws import package
@@ -47,3 +49,20 @@ def hand_over_package(project: Path) -> None:
     package.build("local", import_environment={settings.STAGE: "local"})
     target = clean_copy(STAGE, project) / ".chalice" / "deployments"
     shutil.copytree(ROOT / ".build" / "project" / ".chalice" / "deployments", target, dirs_exist_ok=True)
+
+
+def hand_over_requirements(project: Path) -> None:
+    """Let a package be found whose requirements are none, so that making the project's takes no time."""
+    folder = clean_copy(STAGE, project) / ".chalice" / "deployments"
+    folder.mkdir(exist_ok=True)
+    found = folder / f"{'0' * 32}-{bundle._version()}.zip"
+    ZipFile(found, "w").close()
+    bundle._note(found).write_text(bundle._recipe((project / "requirements.txt").read_text()))
+
+
+def call_clean(project: Path) -> None:
+    """Let nobody look through the project's templates again, as it is now."""
+    known = project / ".build" / "check-out" / f"{STAGE}.clean"
+    known.parent.mkdir(parents=True, exist_ok=True)
+    with known.open("a") as clean:
+        clean.write(lint._facts(project) + "\n")

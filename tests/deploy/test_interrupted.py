@@ -1,199 +1,75 @@
-"""Whatever is stopped half way, the same command run again finishes it; and taking away leaves nothing.
+"""Whatever is stopped anywhere, the same command run again finishes it.
 
-Against a second AWS, which was written by others and knows rules that the local one does not.
+Against a second AWS, which was written by others and knows rules that the local one does not; on its own clock, so
+nobody waits for it. A stage is deployed, changed and taken away, killed once it printed a line, or before a call to AWS
+is done, or after it was done and before it is answered. What then stands is compared, setting by setting, with what an
+uninterrupted deployment made.
 """
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+import random
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from deploy.found import find
-from deploy.kept import Kept
-from deploy.lint import lint
-from deploy.project import ROOT, NotDeployed
-from deploy.stacks import Stacks
-from tests.deploy.account import NUMBER, PACE, WHOLE, Account, Ended, second_aws
-from tests.deploy.support import STAGE, change_settings, hand_over_package, make_project
+from tests.deploy.account import Account, Point
+from tests.deploy.interruptions import CHALICE, Interrupted, Mishap, Way, clone, lose_notes, move
 
-# A dozen deployments, each of many programs: a loaded machine takes its time.
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("second-aws"), pytest.mark.timeout(600)]
-NEW_ROUTE = '\n\n@app.route("/added", methods=["GET"])\ndef added() -> str:\n    return ""\n'
+OPERATIONS = ("up", "change", "down")
+SEED = 15
+
+Points = Callable[[Interrupted, str], Iterator[Point]]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Account]:
-    with second_aws() as running:
-        yield running
+@pytest.fixture(scope="module", params=[CHALICE], ids=lambda way: way.name)
+def stage(
+    request: pytest.FixtureRequest, second_account: Account, tmp_path_factory: pytest.TempPathFactory
+) -> Interrupted:
+    way: Way = request.param
+    return Interrupted(second_account, way, tmp_path_factory.mktemp(way.name))
 
 
-@pytest.fixture(scope="module")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose zip is built and whose templates were looked through: that takes longer than deploying it."""
-    project = tmp_path_factory.mktemp("packaged") / "project"
-    project.mkdir()
-    make_project(project, fitted=False)
-    hand_over_package(project)
-    for change in (NEW_ROUTE, ""):
-        app = ROOT / "app.py"
-        (project / "app.py").write_text(app.read_text() + change)
-        lint(STAGE, project)
-    return project
+def lines(stage: Interrupted, operation: str) -> Iterator[Point]:
+    """Every line that the operation prints."""
+    return (Point("line", number) for number in range(len(stage.finished[operation].lines)))
 
 
-@pytest.fixture
-def account(server: Account) -> Account:
-    server.reset()
-    server.put_secrets(STAGE)
-    return server
+def calls(stage: Interrupted, operation: str) -> Iterator[Point]:
+    """Every call to AWS that it makes, done and not answered: of what is read, too."""
+    return (Point("after", number) for number in range(len(stage.finished[operation].calls)))
 
 
-@pytest.fixture
-def project(packaged: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(packaged, tmp_path / "project")
-
-
-def up(account: Account, project: Path, *words: str) -> Ended:
-    """Deploy, to the end."""
-    ended = account.deploy(project, "up", STAGE, *words)
-    assert ended.code == 0, ended.said
-    assert account.made_for(STAGE) == WHOLE
-    return ended
-
-
-def down(account: Account, project: Path) -> None:
-    """Take all of it away, to the end."""
-    ended = account.deploy(project, "down", STAGE, "--yes")
-    assert ended.code == 0, ended.said
-    assert ended.lines[-1] == f"Nothing of {STAGE} is left.\n"
-    assert account.everything() == []
-
-
-def interrupt_each(account: Account, project: Path, line: int) -> None:
-    """Deploy, deploy a changed route, take away: each killed at that line first (or at its last), then run again."""
-    account.deploy(project, "up", STAGE, killed_at=line)
-    up(account, project)
-    app = project / "app.py"
-    app.write_text(app.read_text() + NEW_ROUTE)
-    account.deploy(project, "up", STAGE, killed_at=line)
-    up(account, project)
-    assert "/added" in account.routes()
-    account.deploy(project, "down", STAGE, "--yes", killed_at=line % 5)
-    down(account, project)
-
-
-@pytest.mark.parametrize("line", [8, 31])
-def test_a_deployment_that_was_killed_is_finished_by_the_next_one(account: Account, project: Path, line: int) -> None:
-    interrupt_each(account, project, line)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_deployment_that_was_killed_is_finished_by_the_next_one(stage: Interrupted, operation: str) -> None:
+    chance = random.Random(f"{SEED} {operation}")  # noqa: S311 - not for secrets
+    for points in (lines, calls):
+        killed = stage.run(operation, chance.choice(list(points(stage, operation))[:-1]))
+        assert killed.killed
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_a_deployment_may_be_killed_at_every_line_that_it_prints(
-    account: Account, packaged: Path, tmp_path: Path
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("points", [lines, calls])
+def test_it_may_be_killed_at_every_line_and_every_call(stage: Interrupted, operation: str, points: Points) -> None:
+    finish_all(stage, operation, points(stage, operation))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("mishap", [lose_notes, move, clone])
+def test_it_may_be_killed_at_every_line_and_be_finished_elsewhere(
+    stage: Interrupted, operation: str, mishap: Mishap
 ) -> None:
-    project = shutil.copytree(packaged, tmp_path / "counted")
-    lines = len(up(account, project).lines)
-    assert lines > 40
-    for line in range(lines):
-        account.reset()
-        account.put_secrets(STAGE)
-        interrupt_each(account, shutil.copytree(packaged, tmp_path / f"project-{line}"), line)
+    finish_all(stage, operation, lines(stage, operation), mishap)
 
 
-def test_without_chalices_notes_and_in_another_folder_the_same_api_is_deployed_again(
-    account: Account, project: Path, tmp_path: Path
-) -> None:
-    up(account, project)
-    before = find(STAGE, account.client)
-    shutil.rmtree(project / ".chalice" / "deployed")
-    moved = project.rename(tmp_path / "moved")
-    assert "taking up what is there" in up(account, moved).said
-    assert find(STAGE, account.client) == before
-    shutil.rmtree(moved / ".chalice" / "deployed")
-    down(account, moved)
-
-
-def test_a_stage_may_be_made_again_at_once_though_sqs_blocks_the_names_of_its_queues(
-    account: Account, project: Path
-) -> None:
-    up(account, project)
-    down(account, project)
-    account.put_secrets(STAGE)
-    up(account, project)
-
-
-def test_tables_that_outlived_their_stack_are_taken_up_with_what_they_hold(account: Account, project: Path) -> None:
-    up(account, project)
-    item = {"user_id": {"S": "1"}}
-    account.client("dynamodb").put_item(TableName=f"rolecall-{STAGE}-users", Item=item)
-    account.client("cloudformation").delete_stack(StackName=f"rolecall-{STAGE}-data")
-    assert "taking up what outlived its stack" in up(account, project).said
-    found = account.client("dynamodb").get_item(TableName=f"rolecall-{STAGE}-users", Key=item)
-    assert found["Item"] == item
-    account.client("cloudformation").delete_stack(StackName=f"rolecall-{STAGE}-data")
-    down(account, project)
-
-
-# --- the tables' stack ------------------------------------------------------------------------------------------------
-
-UNKNOWN = f"arn:aws:iam::{NUMBER}:user/auth-sight"
-
-
-def test_a_user_that_does_not_exist_is_named_before_anything_is_made(account: Account, project: Path) -> None:
-    before = account.everything()
-    ended = account.deploy(project, "up", STAGE, "--auth-site", UNKNOWN)
-    assert ended.code == 1
-    assert "this account has no user auth-sight" in ended.said
-    assert account.everything() == before
-
-
-@pytest.fixture
-def kept(account: Account, project: Path) -> Kept:
-    """The tables and queues of `prod`."""
-    stacks = Stacks(account.client("cloudformation"), PACE)
-    return Kept("prod", project, stacks, account.client, lambda _: None)
-
-
-def state(account: Account) -> str:
-    return str(
-        account.client("cloudformation").describe_stacks(StackName="rolecall-prod-data")["Stacks"][0]["StackStatus"]
-    )
-
-
-def protected(account: Account) -> bool:
-    table = account.client("dynamodb").describe_table(TableName="rolecall-prod-users")["Table"]
-    return bool(table["DeletionProtectionEnabled"])
-
-
-def test_a_first_attempt_that_fails_leaves_nothing_and_the_next_one_is_protected(account: Account, kept: Kept) -> None:
-    with pytest.raises(NotDeployed, match="Invalid value for the parameter Policy"):
-        kept.bring_about({"AuthSitePrincipal": UNKNOWN})
-    assert account.client("dynamodb").list_tables()["TableNames"] == []
-    assert kept.bring_about({"AuthSitePrincipal": ""})["JobsQueueUrl"]
-    assert protected(account)
-
-
-def test_a_stack_that_an_older_version_left_stuck_is_made_whole(account: Account, project: Path, kept: Kept) -> None:
-    said = {"Stage": "prod", "AuthSitePrincipal": UNKNOWN, "Protection": "on"}
-    account.client("cloudformation").create_stack(
-        StackName="rolecall-prod-data",
-        TemplateBody=(project / ".chalice" / "data-stack.yaml").read_text(),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in said.items()],
-    )
-    assert state(account) == "ROLLBACK_FAILED", "its tables are protected"
-    assert kept.bring_about({"AuthSitePrincipal": ""})["JobsQueueUrl"]
-    assert protected(account)
-    assert kept.protected()
-
-
-def test_a_schedule_that_aws_would_refuse_stops_the_deployment_before_anything_is_made(
-    account: Account, project: Path
-) -> None:
-    change_settings(project, {"UPDATE_ALL_SCHEDULE": "rate(2 hour)"})
-    before = account.everything()
-    ended = account.deploy(project, "up", STAGE)
-    assert ended.code == 1
-    assert "UPDATE_ALL_SCHEDULE must be rate(2 hours)" in ended.said
-    assert account.everything() == before
+def finish_all(stage: Interrupted, operation: str, points: Iterator[Point], mishap: Mishap | None = None) -> None:
+    failed = {}
+    for point in points:
+        try:
+            stage.run(operation, point, mishap)
+        except AssertionError as error:
+            failed[point] = str(error)
+    assert not failed, "\n".join(f"{point}: {error[-2000:]}" for point, error in failed.items())

@@ -1,117 +1,22 @@
 # mypy: ignore-errors
-"""A second AWS, independent of the local one: moto's server, with rules of AWS that neither has.
+"""Rules of CloudFormation's that moto lacks.
 
-    python second_aws.py PORT
-
-Runs in the environment of the emulators, so it imports nothing of the project. What it adds:
-
-- A queue is brought to a function once: the second trigger is refused (aws/chalice#2146 has AWS's words).
-- SQS takes no policy that names a user or role of the account that there is none of (aws/aws-cdk#13530).
-- A queue's name is blocked for a while after its deletion: 60 s on AWS, BLOCKED_SECONDS here.
 - A stack whose creation fails is rolled back, and what it made is deleted; a table that is protected refuses, and the
   stack is stuck as ROLLBACK_FAILED. What exists is never made a second time, but can be imported.
-- A rule's name has at most 64 characters, and its schedule is what EventBridge understands.
-- Lambda's `recursion-config`, which moto lacks; and REST APIs as Chalice describes them, which moto half refuses.
+- Whatever is done to a stack takes some seconds, and nothing else can be done to it meanwhile.
 """
 
 import json
-import os
-import re
-import sys
-import time
 
-from moto.apigateway.models import APIGatewayBackend
-from moto.awslambda import urls as lambda_urls
-from moto.awslambda.models import LambdaBackend
+import clock
 from moto.cloudformation import parsing
-from moto.cloudformation.models import ChangeSet, CloudFormationBackend
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.core.common_models import CloudFormationModel
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.dynamodb.models import Table, dynamodb_backends
-from moto.events.models import EventsBackend
-from moto.iam.models import iam_backends
-from moto.server import main
-from moto.sqs.models import Queue, SQSBackend, sqs_backends
-
-BLOCKED = float(os.environ.get("BLOCKED_SECONDS", "60"))
-
-
-# --- Lambda ---------------------------------------------------------------------------------------------------------
-
-create_trigger = LambdaBackend.create_event_source_mapping
-
-
-def create_trigger_once(self, spec):
-    function = self.get_function(spec["FunctionName"]).function_arn
-    for one in self._event_source_mappings.values():
-        if (one.event_source_arn, one.function_arn) == (spec["EventSourceArn"], function):
-            raise JsonRESTError(
-                "ResourceConflictException",
-                f'An event source mapping with SQS arn (" {one.event_source_arn} ") and function (" '
-                f'{spec["FunctionName"]} ") already exists. Please update or delete the existing mapping with UUID '
-                f"{one.uuid}",
-            )
-    return create_trigger(self, spec)
-
-
-LambdaBackend.create_event_source_mapping = create_trigger_once
-loops = {}
-
-
-def recursion_config(request, full_url, headers):
-    name = full_url.split("/functions/")[1].split("/")[0]
-    if request.method == "PUT":
-        loops[name] = json.loads(request.data)["RecursiveLoop"]
-    return 200, {}, json.dumps({"RecursiveLoop": loops.get(name, "Terminate")})
-
-
-lambda_urls.url_paths[r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"] = (
-    recursion_config
-)
-
-
-# --- SQS ------------------------------------------------------------------------------------------------------------
-
-create_queue, delete_queue, set_attributes = (
-    SQSBackend.create_queue,
-    SQSBackend.delete_queue,
-    SQSBackend.set_queue_attributes,
-)
-deleted = {}
-
-
-def blocked(name):
-    return time.monotonic() - deleted.get(name, -BLOCKED) < BLOCKED
-
-
-def create_queue_unless_blocked(self, name, *args, **kwargs):
-    if blocked(name):
-        raise ServiceException(
-            "AWS.SimpleQueueService.QueueDeletedRecently",
-            "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
-        )
-    return create_queue(self, name, *args, **kwargs)
-
-
-def delete_and_block(self, name):
-    delete_queue(self, name)
-    deleted[name] = time.monotonic()
-
-
-def set_known_principals(self, name, attributes):
-    for statement in json.loads(attributes.get("Policy") or '{"Statement": []}')["Statement"]:
-        principal = statement["Principal"]
-        arn = principal.get("AWS", "") if isinstance(principal, dict) else ""
-        iam = iam_backends[self.account_id]["aws"]
-        known = {one.arn for one in [*iam.users.values(), *iam.roles.values()]}
-        if f":{self.account_id}:" in arn and not arn.endswith(":root") and arn not in known:
-            raise ServiceException("InvalidAttributeValue", "Invalid value for the parameter Policy.")
-    return set_attributes(self, name, attributes)
-
-
-SQSBackend.create_queue = create_queue_unless_blocked
-SQSBackend.delete_queue = delete_and_block
-SQSBackend.set_queue_attributes = set_known_principals
+from moto.sqs.models import Queue, sqs_backends
+from rules import blocked, deleted
 
 
 class QueuePolicy(CloudFormationModel):
@@ -160,6 +65,48 @@ def parse_named_condition(condition, resources_map, condition_map):
 parsing.parse_condition = parse_named_condition
 
 
+# --- time -------------------------------------------------------------------------------------------------------------
+
+WORK = 5  # seconds that CloudFormation takes for anything
+
+
+def get_status(self):
+    status, since = self.__dict__["status"]
+    if clock.now() >= since + WORK or status == "REVIEW_IN_PROGRESS":
+        return status
+    return f"{status.partition('_')[0]}_IN_PROGRESS"
+
+
+def set_status(self, status):
+    self.__dict__["status"] = (status, clock.now())
+
+
+Stack.status = property(get_status, set_status)
+describe, delete_stack = CloudFormationBackend.describe_stacks, CloudFormationBackend.delete_stack
+
+
+def describe_those_being_deleted_too(self, name):
+    going = [one for one in self.deleted_stacks.values() if one.name == name and one.status == "DELETE_IN_PROGRESS"]
+    return going or describe(self, name)
+
+
+def refuse_meanwhile(self, name, what):
+    for stack in (*self.stacks.values(), *self.deleted_stacks.values()):
+        if name in (stack.name, stack.stack_id) and stack.status.endswith("_IN_PROGRESS"):
+            raise ValidationError(name, f"Stack:{stack.stack_id} is in {stack.status} state and can not be {what}.")
+
+
+def delete_at_rest(self, name):
+    for stack in self.stacks.values():  # a stack that is being made may be deleted, one that is being changed may not
+        if name in (stack.name, stack.stack_id) and stack.status in ("UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS"):
+            raise ValidationError(name, f"Stack [{stack.name}] cannot be deleted while in status {stack.status}")
+    delete_stack(self, name)
+
+
+CloudFormationBackend.describe_stacks = describe_those_being_deleted_too
+CloudFormationBackend.delete_stack = delete_at_rest
+
+
 # --- CloudFormation -------------------------------------------------------------------------------------------------
 
 importing = []
@@ -171,6 +118,7 @@ class NoOutputs(dict):
 
 
 def create_or_roll_back(self, name, *args, **kwargs):
+    refuse_meanwhile(self, name, "created")
     try:
         return create_stack(self, name, *args, **kwargs)
     except (ServiceException, JsonRESTError) as error:
@@ -203,6 +151,7 @@ update_stack = CloudFormationBackend.update_stack
 
 
 def update_with_previous_values(self, name, *args, **kwargs):
+    refuse_meanwhile(self, name, "updated")
     stack = self.get_stack(name)
     stack.parameters = dict(stack.resource_map.resolved_parameters)  # moto forgets those that had a default
     existing = sqs_backends[self.account_id][self.region_name].queues
@@ -250,40 +199,3 @@ def update_table(cls, original_resource, new_resource_name, cloudformation_json,
 
 
 Table.update_from_cloudformation_json = classmethod(update_table)
-
-
-# --- EventBridge and API Gateway ----------------------------------------------------------------------------------
-
-put_rule = EventsBackend.put_rule
-import_api, put_api = APIGatewayBackend.import_rest_api, APIGatewayBackend.put_rest_api
-
-
-def put_valid_rule(self, name, *args, **kwargs):
-    if len(name) > 64:
-        raise JsonRESTError(
-            "ValidationException", "1 validation error detected: name must have length less than or equal to 64"
-        )
-    schedule = kwargs.get("scheduled_expression") or next((one for one in args if str(one).startswith("rate(")), "")
-    said = re.fullmatch(r"rate\((\d+) (minute|hour|day)(s?)\)", schedule or "")
-    if schedule and schedule.startswith("rate(") and (not said or (said[1] == "1") == bool(said[3])):
-        raise JsonRESTError("ValidationException", "Parameter ScheduleExpression is not valid.")
-    return put_rule(self, name, *args, **kwargs)
-
-
-def as_moto_likes_it(api_doc):
-    made = {name: said for name, said in api_doc.items() if name != "swagger"}
-    made["info"] = {"description": "", **made["info"]}
-    return made
-
-
-EventsBackend.put_rule = put_valid_rule
-APIGatewayBackend.import_rest_api = lambda self, api_doc, fail_on_warnings: import_api(
-    self, as_moto_likes_it(api_doc), False
-)
-APIGatewayBackend.put_rest_api = lambda self, function_id, api_doc, fail_on_warnings, mode="merge": put_api(
-    self, function_id, as_moto_likes_it(api_doc), False, mode
-)
-
-
-if __name__ == "__main__":
-    sys.exit(main(["--host", "127.0.0.1", "--port", sys.argv[1]]))

@@ -1,0 +1,117 @@
+# mypy: ignore-errors
+"""A second AWS, independent of the local one: moto's server, with rules of AWS that neither has, on a clock of its own.
+
+    python tests/deploy/second_aws PORT
+
+Runs in the environment of the emulators, so it imports nothing of the project. Besides AWS it answers a tester:
+
+- `/tester/begin?group=G&before=N` (or `after=N`): the calls of the process group G are counted from here on, and the
+  group is killed before call N (from 0) is done, or after, but before it is answered.
+- `/tester/calls`: the calls since then, each with what it was.
+- `/tester/sleep?seconds=S`: time passes.
+- `/tester/save`, `/tester/restore`: everything as it is now, and as it was then. What is saved is a process that waits
+  while a copy of it goes on, so restoring takes no time; it can be done again and again.
+- `/tester/reset`: everything is gone.
+"""
+
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from io import BytesIO
+from urllib.parse import parse_qs, parse_qsl
+
+import clock
+import rules
+import stacks  # noqa: F401 - its rules hold once it is imported
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+HOST = "127.0.0.1"
+TESTER = "/tester/"
+
+
+class Tester:
+    """Counts calls, kills who makes them, and notes what is asked of the process itself."""
+
+    def __init__(self, aws):
+        self._aws = aws
+        self._calls, self._group, self._when, self._at = [], 0, "", -1
+        self.asked = ""
+
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"].startswith(TESTER):
+            said = self._command(environ["PATH_INFO"].removeprefix(TESTER), dict(parse_qsl(environ["QUERY_STRING"])))
+            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(said)))])
+            return [said]
+        number = len(self._calls)
+        self._calls.append(_operation(environ))
+        if number == self._at and self._when == "before":
+            return self._killed(start_response)
+        answer = list(self._aws(environ, start_response))
+        if number == self._at and self._when == "after":
+            self._kill()
+        return answer
+
+    def _command(self, command, options):
+        if command == "begin":
+            self._calls, self._group = [], int(options["group"])
+            self._when, self._at = next(
+                ((when, int(options[when])) for when in ("before", "after") if when in options), ("", -1)
+            )
+        if command == "sleep":
+            clock.sleep(float(options["seconds"]))
+        if command == "reset":
+            rules.reset()
+        self.asked = command
+        return json.dumps(self._calls if command == "calls" else []).encode()
+
+    def _killed(self, start_response):
+        self._kill()
+        start_response("500 Killed", [])
+        return []
+
+    def _kill(self):
+        self._at = -1
+        os.killpg(self._group, signal.SIGKILL)
+
+
+def _operation(environ):
+    """What is called, in AWS's words; of those services that have none on the wire, the method and path."""
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return target.rpartition(".")[2]
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = BytesIO(body)
+        return parse_qs(body.decode())["Action"][0]
+    return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+
+
+def saved():
+    """Return in a copy of this process; whenever it ends, in another one."""
+    while True:
+        copy = os.fork()
+        if not copy:
+            return
+        _, status = os.waitpid(copy, 0)
+        if status:
+            os._exit(1)
+
+
+def main(port):
+    tester = Tester(DomainDispatcherApplication(create_backend_app))
+    server = make_server(HOST, port, tester, request_handler=MotoRequestHandler)
+    while True:
+        with suppress(BrokenPipeError, ConnectionResetError):  # the one who asked was killed
+            server.handle_request()
+        asked, tester.asked = tester.asked, ""
+        if asked == "save":
+            saved()
+        elif asked == "restore":
+            os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

@@ -1,0 +1,156 @@
+"""What a deployment or a removal finds that others left: tables without a stack, stacks that failed, names that SQS
+blocks, a project's folder without notes.
+
+Against a second AWS, which was written by others and knows rules that the local one does not.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.found import find
+from deploy.kept import Kept
+from deploy.project import NotDeployed
+from deploy.stacks import Stacks
+from tests.deploy.account import NUMBER, Account, Ended
+from tests.deploy.interruptions import make_sources
+from tests.deploy.inventory import everything
+from tests.deploy.support import STAGE, change_settings
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("second-aws"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    sources = tmp_path_factory.mktemp("left-behind") / "sources"
+    make_sources(sources)
+    return sources
+
+
+@pytest.fixture
+def account(second_account: Account) -> Account:
+    second_account.reset()
+    second_account.put_secrets(STAGE)
+    return second_account
+
+
+@pytest.fixture
+def project(sources: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sources, tmp_path / "project"))
+
+
+def up(account: Account, project: Path, *words: str) -> Ended:
+    """Deploy, to the end."""
+    ended = account.deploy(project, "up", STAGE, *words)
+    assert ended.code == 0, ended.said
+    found = find(STAGE, account.client)
+    made = (found.functions, found.roles, found.rules, found.triggers, found.apis)
+    assert [len(each) for each in made] == [9, 9, 2, 2, 1]
+    return ended
+
+
+def down(account: Account, project: Path) -> None:
+    """Take all of it away, to the end."""
+    ended = account.deploy(project, "down", STAGE, "--yes")
+    assert ended.code == 0, ended.said
+    assert ended.lines[-1] == f"Nothing of {STAGE} is left.\n"
+    assert everything(account) == set()
+
+
+def test_without_chalices_notes_and_in_another_folder_the_same_api_is_deployed_again(
+    account: Account, project: Path, tmp_path: Path
+) -> None:
+    up(account, project)
+    before = find(STAGE, account.client)
+    shutil.rmtree(project / ".chalice" / "deployed")
+    moved = project.rename(tmp_path / "moved")
+    assert "taking up what is there" in up(account, moved).said
+    assert find(STAGE, account.client) == before
+    shutil.rmtree(moved / ".chalice" / "deployed")
+    down(account, moved)
+
+
+def test_a_stage_may_be_made_again_at_once_though_sqs_blocks_the_names_of_its_queues(
+    account: Account, project: Path
+) -> None:
+    up(account, project)
+    down(account, project)
+    account.put_secrets(STAGE)
+    assert "waiting" in up(account, project).said
+
+
+def test_tables_that_outlived_their_stack_are_taken_up_with_what_they_hold(account: Account, project: Path) -> None:
+    up(account, project)
+    item = {"user_id": {"S": "1"}}
+    account.client("dynamodb").put_item(TableName=f"rolecall-{STAGE}-users", Item=item)
+    account.client("cloudformation").delete_stack(StackName=f"rolecall-{STAGE}-data")
+    assert "taking up what outlived its stack" in up(account, project).said
+    found = account.client("dynamodb").get_item(TableName=f"rolecall-{STAGE}-users", Key=item)
+    assert found["Item"] == item
+    account.client("cloudformation").delete_stack(StackName=f"rolecall-{STAGE}-data")
+    down(account, project)
+
+
+# --- the tables' stack ------------------------------------------------------------------------------------------------
+
+UNKNOWN = f"arn:aws:iam::{NUMBER}:user/auth-sight"
+
+
+def test_a_user_that_does_not_exist_is_named_before_anything_is_made(account: Account, project: Path) -> None:
+    before = everything(account)
+    ended = account.deploy(project, "up", STAGE, "--auth-site", UNKNOWN)
+    assert ended.code == 1
+    assert "this account has no user auth-sight" in ended.said
+    assert everything(account) == before
+
+
+@pytest.fixture
+def kept(account: Account, project: Path) -> Kept:
+    """The tables and queues of `prod`."""
+    stacks = Stacks(account.client("cloudformation"), account.sleep)
+    return Kept("prod", project, stacks, account.client, lambda _: None)
+
+
+def state(account: Account) -> str:
+    return str(
+        account.client("cloudformation").describe_stacks(StackName="rolecall-prod-data")["Stacks"][0]["StackStatus"]
+    )
+
+
+def protected(account: Account) -> bool:
+    table = account.client("dynamodb").describe_table(TableName="rolecall-prod-users")["Table"]
+    return bool(table["DeletionProtectionEnabled"])
+
+
+def test_a_first_attempt_that_fails_leaves_nothing_and_the_next_one_is_protected(account: Account, kept: Kept) -> None:
+    with pytest.raises(NotDeployed, match="Invalid value for the parameter Policy"):
+        kept.bring_about({"AuthSitePrincipal": UNKNOWN})
+    assert account.client("dynamodb").list_tables()["TableNames"] == []
+    assert kept.bring_about({"AuthSitePrincipal": ""})["JobsQueueUrl"]
+    assert protected(account)
+
+
+def test_a_stack_that_an_older_version_left_stuck_is_made_whole(account: Account, project: Path, kept: Kept) -> None:
+    said = {"Stage": "prod", "AuthSitePrincipal": UNKNOWN, "Protection": "on"}
+    account.client("cloudformation").create_stack(
+        StackName="rolecall-prod-data",
+        TemplateBody=(project / ".chalice" / "data-stack.yaml").read_text(),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in said.items()],
+    )
+    account.sleep(60)
+    assert state(account) == "ROLLBACK_FAILED", "its tables are protected"
+    assert kept.bring_about({"AuthSitePrincipal": ""})["JobsQueueUrl"]
+    assert protected(account)
+    assert kept.protected()
+
+
+def test_a_schedule_that_aws_would_refuse_stops_the_deployment_before_anything_is_made(
+    account: Account, project: Path
+) -> None:
+    change_settings(project, {"UPDATE_ALL_SCHEDULE": "rate(2 hour)"})
+    before = everything(account)
+    ended = account.deploy(project, "up", STAGE)
+    assert ended.code == 1
+    assert "UPDATE_ALL_SCHEDULE must be rate(2 hours)" in ended.said
+    assert everything(account) == before
