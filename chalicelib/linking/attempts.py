@@ -50,6 +50,7 @@ def use_attempt(state: str | None, cookie: str | None, *, now: float) -> tuple[A
         attempt = _found(state, cookie)
         first = attempt.progress is None and attempts.take_found(_key(state), attempt)
     if first and now >= attempt.until:
+        note_refusal(state, attempt)
         raise LinkRefused(Reason.EXPIRED, "the attempt's time is over")
     return attempt, first
 

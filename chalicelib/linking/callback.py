@@ -90,7 +90,7 @@ class Callback:
             self._undo(attempt, claim, before)
             raise refusal_for(error) from error
         self._reporter.linked(attempt.user_id, account)
-        if follows:  # it was promised before the link was stored: this only makes it soon
+        if follows:
             self._follow_ups.compare(attempt.user_id)
         log.info("linked", user_id=attempt.user_id, discord_id=account.id)
 

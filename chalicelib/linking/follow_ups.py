@@ -2,6 +2,7 @@
 
 from chalicelib import log
 from chalicelib.messages import RemoveReplacedAccount, UpdateAll, VerifyLink, encode
+from chalicelib.outages import AWS_ERRORS
 from chalicelib.queues import Progress
 from chalicelib.services import Services
 from chalicelib.store import users
@@ -21,8 +22,14 @@ class FollowUps:
         self._bulk(VerifyLink(user_id=user_id), VERIFY_AFTER)
 
     def compare(self, user_id: str) -> None:
-        """Compare the member now, and give or take what differs: the callback has ended, and the person waits."""
-        self._bulk(VerifyLink(user_id=user_id), 0)
+        """Compare the member now, and give or take what differs: the callback has ended, and the person waits.
+
+        The check was promised before: if SQS does not take this, it comes later, and they are linked all the same.
+        """
+        try:
+            self._bulk(VerifyLink(user_id=user_id), 0)
+        except AWS_ERRORS as error:
+            log.warning("compared_later", user_id=user_id, why=type(error).__name__)
 
     def remove_replaced(self, user_id: str, discord_id: int, *, delay: int = REMOVE_REPLACED_AFTER) -> None:
         """Remove an account from the guild, unless it is linked by then. `delay` is in seconds."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import LinkRefused
+from chalicelib.linking.cookie import LIFE
 from chalicelib.linking.follow_ups import VERIFY_AFTER
 from chalicelib.messages import MAX_CLOCK_SKEW
 from chalicelib.store import users
@@ -92,6 +93,33 @@ def test_a_callback_that_comes_twice_does_not_wait_for_one_that_was_refused(worl
     asked = world.clock.now()
     assert browser.follow(back).reason == "bad_state"
     assert world.clock.now() - asked < 1
+
+
+def test_a_callback_that_comes_twice_too_late_is_refused_at_once(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.clock.advance(LIFE)
+    assert browser.follow(back).reason == "expired"
+    asked = world.clock.now()
+    assert browser.follow(back).reason == "bad_state"
+    assert world.clock.now() - asked < 1
+
+
+def test_a_member_is_linked_and_compared_later_where_sqs_is_away_at_the_end(world: World, browser: Browser) -> None:
+    world.guild.create_role("Member")
+    world.guild.add_member("kira")
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    notices = browser.doors.container.services.notices
+    tell = notices.linked
+
+    def loses_sqs(*arguments: Any, **more: Any) -> None:
+        tell(*arguments, **more)
+        world.outages.begin("sqs", 5)
+
+    notices.linked = loses_sqs  # type: ignore[method-assign]  # one moment, made certain
+    assert "You are linked" in browser.follow(back).body
+    assert world.roles("kira") == set()
+    world.run(seconds=VERIFY_AFTER + 60)
+    assert world.roles("kira") == {"Member"}
 
 
 def test_the_repeated_callback_of_a_link_that_is_gone_is_refused(world: World, browser: Browser) -> None:
