@@ -13,6 +13,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from chalicelib.errors import Reason
+from local.discord.faults import Fault
 from local.simulated import AT, GUILD, World
 from tests.linking.doors import Browser, callback, logged
 from tests.linking.state import id_of, linked_id, tokens_alive
@@ -133,3 +134,17 @@ def test_an_answer_that_is_no_object(world: World, browser: Browser, back: str, 
     adapter = rewriting(world, "POST" if path == "/token" else "GET", path, "", "null")
     adapter.body = body
     assert is_answered(world, browser, back, never_read=path == "/token") == Reason.DISCORD_UNAVAILABLE
+
+
+@pytest.mark.parametrize("status", [200, 202, 206, 299])
+def test_a_success_that_is_not_discords_leaves_nobody_linked_who_is_not_in(
+    world: World, browser: Browser, back: str, status: int
+) -> None:
+    world.guild.inject(Fault(kind="answer", method="PUT", path="/members/", status=status, body="<html>"))
+    browser.follow(back)
+    world.run()
+    assert (linked_id(world), world.roles("kira"), tokens_alive(world)) == (None, None, 0)
+    assert [(one["kind"], one["reason"]) for one in world.site.notices()] == [
+        ("linked", None),
+        ("unlinked", "left_server"),
+    ]
