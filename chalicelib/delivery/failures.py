@@ -34,6 +34,11 @@ class FailureRecorder:
         if user and user.link:
             self._reporter.failed(user, frozenset({problem_of(why)}))
 
+    def on_link(self, job: VerifyLink, why: str) -> None:
+        """The link stands, whatever its member lacks: notify of it unless that was done. Then as on a user."""
+        self._reporter.linked_unless_notified(job.user_id)
+        self.on_user(job, why)
+
     def on_deleted_user(self, job: DeleteUser | UnlinkUser, why: str) -> None:
         """The user keeps the link but no groups; always notify, whatever failed before is another matter."""
         user = users.get(job.user_id, now=self._services.now())

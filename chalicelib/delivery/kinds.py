@@ -165,7 +165,7 @@ _ROWS = (
         queue="bulk",
         lane=Lane.URGENT,
         handle=lambda job, to: to.reconciler.verify_link(job, to.context),
-        record=FailureRecorder.on_user,
+        record=FailureRecorder.on_link,
         cause=lambda _: "link",
     ),
     Kind(

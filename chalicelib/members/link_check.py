@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from chalicelib.discord.rate_limit import Lane
-from chalicelib.errors import GiveUp
 from chalicelib.members.context import JobContext, Outcome, Removals
 from chalicelib.members.guild import GuildView
 from chalicelib.members.joining import wait_for_callback
@@ -29,35 +28,19 @@ class LinkCheck:
     def verify(self, job: VerifyLink, context: JobContext) -> Outcome:
         """Reconcile the member unless that was done, and notify the auth site of the link unless it was.
 
-        Raises LinkInProgress while a later callback runs: what this check gave, that one would not take back.
+        Where the check is given up, `delivery` notifies: the link stands all the same. Raises LinkInProgress while a
+        later callback runs: what this check gave, that one would not take back.
         """
         user, outcome = users.get(job.user_id, now=self._services.now()), Outcome.NOTHING
         self._reporter.notify_pending(user)
         if user is None or user.link is None or not self._view.is_its_own(user.link):
             return outcome
         wait_for_callback(user.link, now=self._services.now())
-        try:
-            if user.synced_version != user.version and not user.is_deleted:  # who is to go is their removal's business
-                outcome = self._sync.reconcile(user, Parts.ALL, _context(user, user.link, context))
-        except GiveUp:
-            self._notify_if_pending(user)  # the link stands all the same
-            raise
-        self._notify_if_pending(user)
+        if user.synced_version != user.version and not user.is_deleted:  # who is to go is their removal's business
+            outcome = self._sync.reconcile(user, Parts.ALL, _context(user, user.link, context))
+        if user.link.notify_pending:  # a link that is newer than what was read here has a check of its own
+            self._reporter.linked_unless_notified(user.user_id)
         return outcome
-
-    def _notify_if_pending(self, before: User) -> None:
-        """Notify the auth site unless the callback did, or a newer callback is running: that one has its own check.
-
-        `before`: the user as read when the check began. A link that is newer than that has a check of its own, too.
-        """
-        if before.link is None or not before.link.notify_pending:
-            return
-        now = self._services.now()
-        user = users.get(before.user_id, now=now)
-        if user is None or user.link is None or user.link.joining_until > now:
-            return
-        if user.link.notify_pending:
-            self._reporter.linked(user.user_id, user.link.account)
 
 
 def _context(user: User, link: Link, context: JobContext) -> JobContext:

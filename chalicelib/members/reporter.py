@@ -47,6 +47,13 @@ class Reporter:
         self._services.notices.linked(user_id, account.id, account.shown, now=self._services.now())
         users.mark_notified(user_id, account.id)
 
+    def linked_unless_notified(self, user_id: str) -> None:
+        """Notify of the user's link unless their callback did, or a newer one is at work, which has its own check."""
+        now = self._services.now()
+        user = users.get(user_id, now=now)
+        if user and user.link and user.link.notify_pending and user.link.joining_until <= now:
+            self.linked(user_id, user.link.account)
+
     def unlinked(
         self,
         user: User,

@@ -222,6 +222,18 @@ def test_a_link_whose_member_cannot_be_made_right_is_told_of_by_its_check(world:
     assert [one["kind"] for one in world.site.notices()] == ["linked", "sync_failed"]
 
 
+def test_a_link_whose_check_is_given_up_is_told_of_then(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.dynamodb.before = dies_when(lambda: world.roles("kira") is not None)
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.guild.inject(Fault(kind="answer", method="GET", path="/members/[0-9]+$", status=500, times=None))
+    world.run(seconds=VERIFY_AFTER + 3600)
+    assert len(list(world.dead_letters())) == 1
+    assert [one["kind"] for one in world.site.notices()] == ["linked", "sync_failed"]
+
+
 def test_a_check_says_nothing_of_a_link_that_another_callback_is_at(world: World, browser: Browser) -> None:
     world.guild.add_person("kira", guild_count=200)
     assert browser.link_as(world.site.token("101", "link"), "kira").reason == "guild_limit"
