@@ -72,8 +72,9 @@ def test_of_two_changes_of_a_member_what_both_made_is_told() -> None:
     )
     later = Written(Change(frozenset({4}), frozenset({5}), stuck=frozenset({9})), unseen=frozenset({7}))
     both = first.then(later)
-    assert (both.done.give, both.done.take, both.done.stuck, both.done.nickname) == ({1, 4}, {2, 5}, {8, 9}, "Kira")
-    assert (both.undone, both.unseen) == ({3}, {6, 7})
+    assert both.done == Change(frozenset({1, 4}), frozenset({2, 5}), nickname="Kira", stuck=frozenset({8, 9}))
+    assert both.undone == {3}
+    assert both.unseen == {6, 7}
     assert later.then(first).done.nickname == "Kira"
     assert first.then(Written(Change(nickname="Vex"))).done.nickname == "Vex", "the later one counts"
 
