@@ -59,11 +59,15 @@ class Bucket:
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = {"Bucket": self._name, "Key": code_key}
-        text = json.dumps(template, sort_keys=True).encode()
-        version = Version(self._key(text, "json"), code_key)
+        text = _text(template)
+        version = Version(self.key_of(template), code_key)
         self._s3.put_object(**self._mine, Key=version.code, Body=code)
         self._s3.put_object(**self._mine, Key=version.template, Body=text)
         return version
+
+    def key_of(self, template: Json) -> str:
+        """Where `template` is stored, if it is, once it knows where its code is."""
+        return self._key(_text(template), "json")
 
     def address(self, key: str, environ: Mapping[str, str] = os.environ) -> str:
         """Where CloudFormation finds the object: with the deployer's own rights, so nothing is signed.
@@ -129,6 +133,10 @@ class Bucket:
         region = self._s3.meta.region_name
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         self._s3.create_bucket(Bucket=self._name, **place)
+
+
+def _text(template: Json) -> bytes:
+    return json.dumps(template, sort_keys=True).encode()
 
 
 def packaged(folder: Path) -> tuple[bytes, Json]:

@@ -204,9 +204,13 @@ def roll_back(stage: str, stacks: Stacks, bucket: Bucket) -> str:
             f"{stage} is not deployed as a stack, so no earlier version is kept: "
             f"git checkout the one that you want, then make deploy STAGE={stage}"
         )
-    *_, before, last = [None, None, *bucket.versions()]
-    if not before or not last:
+    known = bucket.versions()
+    on_record = bucket.key_of(stacks.template(name)) in {one.template for one in known}
+    # A deployment that was stopped at its very end runs, and is not on record.
+    earlier = known[:-1] if on_record else known
+    if not earlier:
         raise NotDeployed(f"No earlier version of {stage} is kept; nothing was changed")
-    made = stacks.bring_about(name, bucket.address(before.template), url=True)
-    bucket.forget(last)
+    made = stacks.bring_about(name, bucket.address(earlier[-1].template), url=True)
+    if on_record:
+        bucket.forget(known[-1])
     return made["EndpointURL"].rstrip("/")

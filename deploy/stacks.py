@@ -136,6 +136,11 @@ class Stacks:
         elif left:
             raise NotDeployed(f"The stack {name} cannot be deleted:\n{_reasons(self._cloudformation, stack)}")
 
+    def template(self, name: str) -> Json:
+        """The template that the stack was last given, which must be JSON."""
+        found: Json = self._cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+        return found
+
     def resources(self, name: str) -> dict[str, list[str]]:
         """The names of what the stack made, by type; nothing where it is not there."""
         found: dict[str, list[str]] = {}

@@ -1,83 +1,125 @@
-"""One stage that is deployed, changed and taken away, each interrupted anywhere and then run again."""
+"""One stage that is deployed, changed, rolled back and taken away, each interrupted anywhere and then run again."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deploy.project import bundle, clean_copy
-from tests.deploy.account import Account, Ended, Point
+from tests.deploy.account import NUMBER, Account, Ended, Point
 from tests.deploy.inventory import everything, whole
 from tests.deploy.support import STAGE, call_clean, hand_over_requirements, make_project
 
 NEW_ROUTE = '\n\n@app.route("/added", methods=["GET"])\ndef added() -> str:\n    return ""\n'
+EMAIL = ("--email", "me@example.org")  # so that there are alarms
+UNKNOWN = f"arn:aws:iam::{NUMBER}:user/auth-sight"
+BUCKET = f"bucket rolecall-deployments-{NUMBER}-us-east-1"
+"""Kept on purpose by `destroy`: empty, and other stages may have packages in it."""
+
+Mishap = Callable[[Path, str], Path]
+"""What happens to the project's folder after the interruption; given the stage, the folder from then on."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way of deploying."""
+    """A way of deploying a stage. `stuck`: after a first attempt whose stack of tables can only be deleted."""
 
     name: str
-    up: tuple[str, ...]
+    stage: str
+    options: tuple[str, ...]
+    operations: tuple[str, ...]
+    stuck: bool = False
+
+    @property
+    def up(self) -> tuple[str, ...]:
+        return ("up", self.stage, *self.options)
+
+    @property
+    def down(self) -> tuple[str, ...]:
+        return ("down", self.stage, "--yes")
 
 
-CHALICE = Way("chalice", ("up", STAGE))
-PACKAGED = Way("packaged", ("up", STAGE, "--packaged"))
-DOWN = ("down", STAGE, "--yes")
+CHALICE = Way("chalice", STAGE, EMAIL, ("up", "change", "down"))
+PACKAGED = Way("packaged", STAGE, ("--packaged", *EMAIL), ("up", "change", "rollback", "down"))
+STUCK = Way("stuck-prod", "prod", EMAIL, ("up",), stuck=True)
+STUCK_PACKAGED = Way("stuck-prod-packaged", "prod", ("--packaged", *EMAIL), ("up",), stuck=True)
 
 
 class Interrupted:
     """A stage in an account of its own, deployed in one way. What stands whole is made once, and put back each time."""
 
     def __init__(self, account: Account, way: Way, folder: Path) -> None:
+        self.way = way
         self._account = account
-        self._way = way
         self._sources, self._standing, self._place = folder / "sources", folder / "standing", folder / "place"
-        make_sources(self._sources)
-        self.finished = {"up": self._begin_up(self._sources)}
+        make_sources(self._sources, way.stage)
+        self._begin_anew()
+        self.finished = {"up": self._run(self._copy(self._sources), way.up)}
         shutil.copytree(self._place / "project", self._standing)
         self._whole = whole(account)
         account.save()
         self.finished["change"] = self._run(self._changed_project(), way.up)
         self._changed = whole(account)
-        account.restore()
-        self.finished["down"] = self._run(self._copy(self._standing), DOWN)
+        if "rollback" in way.operations:
+            self.finished["rollback"] = self._run(self._place / "project", ("rollback", way.stage))
+        if "down" in way.operations:
+            self.finished["down"] = self._run(self._place / "project", way.down)
         for ended in self.finished.values():
             assert ended.code == 0, ended.said
 
-    def run(self, operation: str, point: Point, mishap: "Mishap | None" = None) -> Ended:
-        """`up`, `change` or `down`."""
-        done = {"up": self.up, "change": self.change, "down": self.down}[operation]
+    def run(self, operation: str, point: Point, mishap: Mishap | None = None) -> Ended:
+        """Do what `operation` names, killed at that point; something happens to its folder; the same again, to the
+        end. Then everything is as it should be. Returns the killed one.
+        """
+        done = {"up": self._up, "change": self._change, "rollback": self._roll_back, "down": self._down}[operation]
         return done(point, mishap)
 
-    def up(self, point: Point, mishap: "Mishap | None" = None) -> Ended:
-        """A first deployment, killed at that point; something happens to its folder; the same again, to the end."""
-        killed = self._begin_up(self._sources, point)
-        self._expect(self._again(self._way.up, mishap), self._whole)
+    def _up(self, point: Point, mishap: Mishap | None) -> Ended:
+        self._begin_anew()
+        killed = self._run(self._copy(self._sources), self.way.up, point)
+        self._expect(self._again(self.way.up, mishap), self._whole)
         return killed
 
-    def change(self, point: Point, mishap: "Mishap | None" = None) -> Ended:
-        """The same with a deployment of a new route."""
+    def _change(self, point: Point, mishap: Mishap | None) -> Ended:
+        """A deployment of a new route."""
         self._account.restore()
-        killed = self._run(self._changed_project(), self._way.up, point)
-        self._expect(self._again(self._way.up, mishap), self._changed)
+        killed = self._run(self._changed_project(), self.way.up, point)
+        self._expect(self._again(self.way.up, mishap), self._changed)
         return killed
 
-    def down(self, point: Point, mishap: "Mishap | None" = None) -> Ended:
-        """The same with taking it away."""
+    def _roll_back(self, point: Point, mishap: Mishap | None) -> Ended:
+        """Putting back what was before the new route."""
         self._account.restore()
-        killed = self._run(self._copy(self._standing), DOWN, point)
-        ended = self._again(DOWN, mishap)
+        project = self._changed_project()
+        self._expect(self._run(project, self.way.up), self._changed)
+        words = ("rollback", self.way.stage)
+        killed = self._run(project, words, point)
+        self._expect(self._again(words, mishap), self._whole)
+        return killed
+
+    def _down(self, point: Point, mishap: Mishap | None) -> Ended:
+        self._account.restore()
+        killed = self._run(self._copy(self._standing), self.way.down, point)
+        ended = self._again(self.way.down, mishap)
         assert ended.code == 0, ended.said
-        assert f"Nothing of {STAGE} is left.\n" in ended.lines
-        assert {one for one in everything(self._account) if not one.startswith("bucket ")} == set()
+        assert f"Nothing of {self.way.stage} is left.\n" in ended.lines
+        assert everything(self._account) <= {BUCKET}
         return killed
 
-    def _begin_up(self, sources: Path, point: Point | None = None) -> Ended:
+    def roll_back_after(self, point: Point) -> Ended:
+        """A deployment of a new route is killed, and what was before is put back; returns the killed one."""
+        self._account.restore()
+        project = self._changed_project()
+        killed = self._run(project, self.way.up, point)
+        self._expect(self._run(project, ("rollback", self.way.stage)), self._whole)
+        return killed
+
+    def _begin_anew(self) -> None:
         self._account.reset()
-        self._account.put_secrets(STAGE)
-        return self._run(self._copy(sources), self._way.up, point)
+        self._account.put_secrets(self.way.stage)
+        if self.way.stuck:
+            leave_stuck(self._account, self.way.stage, self._sources)
 
     def _changed_project(self) -> Path:
         project = self._copy(self._standing)
@@ -89,11 +131,11 @@ class Interrupted:
         shutil.rmtree(self._place, ignore_errors=True)
         return Path(shutil.copytree(of, self._place / "project"))
 
-    def _again(self, words: Iterable[str], mishap: "Mishap | None") -> Ended:
+    def _again(self, words: Sequence[str], mishap: Mishap | None) -> Ended:
         project = self._place / "project"
-        return self._run(mishap(project) if mishap else project, words)
+        return self._run(mishap(project, self.way.stage) if mishap else project, words)
 
-    def _run(self, project: Path, words: Iterable[str], point: Point | None = None) -> Ended:
+    def _run(self, project: Path, words: Sequence[str], point: Point | None = None) -> Ended:
         return self._account.deploy(project, *words, killed=point)
 
     def _expect(self, ended: Ended, expected: dict[str, Any]) -> None:
@@ -101,40 +143,47 @@ class Interrupted:
         assert whole(self._account) == expected
 
 
-Mishap = Callable[[Path], Path]
-"""What happens to the project's folder after the interruption; the folder from then on."""
+def leave_stuck(account: Account, stage: str, project: Path) -> None:
+    """A stack of tables as an older version left it whose first attempt failed: its tables cannot be taken back."""
+    said = {"Stage": stage, "AuthSitePrincipal": UNKNOWN, "Protection": "on"}
+    account.client("cloudformation").create_stack(
+        StackName=f"rolecall-{stage}-data",
+        TemplateBody=(project / ".chalice" / "data-stack.yaml").read_text(),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in said.items()],
+    )
+    account.sleep(60)
 
 
-def lose_notes(project: Path) -> Path:
+def lose_notes(project: Path, _: str) -> Path:
     """Chalice's notes are gone."""
     shutil.rmtree(project / ".chalice" / "deployed", ignore_errors=True)
     return project
 
 
-def move(project: Path) -> Path:
+def move(project: Path, _: str) -> Path:
     """The folder has another name."""
-    return project.rename(project.with_name(f"{project.name}-moved"))
+    return project.rename(project.with_name("moved"))
 
 
-def clone(project: Path) -> Path:
+def clone(project: Path, stage: str) -> Path:
     """Another machine, on which nothing was ever made."""
     for made in (".build", ".chalice/deployed"):
         shutil.rmtree(project / made, ignore_errors=True)
-    hand_over_requirements(project)
-    call_clean(project)
+    hand_over_requirements(project, stage)
+    call_clean(project, stage)
     return project
 
 
-def make_sources(project: Path) -> None:
+def make_sources(project: Path, stage: str = STAGE) -> None:
     """A project that is packaged already, with the new route and without, and whose templates were looked through."""
     project.mkdir()
-    make_project(project, fitted=False)
-    hand_over_requirements(project)
+    make_project(project, stage, fitted=False)
+    hand_over_requirements(project, stage)
     app, made = project / "app.py", project.with_name("packages")
     for text in (app.read_text() + NEW_ROUTE, app.read_text()):
         app.write_text(text)
-        call_clean(project)
-        copy = clean_copy(STAGE, project)
-        bundle(STAGE, project, copy)
+        call_clean(project, stage)
+        copy = clean_copy(stage, project)
+        bundle(stage, project, copy)
         shutil.copytree(copy / ".chalice" / "deployments", made, dirs_exist_ok=True)
     shutil.copytree(made, copy / ".chalice" / "deployments", dirs_exist_ok=True)

@@ -13,8 +13,8 @@ from deploy.found import find
 from deploy.kept import Kept
 from deploy.project import NotDeployed
 from deploy.stacks import Stacks
-from tests.deploy.account import NUMBER, Account, Ended
-from tests.deploy.interruptions import make_sources
+from tests.deploy.account import Account, Ended
+from tests.deploy.interruptions import UNKNOWN, leave_stuck, make_sources
 from tests.deploy.inventory import everything
 from tests.deploy.support import STAGE, change_settings
 
@@ -94,8 +94,6 @@ def test_tables_that_outlived_their_stack_are_taken_up_with_what_they_hold(accou
 
 # --- the tables' stack ------------------------------------------------------------------------------------------------
 
-UNKNOWN = f"arn:aws:iam::{NUMBER}:user/auth-sight"
-
 
 def test_a_user_that_does_not_exist_is_named_before_anything_is_made(account: Account, project: Path) -> None:
     before = everything(account)
@@ -132,13 +130,7 @@ def test_a_first_attempt_that_fails_leaves_nothing_and_the_next_one_is_protected
 
 
 def test_a_stack_that_an_older_version_left_stuck_is_made_whole(account: Account, project: Path, kept: Kept) -> None:
-    said = {"Stage": "prod", "AuthSitePrincipal": UNKNOWN, "Protection": "on"}
-    account.client("cloudformation").create_stack(
-        StackName="rolecall-prod-data",
-        TemplateBody=(project / ".chalice" / "data-stack.yaml").read_text(),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in said.items()],
-    )
-    account.sleep(60)
+    leave_stuck(account, "prod", project)
     assert state(account) == "ROLLBACK_FAILED", "its tables are protected"
     assert kept.bring_about({"AuthSitePrincipal": ""})["JobsQueueUrl"]
     assert protected(account)

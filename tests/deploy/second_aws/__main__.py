@@ -23,8 +23,10 @@ from io import BytesIO
 from urllib.parse import parse_qs, parse_qsl
 
 import clock
+import packages  # noqa: F401 - its rules hold once it is imported
 import rules
 import stacks  # noqa: F401 - its rules hold once it is imported
+import watch  # noqa: F401
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
