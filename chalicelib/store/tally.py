@@ -4,7 +4,7 @@ A reader needs one row, instead of all users. It is as old as the last sweep, an
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
 from chalicelib.store.rows import SweepRow, read_as, stored
@@ -35,14 +35,14 @@ class Tally:
 
 
 def summed(tallies: Iterable[Tally]) -> Tally:
-    """One tally of all of them."""
+    """One tally of all of them. It holds one of them at a time."""
     groups: Counter[str] = Counter()
     troubled: list[str] = []
     linked = unsettled = never_stated = all_groups = all_troubled = 0
     at = 0.0
     for one in tallies:
         groups.update(one.groups)
-        troubled += one.troubled
+        troubled += one.troubled[: MAX_TROUBLED - len(troubled)]
         linked, unsettled = linked + one.linked, unsettled + one.unsettled
         never_stated, all_troubled = never_stated + one.never_stated, all_troubled + one.all_troubled
         at, all_groups = max(at, one.at), max(all_groups, one.all_groups)
@@ -53,7 +53,7 @@ def summed(tallies: Iterable[Tally]) -> Tally:
         never_stated=never_stated,
         groups=dict(groups.most_common(MAX_GROUPS)),
         all_groups=max(all_groups, len(groups)),
-        troubled=tuple(troubled[:MAX_TROUBLED]),
+        troubled=tuple(troubled),
         all_troubled=all_troubled,
     )
 
@@ -78,7 +78,7 @@ class Tallies:
         key = f"{TALLY}#{sweep_id}#{page:06}"
         SweepRow(self._guild, key, data=asdict(tally), expires_at=int(tally.at) + KEPT).save()
 
-    def pages(self, sweep_id: str) -> list[Tally]:
-        """The tallies of the pages that are stored of a sweep."""
+    def pages(self, sweep_id: str) -> Iterator[Tally]:
+        """The tallies of the pages that are stored of a sweep, as they are read: a large guild has a thousand."""
         found = SweepRow.query(self._guild, SweepRow.sweep_id.startswith(f"{TALLY}#{sweep_id}#"), consistent_read=True)
-        return [one for one in (read_as(Tally, row.data) for row in found) if one]
+        return (one for one in (read_as(Tally, row.data) for row in found) if one)

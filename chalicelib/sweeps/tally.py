@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from chalicelib.problems import Problems, withheld
 from chalicelib.services import Services
@@ -39,4 +40,4 @@ class TallyKeeper:
         elif page == 0:
             self._tallies.keep(tally)
         else:
-            self._tallies.keep(summed([*self._tallies.pages(sweep_id), tally]))
+            self._tallies.keep(summed(chain(self._tallies.pages(sweep_id), (tally,))))

@@ -1,6 +1,9 @@
 """A survey counts the linked users on its way, at hardly any cost."""
 
-from chalicelib.store.tally import Tallies, Tally
+import tracemalloc
+
+from chalicelib.store.tally import MAX_TROUBLED, Tallies, Tally
+from chalicelib.sweeps.tally import TallyKeeper
 from local.simulated import GUILD, World
 from tests.members.support import crowd, stored, swept
 
@@ -74,3 +77,26 @@ def test_a_sweep_of_one_page_writes_the_tally_once(world: World) -> None:
     world.dynamodb.before = lambda operation, arguments: calls.append(f"{operation} {arguments}")
     swept(world)
     assert sum("'tally'" in call for call in calls) == 1
+
+
+def test_the_sum_of_many_pages_takes_no_more_memory_than_that_of_few(world: World) -> None:
+    tallies, keeper = Tallies(int(GUILD)), TallyKeeper(world.http.services)
+    groups = {f"group {number} of the alliance": number for number in range(50)}
+    one = Tally(world.clock.now(), 50, groups=groups, troubled=tuple(groups), all_troubled=50)
+    for sweep_id, pages in (("few", 40), ("many", 400)):
+        for page in range(pages):
+            tallies.keep_page(sweep_id, page, one)
+    world.dynamodb.page_size = 20  # rows that are read at once, and so in memory together
+
+    def peak(sweep_id: str, pages: int) -> int:
+        tracemalloc.start()
+        try:
+            keeper.note(sweep_id, pages, one, is_last=True)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak("few", 40)
+    few, many = peak("few", 40), peak("many", 400)
+    assert (tally().linked, tally().all_troubled, len(tally().troubled)) == (50 * 401, 50 * 401, MAX_TROUBLED)
+    assert many < 1.3 * few
