@@ -175,5 +175,5 @@ def _chart(cpu: Mapping[str, float]) -> Bars:
         "A cold start: milliseconds of CPU until the first event is answered",
         ("CPU",),
         tuple((name, (value * 1000,)) for name, value in cpu.items()),
-        note="Under AWS’s runtime client, AWS itself answering at once; bare: Chalice with boto3’s DynamoDB client",
+        note="Under AWS’s runtime client; bare: Chalice with boto3’s DynamoDB client",
     )

@@ -203,6 +203,8 @@ def _below_head(note: str) -> float:
 
 
 def _svg(chart: Chart, height: float, drawn: Sequence[str]) -> str:
+    if LETTER * max(len(chart.title), len(chart.note)) > WIDTH - 2 * EDGE:
+        raise ValueError(f"titles and notes may have {(WIDTH - 2 * EDGE) / LETTER:.0f} letters")
     head = [_text(EDGE, EDGE + 14, chart.title, style="title")]
     if chart.note:
         head.append(_text(EDGE, EDGE + 14 + LINE, chart.note, style="soft"))

@@ -65,6 +65,7 @@ def test_names_of_curves_that_end_at_one_place_do_not_cover_each_other() -> None
         Bars("b", "Below zero", ("one",), (("a", (-1,)),)),
         Bars("b", "A name too long", ("one",), (("a" * 60, (1,)),)),
         Bars("b", "A value too few", ("one", "two"), (("a", (1,)),)),
+        Bars("b", "A note too long", ("one",), (("a", (1,)),), note="a" * 76),
         Curves("c", "No logarithm", "x", "y", (("a", ((0, 1),)),)),
         Curves("c", "Nothing", "x", "y", ()),
     ],
