@@ -18,6 +18,7 @@ PAGES = sorted(
         ROOT / "simulation" / "README.md",
         ROOT / "bench" / "COSTS.md",
         ROOT / "bench" / "RESULTS.md",
+        ROOT / "bench" / "SIZES.md",
     ]
 )
 MARKDOWN = MarkdownIt("commonmark").enable("table")

@@ -4,11 +4,13 @@ import re
 
 import pytest
 
+from bench import size
 from bench.costs import SIZES, TABLE, count, markdown
 from bench.prices import LIMITED, REGIONS, bill, idle
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "explanation" / "costs.md"
+SWEEPS = DOCS / "explanation" / "sweeps.md"
 SEVERAL = DOCS / "how-to" / "run-several-servers.md"
 
 
@@ -45,3 +47,15 @@ def test_the_costs_of_500_members_are_what_the_code_asks_for_now() -> None:
 @pytest.mark.slow
 def test_the_table_of_costs_is_what_the_code_asks_for_now() -> None:
     assert TABLE.read_text() == markdown({size: count(size) for size in SIZES}), "run `make bench`"
+
+
+def test_the_page_of_sweeps_shows_the_table_of_sizes_that_the_benchmark_wrote() -> None:
+    shown = rows(SWEEPS.read_text().partition("## By size")[2].partition("\n## ")[0])
+    assert shown == rows(size.TABLE.read_text())
+
+
+def test_a_sweep_of_the_smallest_size_takes_what_the_table_says() -> None:
+    exact = 5  # columns: members, drifted, requests, time, Lambda-seconds; units vary a little with chance
+    written = [line.split("|")[1 : 1 + exact] for line in rows(size.TABLE.read_text())[2:4]]
+    measured = [line.split("|")[1 : 1 + exact] for line in rows(size.markdown(size.runs([size.SIZES[0]])))[2:]]
+    assert measured == written, "run `python -m bench --only size --keep`"
