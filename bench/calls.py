@@ -79,7 +79,7 @@ class _Meter:
         asked, began = len(self.world.guild.received()), self.world.clock.now()
         do()
         took = self.world.clock.now() - began
-        requests = (f"{one.method} {one.path.rsplit('/', 1)[-1]}" for one in self.world.guild.received()[asked:])
+        requests = (one.route for one in self.world.guild.received()[asked:])
         return Path(name, tuple(self._calls), tuple(requests), took)
 
     def message(self, name: str, *twice: Callable[[], object]) -> Path:

@@ -120,7 +120,7 @@ def markdown(parts: Sequence[Part]) -> str:
 
 def _measured(parts: Iterable[Part]) -> str:
     places = sorted({part.measured for part in parts})
-    return f"Measured at {places[0]}." if len(places) == 1 else "Not all was measured at the same commit."
+    return f"Measured at {places[0]}." if len(places) == 1 else "Each section says at which commit it was measured."
 
 
 def _rows(figures: Iterable[Figure]) -> list[str]:
