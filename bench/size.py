@@ -237,8 +237,9 @@ def _units(run: Run) -> str:
 
 
 def _growth(runs: Sequence[Run]) -> Figure:
-    """The memory of the largest guild's steps beside that of the first one that fills a step."""
-    large, small = runs[-1], next((run for run in runs if run.linked >= FULL_STEP * 1000), runs[0])
+    """The memory of the largest guild's steps, beside that of a smaller one that fills a step, if there is one."""
+    large, smaller = runs[-1], runs[:-1] or runs
+    small = next((run for run in smaller if run.linked >= FULL_STEP * 1000), smaller[-1])
     note = ", ".join(f"{run.linked:,}: {run.megabytes:.1f} MB in {len(run.peaks)} steps" for run in runs)
     name = f"peak memory of any step, {large.linked:,} ÷ {small.linked:,} linked"
     return at_most(name, large.megabytes / small.megabytes, MAX_GROWTH, shown="{:.2f}", note=note)
