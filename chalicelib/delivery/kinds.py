@@ -166,7 +166,6 @@ _ROWS = (
         lane=Lane.URGENT,
         handle=lambda job, to: to.reconciler.verify_link(job, to.context),
         record=FailureRecorder.on_link,
-        cause=lambda _: "link",
     ),
     Kind(
         struct=VerifyRemoval,

@@ -186,7 +186,6 @@ def test_the_audit_trail_says_why_a_member_was_changed(kira: World, row: Kind[An
         RemoveReplacedAccount: "linked another account",
         ReleaseRemoval: "released by kira",
         UnlinkUser: "unlink",
-        VerifyLink: "link",
     }
     expected = f"sweep {job.sweep_id}" if isinstance(job, RepairMember | StripUnlinked) else causes.get(row.struct)
     assert row.cause(job) == (expected or "message from the auth site")

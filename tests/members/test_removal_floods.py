@@ -224,7 +224,7 @@ def test_the_check_after_a_callback_takes_nothing_that_waits_for_a_person(world:
     stated_in_the_store(world, ["new"])
     world.run(seconds=HOUR)
     assert world.roles("lately") == {"Member"}
-    assert "new" in {one.user_id for one in withheld(world)}
+    assert [one.by for one in withheld(world) if one.user_id == "new"] == ["message from the auth site"]
 
 
 @pytest.mark.usefixtures("held")
