@@ -7,22 +7,19 @@ or SQS: a record that needs neither of the two. What an operator's own call meet
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.discord.halts import SharedState
 from chalicelib.metrics import DIMENSION, NAMESPACE
-from chalicelib.outages import MAX_PAUSE, METRICS
+from chalicelib.outages import MAX_PAUSE, METRICS, pause_after
 from chalicelib.store.sweeps import NO_LIST, Sweep
 from ops.formatting import count, moment, span
 from ops.stage import AwsClient
 
 LOOK_BACK = timedelta(days=1)  # as far as one answer of CloudWatch reaches in minutes
 PERIOD = 60  # seconds
-# Seconds without a count after which an outage is over: a message is tried again after MAX_PAUSE at the latest, and
-# CloudWatch knows of it a minute or two later.
-MAX_GAP = MAX_PAUSE + 3 * PERIOD
+DELAY = 2 * PERIOD  # seconds until CloudWatch knows of a count
 MIN_MINUTES = 2  # in which an outage was met; in one alone it was a hiccup, that the next try has mended
 READ_SWEEPS = 48  # two days of hourly ones, to tell since when the members are not listed
 STATUS_PAGES = {"Discord": "discordstatus.com", "DynamoDB": "health.aws.amazon.com", "SQS": "health.aws.amazon.com"}
@@ -49,12 +46,12 @@ class Outage:
         seen = f"; last tried {span(now - self.seen_at)} ago" if self.seen_at else ""
         return f"{self.service} {self.what}{when}{': ' if self.why else ''}{self.why}{seen}"
 
-    @property
-    def fix(self) -> str:
-        """What to do: nothing, mostly."""
+    def fix(self, now: float) -> str:
+        """Say what to do: nothing, mostly."""
+        pause = MAX_PAUSE if self.since is None else pause_after(now - self.since)
         return (
-            f"look at {STATUS_PAGES[self.service]}; nothing is lost, and all that waits is done by itself, beginning "
-            f"within {span(MAX_PAUSE)} after it ends"
+            f"look at {STATUS_PAGES[self.service]}; nothing is lost, and what waits is done by itself, tried again "
+            f"within {span(pause)} after the end"
         )
 
 
@@ -102,12 +99,22 @@ def met_by_functions(cloudwatch: AwsClient, stage: str, service: str, now: float
 
 
 def newest_run(minutes: Sequence[float], now: float) -> Met | None:
-    """The newest of `minutes` (ascending) that follow each other without a gap; None if they ended before `now`."""
-    if not minutes or now - minutes[-1] > MAX_GAP:
-        return None
-    gaps = [number for number, (one, two) in enumerate(pairwise(minutes), 1) if two - one > MAX_GAP]
-    run = minutes[gaps[-1] if gaps else 0 :]
-    return Met(run[0], run[-1], len(run))
+    """The newest of `minutes` (ascending) that belong to one outage; None if that is over by `now`.
+
+    While an outage lasts, what waits is tried again after pauses that grow with it.
+    """
+    runs: list[Met] = []
+    for minute in minutes:
+        if runs and minute - runs[-1].last <= _longest_gap(runs[-1]):
+            runs[-1] = Met(runs[-1].since, minute, runs[-1].minutes + 1)
+        else:
+            runs.append(Met(minute, minute, 1))
+    return runs[-1] if runs and now - runs[-1].last <= _longest_gap(runs[-1]) else None
+
+
+def _longest_gap(run: Met) -> float:
+    """Seconds without a count within which the outage may go on."""
+    return pause_after(run.last - run.since) + PERIOD + DELAY
 
 
 def no_list_since(sweeps: Sequence[Sweep]) -> float | None:

@@ -113,7 +113,7 @@ def _outages(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
     for outage in snapshot.outages:
         yield "outage", Text(plain(outage.text(snapshot.at)), "bold red")
     if snapshot.outages:
-        yield "", Text(f"{waits(snapshot.waiting)}; {snapshot.outages[0].fix}", "yellow")
+        yield "", Text(f"{waits(snapshot.waiting)}; {snapshot.outages[0].fix(snapshot.at)}", "yellow")
 
 
 def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:

@@ -37,7 +37,7 @@ def bot_token(context: DoctorContext) -> Iterator[Finding]:
 def _no_answer(context: DoctorContext, why: str) -> Finding:
     """Whether Discord is away for all, or for this machine alone."""
     if outage := context.away:
-        return fault(f"{outage.text(context.stage.now())}; {waits(context.waiting)}", outage.fix)
+        return fault(f"{outage.text(context.stage.now())}; {waits(context.waiting)}", outage.fix(context.stage.now()))
     return fault(
         f"{why}; the functions have no such trouble on record",
         "check this machine's connection and discordstatus.com, and try again",

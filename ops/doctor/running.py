@@ -55,7 +55,9 @@ def clock(context: DoctorContext) -> Iterator[Finding]:
 @checks.check("answers", "Discord's answers to the functions", needs=("settings", "tables"))
 def answers(context: DoctorContext) -> Iterator[Finding]:
     if outage := outages.of_discord(context.halts):
-        yield warning(f"{outage.text(context.stage.now())}; {outages.waits(context.waiting)}", outage.fix)
+        yield warning(
+            f"{outage.text(context.stage.now())}; {outages.waits(context.waiting)}", outage.fix(context.stage.now())
+        )
 
 
 @checks.check("stopped", "Calls to Discord", needs=("settings", "tables"))

@@ -65,4 +65,4 @@ def _finding(context: DoctorContext, service: str, refusal: str) -> Iterator[Fin
     if outage := outages.of_aws(service, refusal, met):
         waits = outages.waits(None if service == "SQS" and refusal else context.waiting)
         level = fault if refusal else warning
-        yield level(f"{outage.text(stage.now())}; {waits}", outage.fix)
+        yield level(f"{outage.text(stage.now())}; {waits}", outage.fix(stage.now()))

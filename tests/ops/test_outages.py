@@ -10,6 +10,7 @@ import pytest
 from local.outages import Manner, Service
 from local.simulated import ENVIRONMENT, World
 from ops.formatting import moment
+from ops.outages import Met, Outage, newest_run, of_aws
 from tests.members.support import let_sweeps_take
 from tests.ops.simulated import operator
 from tests.ops.world import Said
@@ -179,3 +180,40 @@ def test_nothing_of_it_is_said_before_somebody_met_it(world: World, spoil: Calla
     world.site.groups("0", [])
     passes(world, 10)
     assert word in ops("status").out
+
+
+# --- since when, by what functions counted ------------------------------------------------------------------------
+
+
+def minutes(*numbers: int) -> list[float]:
+    return [60.0 * number for number in numbers]
+
+
+def test_an_outage_is_what_was_met_again_within_the_pauses_that_grow_with_it() -> None:
+    hour = [*range(10), 12, 15, 19, 24, 29, 35, 42, 50, 58]
+    assert newest_run(minutes(*hour), now=60.0 * 61) == Met(0.0, 60.0 * 58, len(hour))
+
+
+def test_what_was_met_long_before_is_another_outage() -> None:
+    assert newest_run(minutes(0, 1, 2, 30, 31), now=60.0 * 32) == Met(1800.0, 1860.0, 2)
+
+
+def test_an_outage_is_over_once_nothing_was_met_for_longer_than_a_message_waits() -> None:
+    short, hour = minutes(0, 1), minutes(*range(61))
+    assert newest_run(short, now=60.0 * 4)
+    assert newest_run(short, now=60.0 * 6) is None
+    assert newest_run(hour, now=60.0 * 70)
+    assert newest_run(hour, now=60.0 * 72) is None
+    assert newest_run([], now=0.0) is None
+
+
+def test_a_single_hiccup_of_the_functions_is_no_outage_unless_the_operator_meets_it_too() -> None:
+    assert of_aws("SQS", "", Met(0.0, 0.0, 1)) is None
+    assert of_aws("SQS", "refused", Met(0.0, 0.0, 1)) == Outage("SQS", "has been away", "refused", 0.0)
+    assert of_aws("SQS", "refused", None) == Outage("SQS", "has been away", "refused", None)
+
+
+def test_the_end_is_noticed_the_later_the_longer_an_outage_lasted() -> None:
+    assert "within 30 s after the end" in Outage("Discord", "has been away", since=0.0).fix(60.0)
+    assert "within 8 min after the end" in Outage("Discord", "has been away", since=0.0).fix(3600.0)
+    assert "within 15 min after the end" in Outage("Discord", "has been away").fix(3600.0)
