@@ -18,6 +18,7 @@ from chalicelib.discord.rate_limiter import PATIENCE
 from chalicelib.errors import (
     BadMessage,
     CallsHalted,
+    DiscordUnavailable,
     Failure,
     GiveUp,
     RateLimitDeferred,
@@ -111,8 +112,8 @@ class Delivery:
             self._services.metrics.seconds("ChangeAge", age)
         return outcome
 
-    def _handle(self, message: Message, progress: Progress, *, bulk: bool) -> Outcome:
-        """Read the message and do what it asks for."""
+    def _handle(self, message: Message, progress: Progress, *, bulk: bool, again: bool = False) -> Outcome:
+        """Read the message and do what it asks for. `again`: its last try failed, but Discord answers now."""
         try:
             job = read_job(message.body, now=self._services.now(), own=bulk)
         except BadMessage as bad:
@@ -126,13 +127,22 @@ class Delivery:
             return kind.handle(job, self._delivered(context, redelivered=message.received > 1))
         except RolecallError as error:
             touched = self._services.now() if self.reconciler.writes > writes else progress.touched
-            return self._ended_badly(kind, job, message, replace(progress, touched=touched), error)
+            progress = replace(progress, touched=touched)
+            return self._ended_badly(kind, job, message, progress, error, bulk=bulk, again=again)
 
     def _delivered(self, context: JobContext, *, redelivered: bool) -> Delivered:
         return Delivered(self.reconciler, self.sweeper, self._commands, self._officers, context, redelivered)
 
     def _ended_badly(
-        self, kind: Kind[Any], job: Job, message: Message, progress: Progress, error: RolecallError
+        self,
+        kind: Kind[Any],
+        job: Job,
+        message: Message,
+        progress: Progress,
+        error: RolecallError,
+        *,
+        bulk: bool,
+        again: bool,
     ) -> Outcome:
         """Retry later, refuse or dead-letter, by the type of the error."""
         settings, now = self._services.settings, self._services.now()
@@ -153,10 +163,11 @@ class Delivery:
                 return self._retry(message, replace(progress.failed_once_more(), due=now + pause), pause)
             case Failure() if not self._services.discord.answers():
                 return self._wait_for_end_of_outage(message, progress, str(error))
+            case DiscordUnavailable(answered=False) if not again:  # it may have hung until Discord was back
+                return self._handle(message, replace(progress, ticket=None), bulk=bulk, again=True)
             case Failure():
-                return self._give_up(
-                    kind, job, message, f"given up after {progress.tries + 1} tries: {error}", dead_letter=True
-                )
+                why = f"given up after {progress.tries + 1} tries: {error}"
+                return self._give_up(kind, job, message, why, dead_letter=True)
             case GiveUp():
                 dead_letter = kind.dead_letter_refusals and isinstance(error, Refused)
                 return self._give_up(kind, job, message, str(error), dead_letter=dead_letter)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from local.discord.faults import Fault
 from local.discord.messages import Request
 from local.outages import Service
 from local.simulated import World
@@ -10,6 +11,7 @@ from tests.members.support import let_sweeps_take
 
 HOUR = 3600.0
 USERS = 4
+ALLOWED = 4  # tries of one message: the first one, and DISCORD_TASKS_MAX_RETRIES
 
 
 @pytest.fixture
@@ -52,6 +54,24 @@ def test_a_discord_that_answers_every_request_with_500_is_waited_for(world: Worl
     world.run(seconds=2 * HOUR)
     assert roles(world) == [set()] * USERS
     assert list(world.dead_letters()) == []
+
+
+def test_a_message_whose_last_request_hung_until_the_end_of_an_outage_is_tried_once_more(world: World) -> None:
+    world.guild.inject(Fault(kind="hang", method="GET", path="/members/[0-9]+$", times=ALLOWED, seconds=60))
+    world.site.groups("0", [])
+    world.run(seconds=HOUR)
+    assert sum(bool(request.fault) for request in world.guild.received()) == ALLOWED
+    assert list(world.dead_letters()) == []
+    assert world.roles("p0") == set()
+
+
+def test_a_message_whose_requests_always_hang_is_given_up_while_discord_answers_others(world: World) -> None:
+    world.guild.inject(Fault(kind="hang", method="GET", path="/members/[0-9]+$", times=None, seconds=60))
+    world.site.groups("0", [])
+    world.run(seconds=2 * HOUR)
+    (letter,) = world.dead_letters()
+    assert "given up after 4 tries" in str(letter)
+    assert sum(bool(request.fault) for request in world.guild.received()) == ALLOWED + 1
 
 
 def test_one_request_that_always_fails_is_given_up_while_discord_answers_others(world: World) -> None:
