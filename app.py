@@ -42,7 +42,7 @@ JSON_HEADERS: Headers = {"Cache-Control": "no-store", "Content-Type": http.JSON}
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponses:
-    """How a route says that it failed: that the request was refused, that Discord or we failed, that we are broken."""
+    """How a route says that it failed: the request was refused, Discord or AWS is away, we are broken."""
 
     refused: Callable[[Reason], Response]
     unavailable: Callable[[], Response]
@@ -69,8 +69,7 @@ def answers(errors: ErrorResponses) -> Callable[[Handler], Handler]:
                 return errors.unavailable()
             except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the traceback
                 log.error("broken")
-                count_outage(error)
-                return errors.broken()
+                return errors.unavailable() if count_outage(error) else errors.broken()
             finally:
                 flush()
 

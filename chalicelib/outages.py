@@ -19,6 +19,18 @@ ABOUT_THE_REQUEST = frozenset(
     }
 )
 
+# Answers that last until an operator acts: no permission, no such table or queue.
+LASTING = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+        "UnrecognizedClientException",
+    }
+)
+
 # The metric that counts meetings with an outage of each service: a record that needs neither of the two.
 METRICS = {"DynamoDB": "StoreOutages", "SQS": "QueueOutages"}
 
@@ -39,6 +51,12 @@ def outage_in(error: BaseException) -> str | None:
         code = str(cause.response.get("Error", {}).get("Code", "unknown"))
         return None if code in ABOUT_THE_REQUEST or code in _CONTENTION else code
     return type(cause).__name__ if isinstance(cause, BotoCoreError) else None
+
+
+def will_pass(error: BaseException) -> bool:
+    """Whether the error is an outage that ends by itself, so that it helps to try again later."""
+    outage = outage_in(error)
+    return outage is not None and outage not in LASTING
 
 
 def metric_of(error: BaseException) -> str | None:

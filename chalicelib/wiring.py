@@ -143,7 +143,14 @@ def flush() -> None:
         wired().flush()
 
 
-def count_outage(error: Exception) -> None:
-    """Count that this invocation met an outage of AWS, if the error is one and this container has its parts."""
-    if wired.cache_info().currsize:
-        wired().count_outage(error)
+def count_outage(error: Exception) -> bool:
+    """Count that this invocation met an outage of AWS, if the error is one; return whether it ends by itself.
+
+    False where this container has no parts: it cannot answer as `wired` would have it.
+    """
+    if not wired.cache_info().currsize:
+        return False
+    from chalicelib.outages import will_pass
+
+    wired().count_outage(error)
+    return will_pass(error)

@@ -10,11 +10,12 @@ from urllib.parse import urljoin
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from chalice.test import Client
 from moto import mock_aws
 
 import app
-from chalicelib import VERSION
+from chalicelib import VERSION, wiring
 from chalicelib.discord.client import log_request
 from chalicelib.errors import BadSettings
 from chalicelib.linking.cookie import LIFE
@@ -189,6 +190,17 @@ def test_health_needs_nothing_at_all(doors: Doors) -> None:
         door.wired = Failing(AssertionError("health needs something"))
         raw = app.app(event, None)
     assert (raw["statusCode"], json.loads(raw["body"])) == (200, {"status": "ok", "version": VERSION})
+
+
+def test_an_outage_while_nothing_could_be_built_is_a_page_all_the_same(doors: Doors) -> None:
+    wiring.wired.cache_clear()
+    door: Any = app
+    with standing(doors.container):
+        door.wired = Failing(EndpointConnectionError(endpoint_url="https://ssm.test"))
+        door.count_outage, door.flush = wiring.count_outage, wiring.flush
+        raw = app.app(doors.event("GET", "/discord/link?token=x"), None)
+    assert raw["statusCode"] == 500
+    assert "Something is set up wrongly here" in raw["body"]
 
 
 @pytest.mark.parametrize("error", [BadSettings(["DISCORD_APP_ID is missing"]), ZeroDivisionError("inner-detail")])

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from pynamodb.exceptions import GetError, PutError
 
-from chalicelib.outages import MAX_PAUSE, MIN_PAUSE, metric_of, outage_in, pause_after
+from chalicelib.outages import MAX_PAUSE, MIN_PAUSE, metric_of, outage_in, pause_after, will_pass
 from chalicelib.queues import MAX_DELAY
 
 DAY = 86_400
@@ -77,3 +77,19 @@ def test_a_message_is_sent_anew_hardly_more_often_in_a_day_than_sqs_makes_necess
 )
 def test_an_outage_is_counted_by_the_service_that_is_away(error: Exception, metric: str | None) -> None:
     assert metric_of(error) == metric
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (AWAY, True),
+        (GetError("no answer", cause=AWAY), True),
+        (PutError("throttled", cause=refused("ThrottlingException")), True),
+        (refused("AccessDeniedException"), False),
+        (GetError("no table", cause=refused("ResourceNotFoundException")), False),
+        (refused("ValidationException"), False),
+        (KeyError("groups"), False),
+    ],
+)
+def test_an_outage_ends_by_itself_unless_an_operator_has_to_act(error: Exception, passes: bool) -> None:
+    assert will_pass(error) is passes

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import app
 from chalicelib import log
+from chalicelib.outages import will_pass
 from chalicelib.settings import Settings
 from local.simulated import Container, World
 
@@ -112,11 +113,16 @@ def standing(container: Container) -> Iterator[None]:
     """Let app.py work with these parts, as `wiring` would have built them for the first event."""
     doors: Any = app
     kept = doors.wired, doors.flush, doors.count_outage
+
+    def count_outage(error: Exception) -> bool:
+        container.services.count_outage(error)
+        return will_pass(error)
+
     settings = container.services.settings
     log.hide(settings.app_secret, settings.bot_token, settings.auth_site_secret, settings.webhook_url)
     doors.wired = lambda: container
     doors.flush = lambda: container.services.metrics.flush(container.services.now())
-    doors.count_outage = container.services.count_outage
+    doors.count_outage = count_outage
     try:
         yield
     finally:
