@@ -163,13 +163,19 @@ class Callback:
                 return
 
     def _put_back(self, attempt: Attempt, claim: str, old: users.Link, imported_at: int) -> bool:
-        """Link the account of before again. Returns False if it is somebody else's, or is to go, by now."""
+        """Link the account of before again. Returns False if it is somebody else's, or is to go, by now.
+
+        It may be that of another callback, which is at work, or died before the account was seen in the guild.
+        """
         by = users.Claim(
             issued_at=attempt.issued_at,
             opened_at=attempt.opened_at,
+            attempt=old.claim,
             activated_at=old.activated_at,
             notify=old.notify_pending,
             imported_at=imported_at,
+            joining_until=old.joining_until,
+            previous=old.previous,
         )
         try:
             users.link(attempt.user_id, old.guild_id, old.account, by, now=self._services.now(), instead_of=claim)

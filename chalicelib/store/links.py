@@ -84,7 +84,8 @@ class Claim:
     `issued_at`: when the auth site issued the token, by its clock. `opened_at`: when Rolecall received it. `attempt`:
     the attempt's id; None if no callback is at work. `activated_at`: since when the account counts as linked, if not
     since now; then the link is put back. `notify`: the auth site is to be notified of a link that is put back.
-    `imported_at`: that of a link that is put back (see User).
+    `imported_at`, `joining_until`, `previous`: of a link that is put back (see User, Link). Its own callback may be at
+    work, or have died before its account was seen in the guild.
     """
 
     issued_at: float
@@ -93,6 +94,8 @@ class Claim:
     activated_at: int | None = None
     notify: bool = False
     imported_at: int = 0
+    joining_until: float = 0.0
+    previous: Previous | None = None
 
 
 def link(
@@ -176,11 +179,11 @@ def _link_actions(guild_id: int, account: Account, old: Link | None, claim: Clai
         UserRow.username.set(account.username),
         UserRow.discriminator.set(account.discriminator),
         UserRow.activated_at.set(int(now) if activated_at is None else activated_at),
-        UserRow.joining_until.remove() if put_back else UserRow.joining_until.set(int(now) + JOIN_TIMEOUT),
+        _joining_action(int(claim.joining_until) if put_back else int(now) + JOIN_TIMEOUT),
         UserRow.claim.remove() if claim.attempt is None else UserRow.claim.set(claim.attempt),
         UserRow.issued_at.set(claim.issued_at),
         UserRow.opened_at.remove() if claim.opened_at is None else UserRow.opened_at.set(claim.opened_at),
-        _previous_action(_replaced(old, guild_id, account), put_back=put_back),
+        _previous_action(claim.previous if put_back else _replaced(old, guild_id, account)),
         UserRow.last_error.remove(),
         UserRow.problems.remove(),
         UserRow.deleted_at.remove(),
@@ -206,8 +209,12 @@ def _replaced(old: Link | None, guild_id: int, account: Account) -> Previous | N
     return None if previous and previous.account.id == account.id else previous
 
 
-def _previous_action(previous: Previous | None, *, put_back: bool) -> Action:
-    return UserRow.previous.remove() if previous is None or put_back else UserRow.previous.set(asdict(previous))
+def _previous_action(previous: Previous | None) -> Action:
+    return UserRow.previous.remove() if previous is None else UserRow.previous.set(asdict(previous))
+
+
+def _joining_action(until: int) -> Action:
+    return UserRow.joining_until.set(until) if until else UserRow.joining_until.remove()
 
 
 def end_joining(user_id: str, claim: str | None) -> bool:

@@ -1,6 +1,7 @@
 """The callback where something comes in between: a deletion, an upgrade, a lost answer, the death of its process."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from chalicelib.store import users
 from chalicelib.store.rows import AttemptRow
 from local.discord.faults import Fault
 from local.simulated import World
-from tests.linking.doors import Browser, callback
+from tests.linking.doors import Browser, Doors, callback
 from tests.linking.state import id_of, linked_id
 
 
@@ -93,6 +94,53 @@ def test_a_callback_that_comes_twice_does_not_wait_for_one_that_was_refused(worl
     asked = world.clock.now()
     assert browser.follow(back).reason == "bad_state"
     assert world.clock.now() - asked < 1
+
+
+def test_an_account_is_put_back_though_two_callbacks_fail_to_replace_it(world: World, browser: Browser) -> None:
+    """The second one puts the account of the first one back, which never comes."""
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    world.site.notices()
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira.two")
+    world.dynamodb.before = dies_when(lambda: is_linked_quietly(world, id_of(world, "kira.two")))
+    with pytest.raises(Died):
+        browser.follow(back)
+    world.dynamodb.before = None
+    world.guild.add_person("kira.three", guild_count=200)
+    assert browser.link_as(world.site.token("101", "link", groups=["Member"]), "kira.three").reason == "guild_limit"
+    assert linked_id(world) == id_of(world, "kira.two")
+    world.run(seconds=VERIFY_AFTER + 3600)
+    assert (linked_id(world), world.roles("kira")) == (id_of(world, "kira"), {"Member"})
+    assert [one["kind"] for one in world.site.notices()] == ["linked"]
+
+
+@pytest.mark.parametrize("first_ends", [True, False])
+def test_a_callback_that_fails_leaves_the_one_before_it_to_go_on(
+    world: World, browser: Browser, *, first_ends: bool
+) -> None:
+    """The account of the first is put back while that is at work: no job may find it missing and end its link."""
+    world.guild.add_person("kira.three", guild_count=200)
+    discord = browser.doors.container.services.discord
+    join, other = discord.join, Browser(Doors(world))
+
+    def overtaken(*arguments: Any) -> bool:
+        token = world.site.token("101", "link", groups=["Member"])
+        assert other.link_as(token, "kira.three").reason == "guild_limit"
+        world.site.groups("101", ["Member"])
+        world.run(seconds=5)
+        if not first_ends:
+            raise Died
+        return join(*arguments)
+
+    discord.join = overtaken  # type: ignore[method-assign,assignment]  # one moment, made certain
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    with nullcontext() if first_ends else pytest.raises(Died):
+        browser.follow(back)
+    assert linked_id(world) == id_of(world, "kira")
+    world.run(seconds=VERIFY_AFTER + 3600)
+    assert (linked_id(world), world.roles("kira")) == (
+        (id_of(world, "kira"), {"Member"}) if first_ends else (None, None)
+    )
 
 
 def test_a_callback_that_comes_twice_too_late_is_refused_at_once(world: World, browser: Browser) -> None:
@@ -282,6 +330,12 @@ def dies_when(holds: Callable[[], bool]) -> Callable[[str, object], None]:
             raise Died
 
     return check
+
+
+def is_linked_quietly(world: World, discord_id: str) -> bool:
+    """Whether the table of accounts holds this one, without a call that could die."""
+    tables = world.dynamodb.snapshot().items()
+    return any(discord_id in str(rows) for name, rows in tables if name.endswith("accounts"))
 
 
 def linked_id_quietly(world: World) -> object:
