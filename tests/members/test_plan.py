@@ -135,6 +135,7 @@ def test_roles_that_the_list_lacks_are_told_and_not_kept() -> None:
         (Change(give=frozenset({5, 6})), None),
         (Change(give=frozenset({5}), nickname="x"), None),
         (Change(), None),
+        pytest.param(Change(frozenset({1, 2}), frozenset({3, 4, 5})), None, id="two and three"),
     ],
 )
 def test_one_role_alone_is_told_apart(change: Change, only: tuple[int, bool] | None) -> None:
