@@ -40,6 +40,7 @@ class Bucket:
         self._name = name
         self._folder = folder
         self._mine = {"Bucket": name, "ExpectedBucketOwner": account}
+        self._history = f"{folder}/{HISTORY}"
 
     def ensure(self) -> None:
         """Make the bucket where there is none. Raises NotDeployed where it is somebody else's."""
@@ -121,10 +122,6 @@ class Bucket:
         needed = {key for one in kept for key in asdict(one).values()}
         for key in {key for one in dropped for key in asdict(one).values()} - needed:
             self._s3.delete_object(**self._mine, Key=key)
-
-    @property
-    def _history(self) -> str:
-        return f"{self._folder}/{HISTORY}"
 
     def _key(self, content: bytes, ending: str) -> str:
         return f"{self._folder}/{hashlib.sha256(content).hexdigest()[:32]}.{ending}"

@@ -165,19 +165,12 @@ def starting(stack: Stack) -> None:
     stack.aws.invoke("update_all", {"force": True})  # beside one that runs without force, so there is always a message
 
 
-def changing_groups(stack: Stack) -> None:
-    user = linked_user(stack)
-    stack.discord.change_member(f"person{user}", take=["Member"])
-    changed = UpdateGroups(user_id=user, groups=["Member"], changed_at=stack.site.stamp())
-    stack.settle("sync_jobs", changed)
-    assert stack.member(user).roles == ("Member",)
-
-
 def taking_a_role(stack: Stack) -> None:
+    """At once, whatever else happens: other changes may wait to be compared with a list of members."""
     user = linked_user(stack)
+    USED.remove(user)
     stack.discord.change_member(f"person{user}", give=["Member"])
     stack.settle("sync_jobs", UpdateGroups(user_id=user, groups=[], changed_at=stack.site.stamp()))
-    USED.remove(user)
     assert stack.member(user).roles == ()
 
 
@@ -291,12 +284,12 @@ NEEDED_FOR: dict[tuple[str, str], Callable[[Stack], None]] = {
     ("sweep", "SpendBudgets"): rehearsing,
     ("sweep", "KeepSweeps"): rehearsing,
     ("sweep", "SendMessages"): starting,
-    ("sync-jobs", "ReadSecrets"): changing_groups,
-    ("sync-jobs", "KeepUsers"): changing_groups,
-    ("sync-jobs", "RememberGuild"): changing_groups,
-    ("sync-jobs", "SpendBudgets"): changing_groups,
+    ("sync-jobs", "ReadSecrets"): taking_a_role,
+    ("sync-jobs", "KeepUsers"): taking_a_role,
+    ("sync-jobs", "RememberGuild"): taking_a_role,
+    ("sync-jobs", "SpendBudgets"): taking_a_role,
     ("sync-jobs", "LimitRemovals"): taking_a_role,
-    ("sync-jobs", "WriteAudit"): changing_groups,
+    ("sync-jobs", "WriteAudit"): taking_a_role,
     ("sync-jobs", "ReleaseAccounts"): deleting,
     ("sync-jobs", "SendMessages"): refusing("sync_jobs"),
     ("sync-jobs", "TakeMessages"): settling_beside_a_broken_one("sync_jobs"),
