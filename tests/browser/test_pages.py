@@ -242,11 +242,12 @@ def test_an_officer_sees_what_is_held_and_answers_it(page: "Page", alone: Stage)
 
 def test_an_officer_sees_that_discord_is_away_and_that_nobody_has_to_do_anything(page: "Page", alone: Stage) -> None:
     world = alone.world
-    crowd(world, 5, roles=["Member"], groups=["Member"], imported=False)
+    world.guild.create_role("Member")
+    ids = crowd(world, 5, roles=["Member"], groups=["Member"], imported=False)
     swept(world)
     world.outages.begin("discord", 3600, manner="503")
-    for number in range(5):
-        world.site.groups(str(number), [])
+    for one in ids:
+        world.site.groups(one, [])
     world.run(seconds=900)
     page.goto(alone.opening("admin", name="Vera"))
     look(page, "officers-outage")
