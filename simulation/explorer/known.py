@@ -41,4 +41,13 @@ def _overlap(names: set[str], some: frozenset[str], others: frozenset[str]) -> b
     return any(names & others - {name} or (name in others and len(names) == 1) for name in names & some)
 
 
-KNOWN: tuple[Known, ...] = ()
+KNOWN: tuple[Known, ...] = (
+    Known(
+        reason="a role is given to somebody whose link ends, who leaves and comes back by an invite, and the "
+        "request has its effect only then: nobody looks once more at an account that left by itself",
+        rules="c",
+        together=frozenset({"end of the link, and coming back"}),
+        others=frozenset({"message that gives", "repair of a member", "request that waits", "narrow sweep repairs"}),
+        example=("linked", "message that gives", "end of the link, and coming back"),
+    ),
+)
