@@ -531,9 +531,8 @@ MUTANTS = (
         "no_repetition",
         "a request on a dead connection is not repeated",
         _no_repetition,
-        "a",
-        103,
-        only=("frozen_processes",),
+        "",
+        test="tests/discord/test_dead_connections.py",
     ),
     Mutant(
         "replaced_account_kept", "an account that its user replaced stays in the guild", _replaced_account_kept, "c", 3
