@@ -10,7 +10,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -37,6 +37,21 @@ class Point:
 
     def __str__(self) -> str:
         return f"{self.when}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """After a call, when it would be killed: a further run would find something else than after the call before."""
+
+    index: int
+    number: int
+    """Of the call, from 0."""
+    call: str
+    folder: str
+    """A copy of the project's folder."""
+
+    def __str__(self) -> str:
+        return f"call {self.number}, {self.call}"
 
 
 @dataclass(frozen=True)
@@ -87,21 +102,39 @@ class Account:
         """Let time pass there."""
         self._tester(f"sleep?seconds={seconds}")
 
+    def moments(self) -> "list[Moment]":
+        """Those of the last run that was recorded."""
+        return [Moment(index, *said) for index, said in enumerate(self._tester("moments"))]
+
+    @contextmanager
+    def at(self, moment: "Moment") -> Iterator[None]:
+        """Everything is as it was at that moment, and afterwards as it is now."""
+        self._tester(f"visit?moment={moment.index}")
+        try:
+            yield
+        finally:
+            self._tester("leave")
+
     def put_secrets(self, stage: str) -> None:
         ssm = self.client("ssm")
         for name in settings.REQUIRED_SECRETS:
             ssm.put_parameter(Name=f"/rolecall/{stage}/{name}", Value=env.MADE_UP[name], Type="SecureString")
 
-    def deploy(self, project: Path, *words: str, killed: Point | None = None) -> Ended:
-        """Run `python -m deploy` with `words`, to its end or until it is `killed`, with all that it started."""
+    def deploy(self, project: Path, *words: str, killed: Point | None = None, into: Path | None = None) -> Ended:
+        """Run `python -m deploy` with `words`, to its end or until it is `killed`, with all that it started. With
+        `into` its moments are recorded, and copies of the project's folder are put there.
+        """
         at_call = f"{killed.when}={killed.number}" if killed and killed.when != "line" else ""
+        if into:
+            at_call = f"record={project}&into={into}"
         lines = []
         group, output = self._runner.start(list(words), project, f"{self.url}/tester/", at_call)
         with output:
             for line in output:
                 lines.append(line)
                 if killed and killed.when == "line" and len(lines) > killed.number:
-                    os.killpg(group, signal.SIGKILL)
+                    with suppress(ProcessLookupError):  # it has just ended
+                        os.killpg(group, signal.SIGKILL)
                     break
         return Ended(self._runner.end(), tuple(lines), tuple(self._tester("calls")))
 

@@ -4,10 +4,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deploy.project import bundle, clean_copy
-from tests.deploy.account import NUMBER, Account, Ended, Point
+from tests.deploy.account import NUMBER, Account, Ended, Moment, Point
 from tests.deploy.inventory import everything, whole
 from tests.deploy.support import STAGE, call_clean, hand_over_requirements, make_project
 
@@ -52,14 +51,16 @@ class Interrupted:
     def __init__(self, account: Account, way: Way, folder: Path) -> None:
         self.way = way
         self._account = account
-        self._sources, self._standing, self._place = folder / "sources", folder / "standing", folder / "place"
-        make_sources(self._sources, way.stage)
+        self._sources = folder.parent / f"sources-{way.stage}" / "project"  # of all ways
+        self._standing, self._place = folder / "standing", folder / "place"
+        if not self._sources.exists():
+            make_sources(self._sources, way.stage)
         self._begin_anew()
         self.finished = {"up": self._run(self._copy(self._sources), way.up)}
         shutil.copytree(self._place / "project", self._standing)
         self._whole = whole(account)
         account.save()
-        self.finished["change"] = self._run(self._changed_project(), way.up)
+        self.finished["change"] = self._run(self._prepare("change"), way.up)
         self._changed = whole(account)
         if "rollback" in way.operations:
             self.finished["rollback"] = self._run(self._place / "project", ("rollback", way.stage))
@@ -72,48 +73,57 @@ class Interrupted:
         """Do what `operation` names, killed at that point; something happens to its folder; the same again, to the
         end. Then everything is as it should be. Returns the killed one.
         """
-        done = {"up": self._up, "change": self._change, "rollback": self._roll_back, "down": self._down}[operation]
-        return done(point, mishap)
-
-    def _up(self, point: Point, mishap: Mishap | None) -> Ended:
-        self._begin_anew()
-        killed = self._run(self._copy(self._sources), self.way.up, point)
-        self._expect(self._again(self.way.up, mishap), self._whole)
+        killed = self._run(self._prepare(operation), self._words(operation), point)
+        self._again(operation, mishap)
         return killed
 
-    def _change(self, point: Point, mishap: Mishap | None) -> Ended:
-        """A deployment of a new route."""
-        self._account.restore()
-        killed = self._run(self._changed_project(), self.way.up, point)
-        self._expect(self._again(self.way.up, mishap), self._changed)
-        return killed
-
-    def _roll_back(self, point: Point, mishap: Mishap | None) -> Ended:
-        """Putting back what was before the new route."""
-        self._account.restore()
-        project = self._changed_project()
-        self._expect(self._run(project, self.way.up), self._changed)
-        words = ("rollback", self.way.stage)
-        killed = self._run(project, words, point)
-        self._expect(self._again(words, mishap), self._whole)
-        return killed
-
-    def _down(self, point: Point, mishap: Mishap | None) -> Ended:
-        self._account.restore()
-        killed = self._run(self._copy(self._standing), self.way.down, point)
-        ended = self._again(self.way.down, mishap)
+    def moments(self, operation: str) -> list[Moment]:
+        """Do what `operation` names to its end; all moments of it at which a further run would find something else."""
+        into = self._place.with_name(f"moments-{operation}")
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir()
+        ended = self._account.deploy(self._prepare(operation), *self._words(operation), into=into)
         assert ended.code == 0, ended.said
-        assert f"Nothing of {self.way.stage} is left.\n" in ended.lines
-        assert everything(self._account) <= {BUCKET}
-        return killed
+        return self._account.moments()
+
+    def finish(self, operation: str, moment: Moment, mishap: Mishap | None = None) -> None:
+        """Do the same again, as if it had been killed at that moment. Then everything is as it should be."""
+        with self._account.at(moment):
+            self._copy(Path(moment.folder))
+            self._again(operation, mishap)
 
     def roll_back_after(self, point: Point) -> Ended:
         """A deployment of a new route is killed, and what was before is put back; returns the killed one."""
-        self._account.restore()
-        project = self._changed_project()
-        killed = self._run(project, self.way.up, point)
-        self._expect(self._run(project, ("rollback", self.way.stage)), self._whole)
+        killed = self._run(self._prepare("change"), self.way.up, point)
+        self._again("rollback", None)
         return killed
+
+    def _words(self, operation: str) -> tuple[str, ...]:
+        return {"rollback": ("rollback", self.way.stage), "down": self.way.down}.get(operation, self.way.up)
+
+    def _prepare(self, operation: str) -> Path:
+        """Everything as it is before what `operation` names: the project's folder, and the account."""
+        if operation == "up":
+            self._begin_anew()
+            return self._copy(self._sources)
+        self._account.restore()
+        project = self._copy(self._standing)
+        if operation != "down":
+            with (project / "app.py").open("a") as app:
+                app.write(NEW_ROUTE)
+        if operation == "rollback":
+            assert self._run(project, self.way.up).code == 0
+        return project
+
+    def _again(self, operation: str, mishap: Mishap | None) -> None:
+        project = self._place / "project"
+        ended = self._run(mishap(project, self.way.stage) if mishap else project, self._words(operation))
+        assert ended.code == 0, ended.said
+        if operation == "down":
+            assert f"Nothing of {self.way.stage} is left.\n" in ended.lines
+            assert everything(self._account) <= {BUCKET}
+        else:
+            assert whole(self._account) == (self._changed if operation == "change" else self._whole)
 
     def _begin_anew(self) -> None:
         self._account.reset()
@@ -121,26 +131,12 @@ class Interrupted:
         if self.way.stuck:
             leave_stuck(self._account, self.way.stage, self._sources)
 
-    def _changed_project(self) -> Path:
-        project = self._copy(self._standing)
-        with (project / "app.py").open("a") as app:
-            app.write(NEW_ROUTE)
-        return project
-
     def _copy(self, of: Path) -> Path:
         shutil.rmtree(self._place, ignore_errors=True)
         return Path(shutil.copytree(of, self._place / "project"))
 
-    def _again(self, words: Sequence[str], mishap: Mishap | None) -> Ended:
-        project = self._place / "project"
-        return self._run(mishap(project, self.way.stage) if mishap else project, words)
-
     def _run(self, project: Path, words: Sequence[str], point: Point | None = None) -> Ended:
         return self._account.deploy(project, *words, killed=point)
-
-    def _expect(self, ended: Ended, expected: dict[str, Any]) -> None:
-        assert ended.code == 0, ended.said
-        assert whole(self._account) == expected
 
 
 def leave_stuck(account: Account, stage: str, project: Path) -> None:
@@ -176,7 +172,7 @@ def clone(project: Path, stage: str) -> Path:
 
 def make_sources(project: Path, stage: str = STAGE) -> None:
     """A project that is packaged already, with the new route and without, and whose templates were looked through."""
-    project.mkdir()
+    project.mkdir(parents=True)
     make_project(project, stage, fitted=False)
     hand_over_requirements(project, stage)
     app, made = project / "app.py", project.with_name("packages")

@@ -10,7 +10,9 @@ Some points by chance, and the hard ones, each time; every line and every call w
 
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import cycle
 
 import pytest
 
@@ -21,7 +23,6 @@ from tests.deploy.interruptions import (
     STUCK,
     STUCK_PACKAGED,
     Interrupted,
-    Mishap,
     Way,
     clone,
     lose_notes,
@@ -32,8 +33,6 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("second-aws"), pytest.m
 SEED = 15
 EACH = [(way, operation) for way in (CHALICE, PACKAGED) for operation in way.operations]
 AFTER_A_FAILURE = [(way, operation) for way in (STUCK, STUCK_PACKAGED) for operation in way.operations]
-
-Points = Callable[[Interrupted, str], Iterator[Point]]
 
 
 @pytest.fixture(scope="module")
@@ -54,23 +53,35 @@ def lines(stage: Interrupted, operation: str) -> Iterator[Point]:
     return (Point("line", number) for number in range(len(stage.finished[operation].lines)))
 
 
-def calls(stage: Interrupted, operation: str) -> Iterator[Point]:
-    """Every call to AWS that it makes, done and not answered; of what is read, too."""
-    return (Point("after", number) for number in range(len(stage.finished[operation].calls)))
+def calls(stage: Interrupted, operation: str, word: str = "") -> Iterator[Point]:
+    """Every call to AWS with that word: before it is done; and when it was done, before it is answered."""
+    found = [number for number, call in enumerate(stage.finished[operation].calls) if word in call]
+    return (Point(when, number) for number in found for when in ("before", "after"))
 
 
 def named(values: list[tuple[Way, str]]) -> list[object]:
     return [pytest.param(way, operation, id=f"{way.name}-{operation}") for way, operation in values]
 
 
-@pytest.mark.parametrize(("way", "operation"), named(EACH))
+@pytest.mark.parametrize(
+    ("way", "operation", "call"),
+    [
+        pytest.param(
+            CHALICE, "up", "event-source-mappings", id="a trigger exists once, and is in use for some seconds"
+        ),
+        pytest.param(CHALICE, "change", "", id="chalice-change"),
+        pytest.param(CHALICE, "down", "", id="chalice-down"),
+        pytest.param(PACKAGED, "up", "CreateStack", id="CloudFormation is still at work"),
+        *(pytest.param(PACKAGED, operation, "", id=f"packaged-{operation}") for operation in PACKAGED.operations),
+    ],
+)
 def test_what_was_killed_anywhere_is_finished_by_the_next_run(
-    stages: Callable[[Way], Interrupted], way: Way, operation: str
+    stages: Callable[[Way], Interrupted], way: Way, operation: str, call: str
 ) -> None:
+    """At the last of the hard calls that are named; else at a call by chance."""
     stage, chance = stages(way), random.Random(f"{SEED} {way.name} {operation}")  # noqa: S311 - nothing secret
-    points = [*lines(stage, operation), *calls(stage, operation)]
-    killed = stage.run(operation, chance.choice(points[:-1]))
-    assert killed.killed
+    points = list(calls(stage, operation, call))
+    assert stage.run(operation, points[-1] if call else chance.choice(points)).killed
 
 
 def test_what_is_put_back_after_a_deployment_that_was_killed_is_the_version_before_it(
@@ -85,31 +96,42 @@ def test_what_is_put_back_after_a_deployment_that_was_killed_is_the_version_befo
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("way", "operation"), named([*EACH, *AFTER_A_FAILURE]))
-@pytest.mark.parametrize("points", [lines, calls])
-def test_it_may_be_killed_at_every_line_and_every_call(
-    stages: Callable[[Way], Interrupted], way: Way, operation: str, points: Points
+def test_it_may_be_killed_at_every_line_that_it_prints(
+    stages: Callable[[Way], Interrupted], way: Way, operation: str
 ) -> None:
-    finish_all(stages(way), operation, points)
+    stage = stages(way)
+    finish_all(stage, operation, [(point, partial(stage.run, operation, point)) for point in lines(stage, operation)])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(("way", "operation"), named([*EACH, *AFTER_A_FAILURE]))
+def test_it_may_be_killed_at_every_call_to_aws(stages: Callable[[Way], Interrupted], way: Way, operation: str) -> None:
+    stage = stages(way)
+    moments = stage.moments(operation)
+    finish_all(stage, operation, [(moment, partial(stage.finish, operation, moment)) for moment in moments])
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("way", "operation"), named(EACH))
-@pytest.mark.parametrize("mishap", [lose_notes, move, clone])
-def test_it_may_be_killed_at_every_line_and_be_finished_elsewhere(
-    stages: Callable[[Way], Interrupted], way: Way, operation: str, mishap: Mishap
+def test_it_may_be_killed_at_every_call_and_be_finished_elsewhere(
+    stages: Callable[[Way], Interrupted], way: Way, operation: str
 ) -> None:
-    finish_all(stages(way), operation, lines, mishap)
+    stage = stages(way)
+    moments = zip(stage.moments(operation), cycle((lose_notes, move, clone)))
+    finish_all(
+        stage, operation, [(moment, partial(stage.finish, operation, moment, mishap)) for moment, mishap in moments]
+    )
 
 
-def finish_all(stage: Interrupted, operation: str, points: Points, mishap: Mishap | None = None) -> None:
-    failed, tried = {}, 0
-    for point in points(stage, operation):
-        tried += 1
+def finish_all(stage: Interrupted, operation: str, tries: Sequence[tuple[object, Callable[[], object]]]) -> None:
+    failed = {}
+    for where, finish in tries:
         try:
-            stage.run(operation, point, mishap)
+            finish()
         except AssertionError as error:
-            failed[point] = str(error)
-    done = f"{stage.way.name} {operation}: {tried} interruptions tried, {tried - len(failed)} finished"
+            failed[where] = str(error)
+    done = f"{stage.way.name} {operation}: {len(tries)} interruptions tried, {len(tries) - len(failed)} finished"
     logging.getLogger(__name__).info(done)
-    assert not failed, "\n".join(f"{point}: {error[-2000:]}" for point, error in failed.items())
+    assert not failed, "\n".join(f"{where}: {error[-2000:]}" for where, error in failed.items())

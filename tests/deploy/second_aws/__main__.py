@@ -6,8 +6,10 @@
 Runs in the environment of the emulators, so it imports nothing of the project. Besides AWS it answers a tester:
 
 - `/tester/begin?group=G&before=N` (or `after=N`): the calls of the process group G are counted from here on, and the
-  group is killed before call N (from 0) is done, or after, but before it is answered.
-- `/tester/calls`: the calls since then, each with what it was.
+  group is killed before call N (from 0) is done, or after, but before it is answered. With `record=FOLDER&into=OTHER`
+  nobody is killed: see moments.py.
+- `/tester/calls`, `/tester/moments`: the calls since then, each with what it was; the moments that were recorded.
+- `/tester/visit?moment=N`, `/tester/leave`: everything as it was at that moment, and back to now.
 - `/tester/sleep?seconds=S`: time passes.
 - `/tester/save`, `/tester/restore`: everything as it is now, and as it was then. What is saved is a process that waits
   while a copy of it goes on, so restoring takes no time; it can be done again and again.
@@ -23,6 +25,7 @@ from io import BytesIO
 from urllib.parse import parse_qs, parse_qsl
 
 import clock
+import moments
 import packages  # noqa: F401 - its rules hold once it is imported
 import rules
 import stacks  # noqa: F401 - its rules hold once it is imported
@@ -35,48 +38,44 @@ TESTER = "/tester/"
 
 
 class Tester:
-    """Counts calls, kills who makes them, and notes what is asked of the process itself."""
+    """Counts calls, kills who makes them or records the moments, and notes what is asked of the process itself."""
 
     def __init__(self, aws):
         self._aws = aws
-        self._calls, self._group, self._when, self._at = [], 0, "", -1
-        self.asked = ""
+        self._calls, self._options = [], {}
+        self.moments = moments.Moments()
+        self.asked = ("", {})
 
     def __call__(self, environ, start_response):
         if environ["PATH_INFO"].startswith(TESTER):
             said = self._command(environ["PATH_INFO"].removeprefix(TESTER), dict(parse_qsl(environ["QUERY_STRING"])))
             start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(said)))])
             return [said]
-        number = len(self._calls)
+        number = str(len(self._calls))
         self._calls.append(_operation(environ))
-        if number == self._at and self._when == "before":
-            return self._killed(start_response)
-        answer = list(self._aws(environ, start_response))
-        if number == self._at and self._when == "after":
+        if number == self._options.get("before"):
             self._kill()
+            start_response("500 Killed", [])
+            return []
+        answer = list(self._aws(environ, start_response))
+        if number == self._options.get("after"):
+            self._kill()
+        self.moments.note(int(number), self._calls[-1])
         return answer
 
     def _command(self, command, options):
         if command == "begin":
-            self._calls, self._group = [], int(options["group"])
-            self._when, self._at = next(
-                ((when, int(options[when])) for when in ("before", "after") if when in options), ("", -1)
-            )
+            self._calls, self._options = [], options
+            self.moments.begin(options.get("record"), options.get("into"))
         if command == "sleep":
             clock.sleep(float(options["seconds"]))
         if command == "reset":
             rules.reset()
-        self.asked = command
-        return json.dumps(self._calls if command == "calls" else []).encode()
-
-    def _killed(self, start_response):
-        self._kill()
-        start_response("500 Killed", [])
-        return []
+        self.asked = (command, options)
+        return json.dumps({"calls": self._calls, "moments": self.moments.recorded}.get(command, [])).encode()
 
     def _kill(self):
-        self._at = -1
-        os.killpg(self._group, signal.SIGKILL)
+        os.killpg(int(self._options["group"]), signal.SIGKILL)
 
 
 def _operation(environ):
@@ -108,10 +107,13 @@ def main(port):
     while True:
         with suppress(BrokenPipeError, ConnectionResetError):  # the one who asked was killed
             server.handle_request()
-        asked, tester.asked = tester.asked, ""
+        tester.moments.park()
+        (asked, options), tester.asked = tester.asked, ("", {})
         if asked == "save":
             saved()
-        elif asked == "restore":
+        elif asked == "visit":
+            tester.moments.visit(int(options["moment"]))
+        elif asked in ("restore", "leave"):
             os._exit(0)
 
 
