@@ -79,7 +79,7 @@ def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, client: Clients, t
     limited = limited_queues(stage, root, client("lambda"))
     chalice(["deploy", "--stage", stage, "--no-autogen-policy"], copy, LIMIT_CONCURRENCY=limited)
     allow_loops(stage, client("lambda"))
-    lift_limits(stage, limited, client("lambda"))
+    lift_limits(stage, limited, client("lambda"), stacks.sleep)
     noted = notes_file(stage, root)
     noted.parent.mkdir(exist_ok=True)
     shutil.copyfile(notes_file(stage, copy), noted)
@@ -189,7 +189,7 @@ def deploy_by_cloudformation(
     version = bucket.put(*packaged(folder))
     made = stacks.bring_about(name, bucket.address(version.template), {"SecretsStored": secrets_stored}, url=True)
     bucket.deployed(version)
-    lift_limits(stage, limited, client("lambda"))
+    lift_limits(stage, limited, client("lambda"), stacks.sleep)
     return made["EndpointURL"].rstrip("/")
 
 

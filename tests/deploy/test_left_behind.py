@@ -16,7 +16,7 @@ from deploy.stacks import Stacks
 from tests.deploy.account import Account, Ended
 from tests.deploy.interruptions import UNKNOWN, leave_stuck, make_sources
 from tests.deploy.inventory import everything
-from tests.deploy.support import STAGE, change_settings
+from tests.deploy.support import STAGE, call_clean, change_settings
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("second-aws"), pytest.mark.timeout(600)]
 
@@ -90,6 +90,17 @@ def test_tables_that_outlived_their_stack_are_taken_up_with_what_they_hold(accou
     assert found["Item"] == item
     account.client("cloudformation").delete_stack(StackName=f"rolecall-{STAGE}-data")
     down(account, project)
+
+
+def test_a_queues_limit_is_lifted_although_its_trigger_was_changed_a_moment_before(
+    account: Account, project: Path
+) -> None:
+    for limited, triggers in (("True", 2), ("False", 0)):
+        change_settings(project, {"LIMIT_CONCURRENCY": limited})
+        call_clean(project)
+        up(account, project)
+        found = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        assert len([one for one in found if one.get("ScalingConfig")]) == triggers
 
 
 # --- the tables' stack ------------------------------------------------------------------------------------------------

@@ -98,9 +98,12 @@ def delete_settled_trigger(self, uuid):
     return found and begin(found, "Deleting")
 
 
-def list_present_triggers(self, *args, **kwargs):
+def list_present_triggers(self, event_source_arn, function_name):
+    """By the function's name or ARN; moto knows it by the words only with which the trigger was made."""
     forget_deleted(self)
-    return list_triggers(self, *args, **kwargs)
+    named = (function_name or "").rpartition(":")[2]
+    found = list_triggers(self, event_source_arn, None)
+    return [one for one in found if not named or one.function_arn.rpartition(":")[2] == named]
 
 
 def describe_what_is_under_way(self):
