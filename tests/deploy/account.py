@@ -185,6 +185,7 @@ def second_aws() -> Iterator[Account]:
     try:
         server.wait_until(lambda: _answers(account), within=60, what="The second AWS")
         yield account
+        assert server.running, f"The second AWS ended by itself:\n{server.last_lines()}"
     finally:
         runner.stop()
         server.stop()
