@@ -98,13 +98,18 @@ class Bucket:
         known = self.versions()
         if version in known[-1:]:
             return
-        self._record([*known, version][-KEPT:], [*known, version][:-KEPT])
+        kept, dropped = [*known, version][-KEPT:], [*known, version][:-KEPT]
+        self._record(kept)
+        self._delete(dropped, kept)
 
     def forget(self, version: Version) -> None:
-        """The latest version was `version`, and is no longer what runs."""
+        """The latest version was `version`, and is no longer what runs. The record comes last: once it is written, a
+        further rollback goes one version further back.
+        """
         known = self.versions()
         if version in known[-1:]:
-            self._record(known[:-1], known[-1:])
+            self._delete(known[-1:], known[:-1])
+            self._record(known[:-1])
 
     def empty(self) -> None:
         """Delete all that there is of the stage."""
@@ -116,9 +121,11 @@ class Bucket:
             if error.response["Error"]["Code"] not in ("NoSuchBucket", "AccessDenied", "403"):
                 raise
 
-    def _record(self, kept: list[Version], dropped: list[Version]) -> None:
+    def _record(self, kept: list[Version]) -> None:
         text = json.dumps([asdict(one) for one in kept]).encode()
         self._s3.put_object(**self._mine, Key=self._history, Body=text)
+
+    def _delete(self, dropped: list[Version], kept: list[Version]) -> None:
         needed = {key for one in kept for key in asdict(one).values()}
         for key in {key for one in dropped for key in asdict(one).values()} - needed:
             self._s3.delete_object(**self._mine, Key=key)
