@@ -52,7 +52,7 @@ class Bucket:
                     f"The bucket {self._name} cannot be used: it belongs to another account, or you may not use it "
                     f"({error.response['Error']['Code']}). Choose another: BUCKET=name"
                 ) from error
-            self._make()
+            _make(self._s3, self._name)
 
     def put(self, code: bytes, template: Json) -> Version:
         """Store both under names that say what they hold; `template` gets to know where its code is."""
@@ -133,11 +133,6 @@ class Bucket:
     def _key(self, content: bytes, ending: str) -> str:
         return f"{self._folder}/{hashlib.sha256(content).hexdigest()[:32]}.{ending}"
 
-    def _make(self) -> None:
-        region = self._s3.meta.region_name
-        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        self._s3.create_bucket(Bucket=self._name, **place)
-
 
 def _text(template: Json) -> bytes:
     return json.dumps(template, sort_keys=True).encode()
@@ -147,3 +142,9 @@ def packaged(folder: Path) -> tuple[bytes, Json]:
     """The code and the template that `chalice package` put into `folder`."""
     template: Json = json.loads((folder / "sam.json").read_text())
     return (folder / "deployment.zip").read_bytes(), template
+
+
+def _make(s3: Client, name: str) -> None:
+    region = s3.meta.region_name
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **place)
