@@ -12,13 +12,12 @@ from chalicelib.services import Services
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from chalicelib.sweeps.compare import ComparedPage
 from chalicelib.sweeps.finish import Finisher
-from chalicelib.sweeps.position import Position
 from chalicelib.sweeps.step_queue import StepQueue
-from chalicelib.sweeps.survey import Survey
+from chalicelib.sweeps.survey_steps import SurveySteps
 from chalicelib.sweeps.waiting_compare import WaitingComparer
 
 
-class WaitingSurvey(Survey):
+class WaitingSurvey(SurveySteps):
     """Does the steps of the survey of a narrow sweep."""
 
     def __init__(
@@ -30,15 +29,9 @@ class WaitingSurvey(Survey):
         finisher: Finisher,
         waiting: WaitingChanges,
     ) -> None:
-        self._services = services
-        self._sweeps = sweeps
-        self._waiting_comparer = comparer
-        self._steps = steps
-        self._finisher = finisher
+        super().__init__(services, sweeps, steps, finisher)
+        self._comparer = comparer
         self._waiting = waiting
-
-    def _begins(self, sweep: Sweep, job: ComparePage) -> None:
-        """Nothing is to be done before the first page."""
 
     def _compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedPage | None:
         """Compare one page and store it as a step. None if another worker did that step meanwhile.
@@ -46,7 +39,7 @@ class WaitingSurvey(Survey):
         Marks go last: until then the sweep may not know yet who differs.
         """
         self._keep_driver(sweep)
-        page = self._waiting_comparer.compare_page(sweep, job, ticket)
+        page = self._comparer.compare_page(sweep, job, ticket)
         compared = ComparedPage(page.sweep, page.found, page.following)
         sweep = self._with_differences(compared, job)
         if page.following is None:
@@ -64,13 +57,8 @@ class WaitingSurvey(Survey):
 
     def _enqueue_next(self, sweep: Sweep, following: ComparePage | None) -> None:
         """After the last page the next narrow sweep may begin: those who were handed over meanwhile wait for it."""
-        if following:
-            self._steps.send(following)
-            return
-        self._sweeps.finish(sweep)
-        job = StartSweep(parts=Parts.ALL.value, waiting=sweep.sweep_id, began=self._services.now(), tries=1)
-        self._waiting.drive_later(job, delay=CALM)
-        if sweep.state is SweepState.REPAIRING:
-            self._steps.send(Position.first(sweep).job(sweep))
-        else:
-            self._finisher.finish(sweep)
+        if following is None:
+            self._sweeps.finish(sweep)
+            job = StartSweep(parts=Parts.ALL.value, waiting=sweep.sweep_id, began=self._services.now(), tries=1)
+            self._waiting.drive_later(job, delay=CALM)
+        super()._enqueue_next(sweep, following)
