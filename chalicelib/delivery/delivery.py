@@ -121,8 +121,7 @@ class Delivery:
             self._set_aside(message, f"bad message: {bad}")
             return Outcome.DEAD_LETTERED
         kind, writes = kind_of(job), self.reconciler.writes
-        context = _context(kind, job, progress, bulk=bulk)
-        context = replace(context, received_together=self._received_together)
+        context = _context(kind, job, progress, bulk=bulk, together=self._received_together)
         try:
             return kind.handle(job, self._delivered(context, redelivered=message.received > 1))
         except RolecallError as error:
@@ -220,7 +219,7 @@ class Delivery:
         return Outcome.DEAD_LETTERED
 
 
-def _context(kind: Kind[Any], job: Job, progress: Progress, *, bulk: bool) -> JobContext:
+def _context(kind: Kind[Any], job: Job, progress: Progress, *, bulk: bool, together: int) -> JobContext:
     urgent = progress.ticket is not None and progress.ticket.urgent
     return JobContext(
         lane=Lane.URGENT if urgent else kind.lane,
@@ -230,6 +229,7 @@ def _context(kind: Kind[Any], job: Job, progress: Progress, *, bulk: bool) -> Jo
         already_recorded=progress.received > 1,
         sent_at=progress.since,
         since=max(progress.since, progress.touched + IN_FLIGHT_FOR if progress.touched else 0.0),
+        received_together=together,
     )
 
 

@@ -17,8 +17,6 @@ second time. Errors are handled in `delivery`, except those that can be fixed he
 
 from dataclasses import replace
 
-from msgspec import UNSET
-
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.account_removal import AccountRemoval
 from chalicelib.members.context import JobContext, Outcome, Removals
@@ -38,6 +36,7 @@ from chalicelib.members.statements import (
     parts_to_compare,
     prioritised,
     record_statement,
+    stated_groups,
     still_waits,
 )
 from chalicelib.members.storms import Storms
@@ -51,8 +50,6 @@ from chalicelib.messages import (
     RepairMember,
     StripUnlinked,
     UnlinkUser,
-    UpdateAll,
-    UpdateGroups,
     UserJob,
     VerifyLink,
     VerifyRemoval,
@@ -103,8 +100,8 @@ class Reconciler:
         context = prioritised(job, context, self._services.discord.rate_limiter, now=now, before=before)
         may_wait = storm and context.lane is Lane.NORMAL and self._storms.may_wait(job, before)
         waits_after = before.version if before and may_wait else None
-        if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET:
-            remember_stated(self._view, job.groups)
+        if stated := stated_groups(job):
+            remember_stated(self._view, stated.value)
         user = record_statement(job, context, now=now, waits_after=waits_after)
         self._reporter.notify_pending(user)
         if user is None or user.link is None or not self._view.is_its_own(user.link):

@@ -1,6 +1,7 @@
 """What the auth site states in a message: recorded in the store, and what of the member has to be compared then."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from msgspec import UNSET
 
@@ -20,6 +21,30 @@ from chalicelib.messages import (
 from chalicelib.store import users
 from chalicelib.store.users import User
 
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Stated(Generic[Value]):
+    """What a message states, as of `changed_at` (epoch milliseconds)."""
+
+    value: Value
+    changed_at: int
+
+
+def stated_groups(job: UserJob) -> Stated[tuple[str, ...]] | None:
+    """The groups that the message states; None if it states none."""
+    if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
+        return None
+    return Stated(tuple(job.groups), job.changed_at)
+
+
+def stated_nickname(job: UserJob) -> Stated[str | None] | None:
+    """The nickname that the message states, None in it for no nickname; None if it does not state one."""
+    if not isinstance(job, UpdateNickname | UpdateAll) or job.nickname is UNSET or job.changed_at is UNSET:
+        return None
+    return Stated(job.nickname, job.changed_at)
+
 
 def record_statement(job: UserJob, context: JobContext, *, now: float, waits_after: int | None = None) -> User | None:
     """Store the groups and the nickname that the message states; return the user as stored then.
@@ -28,14 +53,14 @@ def record_statement(job: UserJob, context: JobContext, *, now: float, waits_aft
     """
     user, sent_at = None, context.sent_at or 0.0
     if not context.already_recorded:
-        if isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET and job.changed_at is not UNSET:
+        if groups := stated_groups(job):
             user = users.record_groups(
-                job.user_id, tuple(job.groups), job.changed_at, now=now, sent_at=sent_at, waits_after=waits_after
+                job.user_id, groups.value, groups.changed_at, now=now, sent_at=sent_at, waits_after=waits_after
             )
             waits_after = user.version if still_waits(user, waits_after) else None
-        if isinstance(job, UpdateNickname | UpdateAll) and job.nickname is not UNSET and job.changed_at is not UNSET:
+        if nickname := stated_nickname(job):
             user = users.record_nickname(
-                job.user_id, job.nickname, job.changed_at, now=now, sent_at=sent_at, waits_after=waits_after
+                job.user_id, nickname.value, nickname.changed_at, now=now, sent_at=sent_at, waits_after=waits_after
             )
     return user or users.get(job.user_id, now=now)
 
@@ -49,9 +74,10 @@ def still_waits(user: User, after: int | None) -> bool:
 
 def takes_groups(job: UserJob, before: User) -> bool:
     """Whether the message takes a group away from the user as stored before it. Two may have the same `changed_at`."""
-    if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
+    stated = stated_groups(job)
+    if stated is None:
         return False
-    return job.changed_at >= before.groups_at and not set(before.groups or ()) <= set(job.groups)
+    return stated.changed_at >= before.groups_at and not set(before.groups or ()) <= set(stated.value)
 
 
 def prioritised(
@@ -62,7 +88,7 @@ def prioritised(
     `before`: the user as stored before, if the caller knows; else they are read, but only while many requests are
     waiting. Call it before `record_statement`.
     """
-    if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
+    if stated_groups(job) is None:
         return context
     if context.lane is not Lane.NORMAL or not rate_limiter.is_far_off(MEMBER_PATCH, context.lane):
         return context

@@ -4,14 +4,12 @@ Everything else keeps its own request, at once: a change alone, whatever takes s
 something as long as its turn is near. See docs/explanation/storms.md.
 """
 
-from msgspec import UNSET
-
 from chalicelib.discord.client import MEMBER_GET, MEMBER_PATCH, ROLE_GIVE
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.members.context import JobContext
-from chalicelib.members.statements import takes_groups
+from chalicelib.members.statements import stated_groups, stated_nickname, takes_groups
 from chalicelib.members.waiting import WaitingChanges
-from chalicelib.messages import DeleteUser, UpdateAll, UpdateGroups, UpdateNickname, UserJob
+from chalicelib.messages import DeleteUser, UserJob
 from chalicelib.problems import ProblemKind
 from chalicelib.services import Services
 from chalicelib.store.users import User
@@ -77,7 +75,7 @@ def _may_take_what_nobody_stated(job: UserJob, before: User) -> bool:
     """Whether it is the first statement of groups about a link that was not imported: what it takes is not known."""
     if before.groups is not None or _was_never_told(before):
         return False
-    return isinstance(job, UpdateGroups | UpdateAll) and job.groups is not UNSET
+    return stated_groups(job) is not None
 
 
 def _asks_for_more(job: UserJob, before: User) -> bool:
@@ -88,12 +86,14 @@ def _asks_for_more(job: UserJob, before: User) -> bool:
 
 
 def _asks_for_groups(job: UserJob, before: User) -> bool:
-    if not isinstance(job, UpdateGroups | UpdateAll) or job.groups is UNSET or job.changed_at is UNSET:
+    stated = stated_groups(job)
+    if stated is None:
         return False
-    return job.changed_at >= before.groups_at and not set(job.groups) <= set(before.groups or ())
+    return stated.changed_at >= before.groups_at and not set(stated.value) <= set(before.groups or ())
 
 
 def _asks_for_nickname(job: UserJob, before: User) -> bool:
-    if not isinstance(job, UpdateNickname | UpdateAll) or job.nickname is UNSET or job.changed_at is UNSET:
+    stated = stated_nickname(job)
+    if stated is None:
         return False
-    return job.changed_at >= before.nickname_at and job.nickname != before.nickname
+    return stated.changed_at >= before.nickname_at and stated.value != before.nickname
