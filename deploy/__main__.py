@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from chalicelib.outages import AWS_ERRORS
 from deploy.deployment import Deployment
 from deploy.found import Sleep
 from deploy.project import ROOT, NotDeployed
@@ -23,7 +22,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT, sleep: Sl
         return Deployment(options, root, sleep)()
     except NotDeployed as refused:
         print(refused, file=sys.stderr)
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         print(f"AWS: {error}", file=sys.stderr)
     except EOFError:
         print("Nobody answered: nothing was deleted", file=sys.stderr)

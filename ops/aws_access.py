@@ -21,6 +21,8 @@ from botocore.exceptions import (
 )
 from pynamodb.exceptions import PynamoDBException
 
+from chalicelib.outages import AWS_ERRORS
+
 BOTO_REGION, CLI_REGION = "AWS_DEFAULT_REGION", "AWS_REGION"
 SIGN_IN = "aws configure (or set AWS_PROFILE and AWS_REGION)"
 SIGN_IN_AGAIN = "sign in again, as before: aws login, aws sso login, or new keys in aws configure"
@@ -35,6 +37,7 @@ FIXES: dict[type[Exception], str] = {
     **dict.fromkeys((ConnectionError, HTTPClientError), NETWORK),
     ValueError: "AWS_ENDPOINT_URL must be a full address such as http://127.0.0.1:4566; unset it where AWS is meant",
 }
+ERRORS = (*AWS_ERRORS, PynamoDBException)  # of any call of AWS, by botocore or by PynamoDB
 # AWS's error codes, by what they say of the caller. Services spell the same thing differently.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})

@@ -5,9 +5,6 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
-
 from chalicelib import log
 from chalicelib.errors import BadSettings, RolecallError
 from ops import audit, aws_access, bot, dead_letters, new_stage, removals, roles, secrets, status, sweep, user
@@ -62,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, stage_of: Callable[[str], Stage
         return _report(screen, str(error), error.fix, error.code)
     except BadSettings as error:
         return _report(screen, str(error), _command(options.stage, "doctor") + " says how to set them")
-    except (BotoCoreError, ClientError, PynamoDBException) as error:
+    except aws_access.ERRORS as error:
         complaint = aws_access.complaint_of(error)
         return _report(screen, complaint.text, complaint.fix or _doctor(options.stage))
     except RolecallError as error:

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.discord.halts import SharedState
 from chalicelib.metrics import DIMENSION, NAMESPACE
-from chalicelib.outages import MAX_PAUSE, METRICS, pause_after
+from chalicelib.outages import AWS_ERRORS, MAX_PAUSE, METRICS, pause_after
 from chalicelib.store.sweeps import NO_LIST, Sweep
 from ops.formatting import count, moment, span
 from ops.stage import AwsClient
@@ -93,7 +91,7 @@ def met_by_functions(cloudwatch: AwsClient, stage: str, service: str, now: float
             Period=PERIOD,
             Statistics=["Sum"],
         )
-    except (BotoCoreError, ClientError):  # it is only said since when; the outage itself is seen without it
+    except AWS_ERRORS:  # it is only said since when; the outage itself is seen without it
         return None
     return newest_run(sorted(point["Timestamp"].timestamp() for point in said.get("Datapoints", [])), now)
 

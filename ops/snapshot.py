@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
+from botocore.exceptions import BotoCoreError
 
 from chalicelib.discord import rate_limit
 from chalicelib.discord.buckets import GLOBAL_BUCKET
@@ -17,7 +16,7 @@ from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import Sweep, Sweeps, SweepState
 from chalicelib.store.users import User
 from ops import outages
-from ops.aws_access import complaint_of
+from ops.aws_access import ERRORS, complaint_of
 from ops.dead_letter_queue import DeadLetterQueue
 from ops.discord_refusals import refused_token
 from ops.outages import READ_SWEEPS, Outage
@@ -31,7 +30,6 @@ READ_LETTERS = 100  # dead letters whose reasons are counted; the others are onl
 SHORT_LOOK = 15  # seconds that they are hidden meanwhile
 SLOW = 60.0  # seconds between two looks at what costs a read of everything
 MAX_SWEEPS = 5
-ERRORS = (BotoCoreError, ClientError, PynamoDBException)
 T = TypeVar("T")
 
 

@@ -4,11 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
-
 from chalicelib.errors import RolecallError
-from ops.aws_access import complaint_of
+from ops.aws_access import ERRORS, complaint_of
 from ops.doctor.context import DoctorContext
 from ops.errors import CommandError
 
@@ -109,7 +106,7 @@ def examine(check: Check, context: DoctorContext, earlier: dict[str, Result]) ->
         return Result(check, tuple(check.look(context)))
     except CommandError as error:
         return Result(check, (fault(f"could not be checked: {error}", error.fix or TRY_LATER),))
-    except (BotoCoreError, ClientError, PynamoDBException) as error:
+    except ERRORS as error:
         complaint = complaint_of(error)
         return Result(check, (fault(f"could not be checked: {complaint.text}", complaint.fix or LOOK_AT_AWS),))
     except RolecallError as error:

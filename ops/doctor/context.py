@@ -5,18 +5,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
-
 from chalicelib.discord.halts import SharedState
 from chalicelib.discord.models import Guild, Role
 from chalicelib.members.guild import role_policy
 from chalicelib.members.roles import RolePolicy
+from chalicelib.outages import AWS_ERRORS
 from chalicelib.settings import Settings
 from chalicelib.store.guild import GuildMemory
 from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.sweeps import Sweeps
 from ops import outages, store
+from ops.aws_access import ERRORS
 from ops.discord import Answer, Probe
 from ops.outages import READ_SWEEPS, Outage
 from ops.queues import WORK, look_at
@@ -103,7 +102,7 @@ class DoctorContext:
         """How many messages wait for work; None if SQS does not say."""
         try:
             found = [look_at(self.stage.client("sqs"), self.stage.queue(short)) for short in WORK]
-        except (BotoCoreError, ClientError):
+        except AWS_ERRORS:
             return None
         return sum(queue.total for queue in found if queue)
 
@@ -120,7 +119,7 @@ class DoctorContext:
         """Discord's outage, if the functions recorded one and the record can be read."""
         try:
             return outages.of_discord(self.halts)
-        except (BotoCoreError, ClientError, PynamoDBException):
+        except ERRORS:
             return None
 
     @cached_property
@@ -129,7 +128,7 @@ class DoctorContext:
         self.stage.connect()
         try:
             return outages.no_list_since(Sweeps(self.settings.guild_id).latest(READ_SWEEPS))
-        except (BotoCoreError, ClientError, PynamoDBException):
+        except ERRORS:
             return None
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.outages import AWS_ERRORS
 from chalicelib.store import rows
 from ops import outages
 from ops.aws_access import SIGN_IN, complaint_of
@@ -21,7 +22,7 @@ def aws_access(context: DoctorContext) -> Iterator[Finding]:
     try:
         context.stage.client("lambda")  # needs a region, which sts does without
         context.stage.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         complaint = complaint_of(error)
         yield fault(complaint.text, complaint.fix or SIGN_IN)
     except CommandError as error:
@@ -34,7 +35,7 @@ def dynamodb(context: DoctorContext) -> Iterator[Finding]:
     table = f"rolecall-{context.stage.name}-{rows.TABLE_NAMES[rows.RateLimitRow]}"
     try:
         client.get_item(TableName=table, Key={"key": {"S": "doctor"}})
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         refusal = _outage_in(error)
     yield from _finding(context, "DynamoDB", refusal)
 
@@ -44,7 +45,7 @@ def sqs(context: DoctorContext) -> Iterator[Finding]:
     refusal = ""
     try:
         look_at(context.stage.client("sqs"), context.stage.queue("jobs"))
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         refusal = _outage_in(error)
     yield from _finding(context, "SQS", refusal)
 
