@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -147,7 +148,7 @@ def _calls(client: Client, api: str, function: str) -> bool:
 
 # --- taking it away -----------------------------------------------------------------------------------------------
 
-MAX_IN_USE = 60  # seconds for which a trigger is waited for; it takes a few
+MAX_TRIES = 60  # to change a trigger before the last one; AWS needs seconds for a change, and less than a minute
 GONE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "NoSuchEntityException"}
 
 
@@ -156,7 +157,7 @@ def remove(found: Found, client: Clients, sleep: Sleep) -> None:
     functions, events, iam, api = client("lambda"), client("events"), client("iam"), client("apigateway")
     for trigger in found.triggers:
         with _unless_gone():
-            _delete_trigger(functions, trigger, sleep)
+            once_free(partial(functions.delete_event_source_mapping, UUID=trigger.uuid), functions, sleep, pause=1.0)
     for rule in found.rules.values():
         with _unless_gone():
             _delete_rule(events, rule)
@@ -171,14 +172,16 @@ def remove(found: Found, client: Clients, sleep: Sleep) -> None:
             _delete_role(iam, arn.rpartition("/")[2])
 
 
-def _delete_trigger(functions: Client, trigger: Trigger, sleep: Sleep) -> None:
-    """Lambda refuses for some seconds after it was made or changed, as by a deployment that was stopped just now."""
-    for _ in range(MAX_IN_USE):
-        with suppress(functions.exceptions.ResourceInUseException):
-            functions.delete_event_source_mapping(UUID=trigger.uuid)
+def once_free(change: Callable[[], object], functions: Client, sleep: Sleep, *, pause: float) -> None:
+    """Change or delete a trigger; try again after `pause` seconds while Lambda refuses, as it does for some seconds
+    after the trigger was made or changed, perhaps by a deployment that was stopped just now.
+    """
+    for _ in range(MAX_TRIES):
+        with suppress(functions.exceptions.ResourceInUseException, functions.exceptions.ResourceConflictException):
+            change()
             return
-        sleep(1)
-    functions.delete_event_source_mapping(UUID=trigger.uuid)
+        sleep(pause)
+    change()
 
 
 def _delete_rule(events: Client, rule: str) -> None:

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from botocore.exceptions import ClientError
 from chalicelib.settings import JOBS_ONLY, QUEUE_LIMIT
 from deploy import notes
 from deploy.bucket import Bucket, packaged
-from deploy.found import APP, WEB, Clients, Found, deployed_name, find
+from deploy.found import APP, WEB, Clients, Found, Sleep, deployed_name, find, once_free
 from deploy.project import NotDeployed, bundle, chalice, clean_copy, config_of, environment_of, notes_file
 from deploy.stacks import Stacks
 
@@ -32,7 +33,7 @@ UNLIMITED = {"True": (), JOBS_ONLY: ("sync_bulk",), "False": LOOPING}
 MANY_FUNCTIONS = 1000
 """Functions that an account may run at once, above which the bulk queue needs no limit: AWS's usual quota. After an
 outage of 20 minutes 160 functions at once took up the repairs of 4,000 members (simulated), for seconds."""
-BUSY_PAUSES = (2.0,) * 60  # seconds between attempts to change a trigger; AWS needs less than a minute for a change
+BUSY_PAUSE = 2.0  # seconds between attempts to change a trigger
 ANY_REGION = "us-east-1"  # what is packaged is the same for all, but Chalice wants to hear of one
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
@@ -105,26 +106,14 @@ def limited_queues(stage: str, root: Path, functions: Client) -> str:
     return JOBS_ONLY if limit >= MANY_FUNCTIONS else "True"
 
 
-def lift_limits(stage: str, limited: str, functions: Client, sleep: Callable[[float], None] = time.sleep) -> None:
+def lift_limits(stage: str, limited: str, functions: Client, sleep: Sleep = time.sleep) -> None:
     """Take away the limit that an earlier deployment set on a queue's trigger; Chalice sets limits only."""
     for function in UNLIMITED[limited]:
         name = deployed_name(stage, function)
         for one in functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
             if one.get("ScalingConfig"):
-                _lift_limit(one["UUID"], functions, sleep)
-
-
-def _lift_limit(trigger: str, functions: Client, sleep: Callable[[float], None]) -> None:
-    """The trigger was just changed by Chalice, and AWS takes no second change before the first one is done."""
-    for seconds in [*BUSY_PAUSES, None]:
-        try:
-            functions.update_event_source_mapping(UUID=trigger, ScalingConfig={})
-        except (functions.exceptions.ResourceInUseException, functions.exceptions.ResourceConflictException):
-            if seconds is None:
-                raise
-            sleep(seconds)
-        else:
-            return
+                lift = partial(functions.update_event_source_mapping, UUID=one["UUID"], ScalingConfig={})
+                once_free(lift, functions, sleep, pause=BUSY_PAUSE)  # Chalice has changed it just now
 
 
 def _write_notes(stage: str, root: Path, copy: Path, found: Found, tell: Tell) -> None:
