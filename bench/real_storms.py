@@ -6,10 +6,9 @@ from collections.abc import Callable
 from math import ceil
 from statistics import median
 
-import boto3
-
 from bench.figures import Figure, at_most
-from chalicelib.store import rows, users
+from bench.stack import connect
+from chalicelib.store import users
 from chalicelib.store.rows import AccountRow, UserRow
 from local.auth_site import AuthSite
 from local.discord.control import Control
@@ -96,14 +95,7 @@ class _Stack:
         for role in ("Member", "Other"):
             self.discord.create_role(role)
         self.ids = sorted(self.discord.add_members(members, roles=["Member"]), key=int)
-        os.environ |= {
-            "AWS_ENDPOINT_URL": up.aws.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        boto3.setup_default_session()
-        rows.connect(up.aws.stage, region="us-east-1")
+        connect(up)
         with UserRow.batch_write() as linked:
             for discord_id in self.ids:
                 linked.save(self._user(discord_id))

@@ -43,11 +43,8 @@ def real_windows(drifted: int, singles: int) -> list[Figure]:
     ]
 
 
-def _guild(up: Up, discord: Control, members: int) -> list[str]:
-    """Members, all linked; each lacks Member and holds two roles too many."""
-    for role in ("Member", "Extra", "Other"):
-        discord.create_role(role)
-    ids = discord.add_members(members, roles=["Extra", "Other"])
+def connect(up: Up) -> None:
+    """Let `chalicelib.store` use the tables of the local AWS."""
     os.environ |= {
         "AWS_ENDPOINT_URL": up.aws.endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -56,6 +53,14 @@ def _guild(up: Up, discord: Control, members: int) -> list[str]:
     }
     boto3.setup_default_session()
     rows.connect(up.aws.stage, region="us-east-1")
+
+
+def _guild(up: Up, discord: Control, members: int) -> list[str]:
+    """Members, all linked; each lacks Member and holds two roles too many."""
+    for role in ("Member", "Extra", "Other"):
+        discord.create_role(role)
+    ids = discord.add_members(members, roles=["Extra", "Other"])
+    connect(up)
     guild_id = up.aws.settings["DISCORD_GUILD_ID"]
     for discord_id in ids:
         UserRow(

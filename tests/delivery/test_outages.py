@@ -7,7 +7,7 @@ from local.discord.messages import Request
 from local.outages import Service
 from local.simulated import World
 from tests.faults.support import before, is_member, refusal
-from tests.members.support import let_sweeps_take
+from tests.members.support import settled_world
 
 HOUR = 3600.0
 USERS = 4
@@ -16,12 +16,7 @@ ALLOWED = 4  # tries of one message: the first one, and DISCORD_TASKS_MAX_RETRIE
 
 @pytest.fixture
 def world() -> World:
-    world = World()
-    for number in range(USERS):
-        world.link(str(number), f"p{number}", groups=["Director"])
-    let_sweeps_take(world)
-    world.run(seconds=600)
-    world.clock.advance(600)
+    world = settled_world(USERS)
     world.site.notices()
     return world
 

@@ -2,20 +2,14 @@
 
 from botocore.exceptions import EndpointConnectionError
 
-from local.simulated import World
-from tests.members.support import let_sweeps_take
+from tests.members.support import settled_world
 
 HOUR = 3600.0
 USERS = 5
 
 
 def test_changes_posted_during_an_outage_of_the_store_are_made_afterwards() -> None:
-    world = World()
-    for number in range(USERS):
-        world.link(str(number), f"p{number}", groups=["Director"])
-    let_sweeps_take(world)
-    world.run(seconds=600)
-    world.clock.advance(600)
+    world = settled_world(USERS)
 
     def away(*_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://dynamodb.test")

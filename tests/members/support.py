@@ -109,6 +109,17 @@ def removals(world: World) -> WithheldRemovals:
     return WithheldRemovals(services, Reporter(services, view))
 
 
+def settled_world(users: int) -> World:
+    """A world in which this many users, "0" and on, are linked as p0 and on with the role Director; nothing waits."""
+    world = World()
+    for number in range(users):
+        world.link(str(number), f"p{number}", groups=["Director"])
+    let_sweeps_take(world)
+    world.run(seconds=600)
+    world.clock.advance(600)
+    return world
+
+
 def let_sweeps_take(world: World) -> None:
     """The first-run lock was released for all who were imported so far."""
     world.http.services.memory.sweeps.allow_taking(by="test", now=world.clock.now())

@@ -11,7 +11,7 @@ from local.outages import Manner, Service
 from local.simulated import ENVIRONMENT, World
 from ops.formatting import moment
 from ops.outages import Met, Outage, newest_run, of_aws
-from tests.members.support import let_sweeps_take
+from tests.members.support import settled_world
 from tests.ops.simulated import operator
 from tests.ops.world import Said
 
@@ -23,13 +23,7 @@ USERS = 6
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # any name of a stage is one
     monkeypatch.setenv("COLUMNS", "300")
-    world = World()
-    for number in range(USERS):
-        world.link(str(number), f"p{number}", groups=["Director"])
-    let_sweeps_take(world)
-    world.run(seconds=600)
-    world.clock.advance(600)
-    return world
+    return settled_world(USERS)
 
 
 def passes(world: World, seconds: float) -> None:
