@@ -145,8 +145,8 @@ class RemoveReplacedAccount(Struct, frozen=True, tag_field="kind", tag="part_wit
 
     Times are epoch seconds. `expire_behavior` is unset for what the settings say. `until`: the kick waits until then,
     and the roles go at once; unset for the settings' grace days from now on. `joined_before`: only a member who joined
-    before then, since who comes later was invited by somebody. `with_roles`: and only if they hold roles that the bot
-    can take, since nobody asked for the removal: who holds none came by themselves, not by a request to join.
+    before then, since somebody invited those who come later. `with_roles`: and only a member who holds roles that the
+    bot can take, where nobody asked for the removal: without any they came by themselves, not by a request to join.
     """
 
     user_id: UserId

@@ -214,8 +214,8 @@ def _alone(resource: Json) -> Json:
 
 
 def refuse_unknown_principal(arn: str | None, client: Clients) -> None:
-    """Raise NotDeployed where `arn` is nobody's, or names a user or role of this account that there is none of. Empty
-    counts as not given.
+    """Raise NotDeployed where `arn` is no user's or role's, or names one that this account does not have. Empty counts
+    as not given.
 
     SQS takes no policy that names such a one, and says only that the policy is wrong.
     """

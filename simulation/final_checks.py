@@ -179,7 +179,7 @@ class FinalChecks:
         return discord_id - FIRST_PERSON in refused and bool(user.problems)
 
     def _is_refused_account(self, discord_id: int) -> bool:
-        """Whether `_is_refused` holds for whoever the account is linked to.
+        """Whether `_is_refused` holds for the user to whom the account is linked.
 
         Where a role and the nickname differ, each sweep tries once more, since either may be possible by then.
         """

@@ -429,7 +429,7 @@ MUTANTS = (
     Mutant("no_following_sweep", "no sweep follows for marks that are left", _no_following_sweep, "b", 12),
     Mutant(
         "driver_leaves",
-        "the driver of narrow sweeps goes, whoever is marked meanwhile",
+        "the driver of narrow sweeps goes, though somebody is marked meanwhile",
         _driver_leaves,
         "a",
         overlap=("linked", "driver of narrow sweeps goes", "request that waits"),

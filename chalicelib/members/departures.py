@@ -79,7 +79,7 @@ class Departures:
     def _expect_late_join(self, user: User, link: Link) -> None:
         """The account was never seen in the guild: a request to join that took effect late must leave nobody behind.
 
-        It brings roles with it. Who comes without any, by an invite, was not asked to go by anybody.
+        Such a request brings roles. A member without any came by an invite, and nobody asked for their removal.
         """
         if link.claim and self._services.now() - link.joining_until < IN_FLIGHT_FOR:
             how = Leaving(0.0, kick=True, notify=False)

@@ -1,7 +1,7 @@
 """Handing changes of single users over to a comparison with listed members: marked first, then driven.
 
-A mark is stored before the message that it stands for is deleted. Who stored one announces it afterwards, unless this
-process announced another one a moment ago; and while anything was announced lately, nobody dismisses the driver, whose
+A mark is stored before the message that it stands for is deleted, and announced afterwards, unless this process
+announced another one a moment ago. While anything was announced lately, nobody dismisses the driver, whose
 message begins the comparisons. So no interleaving of workers leaves a mark without a driver.
 """
 

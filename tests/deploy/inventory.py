@@ -1,4 +1,4 @@
-"""What there is in an account, whoever made it; and how whole a stage is, in words that do not depend on ids."""
+"""What there is in an account; and how whole a stage is, in words that do not depend on ids."""
 
 import json
 import re

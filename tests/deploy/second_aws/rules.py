@@ -4,7 +4,7 @@
 - A queue is brought to a function once: the second trigger is refused (aws/chalice#2146 has AWS's words).
 - A trigger is *in use* for some seconds after it was made or changed, and can be neither changed nor deleted then; one
   that was deleted is there for some seconds more.
-- SQS takes no policy that names a user or role of the account that there is none of (aws/aws-cdk#13530).
+- SQS takes no policy that names a user or role that the account does not have (aws/aws-cdk#13530).
 - A queue's name is blocked for 60 s after its deletion.
 - A rule's name has at most 64 characters, and its schedule is what EventBridge understands.
 - Lambda's `recursion-config`, which moto lacks; and REST APIs as Chalice describes them, which moto half refuses.
