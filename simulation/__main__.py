@@ -6,11 +6,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
 
 from simulation.conditions import CONDITIONS
+from simulation.processes import pool
 from simulation.run import TRACE_LINES, Result, run
 
 CHUNK_SIZE = 10  # seeds passed to a process at a time
@@ -49,8 +49,8 @@ def _results(seeds: list[int], only: list[str] | None, processes: int) -> Iterat
     if processes <= 1 or len(seeds) <= CHUNK_SIZE:
         yield from map(partial(run, only=only), seeds)
         return
-    with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(partial(_short, only=only), seeds, chunksize=CHUNK_SIZE)
+    with pool(processes) as executor:
+        yield from executor.map(partial(_short, only=only), seeds, chunksize=CHUNK_SIZE)
 
 
 def _short(seed: int, only: list[str] | None) -> Result:

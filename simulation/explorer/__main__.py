@@ -6,12 +6,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 from simulation.explorer.interleaving import Schedule, parse
 from simulation.explorer.known import explained
 from simulation.explorer.operations import BASES, OPERATIONS
 from simulation.explorer.search import Failure, attempt, pairs, reduced, triples
+from simulation.processes import pool
 
 CHUNK_SIZE = 20  # schedules passed to a process at a time
 
@@ -52,8 +52,8 @@ def _failures(schedules: list[Schedule], processes: int) -> Iterator[Failure]:
     if processes <= 1:
         yield from _found(map(_attempt, schedules))
         return
-    with ProcessPoolExecutor(processes) as pool:
-        yield from _found(pool.map(_attempt, schedules, chunksize=CHUNK_SIZE))
+    with pool(processes) as executor:
+        yield from _found(executor.map(_attempt, schedules, chunksize=CHUNK_SIZE))
 
 
 def _found(results: Iterable[Failure | None]) -> Iterator[Failure]:
