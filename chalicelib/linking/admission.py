@@ -68,7 +68,7 @@ class Admission:
             pause = self._services.settings.retry_pause if isinstance(later, Failure) else 0
             self._follow_ups.complete(user_id, claim, delay=pause)
         except UnlinkedSince:
-            self._follow_ups.remove_replaced(user_id, account.id, delay=0)
+            self._follow_ups.remove_unlinked(user_id, account.id)
             raise
         except GiveUp as error:
             # A person who was let in stays linked: unlinked, they would keep their roles forever.

@@ -31,9 +31,14 @@ class FollowUps:
         except AWS_ERRORS as error:
             log.warning("compared_later", user_id=user_id, why=type(error).__name__)
 
-    def remove_replaced(self, user_id: str, discord_id: int, *, delay: int = REMOVE_REPLACED_AFTER) -> None:
-        """Remove an account from the guild, unless it is linked by then. `delay` is in seconds."""
-        self._bulk(RemoveReplacedAccount(user_id=user_id, discord_id=discord_id), delay)
+    def remove_replaced(self, user_id: str, discord_id: int) -> None:
+        """Remove an account that a link replaces, which is to be stored now, if the link is stored."""
+        job = RemoveReplacedAccount(user_id=user_id, discord_id=discord_id, if_replaced=True)
+        self._bulk(job, REMOVE_REPLACED_AFTER)
+
+    def remove_unlinked(self, user_id: str, discord_id: int) -> None:
+        """Remove an account from the guild whose link ended while it was brought in, unless it is linked by then."""
+        self._bulk(RemoveReplacedAccount(user_id=user_id, discord_id=discord_id), 0)
 
     def complete(self, user_id: str, claim: str | None, *, delay: float) -> None:
         """Reconcile the member after `delay` seconds; the callback with that claim has ended.

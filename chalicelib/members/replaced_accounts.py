@@ -38,27 +38,30 @@ class ReplacedAccounts:
         """
         context = replace(context, lane=Lane.URGENT, removals=Removals.EXEMPT)
         for _ in range(MAX_ROUNDS):
-            if users.owner_of(job.discord_id) is not None:
+            holder = accounts.holder(job.discord_id)
+            if holder:
                 return Outcome.NOTHING
             user = users.get(job.user_id, now=self._services.now())
             self._departures.notify_pending(user)
             link = user.link if user else None
             if user is None or link is None or link.previous is None or link.previous.account.id != job.discord_id:
-                return self._part_with(job, context) if self._is_meant(job, context) else Outcome.NOTHING
+                to_go = self._is_meant(job, context, replaced=holder == accounts.NOBODY)
+                return self._part_with(job, context) if to_go else Outcome.NOTHING
             self._look_for_new_account(user, link, context)
         raise RuntimeError(f"the user changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
 
-    def _is_meant(self, job: RemoveReplacedAccount, context: JobContext) -> bool:
-        """Whether the account is to go: as a second look finds it, if the job is one."""
-        if job.joined_before is UNSET:
+    def _is_meant(self, job: RemoveReplacedAccount, context: JobContext, *, replaced: bool) -> bool:
+        """Whether the account is to go: it was replaced, or is as the job says that it must be."""
+        with_roles = job.with_roles or (job.if_replaced and not replaced)
+        if job.joined_before is UNSET and not with_roles:
             return True
         try:
             member = self._services.discord.member(job.discord_id, replace(context.options(), ticket=None))
         except UnknownMember:
             return False
-        if member.joined_at is None or member.joined_at > job.joined_before:
+        if job.joined_before is not UNSET and (member.joined_at is None or member.joined_at > job.joined_before):
             return False
-        return not job.with_roles or self._account.can_take_roles(User(job.user_id), member, context)
+        return not with_roles or self._account.can_take_roles(User(job.user_id), member, context)
 
     def _part_with(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
         """Remove the account while nobody can link it. Raises RemovalInProgress while another worker is at it.

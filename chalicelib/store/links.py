@@ -128,7 +128,8 @@ def link(
         actions = _link_actions(guild_id, account, old, claim, now)
         if stated is not None:
             actions += statement_actions(before, stated)
-        if _link(user_id, account, before, actions, now=now):
+        goes = old is not None and old.guild_id == guild_id and claim.activated_at is None
+        if _link(user_id, account, before, actions, now=now, goes=goes):
             return before
         if owner_of(account.id) not in (None, user_id):
             raise AccountTaken
@@ -148,8 +149,13 @@ def _current(user_id: str, *, now: float) -> User | None:
     return user_of(row)
 
 
-def _link(user_id: str, account: Account, before: User | None, actions: list[Action], *, now: float) -> bool:
-    """Store the link in one transaction. Returns False if the user changed, or the account is another user's."""
+def _link(
+    user_id: str, account: Account, before: User | None, actions: list[Action], *, now: float, goes: bool
+) -> bool:
+    """Store the link in one transaction. `goes`: an account that it replaces is to be removed from the guild.
+
+    Returns False if the user changed, or the account is another user's.
+    """
     unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
     old = before.link if before else None
     try:
@@ -159,7 +165,11 @@ def _link(user_id: str, account: Account, before: User | None, actions: list[Act
                 condition=accounts.may_belong_to(user_id, now=now),
             )
             if old is not None and old.account.id != account.id:
-                write.delete(AccountRow(old.account.id), condition=AccountRow.user_id == user_id)
+                mine: Condition = AccountRow.user_id == user_id
+                if goes:
+                    write.save(accounts.replaced(old.account.id), condition=mine)
+                else:
+                    write.delete(AccountRow(old.account.id), condition=mine)
             write.update(UserRow(user_id), actions=actions, condition=unchanged)
     except TransactWriteError as error:
         raise_unless_cancelled(error)

@@ -94,7 +94,8 @@ class UserRow(Model):
 class AccountRow(Model):
     """Makes a Discord account belong to one auth user at most.
 
-    Without a user (an empty `user_id`), and until `parting_until`: the account is being removed from the guild.
+    Without a user (an empty `user_id`) the account is to be removed from the guild, and until `parting_until` a worker
+    is at it.
     """
 
     class Meta:

@@ -244,6 +244,31 @@ def test_a_refused_callback_leaves_a_newer_claim_alone(anna: World) -> None:
     assert (anna.roles("anna"), anna.roles("ben"), anna.roles("cleo")) == (None, None, {"Member"})
 
 
+def test_a_callback_that_is_refused_removes_nobody_whose_own_callback_fails_meanwhile(anna: World) -> None:
+    anna.guild.add_member("ben")
+
+    def refuse(request: Request) -> Answer | None:
+        if not joins(request) or "anna" in outcomes:
+            return None
+        outcomes["anna"] = outcome(anna, "2", "anna", groups=["Member"])  # the account of user 1
+        return DiscordError(400, 30001, "Maximum number of guilds reached").answer()
+
+    outcomes = dict[str, str]()
+    before(anna, refuse)
+    outcomes["ben"] = outcome(anna, "2", "ben", groups=["Member"])
+    assert outcomes == {"anna": "already_linked", "ben": "guild_limit"}
+    anna.run()
+    assert not linked(anna, "2")
+    assert anna.roles("ben") == set()
+
+
+def test_an_account_that_was_replaced_is_removed_though_it_holds_no_roles(anna: World) -> None:
+    anna.guild.change_member("anna", roles=[])
+    anna.link("1", "ben", groups=["Member"])
+    anna.run()
+    assert (anna.roles("anna"), anna.roles("ben")) == (None, {"Member"})
+
+
 def test_a_link_of_which_nobody_was_told_is_told_of_after_a_refused_change_of_account(anna: World) -> None:
     anna.guild.add_person("cleo")
 

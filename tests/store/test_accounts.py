@@ -8,6 +8,7 @@ from chalicelib.store.links import AccountParting
 from local.memory.clock import START as NOW
 
 ADA = Account(80_351_110_224_678_912, "ada", "0")
+BEN = Account(80_351_110_224_678_913, "ben", "0")
 SECONDS = 60  # that a removal may take
 
 
@@ -48,3 +49,24 @@ def test_no_account_that_is_somebodys_begins_to_be_removed() -> None:
     link("1", now=NOW)
     assert not accounts.begin_parting(ADA.id, now=NOW + 10 * SECONDS, seconds=SECONDS)
     assert users.owner_of(ADA.id) == "1"
+
+
+def test_an_account_that_is_replaced_is_to_go_until_somebody_links_it() -> None:
+    link("1", now=NOW)
+    assert accounts.holder(ADA.id) == "1"
+    users.link("1", 900, BEN, users.Claim(issued_at=NOW), now=NOW)
+    assert (users.owner_of(ADA.id), accounts.holder(ADA.id)) == (None, accounts.NOBODY)
+    link("2", now=NOW)
+    assert accounts.holder(ADA.id) == "2"
+
+
+def test_an_account_that_gives_way_to_the_one_before_it_is_not_to_go() -> None:
+    link("1", now=NOW)
+    users.link("1", 900, BEN, users.Claim(issued_at=NOW, activated_at=int(NOW)), now=NOW)
+    assert accounts.holder(ADA.id) is None
+
+
+def test_a_replaced_account_is_to_go_only_from_the_guild_of_the_new_one() -> None:
+    link("1", now=NOW)
+    users.link("1", 901, BEN, users.Claim(issued_at=NOW), now=NOW)
+    assert accounts.holder(ADA.id) is None
