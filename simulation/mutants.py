@@ -46,7 +46,7 @@ from chalicelib.store.rows import UserRow
 from chalicelib.store.sweeps import Sweep
 from chalicelib.store.users import Link, User
 from chalicelib.store.waiting import Driver, WaitingStore
-from chalicelib.sweeps import compare
+from chalicelib.sweeps import compare, pairs
 from chalicelib.sweeps.compare import ComparedPage, GuildComparer
 from chalicelib.sweeps.waiting_compare import ComparedWaiting, WaitingComparer
 from chalicelib.sweeps.waiting_start import WaitingStarter
@@ -315,7 +315,7 @@ def _tells_what_may_not_be() -> Places:
 
 
 def _no_first_run_lock() -> Places:
-    return [(place, "is_locked", lambda *_: False) for place in (removal_gate, compare)]
+    return [(place, "is_locked", lambda *_: False) for place in (removal_gate, compare, pairs)]
 
 
 def _no_grace() -> Places:

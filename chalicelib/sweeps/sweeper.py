@@ -53,7 +53,7 @@ class Sweeper:
         self._survey = Survey(services, sweeps, comparer, judge, steps, self._finisher, unlinked, withheld)
         waiting = WaitingChanges(services)
         self._waiting_starter = WaitingStarter(services, sweeps, steps, waiting)
-        waiting_comparer = WaitingComparer(services, view, comparer, waiting.store)
+        waiting_comparer = WaitingComparer(services, view, waiting.store)
         self._waiting_survey = WaitingSurvey(services, sweeps, waiting_comparer, steps, self._finisher, waiting)
         self._repair = Repair(services, sweeps, steps, self._finisher, limiter, Withholder(services))
 

@@ -5,10 +5,9 @@ They have a lock of their own: until a forced sweep, they are reported and nothi
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from chalicelib import log
-from chalicelib.discord.models import Guild, Member
+from chalicelib.discord.models import Member
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RoleRules
 from chalicelib.members.unlinked import Holder, holders
@@ -74,15 +73,3 @@ class UnlinkedSearch:
         if self._mode == REMOVE_ROLES:
             return f'{who}; nothing was taken from them yet. To let sweeps do that, run one with {{"force": true}}'
         return who
-
-
-def example_of(holder: Holder, guild: Guild) -> dict[str, Any]:
-    """The member as operators see them in a sweep."""
-    return {
-        "user_id": None,
-        "unlinked": True,
-        "discord_id": str(holder.member.id),
-        "username": holder.member.user.shown,
-        "give": [],
-        "take": sorted(guild.by_id[role_id].name for role_id in holder.take),
-    }

@@ -24,8 +24,9 @@ from chalicelib.store import users
 from chalicelib.store.sweeps import NO_LIST, Difference, Sweep
 from chalicelib.store.users import Look, User
 from chalicelib.store.waiting import Mark, WaitingStore
-from chalicelib.sweeps.compare import LAST_ID, GuildComparer, Pair, counted, released_since
+from chalicelib.sweeps.compare import LAST_ID, counted
 from chalicelib.sweeps.page_rules import SWEEPING, PageRules
+from chalicelib.sweeps.pairs import Pair, PairComparer
 
 NO_LIST_FOR = 3600.0  # seconds for which nothing is handed over after Discord refused to list members
 CLOCKS_DIFFER = 2.0  # seconds, at most, between those of two workers
@@ -45,12 +46,12 @@ class ComparedWaiting:
 class WaitingComparer:
     """Compares those who wait, page by page."""
 
-    def __init__(self, services: Services, view: GuildView, comparer: GuildComparer, store: WaitingStore) -> None:
+    def __init__(self, services: Services, view: GuildView, store: WaitingStore) -> None:
         self._services = services
         self._view = view
-        self._comparer = comparer
         self._store = store
         self._reporter = Reporter(services, view)
+        self._pair_comparer = PairComparer(services, self._reporter)
         self._page_rules = PageRules(services, view)
 
     def compare_page(self, sweep: Sweep, job: ComparePage, ticket: Ticket | None = None) -> ComparedWaiting:
@@ -95,14 +96,11 @@ class WaitingComparer:
 
     def _compare(self, pairs: list[Pair], sweep: Sweep, look: Look) -> Iterator[Difference]:
         """Those who differ. The others are recorded as synced, unless their desired state has changed meanwhile."""
-        rules, released_at = self._rules(pairs, sweep), released_since(self._services, pairs)
-        noted: dict[str, Problems] = {}
-        for pair in pairs:
-            difference, _ = self._comparer.compare_pair(pair, rules, sweep, released_at, noted)
-            if difference:
-                yield difference
-            elif pair.member:
-                self._settled(pair.user, noted.get(pair.user.user_id, pair.user.problems), look)
+        for one in self._pair_comparer.compare(pairs, self._rules(pairs, sweep), sweep):
+            if one.difference:
+                yield one.difference
+            elif one.pair.member:
+                self._settled(one.pair.user, one.problems, look)
 
     def _settled(self, user: User, problems: Problems, look: Look) -> None:
         made_right = user.wanted is not None and not user.kept and not of_parts(problems, Parts.GROUPS)

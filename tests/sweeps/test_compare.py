@@ -11,7 +11,7 @@ from chalicelib.messages import Parts, VerifyLink, encode
 from chalicelib.problems import from_last_error
 from chalicelib.store import users
 from chalicelib.store.users import Link, User
-from chalicelib.sweeps.compare import merge
+from chalicelib.sweeps.pairs import merge
 from local.discord.config import LEAST_PERMISSIONS, Config
 from local.simulated import GUILD, World
 from tests.members.support import (

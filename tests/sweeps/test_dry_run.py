@@ -7,7 +7,7 @@ import pytest
 from chalicelib.errors import CallsHalted, GiveUp
 from chalicelib.members.removal_limit import MIN_REMOVALS
 from chalicelib.messages import Parts
-from chalicelib.sweeps.compare import MAX_EXAMPLES, MAX_RENAMED
+from chalicelib.sweeps.examples import MAX_EXAMPLES, MAX_RENAMED
 from local.simulated import World
 from tests.members.support import (
     Meter,
