@@ -1,4 +1,5 @@
-"""What exists of a stage in AWS, found by name. Names are fixed: no record of a deployment is needed.
+"""What exists of a stage in AWS, found by name; REST APIs by what they call. Names are fixed: no record of a deployment
+is needed.
 
 A named function has an underscore in its name, and a stage has none: `rolecall-a-b` is the web function of the stage
 a-b, and never a function of the stage a.
@@ -12,6 +13,8 @@ from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from deploy import apis
 
 APP = "rolecall"
 WEB = "api_handler"  # app.py's name for the HTTP API's function; deployed, it bears the stage's name alone
@@ -46,7 +49,10 @@ class Found:
     """Names of EventBridge rules."""
     triggers: tuple[Trigger, ...] = ()
     apis: tuple[str, ...] = ()
-    """Ids of REST APIs that call the stage's function; the oldest first. One, unless something went wrong."""
+    """Ids of REST APIs that call the stage's function and nothing else; the oldest first. One, unless something went
+    wrong."""
+    shared_apis: tuple[str, ...] = ()
+    """Ids of REST APIs that call the stage's function and other things: a person's, not the stage's."""
 
     def __bool__(self) -> bool:
         return bool(self.functions or self.roles or self.rules or self.triggers or self.apis)
@@ -55,12 +61,14 @@ class Found:
 def find(stage: str, client: Clients) -> Found:
     """Look for all of it."""
     functions = client("lambda")
+    called = apis.find(deployed_name(stage, WEB), APP, client("apigateway"), functions)
     return Found(
         functions=dict(_functions(stage, functions)),
         roles=dict(_roles(stage, client("iam"))),
         rules=dict(_rules(stage, client("events"))),
         triggers=tuple(_triggers(stage, functions)),
-        apis=tuple(_apis(stage, client("apigateway"), functions)),
+        apis=called.own,
+        shared_apis=called.shared,
     )
 
 
@@ -115,35 +123,6 @@ def _triggers(stage: str, client: Client) -> Iterator[Trigger]:
             function = function_of(stage, one["FunctionArn"].split(":")[6])
             if function and one["State"] != "Deleting":
                 yield Trigger(one["UUID"], one["EventSourceArn"], one["FunctionArn"], function)
-
-
-def _apis(stage: str, client: Client, functions: Client) -> Iterator[str]:
-    """Those that call the stage's web function, or that it lets call it. Every API of Rolecall has the same name."""
-    pages = client.get_paginator("get_rest_apis").paginate()
-    named = [one for page in pages for one in page["items"] if one["name"] == APP]
-    web = deployed_name(stage, WEB)
-    allowed = _policy(functions, web) if named else ""
-    for one in sorted(named, key=lambda one: str(one.get("createdDate", ""))):
-        if f":{one['id']}/" in allowed or _calls(client, one["id"], f":function:{web}/"):
-            yield one["id"]
-
-
-def _policy(functions: Client, name: str) -> str:
-    """Who may call the function, as AWS writes it; nothing where nobody may."""
-    try:
-        return str(functions.get_policy(FunctionName=name)["Policy"])
-    except functions.exceptions.ResourceNotFoundException:
-        return ""
-
-
-def _calls(client: Client, api: str, function: str) -> bool:
-    """Does a method of the API call the function?"""
-    for page in client.get_paginator("get_resources").paginate(restApiId=api, embed=["methods"]):
-        for resource in page["items"]:
-            for method in resource.get("resourceMethods", {}).values():
-                if function in method.get("methodIntegration", {}).get("uri", ""):
-                    return True
-    return False
 
 
 # --- taking it away -----------------------------------------------------------------------------------------------

@@ -72,11 +72,13 @@ def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, client: Clients, t
             f"The functions of {stage} were deployed by CloudFormation, as the stack {stack_name(stage)}. "
             f"Go on in that way: make deploy-package STAGE={stage}"
         )
+    found = find(stage, client)
+    _refuse_shared_api(stage, found)
     copy = clean_copy(stage, root)
     bundle(stage, root, copy)
     for function in functions_of(root):
         _make_log_group(client("logs"), deployed_name(stage, function), config_of(stage, root)["log_retention_in_days"])
-    _write_notes(stage, root, copy, find(stage, client), tell)
+    _write_notes(stage, root, copy, found, tell)
     limited = limited_queues(stage, root, client("lambda"))
     chalice(["deploy", "--stage", stage, "--no-autogen-policy"], copy, LIMIT_CONCURRENCY=limited)
     allow_loops(stage, client("lambda"))
@@ -87,6 +89,18 @@ def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, client: Clients, t
     made = json.loads(noted.read_text())["resources"]
     address: str = next(one["rest_api_url"] for one in made if one["resource_type"] == "rest_api")
     return address.rstrip("/")
+
+
+def _refuse_shared_api(stage: str, found: Found) -> None:
+    """Raise NotDeployed where the stage's API was given further things to call. A deployment would take them away
+    again, or, if the API counted as somebody else's, make a second one at another address.
+    """
+    if found.shared_apis and not found.apis:
+        api = found.shared_apis[0]
+        raise NotDeployed(
+            f"The REST API {api} calls {deployed_name(stage, WEB)} and other things too. Give those an API of their "
+            f"own (API Gateway console → {api} → Resources), and run the same again"
+        )
 
 
 def allow_loops(stage: str, functions: Client) -> None:

@@ -33,7 +33,10 @@ def destroy(stage: str, root: Path, stacks: Stacks, kept: Kept, bucket: Bucket, 
     refuse_if_protected(stage, stacks, kept)
     tell("functions")
     stacks.delete(stack_name(stage))
-    found.remove(found.find(stage, client), client, stacks.sleep)
+    there = found.find(stage, client)
+    for api in there.shared_apis:
+        tell(f"left alone: the REST API {api}, which calls other things too")
+    found.remove(there, client, stacks.sleep)
     notes_file(stage, root).unlink(missing_ok=True)
     bucket.empty()
     tell("alarms and dashboard")

@@ -13,7 +13,7 @@ from deploy.found import find
 from deploy.kept import Kept
 from deploy.project import NotDeployed
 from deploy.stacks import Stacks
-from tests.deploy.account import Account, Ended
+from tests.deploy.account import NUMBER, Account, Ended
 from tests.deploy.interruptions import UNKNOWN, leave_stuck, make_sources
 from tests.deploy.inventory import everything
 from tests.deploy.support import STAGE, call_clean, change_settings
@@ -69,6 +69,64 @@ def test_without_chalices_notes_and_in_another_folder_the_same_api_is_deployed_a
     assert find(STAGE, account.client) == before
     shutil.rmtree(moved / ".chalice" / "deployed")
     down(account, moved)
+
+
+def rename(account: Account, api: str) -> None:
+    change = {"op": "replace", "path": "/name", "value": "Our links"}
+    account.client("apigateway").update_rest_api(restApiId=api, patchOperations=[change])
+
+
+def let_call(account: Account, api: str, function: str) -> None:
+    """What a person does who adds a route by hand."""
+    gateway = account.client("apigateway")
+    root = next(one["id"] for one in gateway.get_resources(restApiId=api)["items"] if one["path"] == "/")
+    gateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    arn = f"arn:aws:lambda:us-east-1:{NUMBER}:function:{function}"
+    gateway.put_integration(
+        restApiId=api,
+        resourceId=root,
+        httpMethod="GET",
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations",
+    )
+
+
+@pytest.mark.parametrize("without_function", [False, True])
+def test_an_api_that_was_renamed_is_deployed_again_and_taken_away(
+    account: Account, project: Path, *, without_function: bool
+) -> None:
+    """Also where its function, which says who may call it, is gone."""
+    up(account, project)
+    apis = find(STAGE, account.client).apis
+    for command in (up, down):
+        rename(account, apis[0])
+        shutil.rmtree(project / ".chalice" / "deployed")
+        if without_function:
+            account.client("lambda").delete_function(FunctionName=f"rolecall-{STAGE}")
+        assert find(STAGE, account.client).apis == apis
+        command(account, project)
+
+
+def test_an_api_that_calls_other_things_too_is_neither_overwritten_nor_deleted(account: Account, project: Path) -> None:
+    up(account, project)
+    (api,) = find(STAGE, account.client).apis
+    let_call(account, api, "somebody-elses")
+    ended = account.deploy(project, "up", STAGE)
+    assert ended.code == 1
+    assert f"The REST API {api} calls rolecall-{STAGE} and other things too" in ended.said
+    ended = account.deploy(project, "down", STAGE, "--yes")
+    assert ended.code == 0, ended.said
+    assert f"left alone: the REST API {api}" in ended.said
+    assert everything(account) == {f"api {api}"}
+
+
+def test_an_api_of_somebody_elses_that_calls_the_stage_too_is_left_alone(account: Account, project: Path) -> None:
+    up(account, project)
+    theirs = account.client("apigateway").create_rest_api(name="rolecall")["id"]
+    let_call(account, theirs, "somebody-elses")
+    up(account, project)
+    assert theirs not in find(STAGE, account.client).apis
 
 
 def test_a_stage_may_be_made_again_at_once_though_sqs_blocks_the_names_of_its_queues(
