@@ -45,7 +45,14 @@ class Order:
         """Has the user a link, or a statement, that is newer?"""
         if self.changed_at is not None and max(user.groups_at, user.nickname_at) > self.changed_at:
             return True
+        if self._is_undated_and_waits and max(user.groups_sent, user.nickname_sent) > self.cutoff.clicks:
+            return True
         return user.link is not None and not self.cutoff.bars(user.link.issued_at, user.link.opened_at)
+
+    @property
+    def _is_undated_and_waits(self) -> bool:
+        """Whether it is a deletion without `changed_at`, but with grace days: then what was sent later is newer."""
+        return self.changed_at is None and not self.asked and self.leaving.until > self.cutoff.clicks
 
 
 def _as_message(user: User, leaving: Leaving) -> DeleteUser:

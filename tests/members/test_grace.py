@@ -1,5 +1,6 @@
 """Removal as a choice: kicked or left without roles, at once or after some days, and back again within them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -122,6 +123,22 @@ def test_something_newer_cancels_the_removal(dated: bool) -> None:
     days(world, 4)
     assert state(world) == (True, {"Member", "Scout"})
     assert told(world) == []
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_a_deletion_that_arrives_after_something_newer_takes_nothing(dated: bool) -> None:
+    world = world_with(GRACE_DAYS="3")
+    more: dict[str, Any] = {"changed_at": world.site.stamp()} if dated else {}
+    since = {"since": {"DataType": "String", "StringValue": f"{world.clock.now():.3f}"}}
+    world.clock.advance(10)
+    world.site.groups("1", ["Member", "Scout"])
+    world.run()
+    body = json.dumps({"kind": "delete_user", "user_id": "1", "notify": True, **more})
+    world.sqs.send_message(QueueUrl=world.queue_url("jobs"), MessageBody=body, MessageAttributes=since)
+    world.run()
+    assert state(world) == (True, {"Member", "Scout"})
+    days(world, 4)
+    assert state(world) == (True, {"Member", "Scout"})
 
 
 def test_something_older_does_not_cancel_the_removal() -> None:
