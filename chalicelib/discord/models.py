@@ -8,6 +8,7 @@ HIGHEST = 2**31  # above every position
 # https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
 ADMINISTRATOR = 1 << 3
 MANAGE_NICKNAMES = 1 << 27
+MANAGE_ROLES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,14 @@ ROLE_OUT_OF_REACH = Problem(ProblemKind.ROLE_OUT_OF_REACH)  # a group's role is 
 ROLE_UNCHANGED = Problem(ProblemKind.ROLE_UNCHANGED)
 
 
+ANY_ROLE = ""  # in place of a role's name: Discord refuses whatever the bot would create
+
+
 @dataclass(frozen=True, slots=True)
 class Uncreatable:
     """Roles that cannot be created for the time being. `refused`: those that Discord refused, by name, and why.
 
-    `full`: the guild has as many roles as Discord allows.
+    ANY_ROLE among the names stands for all. `full`: the guild has as many roles as Discord allows.
     """
 
     refused: Mapping[str, Problem] = field(default_factory=dict)
@@ -29,7 +32,7 @@ class Uncreatable:
 
     def problem(self, name: str) -> Problem | None:
         """Why the role of that name cannot be created; None if it can."""
-        return ROLE_LIMIT if self.full else self.refused.get(name)
+        return ROLE_LIMIT if self.full else self.refused.get(name) or self.refused.get(ANY_ROLE)
 
 
 CREATABLE = Uncreatable()  # every role, as far as is known

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from chalicelib import log
 from chalicelib.discord.client import RequestOptions
+from chalicelib.discord.models import MANAGE_ROLES, Guild
 from chalicelib.errors import (
     DiscordUnavailable,
     NotPermitted,
@@ -16,15 +17,23 @@ from chalicelib.errors import (
     UnknownGuild,
 )
 from chalicelib.members.guild import GuildView
-from chalicelib.members.plan import ROLE_LIMIT, Change, Uncreatable, without_uncreatable
-from chalicelib.problems import NO_PROBLEMS, Problems, role_refused
+from chalicelib.members.plan import ANY_ROLE, ROLE_LIMIT, Change, Uncreatable, without_uncreatable
+from chalicelib.problems import NO_PROBLEMS, Problem, Problems, role_refused
 from chalicelib.services import Services
 from chalicelib.store.guild import RefusedRole
 
 ROLE_LOCK_TTL = 90  # seconds that one worker may take to create a role; more than Discord's time-outs together
 ASK_AGAIN = 2.0  # seconds until a role that another worker is creating should be there
 REFUSAL_TTL = 3600  # seconds without another try, after Discord refused a role or said that it allows no more
-NOT_PERMITTED_TTL = 60  # seconds without another try, after Discord said that the bot may not: that may change soon
+NOT_PERMITTED_TTL = 900  # the same, after it refused the bot: 192 tries in 48 hours, and it admits 250, refused or not
+NO_PERMISSION_TTL = 60  # the same for sweeps, where the bot's roles show that it may not: that may change soon
+
+
+class _NoPermission(NotPermitted):
+    """The bot's own roles show that Discord would refuse it; it was not asked."""
+
+    def __init__(self) -> None:
+        super().__init__(status=403, code=50013, message="Missing Permissions")
 
 
 class RoleCreator:
@@ -56,7 +65,8 @@ class RoleCreator:
         """
         memory, now = self._services.memory.role_creation, self._services.now()
         refused, limit = memory.refused(), memory.limit_until()
-        due = tuple(name for name in names if limit or (name in refused and refused[name].until <= now))
+        over = {name for name, one in refused.items() if one.until <= now}
+        due = tuple(name for name in names if limit or name in over or ANY_ROLE in over)
         if not due or limit > now:
             return False
         with suppress(RolecallError):
@@ -74,8 +84,9 @@ class RoleCreator:
             return frozenset({ROLE_LIMIT})
         refused = {name: one for name, one in stored.items() if one.until > now}
         for name in names:
-            if name in refused and refused[name].lasting:
-                problems = problems or frozenset({refused[name].problem})
+            barred = refused.get(name) or refused.get(ANY_ROLE)
+            if barred and barred.lasting:
+                problems = problems or frozenset({barred.problem})
                 continue
             try:
                 self._create_once(name, options)
@@ -87,11 +98,10 @@ class RoleCreator:
             except UnknownGuild:
                 raise
             except Refused as error:
+                log.warning("role_refused", name=name, code=error.code)
                 problem = role_refused(name, error)
                 problems = frozenset({problem})
-                log.warning("role_refused", name=name, code=error.code)
-                lasting = not isinstance(error, NotPermitted)
-                refused[name] = RefusedRole(now + (REFUSAL_TTL if lasting else NOT_PERMITTED_TTL), problem, lasting)
+                refused |= _refusal(name, problem, error, now)
                 memory.keep_refused(refused)
         self._forget(names, stored, refused, limit)
         return problems
@@ -101,7 +111,7 @@ class RoleCreator:
     ) -> None:
         """Forget earlier refusals of roles that are there now."""
         memory = self._services.memory.role_creation
-        if any(name in stored and name not in refused for name in names):
+        if any(name in stored and name not in refused for name in (*names, ANY_ROLE)):
             memory.keep_refused(refused)
         if limit and any(name not in refused for name in names):
             memory.keep_limit(until=0.0)
@@ -122,11 +132,27 @@ class RoleCreator:
         memory.unlock(name, owner)
 
     def _create_if_missing(self, name: str, options: RequestOptions) -> None:
-        bot_roles = self._view.known.bot_roles if self._view.known else None
-        guild = self._view.refresh(options, bot_roles=bot_roles)
+        guild = self._refreshed(options)
         if not self._view.role_policy.within(guild).match([name]).missing:
             return
+        if not guild.bot_may(MANAGE_ROLES):
+            raise _NoPermission
         role = self._services.discord.create_role(name, options)
         log.info("role_created", role_id=role.id, name=name)
         self._view.add_role(guild, role)
         self._view.remember({name: role.id})  # Discord may have changed its name a little
+
+    def _refreshed(self, options: RequestOptions) -> Guild:
+        """The guild as it is now. The bot's roles are read, too, if those that are known do not let it create roles."""
+        bot_roles = self._view.known.bot_roles if self._view.known else None
+        guild = self._view.refresh(options, bot_roles=bot_roles)
+        return guild if bot_roles is None or guild.bot_may(MANAGE_ROLES) else self._view.refresh(options)
+
+
+def _refusal(name: str, problem: Problem, error: Refused, now: float) -> dict[str, RefusedRole]:
+    """What is not to be tried for a while."""
+    if isinstance(error, _NoPermission):
+        return {name: RefusedRole(now + NO_PERMISSION_TTL, problem, lasting=False)}
+    if isinstance(error, NotPermitted):  # two-factor authentication, for example: it is not about the name
+        return {ANY_ROLE: RefusedRole(now + NOT_PERMITTED_TTL, problem)}
+    return {name: RefusedRole(now + REFUSAL_TTL, problem)}

@@ -2,8 +2,10 @@
 
 import pytest
 
+from chalicelib.discord.models import MANAGE_ROLES
+from local.discord.config import LEAST_PERMISSIONS
 from local.simulated import World
-from tests.members.support import Meter, crowd, fault, swept
+from tests.members.support import Meter, crowd, fault, last_error, swept
 
 PILOTS = 5
 REFUSALS = {
@@ -50,3 +52,61 @@ def test_everybody_has_it_after_the_first_sweep_in_which_discord_allows_it(refus
     creation = refused.http.services.memory.role_creation
     assert (creation.refused(), creation.limit_until()) == ({}, 0.0)
     assert refused.sweep(dry_run=True)["differing"] == 0
+
+
+# --- the bot may not create any role: https://discord.com/developers/docs/resources/guild#create-guild-role
+# is admitted 250 times in 48 hours, refused or not
+
+
+@pytest.fixture
+def pilots(world: World) -> list[str]:
+    world.guild.create_role("Member")
+    return crowd(world, PILOTS, roles=["Member"], groups=["Member"])
+
+
+def give_each_a_squad(world: World, pilots: list[str]) -> None:
+    """Every member is to have a role of their own, which the server lacks."""
+    for number, pilot in enumerate(pilots):
+        world.site.groups(pilot, ["Member", f"Squad {number}"])
+    world.run(seconds=600)
+
+
+def test_without_the_permission_discord_is_asked_for_no_role_until_the_bot_has_it(
+    world: World, pilots: list[str]
+) -> None:
+    world.guild.turn(bot_permissions=LEAST_PERMISSIONS & ~MANAGE_ROLES)
+    meter = Meter(world)
+    give_each_a_squad(world, pilots)
+    assert meter.statuses("POST role") == []
+    assert "Missing Permissions" in (last_error(world, pilots[0]) or "")
+    world.guild.turn(bot_permissions=LEAST_PERMISSIONS)
+    world.clock.advance(60)
+    give_each_a_squad(world, pilots)
+    assert meter.statuses("POST role") == [200] * PILOTS
+    assert [last_error(world, pilot) for pilot in pilots] == [None] * PILOTS
+
+
+def test_a_bot_that_got_the_permission_by_another_role_creates_roles(world: World, pilots: list[str]) -> None:
+    world.guild.turn(bot_permissions=LEAST_PERMISSIONS & ~MANAGE_ROLES)
+    give_each_a_squad(world, pilots)
+    world.guild.create_role("Staff", permissions=MANAGE_ROLES)
+    (bot,) = [member for member in world.guild.state().members if member.bot]
+    world.guild.change_member(bot.id, give=["Staff"])
+    world.clock.advance(60)
+    give_each_a_squad(world, pilots)
+    assert [last_error(world, pilot) for pilot in pilots] == [None] * PILOTS
+
+
+def test_a_bot_that_is_refused_for_itself_asks_for_no_role_at_all_for_a_quarter_of_an_hour(
+    world: World, pilots: list[str]
+) -> None:
+    world.guild.inject(fault(method="POST", path="/roles$", status=403, code=60003, message="2FA", times=None))
+    meter = Meter(world)
+    give_each_a_squad(world, pilots)
+    assert meter.statuses("POST role") == [403]
+    assert ["60003" in (last_error(world, pilot) or "") for pilot in pilots] == [True] * PILOTS
+    world.guild.clear_faults()
+    world.clock.advance(900)
+    give_each_a_squad(world, pilots)
+    assert meter.statuses("POST role") == [403] + [200] * PILOTS
+    assert [last_error(world, pilot) for pilot in pilots] == [None] * PILOTS
