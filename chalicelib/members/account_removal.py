@@ -54,18 +54,18 @@ class AccountRemoval:
             return True, None
         except NotPermitted:
             # The guild is read anew: the refusal may mean that its facts are old.
-            options = replace(context.options(takes=True), ticket=None)
+            options = context.options(takes=True)
             self.take_roles(user, discord_id, context, self._view.refresh(options))
             return False, None
         return True, self._reporter.entries.removed(user.user_id, discord_id, context)
 
     def take_roles(self, user: User, discord_id: int, context: JobContext, guild: Guild | None = None) -> None:
         """Take the roles that the bot can take. Raises UnknownMember."""
-        options = replace(context.options(takes=True), ticket=None)
+        options = context.options(takes=True)
         member = self._services.discord.member(discord_id, options)
         change = self._without_roles(user, member, context, guild)
         if change.take:
-            self._writer.sender.send(member, change, context.spent())
+            self._writer.sender.send(member, change, context)
             self._reporter.changed(user, member, change, context)
 
     def can_take_roles(self, user: User, member: Member, context: JobContext) -> bool:

@@ -68,7 +68,11 @@ class JobContext:
     sees_answer: bool = False  # write only by PATCH, whose answer shows what Discord made of it
 
     def options(self, *, takes: bool = False) -> RequestOptions:
-        """How requests are made. Taking access away goes first, except in bulk work, where each job keeps its turn."""
+        """How requests are made. Taking access away goes first, except in bulk work, where each job keeps its turn.
+
+        With the ticket, whichever request it is: it counts in its own bucket only. A job that made one of its requests
+        without it would wait for a new turn there, each time that it comes, for as long as many others do the same.
+        """
         lane = Lane.URGENT if takes and self.lane is Lane.NORMAL else self.lane
         return RequestOptions(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.reservation)
 

@@ -56,7 +56,7 @@ class ReplacedAccounts:
         if job.joined_before is UNSET and not with_roles:
             return True
         try:
-            member = self._services.discord.member(job.discord_id, replace(context.options(), ticket=None))
+            member = self._services.discord.member(job.discord_id, context.options())
         except UnknownMember:
             return False
         if job.joined_before is not UNSET and (member.joined_at is None or member.joined_at > job.joined_before):
@@ -109,7 +109,7 @@ class ReplacedAccounts:
         """
         wait_for_callback(link, now=self._services.now())
         try:
-            self._services.discord.member(link.account.id, replace(context.options(), ticket=None))
+            self._services.discord.member(link.account.id, context.options())
         except UnknownMember as gone:
             self._departures.left(user, link, gone)
         else:
