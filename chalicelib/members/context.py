@@ -38,12 +38,15 @@ class Removals(StrEnum):
 class Permit:
     """What one job may take from one member. `counted_at`: when it was counted in the removal limit (epoch seconds).
 
+    `moved_from`: when the member had been counted before, if that count was moved. `stands`: something was taken.
     `refused`: why something was not taken, and `roles`, the names of the roles that it was about. `recorded`: the
     cause under which that was recorded.
     """
 
     admitted: bool = False
     counted_at: float | None = None
+    moved_from: float | None = None
+    stands: bool = False
     refused: Cause | None = None
     roles: tuple[str, ...] = ()
     recorded: Cause | None = None

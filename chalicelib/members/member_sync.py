@@ -103,7 +103,9 @@ class MemberSync:
             if change:
                 made = self._writer.apply(user, member, change, parts, context)
         done = made.done
-        if not done.take:
+        if done.take:
+            self._gate.taken(context)
+        else:
             self._gate.give_back(context)
         if made.unseen:
             self._look_again(user, link, context)
@@ -119,7 +121,7 @@ class MemberSync:
             entry=entry,
             looked=look if context.may_take else None,  # what was left alone has to be compared again
             answers=made.answers_after(user.answers),
-            lost_at=context.permit.counted_at if done.take else None,
+            lost_at=context.permit.counted_at if context.permit.stands else None,
             made_right=_is_right(user, parts, context) and not of_parts(problems, Parts.GROUPS),
         )
 

@@ -12,7 +12,7 @@ from chalicelib import log
 from chalicelib.errors import RolecallError
 from chalicelib.members.context import JobContext, Removals
 from chalicelib.members.plan import Change
-from chalicelib.members.removal_limiter import RemovalLimiter
+from chalicelib.members.removal_limiter import Counted, RemovalLimiter
 from chalicelib.members.reporter import PROBLEM_OF, Reporter
 from chalicelib.messages import DeleteUser, encode
 from chalicelib.problems import NO_PROBLEMS, Problem, Problems, withheld
@@ -68,17 +68,22 @@ class RemovalGate:
         if context.removals is Removals.COUNTED_BEFORE:
             return None
         now = self._services.now()
-        if not self._limiter.admit(1, counted_at=counted_at(user, now)):
+        counted = self._limiter.admit(1, counted_at=counted_at(user, now))
+        if counted is None:
             return Cause.LIMIT
-        context.permit.counted_at = now
+        context.permit.counted_at, context.permit.moved_from = counted.at, counted.moved_from
         return None
 
     def give_back(self, context: JobContext) -> None:
-        """Nothing was taken: the job runs again, or its member keeps everything."""
+        """Nothing was taken: the job runs again, or its member keeps everything. Without effect after `taken`."""
         permit = context.permit
-        if permit.counted_at is not None and context.removals is Removals.COUNTED_NOW:
-            self._limiter.give_back(1, permit.counted_at)
-            permit.admitted, permit.counted_at = False, None
+        if permit.counted_at is not None and not permit.stands and context.removals is Removals.COUNTED_NOW:
+            self._limiter.give_back(1, Counted(permit.counted_at, permit.moved_from))
+            permit.admitted, permit.counted_at, permit.moved_from = False, None, None
+
+    def taken(self, context: JobContext) -> None:
+        """Something was taken: the count stands, whatever becomes of the rest of the job."""
+        context.permit.stands = True
 
     # --- when something had to be left ---
 

@@ -4,6 +4,8 @@ While a hold is open nobody loses anything, whatever the hour, until a person an
 who are held have got back what they would have lost.
 """
 
+from dataclasses import dataclass
+
 from chalicelib import log
 from chalicelib.members.removal_limit import NO_LIMIT, hold_reason, max_removals
 from chalicelib.members.reporter import Reporter
@@ -11,6 +13,17 @@ from chalicelib.services import Services
 from chalicelib.store.removals import RemovalStore, Window
 
 NOTICE_INTERVAL = 86_400  # seconds; while a hold is open, it is notified once a day
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """When members were counted, and when they had been counted before, if this count took the place of that one.
+
+    Both in epoch seconds.
+    """
+
+    at: float
+    moved_from: float | None = None
 
 
 class RemovalLimiter:
@@ -27,23 +40,24 @@ class RemovalLimiter:
         """Whether there is no limit."""
         return self._percent >= NO_LIMIT
 
-    def admit(self, members: int, *, linked: int | None = None, counted_at: float | None = None) -> bool:
-        """Count `members` who are about to lose something. Returns False if they must not: a hold is open then.
+    def admit(self, members: int, *, linked: int | None = None, counted_at: float | None = None) -> Counted | None:
+        """Count `members` who are about to lose something. Returns None if they must not: a hold is open then.
 
         Call it before anything is taken. `linked`: how many users are linked, if the caller counted them. `counted_at`:
         when the same members were counted last.
         """
-        if self.is_off:
-            return True
         now = self._services.now()
+        if self.is_off:
+            return Counted(now)
         window = self._store.count(members, now=now, linked=linked, counted_at=counted_at)
         if window is None:
-            return False
+            return None
+        counted = Counted(now, window.moved_from)
         if window.lost(now) <= max_removals(window.linked, self._percent):
-            return True
+            return counted
         self._open_hold(window, now)  # first: until then others may be admitted
-        self._store.uncount(members, counted_at=now)
-        return False
+        self.give_back(members, counted)
+        return None
 
     def foresee(self, members: int, *, linked: int) -> bool:
         """Whether at least so many members may lose something, each of whom is counted when their turn comes.
@@ -69,10 +83,10 @@ class RemovalLimiter:
         limit = max_removals(window.linked, self._percent)
         return window.held_since is None and window.lost(self._services.now()) < limit
 
-    def give_back(self, members: int, counted_at: float) -> None:
-        """Nothing was taken from members who were admitted then."""
+    def give_back(self, members: int, counted: Counted) -> None:
+        """Nothing was taken from members who were admitted so. Who had lost something before goes on to count."""
         if not self.is_off:
-            self._store.uncount(members, counted_at=counted_at)
+            self._store.uncount(members, counted_at=counted.at, moved_from=counted.moved_from)
 
     def would_admit(self, members: int, *, linked: int) -> bool:
         """Whether `members` more could lose something now. Changes nothing."""

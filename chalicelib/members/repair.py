@@ -95,6 +95,8 @@ class MemberRepair:
             if not is_about_content(refused):
                 raise
             return self._sync.reconcile(user, parts, context.spent())
+        if change.take:
+            self._gate.taken(context)
         member = Member(link.account, None, frozenset())
         entry = self._reporter.entries.change(user, member, change, context)
         problems = of_the_guild(user.problems)  # the sweep itself found those

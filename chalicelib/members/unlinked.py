@@ -11,7 +11,7 @@ from chalicelib.members.context import JobContext, Outcome
 from chalicelib.members.guild import GuildView
 from chalicelib.members.member_sync import MemberSync
 from chalicelib.members.plan import Change
-from chalicelib.members.removal_limiter import RemovalLimiter
+from chalicelib.members.removal_limiter import Counted, RemovalLimiter
 from chalicelib.members.reporter import Reporter
 from chalicelib.members.roles import RoleRules
 from chalicelib.members.writer import MemberWriter
@@ -83,7 +83,7 @@ class UnlinkedMembers:
 
     def _admitted(self, job: StripUnlinked) -> bool:
         """Count the member in the removal limit. Once it is reached, a person has to force a sweep again."""
-        if job.exempt or (self._limiter.has_room() and self._limiter.admit(1)):
+        if job.exempt or (self._limiter.has_room() and self._limiter.admit(1) is not None):
             return True
         self._services.memory.sweeps.forbid_stripping()
         log.warning("unlinked_members_held", sweep_id=job.sweep_id)
@@ -100,7 +100,7 @@ class UnlinkedMembers:
             return Change()  # the next sweep looks again
         except RolecallError:
             if not job.exempt and self._writer.sender.writes == writes:
-                self._limiter.give_back(1, now)
+                self._limiter.give_back(1, Counted(now))
             raise
         return written(holder.member, change, answer).done
 

@@ -5,7 +5,7 @@ minutes and the last thirteen are summed, so that no full hour of the clock give
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -68,11 +68,15 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Who lost something lately. `counts`: members by span; `linked`: users, as of the last sweep."""
+    """Who lost something lately. `counts`: members by span; `linked`: users, as of the last sweep.
+
+    `moved_from`: when the members who were just counted had been counted before, if that count was moved.
+    """
 
     counts: dict[int, int] = field(default_factory=dict)
     linked: int = 0
     held_since: float | None = None
+    moved_from: float | None = None
 
     def lost(self, now: float) -> int:
         """How many members lost something within the last hour (or five minutes more)."""
@@ -121,24 +125,30 @@ class RemovalStore:
             if written(partial(row.update, actions, condition=free)):
                 found = _window(row)
                 _forget_outdated(self._guild, found, now)
-                return found
+                return found if then is None else replace(found, moved_from=counted_at)
             if self.window().held_since is not None:
                 return None
             _create(self._guild)
             then = None  # they do not count any more
         raise RuntimeError(f"the count of removals changed {MAX_ATTEMPTS} times while it was created")
 
-    def uncount(self, more: int, *, counted_at: float) -> None:
-        """Nothing was taken from members who were counted then.
+    def uncount(self, more: int, *, counted_at: float, moved_from: float | None = None) -> None:
+        """Nothing was taken from members who were counted then. `moved_from`: they count as before, as of that time.
 
         It is a transaction, since botocore gives each of those a token: DynamoDB performs it once, even if it is
         repeated after a lost answer. A count taken back twice would be an allowance for somebody else.
         """
         row, then = _row(self._guild), SweepRow.counts[_key(_span(counted_at))]
+        actions: list[Action] = [then.set(then - more)]
+        if moved_from is not None:
+            if _span(moved_from) == _span(counted_at):
+                return
+            before = SweepRow.counts[_key(_span(moved_from))]
+            actions.append(before.set((before | 0) + more))
         for _ in range(MAX_ATTEMPTS):
             try:
                 with TransactWrite(connection=connection_of(SweepRow)) as write:
-                    write.update(row, actions=[then.set(then - more)], condition=then >= more)
+                    write.update(row, actions=actions, condition=then >= more)
             except TransactWriteError as error:
                 raise_unless_cancelled(error)
                 if "ConditionalCheckFailed" not in {reason.code for reason in error.cancellation_reasons if reason}:

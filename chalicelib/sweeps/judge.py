@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from chalicelib import log
-from chalicelib.members.removal_limiter import NOTICE_INTERVAL, RemovalLimiter
+from chalicelib.members.removal_limiter import NOTICE_INTERVAL, Counted, RemovalLimiter
 from chalicelib.members.removals import WithheldRemovals
 from chalicelib.members.reporter import Reporter
 from chalicelib.messages import Parts
@@ -43,7 +43,7 @@ class Judge:
     def withdraw(self, judged: Sweep, stored: Sweep | None) -> None:
         """Undo what a verdict counted, if another worker's was stored instead of it."""
         if judged.counted_at:
-            self._limiter.give_back(judged.to_count, judged.counted_at)
+            self._limiter.give_back(judged.to_count, Counted(judged.counted_at))
         if judged.held and not (stored and stored.held):
             self._withheld.forget_outdated()
 
@@ -61,7 +61,7 @@ class Judge:
         if sweep.force or sweep.losing + sweep.gone == sweep.locked:
             self._limiter.note_linked(sweep.linked)
             return True
-        return self._limiter.admit(sweep.to_count, linked=sweep.linked)
+        return self._limiter.admit(sweep.to_count, linked=sweep.linked) is not None
 
     def _would_admit(self, sweep: Sweep) -> bool:
         return self._limiter.would_admit(sweep.to_count, linked=sweep.linked)

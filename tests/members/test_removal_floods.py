@@ -152,6 +152,24 @@ def test_a_member_who_loses_several_times_counts_once(world: World, members: lis
     assert removals(world).standing().held_since is None
 
 
+def test_who_lost_something_counts_though_the_same_job_gave_something_afterwards(
+    world: World, members: list[str]
+) -> None:
+    """The groups change while the job takes a role, so that it compares once more, and then takes nothing."""
+    world.guild.create_role("Blue")
+    one, changes = members[0], iter([("Member", "Blue")])
+
+    def change_meanwhile(request: Request) -> None:
+        if request.method == "DELETE" and (groups := next(changes, None)):
+            users.record_groups(one, groups, world.site.stamp(), now=world.clock.now())
+
+    before(world, change_meanwhile)
+    world.site.groups(one, [])
+    world.run()
+    assert world.roles(one.removeprefix("u-")) == {"Member", "Blue"}
+    assert removals(world).standing().lost == 1
+
+
 def test_a_limit_of_a_hundred_percent_is_none_and_costs_nothing() -> None:
     world = World({"REMOVAL_LIMIT_PERCENT": "100"})
     world.guild.create_role("Member")

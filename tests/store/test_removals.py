@@ -79,6 +79,26 @@ def test_what_is_given_back_does_not_count(store: RemovalStore) -> None:
     assert lost(store, NOW) == 1, "nobody was counted then"
 
 
+@pytest.mark.parametrize("later", [1, SPAN], ids=["same span", "a later span"])
+def test_a_count_that_was_moved_and_is_given_back_counts_as_before(store: RemovalStore, later: float) -> None:
+    """What the member lost before is lost. Taken back twice, it would be an allowance for somebody else."""
+    store.count(1, now=NOW)
+    moved = store.count(1, now=NOW + later, counted_at=NOW)
+    assert moved
+    assert moved.moved_from == NOW
+    store.uncount(1, counted_at=NOW + later, moved_from=moved.moved_from)
+    assert lost(store, NOW + later) == 1
+    again = store.count(1, now=NOW + later, counted_at=NOW)
+    assert again
+    assert again.moved_from == NOW, "it can be moved once more"
+
+
+def test_who_did_not_count_any_more_was_counted_anew(store: RemovalStore) -> None:
+    found = store.count(1, now=NOW, counted_at=NOW - SPAN)
+    assert found
+    assert found.moved_from is None
+
+
 def test_what_is_given_back_counts_once_less_if_dynamodb_hears_of_it_twice(
     store: RemovalStore, dynamodb: Database
 ) -> None:
