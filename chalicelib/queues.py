@@ -17,6 +17,8 @@ BATCH = 10  # messages; SQS takes no more at once
 MAX_BODY = 64 * 1024  # bytes; far below what SQS takes, far above any change of one user
 MAX_DEAD_LETTER = 240 * 1024  # bytes of a dead letter's body; SQS took 256 KiB at first, now 1 MiB, attributes included
 MAX_REASON = 1000  # characters of the attribute that gives the reason
+# What SQS refuses: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SLOT = re.compile("[0-9]{1,18}")  # a ticket's number; str.isdigit would let "²" pass, and any length
 
 
@@ -130,7 +132,7 @@ class Queues:
             entries = [
                 {
                     "Id": str(number),
-                    "MessageBody": body.decode(),
+                    "MessageBody": _body(body),
                     "DelaySeconds": _delay(delay),
                     "MessageAttributes": _attributes(progress),
                 }
@@ -181,7 +183,7 @@ class Queues:
     def _send(self, name: str, body: bytes, attributes: dict[str, Any], delay: float) -> None:
         self._sqs.send_message(
             QueueUrl=self._url(name),
-            MessageBody=body.decode(),
+            MessageBody=_body(body),
             DelaySeconds=_delay(delay),
             MessageAttributes=attributes,
         )
@@ -220,7 +222,12 @@ def _attributes(progress: Progress | None) -> dict[str, Any]:
 
 
 def _text(value: str) -> dict[str, str]:
-    return {"DataType": "String", "StringValue": value or "-"}
+    return {"DataType": "String", "StringValue": FORBIDDEN.sub("?", value) or "-"}
+
+
+def _body(body: bytes) -> str:
+    """The JSON as SQS takes it: characters that it refuses, which can only be part of JSON's texts, are escaped."""
+    return FORBIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", body.decode())
 
 
 def _number(text: str | None, default: float) -> float:

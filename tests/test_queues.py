@@ -1,5 +1,6 @@
 """SQS, in and out: what a job carries, and how it travels."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -320,3 +321,23 @@ def test_the_queues_are_those_of_the_stage() -> None:
     sqs = MemorySqs(VirtualClock(), queues=[*queues_of("dev"), *queues_of("prod")])
     Queues(sqs, "prod").jobs(BODY.encode())
     assert [sent.queue for sent in sqs.sent] == ["rolecall-prod-jobs"]
+
+
+# --- what SQS refuses, whoever wrote it -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", ["\ufffe", "\uffff", "\x7f", "\x85"])
+def test_whatever_a_text_says_it_arrives_as_it_was(sqs: MemorySqs, queues: Queues, odd: str) -> None:
+    body = json.dumps({"username": f"a{odd}b"}, ensure_ascii=False).encode()
+    queues.notice(body)
+    queues.jobs(body, WHOLE)
+    queues.bulk_many([(body, WHOLE, 0.0)])
+    for queue in ("notices", "jobs", "bulk"):
+        (arrived,) = sqs.waiting(queue)
+        assert json.loads(arrived.body) == {"username": f"a{odd}b"}
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\x1b", "\ufffe", "\ud800"])
+def test_a_reason_that_cannot_be_sent_costs_nobody_the_dead_letter(sqs: MemorySqs, queues: Queues, odd: str) -> None:
+    queues.dead_letter(message_of(record()), f"Discord refused: {odd}!")
+    assert sqs.sent[0].attributes["reason"] == "Discord refused: ?!"
