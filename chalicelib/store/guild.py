@@ -5,9 +5,10 @@ from typing import Any
 
 from pynamodb.attributes import JSONAttribute
 
+from chalicelib import log
 from chalicelib.discord.models import Guild
 from chalicelib.problems import Problem, problem_of
-from chalicelib.store.rows import GuildRow, read_as, stored, written
+from chalicelib.store.rows import GuildRow, fits, read_as, stored, written
 
 QUEUED_FOR = 7 * 86_400  # seconds after which it is forgotten that a sweep waits; none runs for so long
 POSTING = 60  # seconds that one worker has for a post; as long as an invocation lasts
@@ -46,8 +47,16 @@ class GuildMemory:
         return _facts(found.get("facts")), _roles(found.get("roles"))
 
     def keep_facts(self, guild: Guild) -> None:
-        """Remember the guild as it was at `guild.read_at`."""
-        self._rows.save("facts", data=_plain(guild), read_at=guild.read_at)
+        """Remember the guild as it was at `guild.read_at`.
+
+        One that no row can hold is not remembered: each worker asks Discord for it then. Discord's 250 roles fit,
+        whatever they are called.
+        """
+        facts = _plain(guild)
+        if fits(facts):
+            self._rows.save("facts", data=facts, read_at=guild.read_at)
+        else:
+            log.warning("guild_too_large", roles=len(guild.roles))
 
     def roles(self) -> StoredRoles:
         """All that is remembered of which role stands for which group."""
@@ -122,13 +131,16 @@ class RoleCreationMemory:
         }
 
     def keep_refused(self, refused: dict[str, RefusedRole]) -> None:
-        """Remember the roles that Discord refused to create, in place of those remembered before."""
-        self._rows.save(
-            "flag:refused_roles",
-            data={  # negative if not lasting: older versions, too, try such a role again
-                name: [one.until if one.lasting else -one.until, one.problem.reason] for name, one in refused.items()
-            },
-        )
+        """Remember the roles that Discord refused to create, in place of those remembered before.
+
+        Of more than a row can hold, those that were refused last.
+        """
+        stored = {  # negative if not lasting: older versions, too, try such a role again
+            name: [one.until if one.lasting else -one.until, one.problem.reason] for name, one in refused.items()
+        }
+        while not fits(stored):
+            stored = dict(list(stored.items())[len(stored) // 2 :])
+        self._rows.save("flag:refused_roles", data=stored)
 
 
 @dataclass(frozen=True, slots=True)

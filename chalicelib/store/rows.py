@@ -4,6 +4,7 @@ Keys and indexes are those of `.chalice/data-stack.yaml`. Times are epoch second
 milliseconds. DynamoDB deletes expired rows up to two days late, so every reader of `expires_at` checks it too.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from chalicelib.store.pynamo import connection_with, share_connection
 MAX_ATTEMPTS = (
     8  # of a write that meets a transaction; each takes a few milliseconds, and a transaction not much longer
 )
+MAX_JSON = 350_000  # bytes of one column of JSON; an item holds 409,600, all its columns together
 WRITE_ERRORS = (DeleteError, PutError, UpdateError)
 Plain = TypeVar("Plain")
 Row = TypeVar("Row", bound=Model)
@@ -262,6 +264,11 @@ def read_as(kind: type[Plain], data: object) -> Plain | None:
     except msgspec.ValidationError as error:
         log.warning("unreadable_row", what=kind.__name__, why=str(error))
         return None
+
+
+def fits(data: object) -> bool:
+    """Whether a column of JSON can hold it. PynamoDB escapes what is not ASCII: a sign may take twelve bytes."""
+    return len(json.dumps(data)) <= MAX_JSON
 
 
 def written(write: Callable[[], object]) -> bool:

@@ -5,13 +5,14 @@ A reader needs one row, instead of all users. It is as old as the last sweep, an
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from chalicelib.store.rows import SweepRow, read_as, stored
+from chalicelib.store.rows import SweepRow, fits, read_as, stored
 
 TALLY = "tally"  # the key of the newest whole tally; those of pages follow it, with `#`
 KEPT = 86_400  # seconds that the tally of one page is kept; a survey takes minutes
-MAX_GROUPS = 500  # that are stored, the largest ones: names have up to 400 bytes each, and an item holds 400 KB
+MAX_GROUPS = 500  # that are stored, the largest ones
 MAX_TROUBLED = 200  # users that are named; the others are counted
 
 
@@ -71,14 +72,24 @@ class Tallies:
 
     def keep(self, tally: Tally) -> None:
         """Store the tally of a whole sweep in place of the one before."""
-        SweepRow(self._guild, TALLY, data=asdict(tally)).save()
+        SweepRow(self._guild, TALLY, data=_stored(tally)).save()
 
     def keep_page(self, sweep_id: str, page: int, tally: Tally) -> None:
         """Store the tally of one page of a sweep; doing it twice counts once."""
         key = f"{TALLY}#{sweep_id}#{page:06}"
-        SweepRow(self._guild, key, data=asdict(tally), expires_at=int(tally.at) + KEPT).save()
+        SweepRow(self._guild, key, data=_stored(tally), expires_at=int(tally.at) + KEPT).save()
 
     def pages(self, sweep_id: str) -> Iterator[Tally]:
         """The tallies of the pages that are stored of a sweep, as they are read: a large guild has a thousand."""
         found = SweepRow.query(self._guild, SweepRow.sweep_id.startswith(f"{TALLY}#{sweep_id}#"), consistent_read=True)
         return (one for one in (read_as(Tally, row.data) for row in found) if one)
+
+
+def _stored(tally: Tally) -> dict[str, Any]:
+    """The tally as a row holds it: with fewer groups and users by name where those are so long that it would not."""
+    data = asdict(tally)
+    while not fits(data):
+        groups = dict(list(tally.groups.items())[: len(tally.groups) // 2])
+        tally = replace(tally, groups=groups, troubled=tally.troubled[: len(tally.troubled) // 2])
+        data = asdict(tally)
+    return data

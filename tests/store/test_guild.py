@@ -1,5 +1,6 @@
 """What is remembered of the guild."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,26 @@ def test_newer_facts_replace_older_ones(memory: GuildMemory) -> None:
     newer = Guild(LARGE, "new", 1, (), frozenset(), NOW + 9)
     memory.keep_facts(newer)
     assert memory.facts() == newer
+
+
+LONGEST = "🚀" * 101  # characters of a name, in the signs that take the most bytes
+
+
+def guild_of(number: int) -> Guild:
+    """A guild of so many roles with the longest names."""
+    roles = tuple(Role(LARGE - one, LONGEST, LARGE, permissions=LARGE) for one in range(number))
+    return replace(FACTS, name=LONGEST, roles=roles)
+
+
+def test_as_many_roles_as_discord_allows_fit_whatever_they_are_called(memory: GuildMemory) -> None:
+    memory.keep_facts(guild_of(250))
+    assert memory.facts() == guild_of(250)
+
+
+def test_a_guild_that_no_row_can_hold_is_not_remembered_and_breaks_nothing(memory: GuildMemory) -> None:
+    memory.keep_facts(FACTS)
+    memory.keep_facts(guild_of(1000))
+    assert memory.facts() == FACTS
 
 
 def kept_by_another_version(memory: GuildMemory, **changes: Any) -> None:
@@ -129,6 +150,15 @@ def test_refused_roles_are_remembered_with_their_problems(memory: GuildMemory) -
     assert memory.role_creation.refused() == refused
     memory.role_creation.keep_refused({})
     assert memory.role_creation.refused() == {}
+
+
+def test_of_more_refused_roles_than_a_row_can_hold_the_last_ones_are_remembered(memory: GuildMemory) -> None:
+    name = "🚀" * 96
+    refused = {f"{number:04}{name}": RefusedRole(NOW, problem_of("x" * 1000)) for number in range(500)}
+    memory.role_creation.keep_refused(refused)
+    kept = memory.role_creation.refused()
+    assert 100 <= len(kept) < 500
+    assert list(kept) == list(refused)[-len(kept) :]
 
 
 def test_a_refusal_that_may_end_at_any_moment_is_none_to_older_versions(memory: GuildMemory) -> None:

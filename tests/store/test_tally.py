@@ -39,3 +39,15 @@ def test_what_an_item_cannot_hold_is_only_counted() -> None:
     assert found.all_groups == MAX_GROUPS + 5
     assert (len(found.troubled), found.all_troubled) == (MAX_TROUBLED, 205)
     Tallies(GUILD).keep(found)
+
+
+def test_a_tally_of_the_longest_names_is_stored_as_far_as_a_row_holds_them() -> None:
+    groups = {f"{number:04}" + "🚀" * 96: 1000 - number for number in range(MAX_GROUPS)}
+    troubled = tuple(f"{number:04}" + "🚀" * 252 for number in range(MAX_TROUBLED))
+    tallies = Tallies(GUILD)
+    tallies.keep(summed([Tally(NOW, 600, groups=groups, all_groups=500, troubled=troubled, all_troubled=200)]))
+    found = tallies.newest()
+    assert found is not None
+    assert (found.linked, found.all_groups, found.all_troubled) == (600, 500, 200)
+    assert 50 < len(found.groups) < MAX_GROUPS
+    assert max(found.groups.values()) == 1000, "the largest groups stay"
