@@ -11,11 +11,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chalicelib.discord.models import ADMINISTRATOR, Account, Member
+from chalicelib.discord.texts import held
 from chalicelib.errors import BadMessage
 
 MANAGE_ROLES = 1 << 28  # https://discord.com/developers/docs/topics/permissions
 Snowflake = Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
 Bits = Annotated[str, Meta(pattern="^[0-9]{1,30}$")]
+MAX_ROLES = 5000  # of a member; a server has 250 at most. They are stored until the command is answered
+MAX_TOKEN = 2000  # characters; Discord's have some 200
 LANGUAGES = {"de": "de"}  # by Discord's locale; all others are told in English
 
 
@@ -41,7 +44,7 @@ class _User(Struct):
 
 
 class _Member(Struct):
-    roles: list[Snowflake] = []
+    roles: Annotated[list[Snowflake], Meta(max_length=MAX_ROLES)] = []
     nick: str | None = None
     permissions: Bits = "0"
     user: _User | None = None
@@ -67,7 +70,7 @@ class _Payload(Struct):
     id: Snowflake
     application_id: Snowflake
     type: int
-    token: str = ""
+    token: Annotated[str, Meta(max_length=MAX_TOKEN)] = ""
     guild_id: Snowflake | None = None
     locale: str = "en-US"
     member: _Member | None = None
@@ -146,5 +149,5 @@ def _resolved(data: _Data | None, discord_id: int | None) -> Member | None:
 
 
 def _member(member: _Member, user: _User) -> Member:
-    account = Account(int(user.id), user.username, user.discriminator)
-    return Member(account, member.nick, frozenset(map(int, member.roles)))
+    account = Account(int(user.id), held(user.username), held(user.discriminator))
+    return Member(account, held(member.nick or "") or None, frozenset(map(int, member.roles)))

@@ -1,5 +1,7 @@
 """What Discord's answers teach, beside what was asked for: limits, halts, and the errors that they mean."""
 
+import hashlib
+import re
 from http import HTTPStatus
 
 import requests
@@ -14,6 +16,8 @@ from chalicelib.errors import AddressBlocked, CallsHalted, DiscordUnavailable, R
 
 DEFAULT_WAIT = 5.0  # seconds, after a 429 that does not say how long (Alliance Auth behaviour 71)
 MAX_LIMIT = 48 * 3600.0  # seconds; Discord's longest, that on creating roles. No 429 of its own says more
+BUCKET = re.compile("[!-~]{1,100}")  # Discord's are 32 hexadecimal digits
+SCOPES = ("user", "global", "shared")
 MAX_IN_BUCKET = 1_000_000  # requests, and seconds: headers that say more make no sense
 
 
@@ -44,7 +48,7 @@ class AnswerReader:
             self._rate_limiter.unanswered(reservation)
             raise CallsHalted(TOKEN_REFUSED, retry_after=MAX_HALT_WAIT)
         self._halts.let_through(with_token=status < HTTPStatus.INTERNAL_SERVER_ERROR)
-        name = answer.headers.get("X-RateLimit-Bucket")
+        name = bucket_in(answer)
         done = status in range(200, 300)  # a redirection, which is not followed, changed nothing
         if done or name:  # a fault on the way to Discord says nothing of its limits
             self._rate_limiter.buckets.answered(route, reservation.key, name, seen_in(answer, self._clock.now()))
@@ -69,11 +73,11 @@ class AnswerReader:
 
     def _limited(self, route: str, key: str, answer: requests.Response) -> None:
         """A 429: obey it, in the name of all workers."""
-        scope, wait = answer.headers.get("X-RateLimit-Scope", ""), wait_of(answer)
+        scope, wait = scope_in(answer), wait_of(answer)
         if scope == "global" or answer.headers.get("X-RateLimit-Global"):
             self._halts.limited(wait)
         else:
-            self._rate_limiter.buckets.limited(route, answer.headers.get("X-RateLimit-Bucket") or key, wait)
+            self._rate_limiter.buckets.limited(route, bucket_in(answer) or key, wait)
         raise RateLimited(retry_after=wait, scope=scope or "user")
 
 
@@ -91,6 +95,23 @@ def watch_address(halts: Halts, answer: requests.Response, *, oauth: bool = Fals
     limited = status == HTTPStatus.TOO_MANY_REQUESTS and answer.headers.get("X-RateLimit-Scope") != "shared"
     if limited or status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         halts.invalid()
+
+
+def bucket_in(answer: requests.Response) -> str | None:
+    """The name of the bucket that an answer is about; None where it says none.
+
+    It becomes a key, and an attribute of messages: of one that is not fit for that a digest does as well.
+    """
+    name = answer.headers.get("X-RateLimit-Bucket")
+    if not name or BUCKET.fullmatch(name):
+        return name
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def scope_in(answer: requests.Response) -> str:
+    """For whom a 429 counts: one of SCOPES; empty where it does not say."""
+    scope = answer.headers.get("X-RateLimit-Scope", "")
+    return scope if scope in SCOPES else ""
 
 
 def seen_in(answer: requests.Response, at: float) -> Seen | None:

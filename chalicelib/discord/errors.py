@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from chalicelib.discord.texts import sentence
 from chalicelib.errors import (
     DiscordUnavailable,
     NotPermitted,
@@ -108,4 +109,4 @@ def error_of(status: int, content: bytes) -> RolecallError:
         return DiscordUnavailable(f"Discord answered 404/{code}", undone=True)
     if body is None:
         return DiscordUnavailable(f"Discord answered {status} and no JSON", undone=True)
-    return BY_CODE.get(code, Refused)(status=status, code=code, message=body.message[:200])
+    return BY_CODE.get(code, Refused)(status=status, code=code, message=sentence(body.message))

@@ -1,6 +1,7 @@
 """Discord's JSON, as far as Rolecall reads it, and what it means in `models`.
 
-What is missing has the default that Discord documents; a type that is not Discord's is an error, not a guess.
+What is missing has the default that Discord documents; a type that is not Discord's is an error, not a guess. Names are
+held to a length (`texts.py`).
 """
 
 import re
@@ -10,10 +11,11 @@ from typing import Annotated, Any
 import msgspec
 
 from chalicelib.discord.models import Account, Guild, Member, Role
+from chalicelib.discord.texts import held
 
 Snowflake = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
 PERMISSIONS = re.compile("[0-9]{1,19}")
-MAX_NAME = 100  # characters of a server's name; what is longer is cut, so that it can be stored
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # without a zone it would be no moment, but some local time
 
 
 class UserPayload(msgspec.Struct):
@@ -41,7 +43,7 @@ class MemberPayload(msgspec.Struct):
 
     user: UserPayload
     roles: list[Snowflake]
-    joined_at: datetime | None = None
+    joined_at: Moment | None = None
     nick: str | None = None
 
 
@@ -63,19 +65,19 @@ def role_of(found: RolePayload) -> Role:
     managed = found.managed or bool(MANAGED_TAGS & set(found.tags or {}))
     told = found.permissions or ""
     permissions = int(told) if PERMISSIONS.fullmatch(told) else None
-    return Role(int(found.id), found.name, found.position, managed, permissions)
+    return Role(int(found.id), held(found.name), found.position, managed, permissions)
 
 
 def user_of(found: UserPayload) -> Account:
     """The account."""
-    return Account(int(found.id), found.username, found.discriminator)
+    return Account(int(found.id), held(found.username), held(found.discriminator))
 
 
 def member_of(found: MemberPayload) -> Member:
     """The member; an empty nickname is none."""
     joined_at = found.joined_at.timestamp() if found.joined_at else None
     roles = frozenset(map(int, found.roles))
-    return Member(user_of(found.user), found.nick or None, roles, found.user.bot, joined_at)
+    return Member(user_of(found.user), held(found.nick or "") or None, roles, found.user.bot, joined_at)
 
 
 def member_in(content: bytes) -> Member | None:
@@ -89,5 +91,5 @@ def member_in(content: bytes) -> Member | None:
 def guild_of(found: GuildPayload, roles: list[RolePayload], *, read_at: float) -> Guild:
     """The guild with these roles; `bot_roles` is empty, to be filled from the bot's own member."""
     return Guild(
-        int(found.id), found.name[:MAX_NAME], int(found.owner_id or 0), tuple(map(role_of, roles)), frozenset(), read_at
+        int(found.id), held(found.name), int(found.owner_id or 0), tuple(map(role_of, roles)), frozenset(), read_at
     )

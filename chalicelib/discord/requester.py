@@ -11,7 +11,7 @@ from urllib3.exceptions import MaxRetryError
 
 from chalicelib import VERSION, log
 from chalicelib.clock import Clock
-from chalicelib.discord.answers import AnswerReader
+from chalicelib.discord.answers import AnswerReader, scope_in
 from chalicelib.discord.rate_limit import Lane
 from chalicelib.discord.rate_limiter import PATIENCE, RateLimiter, Reservation
 from chalicelib.discord.time_left import TimeLeft
@@ -206,7 +206,7 @@ class Requester:
                 timeout=self.time.timeouts(read=options.patience if options.patience > PATIENCE else float("inf")),
                 allow_redirects=False,
             )
-            status, scope = answer.status_code, answer.headers.get("X-RateLimit-Scope", "")
+            status, scope = answer.status_code, scope_in(answer)
             self._answered_at = self._clock.now()
         finally:
             self._on_request(Request(call.route, status, self._clock.now() - began, scope))

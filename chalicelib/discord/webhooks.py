@@ -12,7 +12,7 @@ from urllib.parse import quote
 import requests
 
 from chalicelib.clock import Clock
-from chalicelib.discord.answers import seen_in, wait_of, watch_address
+from chalicelib.discord.answers import scope_in, seen_in, wait_of, watch_address
 from chalicelib.discord.errors import error_of
 from chalicelib.discord.halts import Halts
 from chalicelib.discord.requester import USER_AGENT, Request
@@ -83,7 +83,7 @@ class Webhooks:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             wait = wait_of(answer)
             self._opens_at = max(self._opens_at, self._clock.now() + wait if route == POST else 0.0)
-            raise RateLimited(retry_after=wait, scope=answer.headers.get("X-RateLimit-Scope") or "user")
+            raise RateLimited(retry_after=wait, scope=scope_in(answer) or "user")
         self._halts.let_through(with_token=False)
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise Refused(status=status, code=0, message=f"to {route}: it is gone, or its secret is wrong")

@@ -6,7 +6,7 @@ https://discord.com/developers/docs/topics/oauth2
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import msgspec
 import requests
@@ -14,6 +14,7 @@ import requests
 from chalicelib import log
 from chalicelib.discord.client import Request, log_request
 from chalicelib.discord.models import Account
+from chalicelib.discord.payloads import UserPayload, user_of
 from chalicelib.errors import LinkRefused, Reason
 from chalicelib.linking.addresses import SCOPES, verifier_of
 from chalicelib.linking.oauth_requests import OAuthRequests, no_answer
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 BEARER = re.compile(r"[\w.~+/-]{1,4000}=*", re.ASCII)  # RFC 6750, section 2.1
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # oauthlib's, on odd answers
-
-
-MAX_NAME = 100  # characters; Discord's have 32, and a discriminator four
-
-
-class _Me(msgspec.Struct):
-    id: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
-    username: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
-    discriminator: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +69,7 @@ class OAuth:
         )
         if not answer.ok:
             raise _refusal(answer.status_code, persons=answer.status_code == HTTPStatus.UNAUTHORIZED)
-        me = _decoded(answer, _Me)
-        return Account(int(me.id), me.username, me.discriminator)
+        return user_of(_decoded(answer, UserPayload))
 
     def revoke(self, access_token: str) -> None:
         """Revoke the token. It is stored nowhere; if Discord does not answer, it expires in a week."""
