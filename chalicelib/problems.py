@@ -90,6 +90,11 @@ def role_refused(name: str, why: object) -> Problem:
     return Problem(ProblemKind.ROLE_REFUSED, f"the role {name!r}{CANNOT_BE_CREATED}{why}")
 
 
+def role_refused_like(name: str, other: Problem) -> Problem:
+    """Discord does not let a role of this name be created either, as it said of another one."""
+    return role_refused(name, other.detail.partition(CANNOT_BE_CREATED)[2])
+
+
 def text(problem: Problem) -> str:
     """One sentence for people."""
     return SENTENCES.get(problem.kind) or problem.reason

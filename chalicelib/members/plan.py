@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from chalicelib.discord.models import AS_ASKED, MANAGE_NICKNAMES, Answers, Guild, Member
 from chalicelib.members.roles import RoleRules
 from chalicelib.messages import Parts
-from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems
+from chalicelib.problems import NO_PROBLEMS, Problem, ProblemKind, Problems, role_refused_like
 
 MAX_NICKNAME = 32  # characters; https://discord.com/developers/docs/resources/user#usernames-and-nicknames
 MAX_UNDONE = 3  # jobs in a row whose change of a role Discord accepted and did not make, until it is tried no more
@@ -32,7 +32,11 @@ class Uncreatable:
 
     def problem(self, name: str) -> Problem | None:
         """Why the role of that name cannot be created; None if it can."""
-        return ROLE_LIMIT if self.full else self.refused.get(name) or self.refused.get(ANY_ROLE)
+        if self.full:
+            return ROLE_LIMIT
+        if ANY_ROLE in self.refused:
+            return role_refused_like(name, self.refused[ANY_ROLE])
+        return self.refused.get(name)
 
 
 CREATABLE = Uncreatable()  # every role, as far as is known

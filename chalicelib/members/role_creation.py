@@ -1,7 +1,7 @@
 """Creates missing roles: once each, however many workers ask for them."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from chalicelib import log
@@ -84,9 +84,8 @@ class RoleCreator:
             return frozenset({ROLE_LIMIT})
         refused = {name: one for name, one in stored.items() if one.until > now}
         for name in names:
-            barred = refused.get(name) or refused.get(ANY_ROLE)
-            if barred and barred.lasting:
-                problems = problems or frozenset({barred.problem})
+            if barred := _lasting(refused).problem(name):
+                problems = problems or frozenset({barred})
                 continue
             try:
                 self._create_once(name, options)
@@ -147,6 +146,10 @@ class RoleCreator:
         bot_roles = self._view.known.bot_roles if self._view.known else None
         guild = self._view.refresh(options, bot_roles=bot_roles)
         return guild if bot_roles is None or guild.bot_may(MANAGE_ROLES) else self._view.refresh(options)
+
+
+def _lasting(refused: Mapping[str, RefusedRole]) -> Uncreatable:
+    return Uncreatable({name: one.problem for name, one in refused.items() if one.lasting})
 
 
 def _refusal(name: str, problem: Problem, error: Refused, now: float) -> dict[str, RefusedRole]:
