@@ -1,7 +1,7 @@
 """The messages that ask for work: what can be read, and what is said of the rest."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -10,14 +10,18 @@ from msgspec import UNSET
 
 from chalicelib.errors import BadMessage
 from chalicelib.messages import (
+    AnswerCommand,
     ComparePage,
     DeleteUser,
     Job,
     Parts,
+    PostToOfficers,
+    ReleaseRemoval,
     RemoveReplacedAccount,
     RepairMember,
     RepairPage,
     StartSweep,
+    StripUnlinked,
     UpdateAll,
     UpdateGroups,
     UpdateNickname,
@@ -148,6 +152,8 @@ OWN: list[Job] = [
     StartSweep(parts=7, force=True, tries=3),
     ComparePage(sweep_id="s", page=2, after=2**62),
     RepairPage(sweep_id="s", step=4, phase=1, page=2, offset=30),
+    AnswerCommand(interaction_id="9" * 20),
+    PostToOfficers(event="e", content="c", every=60.0),
     RepairMember(user_id="1", sweep_id="s", parts=7, version=3, role=2**62, give=True, take=False),
 ]
 
@@ -157,6 +163,98 @@ def test_rolecalls_own_messages_are_understood_on_its_own_queue_only(job: Job) -
     assert read(encode(job).decode(), own=True) == job
     with pytest.raises(BadMessage, match="unknown kind"):
         read(encode(job).decode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "job"),
+    [
+        ({"kind": "delete_user", "user_id": "1"}, DeleteUser(user_id="1", notify=False)),
+        (
+            {"kind": "part_with", "user_id": "1", "discord_id": 5},
+            RemoveReplacedAccount(user_id="1", discord_id=5, with_roles=False, if_replaced=False),
+        ),
+        (
+            {"kind": "strip_unlinked", "discord_id": 5, "sweep_id": "s"},
+            StripUnlinked(discord_id=5, sweep_id="s", exempt=False),
+        ),
+        (
+            {"kind": "release_removal", "user_id": "1", "cause": "c"},
+            ReleaseRemoval(user_id="1", cause="c", version=0, deletion=None),
+        ),
+        (
+            {"kind": "start_sweep", "parts": 7},
+            StartSweep(parts=7, force=False, tries=0, claim="", waiting="", began=0.0),
+        ),
+        ({"kind": "survey", "sweep_id": "s"}, ComparePage(sweep_id="s", page=0, after=0)),
+        (
+            {"kind": "repair", "sweep_id": "s", "step": 4},
+            RepairPage(sweep_id="s", step=4, phase=0, page=0, offset=0),
+        ),
+        (
+            {"kind": "repair_member", "user_id": "1", "sweep_id": "s", "parts": 7, "version": 3},
+            RepairMember(
+                user_id="1",
+                sweep_id="s",
+                parts=7,
+                version=3,
+                role=None,
+                give=False,
+                take=True,
+                brake=0,
+                counted_at=0.0,
+            ),
+        ),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_what_an_older_version_did_not_write_means_what_it_did_then(fields: dict[str, Any], job: Job) -> None:
+    assert read(fields, own=True) == job
+
+
+DELETION = {"kind": "delete_user", "user_id": "1"}
+GROUPS = {"kind": "update_groups", "user_id": "1", "changed_at": 1}
+POST = {"kind": "post_to_officers", "every": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("fields", "accepted", "refused"),
+    [
+        (DELETION, {"user_id": "x" * 256}, {"user_id": "x" * 257}),
+        (DELETION, {"grace_days": 0}, {"grace_days": -1}),
+        (DELETION, {"grace_days": 30}, {"grace_days": 31}),
+        (DELETION, {"expire_behavior": "kick"}, {"expire_behavior": "ban"}),
+        (DELETION, {"changed_at": 0}, {"changed_at": -1}),
+        (DELETION, {"changed_at": MILLIS + DAY}, {"changed_at": MILLIS + DAY + 1}),
+        (GROUPS, {"groups": ["A"] * 1000}, {"groups": ["A"] * 1001}),
+        (GROUPS, {"groups": ["A" * 1000]}, {"groups": ["A" * 1001]}),
+        ({"kind": "answer_command"}, {"interaction_id": "9" * 20}, {"interaction_id": "9" * 21}),
+        (POST, {"event": "x" * 64, "content": ""}, {"event": "x" * 65, "content": ""}),
+        (POST, {"event": "", "content": "x" * 2000}, {"event": "", "content": "x" * 2001}),
+    ],
+    ids=lambda value: next(iter(value)) if "kind" not in value else "",
+)
+def test_the_bounds_of_each_field(fields: dict[str, Any], accepted: dict[str, Any], refused: dict[str, Any]) -> None:
+    read(fields | accepted, own=True)
+    with pytest.raises(BadMessage):
+        read(fields | refused, own=True)
+
+
+def test_a_time_of_five_digit_years_is_none_whatever_our_clock_says() -> None:
+    far = 1e14 / 1000  # the year 5138
+    read_job(json.dumps(DELETION | {"changed_at": 10**14}), now=far, own=False)
+    with pytest.raises(BadMessage, match="<= 100000000000000"):
+        read_job(json.dumps(DELETION | {"changed_at": 10**14 + 1}), now=far, own=False)
+
+
+@pytest.mark.parametrize("kind", get_args(Job), ids=lambda kind: kind.__name__)
+def test_a_message_is_a_value_and_its_fields_have_names(kind: Any) -> None:
+    assert kind.__struct_config__.frozen
+    with pytest.raises(TypeError, match="positional"):
+        kind(*kind.__struct_fields__)
+
+
+def test_a_member_has_three_parts() -> None:
+    assert list(Parts.ALL) == [Parts.GROUPS, Parts.NICKNAME, Parts.USERNAME]
 
 
 @pytest.mark.parametrize(

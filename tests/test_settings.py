@@ -75,6 +75,83 @@ def test_a_text_becomes_a_value(name: str, text: str, attribute: str, value: obj
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [(text, True) for text in ("true", "1", "yes", "on", "True", "YES")]
+    + [(text, False) for text in ("false", "0", "no", "off", "False", "NO")],
+)
+def test_the_words_for_yes_and_no(text: str, value: bool) -> None:
+    assert read(DISCORD_SYNC_NAMES=text).sync_names is value
+
+
+MONTH = 30 * 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "least", "most"),
+    [
+        ("DISCORD_APP_ID", "app_id", 1, 2**63 - 1),
+        ("DISCORD_GUILD_NAME_CACHE_MAX_AGE", "guild_name_cache_max_age", 0, MONTH),
+        ("DISCORD_ROLES_CACHE_MAX_AGE", "roles_cache_max_age", 0, MONTH),
+        ("DISCORD_TASKS_RETRY_PAUSE", "retry_pause", 0, 43_200),  # SQS holds a message back for 12 hours at most
+        ("DISCORD_TASKS_MAX_RETRIES", "max_retries", 0, 100),
+        ("DISCORD_EXPIRE_GRACE_DAYS", "expire_grace_days", 0, 30),
+        ("REMOVAL_LIMIT_PERCENT", "removal_limit_percent", 0, 100),
+        ("AUDIT_DAYS", "audit_days", 1, 3650),
+    ],
+)
+def test_the_bounds_of_each_number(name: str, attribute: str, least: int, most: int) -> None:
+    for value in (least, most):
+        assert getattr(read(**{name: str(value)}), attribute) == value
+    for value in (least - 1, most + 1):
+        assert f"{name} must be" in faults_of(REQUIRED | {name: str(value)})
+
+
+@pytest.mark.parametrize("text", ["0.001", "1", "300"])
+def test_a_request_may_take_up_to_five_minutes(text: str) -> None:
+    assert read(DISCORD_API_TIMEOUT_READ=text).timeout_read == float(text)
+
+
+def test_the_key_of_tokens_has_at_least_as_many_bytes_as_their_hash() -> None:
+    assert read(AUTH_SITE_SECRET="x" * 32).auth_site_secret == "x" * 32
+    assert read(AUTH_SITE_SECRET="ü" * 16).auth_site_secret == "ü" * 16
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("DISCORD_EXPIRE_BEHAVIOR", "kick or remove_roles"),
+        ("DISCORD_MANAGED_ROLES", "all or known"),
+        ("DISCORD_UNLINKED_MEMBERS", "ignore, report or remove_roles"),
+        ("REMOVAL_LIMIT_PERCENT", "a whole number from 0 to 100"),
+        ("DISCORD_API_TIMEOUT_READ", "seconds, more than 0 and at most 300"),
+        ("AUTH_SITE_SECRET", "at least 32 bytes (try: openssl rand -hex 32)"),
+    ],
+)
+def test_who_sets_something_wrong_is_told_what_there_is(name: str, words: str) -> None:
+    assert f"- {name} must be {words}" in faults_of(REQUIRED | {name: "otherwise"})
+
+
+@pytest.mark.parametrize(
+    ("said", "jobs", "bulk"),
+    [(None, 5, 5), ("", 5, 5), ("True", 5, 5), ("False", None, None), ("jobs", 5, None)],
+)
+def test_which_queues_are_read_by_a_limited_number_of_functions(
+    monkeypatch: Any, said: str | None, jobs: int | None, bulk: int | None
+) -> None:
+    monkeypatch.delenv("LIMIT_CONCURRENCY", raising=False)
+    if said is not None:
+        monkeypatch.setenv("LIMIT_CONCURRENCY", said)
+    assert (settings.queue_limit("jobs", 5), settings.queue_limit("bulk", 5)) == (jobs, bulk)
+
+
+def test_a_schedule_is_what_the_environment_says_or_its_default(monkeypatch: Any) -> None:
+    monkeypatch.setenv("UPDATE_ALL_SCHEDULE", "rate(2 hours)")
+    assert settings.schedule("UPDATE_ALL_SCHEDULE", "rate(1 hour)") == "rate(2 hours)"
+    monkeypatch.setenv("UPDATE_ALL_SCHEDULE", "")
+    assert settings.schedule("UPDATE_ALL_SCHEDULE", "rate(1 hour)") == "rate(1 hour)"
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("DISCORD_APP_ID", "12a"),
@@ -84,15 +161,22 @@ def test_a_text_becomes_a_value(name: str, text: str, attribute: str, value: obj
         ("DISCORD_APP_ID", "9" * 30),
         ("DISCORD_GUILD_ID", "my guild"),
         ("DISCORD_APP_SECRET", " padded"),
+        ("DISCORD_APP_SECRET", "padded "),
         ("DISCORD_BOT_TOKEN", "tokén"),
         ("DISCORD_CALLBACK_URL", "/discord/callback"),
         ("DISCORD_CALLBACK_URL", "ftp://x.test/"),
         ("DISCORD_CALLBACK_URL", "https://[broken/"),
+        ("DISCORD_CALLBACK_URL", "https:///discord/callback"),
+        ("DISCORD_CALLBACK_URL", " https://api.test/discord/callback"),
+        ("DISCORD_CALLBACK_URL", "https://api.test/discord/callback "),
         ("DISCORD_SYNC_NAMES", "perhaps"),
         ("DISCORD_TASKS_MAX_RETRIES", "many"),
         ("DISCORD_TASKS_MAX_RETRIES", "101"),
         ("DISCORD_TASKS_RETRY_PAUSE", "1.5"),
         ("DISCORD_API_TIMEOUT_READ", "0"),
+        ("DISCORD_API_TIMEOUT_READ", "-0.5"),
+        ("DISCORD_API_TIMEOUT_READ", "300.5"),
+        ("DISCORD_API_TIMEOUT_READ", "soon"),
         ("DISCORD_API_TIMEOUT_READ", "nan"),
         ("DISCORD_API_TIMEOUT_READ", "inf"),
         ("DISCORD_API_TIMEOUT_CONNECT", "301"),

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.discord.models import Account, Answers, Guild, Member, NicknameAnswer, Role
+from chalicelib.discord.models import (
+    ADMINISTRATOR,
+    MANAGE_NICKNAMES,
+    Account,
+    Answers,
+    Guild,
+    Member,
+    NicknameAnswer,
+    Role,
+)
 from chalicelib.members.explain import GroupVerdict, NicknameVerdict, RoleVerdict, Situation, explain
 from chalicelib.members.explain_words import group_in_words, nickname_in_words, role_in_words
 from chalicelib.members.plan import MAX_UNDONE, Desired, Rules
@@ -95,6 +104,57 @@ def test_what_becomes_of_the_nickname(member: Member, desired: Desired, verdict:
     assert line
     assert line.verdict is verdict
     assert nickname_in_words(line)
+
+
+def nickname_verdict(member: Member, rules: Rules = RULES, answers: Answers | None = None) -> NicknameVerdict:
+    line = explain(Desired((), "Kira", answers or Answers()), member, rules, LINKED).nickname
+    assert line
+    return line.verdict
+
+
+REFUSED = Answers(NicknameAnswer("Kira", refused=True))
+
+
+def test_the_owner_and_who_stands_as_high_as_the_bot_keep_their_nickname() -> None:
+    verdicts = {
+        number: nickname_verdict(a_member(number=number), answers=REFUSED)
+        for number in (GUILD.owner_id - 1, GUILD.owner_id, GUILD.owner_id + 1)
+    }
+    assert verdicts == {
+        1: NicknameVerdict.REFUSED,
+        2: NicknameVerdict.NOT_PERMITTED,
+        3: NicknameVerdict.REFUSED,
+    }
+    assert nickname_verdict(a_member(BOT), answers=REFUSED) is NicknameVerdict.NOT_PERMITTED
+    assert nickname_verdict(a_member(AZURE), answers=REFUSED) is NicknameVerdict.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("permissions", "verdict"),
+    [
+        (~(MANAGE_NICKNAMES | ADMINISTRATOR), NicknameVerdict.NOT_PERMITTED),
+        (MANAGE_NICKNAMES, NicknameVerdict.REFUSED),
+    ],
+)
+def test_a_nickname_needs_a_permission_of_the_bot(permissions: int, verdict: NicknameVerdict) -> None:
+    guild = replace(GUILD, roles=(replace(EVERYONE, permissions=0), replace(BOT, permissions=permissions), MEMBER))
+    assert nickname_verdict(a_member(), Rules(POLICY.within(guild), sync_names=True), REFUSED) is verdict
+
+
+def test_roles_are_listed_from_the_highest_down_each_with_its_own_groups() -> None:
+    found = explain(Desired(("Pilot", "Member", "Old")), a_member(MEMBER, NITRO, BLUE), RULES, LINKED)
+    assert [(line.role, line.groups, line.held) for line in found.roles] == [
+        ("Azure", ("Old",), False),
+        ("Nitro", (), True),
+        ("Blue", ("Pilot",), True),
+        ("Member", ("Member",), True),
+    ]
+
+
+def test_a_group_without_a_role_is_held_by_nobody() -> None:
+    found = explain(Desired(("Fresh", "Secret", "Member", "Blue")), a_member(MEMBER), RULES, LINKED)
+    assert found.groups
+    assert [line.held for line in found.groups] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(
