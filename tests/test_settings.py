@@ -133,7 +133,7 @@ def test_who_sets_something_wrong_is_told_what_there_is(name: str, words: str) -
 
 @pytest.mark.parametrize(
     ("said", "jobs", "bulk"),
-    [(None, 5, 5), ("", 5, 5), ("True", 5, 5), ("False", None, None), ("jobs", 5, None)],
+    [(None, 5, 5), ("", 5, 5), ("True", 5, 5), ("yes", 5, 5), ("False", None, None), ("jobs", 5, None)],
 )
 def test_which_queues_are_read_by_a_limited_number_of_functions(
     monkeypatch: Any, said: str | None, jobs: int | None, bulk: int | None
