@@ -5,6 +5,7 @@ in memory, where the fork imports the module, so no file is touched however it e
 test that reads the module's file, do not see the change.
 """
 
+import gc
 import importlib
 import importlib.util
 import json
@@ -107,24 +108,34 @@ def outcomes(
 
     `most`: the seconds that a run may take; `jobs`: how many run at once.
     """
+    gc.collect()
+    gc.freeze()  # the forks need not look through what they share
     running: dict[int, _Run] = {}  # by process id
     waiting = list(enumerate(texts))[::-1]
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            index, text = waiting.pop()
-            pid = fork(lambda text=text: _changed(module, text, tests))  # type: ignore[misc]  # it has a default
-            running[pid] = _Run(index, time.monotonic() + most)
-        time.sleep(POLL)
-        for pid, run in list(running.items()):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                yield run.index, Outcome.KILLED if status else Outcome.SURVIVED
-            elif time.monotonic() > run.ends:
-                _kill(pid)
-                yield run.index, Outcome.OVERDUE
-            else:
-                continue
-            del running[pid]
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                index, text = waiting.pop()
+                pid = fork(lambda text=text: _changed(module, text, tests))  # type: ignore[misc]  # it has a default
+                running[pid] = _Run(index, time.monotonic() + most)
+            time.sleep(POLL)
+            yield from _ended(running)
+    finally:
+        for pid in running:  # somebody pressed Ctrl-C
+            _kill(pid)
+
+
+def _ended(running: dict[int, _Run]) -> Iterator[tuple[int, Outcome]]:
+    """The runs that ended, or whose time is over, with what became of them; they are no longer running."""
+    now = time.monotonic()
+    for pid, run in list(running.items()):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended and now <= run.ends:
+            continue
+        if not ended:
+            _kill(pid)
+        del running[pid]
+        yield run.index, Outcome.OVERDUE if not ended else Outcome.KILLED if status else Outcome.SURVIVED
 
 
 def _import(name: str) -> None:
@@ -133,11 +144,14 @@ def _import(name: str) -> None:
 
 
 def _kill(pid: int) -> None:
-    os.killpg(pid, signal.SIGKILL)  # and what the tests started
+    with suppress(ProcessLookupError):  # it may be so young that it has no group of its own yet
+        os.killpg(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
 
 def _changed(module: str, text: str, tests: Sequence[str]) -> int:
+    os.setsid()  # a group of its own, with all that the tests start
     sys.meta_path.insert(0, _Finder(dotted(module), ROOT / module, text))
     return _pytest(tests)
 
@@ -152,7 +166,7 @@ def _pytest(tests: Sequence[str]) -> int:
 
 
 def fork(do: Callable[[], int]) -> int:
-    """Do it in a child, in a process group of its own, and return its id.
+    """Do it in a child, and return its id.
 
     The child's exit code is what is returned, or 99 if anything is raised.
     """
@@ -161,7 +175,6 @@ def fork(do: Callable[[], int]) -> int:
         return pid
     code = 99
     try:
-        os.setsid()
         code = do()
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001 - a child never goes on with what its parent does
