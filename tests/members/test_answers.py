@@ -49,6 +49,7 @@ def test_what_became_of_the_roles(change: Change, answer: Member | None, done: C
         pytest.param("Old", "kira", None, NicknameAnswer("kira", None), id="null for the username"),
         pytest.param(None, "kira", None, NicknameAnswer("kira", None), id="null for the username, as before"),
         pytest.param("Old", "Vex", "Old", NicknameAnswer("Vex", "Old", refused=True), id="unchanged"),
+        pytest.param("Vex", "Old", "Vex", NicknameAnswer("Old", "Vex", refused=True), id="unchanged, the other way"),
         pytest.param(None, "Vex", None, NicknameAnswer("Vex", None, refused=True), id="unchanged, none before"),
     ],
 )
@@ -91,7 +92,10 @@ def test_a_nickname_is_refused_if_nothing_changed_whatever_the_username(wanted: 
     assert written(member(), asked(set(), set(), wanted), member()).nickname == NicknameAnswer(wanted, None, True)
 
 
-@pytest.mark.parametrize(("name", "seen"), [("V\u200bex", "Vex"), ("A b", "A b"), ("Ωμ-1_$", "Ωμ-1_$"), ("\u200b", "")])
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [("V\u200bex", "Vex"), ("A b", "A b"), ("A\tb", "A\tb"), ("Ωμ-1_$", "Ωμ-1_$"), ("\u200b", "")],
+)
 def test_only_what_nobody_sees_is_left_out_of_a_name(name: str, seen: str) -> None:
     assert visible(name) == seen
 
