@@ -18,10 +18,12 @@ PROTECTION ?=
 HOURS_WITHOUT_SWEEP ?=
 OLDEST_CHANGE ?=
 VISIBILITY_TIMEOUT ?=
+REVERT_DRIFT ?=
 DEPLOY := $(BIN)/python -m deploy
 CHOSEN = $(if $(EMAIL),--email '$(EMAIL)') $(if $(AUTH_SITE),--auth-site '$(AUTH_SITE)') \
 	$(if $(PROTECTION),--protection $(PROTECTION)) $(if $(HOURS_WITHOUT_SWEEP),--hours-without-sweep $(HOURS_WITHOUT_SWEEP)) \
-	$(if $(OLDEST_CHANGE),--oldest-change $(OLDEST_CHANGE)) $(if $(VISIBILITY_TIMEOUT),--visibility-timeout $(VISIBILITY_TIMEOUT))
+	$(if $(OLDEST_CHANGE),--oldest-change $(OLDEST_CHANGE)) $(if $(VISIBILITY_TIMEOUT),--visibility-timeout $(VISIBILITY_TIMEOUT)) \
+	$(if $(REVERT_DRIFT),--revert-drift)
 
 ifdef AWS_REGION  # most AWS programs read it; boto3 knows the other name only, and secrets must lie where functions run
 export AWS_DEFAULT_REGION ?= $(AWS_REGION)

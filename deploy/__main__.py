@@ -44,6 +44,9 @@ def command_line() -> argparse.ArgumentParser:
     up.add_argument("--hours-without-sweep", metavar="HOURS", help="until an alarm rings (default: 6)")
     up.add_argument("--oldest-change", metavar="SECONDS", help="that a change may take before an alarm rings (1800)")
     up.add_argument("--visibility-timeout", metavar="SECONDS", help="of the jobs and bulk queues (default: 360)")
+    up.add_argument(
+        "--revert-drift", action="store_true", help="also put back what was changed by hand of what stacks made"
+    )
     up.add_argument("--plain-connections", choices=["denied", "allowed"], help=argparse.SUPPRESS)  # for emulators
     commands.add_parser("package", help="make the package and its template, for a pipeline")
     rollback = commands.add_parser("rollback", help="put the version before the last one back")

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from chalicelib import settings
-from deploy import functions, remove, runtimes
+from deploy import change_sets, functions, kept, remove, runtimes
 from deploy.bucket import Bucket
 from deploy.check import CALLBACK, check, no_secrets
 from deploy.found import Sleep
@@ -63,6 +63,8 @@ class Deployment:
         options, stage, stacks = self._options, self._stage, self._stacks
         self._check()
         refuse_unknown_principal(_emptied(options.auth_site), _client)
+        if options.revert_drift:
+            _revert_drift(stage, stacks)
         _tell("What it keeps: tables and queues")
         outputs = self._kept.bring_about(
             {
@@ -128,13 +130,13 @@ class Deployment:
         print(f"\n{self._stage} runs the version before again: {address}\nTables, queues and alarms are as they were.")
 
     def _down(self) -> None:
-        stacks, kept = self._stacks, self._kept
-        remove.refuse_if_protected(self._stage, stacks, kept)
+        stacks, lasting = self._stacks, self._kept
+        remove.refuse_if_protected(self._stage, stacks, lasting)
         if not self._options.yes:
             question = f"This deletes everything of {self._stage}: links, queues, secrets, logs. Type {self._stage}: "
             if input(question).strip() != self._stage:
                 raise NotDeployed("Nothing was deleted")
-        remove.destroy(self._stage, self._root, stacks, kept, self._bucket, _client, _tell)
+        remove.destroy(self._stage, self._root, stacks, lasting, self._bucket, _client, _tell)
         print(f"\nNothing of {self._stage} is left.")
 
 
@@ -153,6 +155,13 @@ def _examine(stage: str, root: Path, secrets: settings.FetchSecrets, *, address_
     for warning in [runtimes.warning(python, today), *lint(stage, root)]:
         if warning:
             _tell(f"Warning: {warning}")
+
+
+def _revert_drift(stage: str, stacks: Stacks) -> None:
+    """Before anything else: what is gone cannot be updated."""
+    for name in (kept.stack_name(stage), functions.stack_name(stage), f"rolecall-{stage}-watch"):
+        if change_sets.revert_drift(stacks, name):
+            _tell(f"Put back what was changed by hand of the stack {name}")
 
 
 def _secrets(stage: str, names: list[str]) -> dict[str, str]:

@@ -182,10 +182,12 @@ def deploy_by_cloudformation(
     CloudFormation leaves alone what did not change: without it a new secret would never be read.
     """
     name = stack_name(stage)
-    if not stacks.find(name) and find(stage, client).functions:
+    there = find(stage, client).functions
+    if not stacks.find(name) and there:
         raise NotDeployed(
             f"The functions of {stage} were deployed by chalice. Go on in that way: make deploy STAGE={stage}"
         )
+    _refuse_if_missing(stacks, name, {arn.rpartition(":")[2] for arn in there.values()})
     limited = limited_queues(stage, root, client("lambda"))
     folder = package(stage, root, limited)
     bucket.ensure()
@@ -194,6 +196,18 @@ def deploy_by_cloudformation(
     bucket.deployed(version)
     lift_limits(stage, limited, client("lambda"), stacks.sleep)
     return made["EndpointURL"].rstrip("/")
+
+
+def _refuse_if_missing(stacks: Stacks, stack: str, there: set[str]) -> None:
+    """Raise NotDeployed where the stack says that it made functions that are not there: an update would fail, and so
+    would taking it back.
+    """
+    missing = sorted(set(stacks.resources(stack).get("AWS::Lambda::Function", [])) - there)
+    if missing:
+        raise NotDeployed(
+            f"Somebody deleted {', '.join(missing)}, and CloudFormation makes them anew only if it is told to: "
+            f"run the same again with REVERT_DRIFT=1"
+        )
 
 
 def roll_back(stage: str, stacks: Stacks, bucket: Bucket) -> str:

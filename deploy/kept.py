@@ -7,78 +7,32 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from botocore.exceptions import ClientError
 
+from deploy import change_sets
 from deploy.found import APP, Clients
 from deploy.project import NotDeployed
 from deploy.stacks import Parameters, Stacks
+from deploy.template import QUEUE, TABLE, TEMPLATE, Part, parts, template
 
-TEMPLATE = Path(".chalice", "data-stack.yaml")
 LATER = "later"  # Protection of a stack that is being made
 AS_THE_STAGE = "stage"  # Protection where nobody chose
 BLOCKED = 60  # seconds for which SQS gives nobody the name of a queue that was deleted
 BLOCKED_WORDS = ("QueueDeletedRecently", "must wait 60 seconds")
 USER_OR_ROLE = r"arn:[a-z-]+:iam::(\d{12}):(user|role)/(?:.*/)?([^/]+)"
 WHOLE_ACCOUNT = r"arn:[a-z-]+:iam::\d{12}:root"
-TABLE, QUEUE = "AWS::DynamoDB::Table", "AWS::SQS::Queue"
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
 Json = dict[str, Any]
 Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Part:
-    """A table or queue of the template: what it is called there, and in AWS."""
-
-    logical: str
-    kind: str
-    name: str
-
-
 def stack_name(stage: str) -> str:
     """The stack of tables and queues."""
     return f"{APP}-{stage}-data"
-
-
-def parts(stage: str, root: Path) -> list[Part]:
-    """All tables and queues of the template."""
-    found = []
-    for logical, made in template(root)["Resources"].items():
-        name = made["Properties"].get({TABLE: "TableName", QUEUE: "QueueName"}.get(made["Type"], ""))
-        if name:
-            found.append(Part(logical, made["Type"], name["Fn::Sub"].replace("${Stage}", stage)))
-    return found
-
-
-def template(root: Path) -> Json:
-    """The template, its short forms (`!Sub`) written out."""
-    plain: Json = yaml.load((root / TEMPLATE).read_text(), _Short)  # noqa: S506 - a safe loader, with CloudFormation's tags
-    return plain
-
-
-class _Short(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as what they stand for."""
-
-
-def _written_out(loader: _Short, tag: str, node: yaml.Node) -> Json:
-    if isinstance(node, yaml.ScalarNode):
-        said: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        said = loader.construct_sequence(node, deep=True)
-    else:
-        said = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # a mapping: there is no other
-    if tag == "GetAtt":
-        said = said.split(".")
-    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": said}
-
-
-_Short.add_multi_constructor("!", _written_out)
 
 
 class Kept:
@@ -115,9 +69,23 @@ class Kept:
                 self._adopt(there, wanted)
             else:
                 self._stacks.bring_about(name, self._text, {**wanted, "Protection": LATER})
+        else:
+            self._refuse_if_missing()
         if wanted.get("Protection") is None and self._stacks.parameters(name).get("Protection") == LATER:
             wanted["Protection"] = AS_THE_STAGE
         return self._stacks.bring_about(name, self._text, wanted)
+
+    def _refuse_if_missing(self) -> None:
+        """Raise NotDeployed where the stack says that it made what is not there: an update would not make it again."""
+        made = self._stacks.resources(stack_name(self._stage))
+        named = [one.rpartition("/")[2] for kind in (TABLE, QUEUE) for one in made.get(kind, [])]  # a queue's address
+        missing = sorted(set(named) - set(self.names()))
+        if missing:
+            raise NotDeployed(
+                f"Somebody deleted {', '.join(missing)}. Restore a table from a backup first, if you have one "
+                f"(docs/how-to/back-up-and-restore.md). To have the rest made anew, empty: "
+                f"run the same again with REVERT_DRIFT=1"
+            )
 
     def delete(self) -> None:
         """Delete tables and queues, whether a stack has them or not, with all that they hold; returns once they are
@@ -171,7 +139,7 @@ class Kept:
         ]
         as_it_is = "on" if self.protected() else LATER
         said = {**parameters, "Protection": as_it_is}
-        self._stacks.adopt(stack_name(self._stage), json.dumps(lasting), said, identities)
+        change_sets.adopt(self._stacks, stack_name(self._stage), json.dumps(lasting), said, identities)
 
     def _there(self) -> list[tuple[Part, str]]:
         """What exists, with the table's name or the queue's address."""

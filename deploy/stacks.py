@@ -1,10 +1,10 @@
 """CloudFormation stacks: made or changed with one call, taken away with another, whatever an earlier run left."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from deploy.found import Sleep
 from deploy.project import NotDeployed
@@ -15,8 +15,8 @@ DELAY, MAX_ATTEMPTS = 2, 900  # seconds between two looks at a stack: half an ho
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # the functions' roles; SAM's transform
 NEVER_STOOD = ("REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 """States out of which CloudFormation updates no stack: it can only be deleted."""
+NOT_MADE = ("CREATE_FAILED", "DELETE_COMPLETE")
 UNDER_WAY = "_IN_PROGRESS"  # how the state of a stack ends while CloudFormation works on it
-IMPORT = "adopt"  # the name of the change set that takes up what outlived its stack
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
 Json = dict[str, Any]
@@ -27,13 +27,13 @@ class Stacks:
     """The stacks of one account and region. `sleep` lets seconds pass while AWS works."""
 
     def __init__(self, cloudformation: Client, sleep: Sleep = time.sleep) -> None:
-        self._cloudformation = cloudformation
+        self.cloudformation = cloudformation
         self.sleep = sleep
 
     def find(self, name: str) -> Json | None:
         """The stack as AWS describes it; None where there is none."""
         try:
-            found: Json = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+            found: Json = self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
             if ABSENT in str(error):
                 return None
@@ -66,41 +66,17 @@ class Stacks:
             "StackName": name,
             "Capabilities": CAPABILITIES,
             "RetainExceptOnCreate": True,  # what a failed attempt made must not stand in the way of the next
-            "Parameters": _said(self._cloudformation, where, parameters or {}, set(self.parameters(name))),
+            "Parameters": _said(self.cloudformation, where, parameters or {}, set(self.parameters(name))),
         }
         if there:
-            stack = _updated(self._cloudformation, asked)
+            stack = _updated(self.cloudformation, asked)
             if stack:
-                self._expect("UPDATE_COMPLETE", name, stack)
+                self.expect("UPDATE_COMPLETE", name, stack)
         else:
             # Rolled back and not deleted: only of the first AWS says that it takes newly made tables along.
-            stack = self._cloudformation.create_stack(**asked, OnFailure="ROLLBACK")["StackId"]
-            self._expect("CREATE_COMPLETE", name, stack)
+            stack = self.cloudformation.create_stack(**asked, OnFailure="ROLLBACK")["StackId"]
+            self.expect("CREATE_COMPLETE", name, stack)
         return self.outputs(name)
-
-    def adopt(self, name: str, template: str, parameters: Parameters, resources: Sequence[Json]) -> None:
-        """Make the stack of resources that exist: `template` describes just those, `resources` says which they are.
-
-        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html
-        """
-        given = {key: value for key, value in parameters.items() if value is not None}
-        made = self._cloudformation.create_change_set(
-            StackName=name,
-            ChangeSetName=IMPORT,
-            ChangeSetType="IMPORT",
-            TemplateBody=template,
-            Capabilities=CAPABILITIES,
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
-            ResourcesToImport=list(resources),
-        )
-        try:
-            self._cloudformation.get_waiter("change_set_create_complete").wait(
-                StackName=name, ChangeSetName=made["Id"], WaiterConfig={"Delay": DELAY, "MaxAttempts": MAX_ATTEMPTS}
-            )
-        except WaiterError as error:
-            raise NotDeployed(f"The stack {name} cannot take up what is there: {error}") from error
-        self._cloudformation.execute_change_set(StackName=name, ChangeSetName=made["Id"])
-        self._expect("IMPORT_COMPLETE", name, made["StackId"])
 
     def settle(self, name: str) -> None:
         """Leave the stack as one that can be updated, or none: wait for what is under way, delete what never stood.
@@ -115,7 +91,7 @@ class Stacks:
             elif there and state.endswith(UNDER_WAY):
                 self._at_rest(there["StackId"])
             elif state == "UPDATE_ROLLBACK_FAILED":
-                self._cloudformation.continue_update_rollback(StackName=name)
+                self.cloudformation.continue_update_rollback(StackName=name)
                 self._at_rest(name)
             else:
                 return
@@ -128,30 +104,32 @@ class Stacks:
         stack = there["StackId"]
         kept: list[str] = []
         if there["StackStatus"] == "DELETE_FAILED":  # only then may anything be named that is to stay
-            kept = _refusing(self._cloudformation, stack)
-        self._cloudformation.delete_stack(StackName=stack, **({"RetainResources": kept} if kept else {}))
+            kept = _refusing(self.cloudformation, stack)
+        self.cloudformation.delete_stack(StackName=stack, **({"RetainResources": kept} if kept else {}))
         left = self._at_rest(stack)
         if left == "DELETE_FAILED" and not kept:
             self.delete(name)
         elif left:
-            raise NotDeployed(f"The stack {name} cannot be deleted:\n{_reasons(self._cloudformation, stack)}")
+            raise NotDeployed(f"The stack {name} cannot be deleted:\n{_reasons(self.cloudformation, stack)}")
 
     def template(self, name: str) -> Json:
         """The template that the stack was last given, which must be JSON."""
-        found: Json = self._cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+        found: Json = self.cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
         return found
 
     def resources(self, name: str) -> dict[str, list[str]]:
         """The names of what the stack made, by type; nothing where it is not there."""
         found: dict[str, list[str]] = {}
         if self.find(name):
-            for one in _listed(self._cloudformation, name):
-                found.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
+            for one in _listed(self.cloudformation, name):
+                if one["ResourceStatus"] not in NOT_MADE:
+                    found.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
         return found
 
-    def _expect(self, state: str, name: str, stack: str) -> None:
+    def expect(self, state: str, name: str, stack: str) -> None:
+        """Wait for what is under way. Raises NotDeployed, with AWS's reasons, where it ends in another state."""
         if self._at_rest(stack) != state:
-            raise NotDeployed(f"The stack {name} failed:\n{_reasons(self._cloudformation, stack)}")
+            raise NotDeployed(f"The stack {name} failed:\n{_reasons(self.cloudformation, stack)}")
 
     def _at_rest(self, stack: str) -> str:
         """The state of the stack once CloudFormation is done with it; empty where it is gone.

@@ -45,6 +45,13 @@ class DoctorContext:
         """The command that deploys settings and code to the functions."""
         return self.stage.deploy
 
+    @property
+    def revert(self) -> str:
+        """The command that also puts back what was changed or deleted by hand of what CloudFormation made. It leaves
+        alone what its template says as before.
+        """
+        return f"{self.stage.deploy} REVERT_DRIFT=1"
+
     @cached_property
     def role_policy(self) -> RolePolicy:
         """The role policy that the settings describe."""

@@ -28,7 +28,7 @@ def queues(context: DoctorContext) -> Iterator[Finding]:
     found = _found(context)
     for short in QUEUES:
         if short not in found:
-            yield fault(f"the queue {context.stage.queue(short)} is missing", f"{context.deploy} (it creates it)")
+            yield fault(f"the queue {context.stage.queue(short)} is missing", f"{context.revert} (it creates it)")
 
 
 @checks.check("redrive", "Messages that fail again and again", needs=("queues",))
@@ -37,10 +37,10 @@ def redrive(context: DoctorContext) -> Iterator[Finding]:
         if short in READ_BY:
             policy = json.loads(queue.attributes.get("RedrivePolicy", "{}"))
             if not policy.get("deadLetterTargetArn", "").endswith(f":{context.stage.queue('dead-letters')}"):
-                yield fault(f"{queue.name} has no dead-letter queue for what fails", context.deploy)
+                yield fault(f"{queue.name} has no dead-letter queue for what fails", context.revert)
         kept = int(queue.attributes.get("MessageRetentionPeriod", MAX_KEPT))
         if kept < MAX_KEPT:
-            yield warning(f"{queue.name} forgets messages after {span(kept)}, not 14 days", context.deploy)
+            yield warning(f"{queue.name} forgets messages after {span(kept)}, not 14 days", context.revert)
 
 
 @checks.check("visibility", "Nobody gets a message while another works on it", needs=("queues", "functions"))
@@ -54,7 +54,7 @@ def visibility(context: DoctorContext) -> Iterator[Finding]:
             yield fault(
                 f"{queue.name} delivers a message again after {seconds} s; {function.name} may take "
                 f"{function.timeout} s, so it should be {wanted} s",
-                f"{context.deploy}, with VisibilityTimeout={wanted} for the stack of tables and queues",
+                f"{context.revert} VISIBILITY_TIMEOUT={wanted}",
             )
 
 

@@ -8,8 +8,9 @@ import pytest
 from botocore.stub import Stubber
 from cfnlint.decode import decode  # type: ignore[import-untyped] # it ships none
 
-from deploy.kept import QUEUE, TABLE, parts, refuse_unknown_principal, template
+from deploy.kept import refuse_unknown_principal
 from deploy.project import ROOT, NotDeployed
+from deploy.template import QUEUE, TABLE, parts, template
 
 NUMBER = "123456789012"
 

@@ -15,7 +15,7 @@ from deploy.project import NotDeployed
 from deploy.stacks import Stacks
 from tests.deploy.account import NUMBER, Account, Ended
 from tests.deploy.interruptions import UNKNOWN, leave_stuck, make_sources
-from tests.deploy.inventory import everything
+from tests.deploy.inventory import everything, whole
 from tests.deploy.support import STAGE, call_clean, change_settings
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("second-aws"), pytest.mark.timeout(600)]
@@ -159,6 +159,70 @@ def test_a_queues_limit_is_lifted_although_its_trigger_was_changed_a_moment_befo
         up(account, project)
         found = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
         assert len([one for one in found if one.get("ScalingConfig")]) == triggers
+
+
+# --- deleted and changed by hand --------------------------------------------------------------------------------------
+
+
+def test_what_was_deleted_by_hand_is_named_and_made_anew_where_that_is_wanted(account: Account, project: Path) -> None:
+    up(account, project)
+    before = whole(account)
+    account.client("dynamodb").delete_table(TableName=f"rolecall-{STAGE}-audit")
+    sqs = account.client("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f"rolecall-{STAGE}-notices")["QueueUrl"])
+    account.sleep(60)
+    ended = account.deploy(project, "up", STAGE)
+    assert ended.code == 1
+    assert f"Somebody deleted rolecall-{STAGE}-audit, rolecall-{STAGE}-notices." in ended.said
+    assert (
+        f"Put back what was changed by hand of the stack rolecall-{STAGE}-data"
+        in up(account, project, "--revert-drift").said
+    )
+    assert whole(account) == before
+    assert "Put back" not in up(account, project, "--revert-drift").said
+
+
+def test_a_packaged_function_that_was_deleted_by_hand_is_named_and_made_anew(account: Account, project: Path) -> None:
+    packaged = ("--packaged", "--email", "me@example.org")
+    assert account.deploy(project, "up", STAGE, *packaged).code == 0
+    before = whole(account)
+    account.client("lambda").delete_function(FunctionName=f"rolecall-{STAGE}-sync_bulk")
+    account.client("cloudwatch").delete_alarms(AlarmNames=[f"rolecall-{STAGE}-dead-letters"])
+    ended = account.deploy(project, "up", STAGE, *packaged)
+    assert ended.code == 1
+    assert f"Somebody deleted rolecall-{STAGE}-sync_bulk, and CloudFormation makes them anew only" in ended.said
+    ended = account.deploy(project, "up", STAGE, *packaged, "--revert-drift")
+    assert ended.code == 0, ended.said
+    assert whole(account) == before
+
+
+def test_what_chalice_made_and_somebody_changed_by_hand_is_put_back_by_the_next_deployment(
+    account: Account, project: Path
+) -> None:
+    up(account, project)
+    before = whole(account)
+    change_by_hand(account)
+    assert whole(account) != before
+    up(account, project)
+    assert whole(account) == before
+
+
+def change_by_hand(account: Account) -> None:
+    """What a person may do in the console to what Chalice made."""
+    functions, events, iam = account.client("lambda"), account.client("events"), account.client("iam")
+    jobs, sweeps = f"rolecall-{STAGE}-sync_jobs", f"rolecall-{STAGE}-update_all_on_schedule"
+    functions.put_function_recursion_config(FunctionName=jobs, RecursiveLoop="Terminate")
+    functions.update_function_configuration(FunctionName=jobs, Timeout=3, Environment={"Variables": {"A": "b"}})
+    functions.delete_function(FunctionName=f"rolecall-{STAGE}-update_all")
+    rule = f"{sweeps}-event"
+    events.disable_rule(Name=rule)
+    events.remove_targets(Rule=rule, Ids=[one["Id"] for one in events.list_targets_by_rule(Rule=rule)["Targets"]])
+    for name in (f"{sweeps}", jobs):
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    (api,) = find(STAGE, account.client).apis
+    account.client("apigateway").delete_stage(restApiId=api, stageName="api")
+    account.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{jobs}")
 
 
 # --- the tables' stack ------------------------------------------------------------------------------------------------

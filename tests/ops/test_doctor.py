@@ -2,6 +2,7 @@
 """Faults are planted one by one: doctor must find each, and name the click or the command that cures it."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from chalicelib.store.halts import DynamoHaltStore
 from chalicelib.store.removals import RemovalStore
 from chalicelib.store.sweeps import NO_LIST, Sweep, Sweeps, SweepState
 from local.discord.config import LEAST_PERMISSIONS, MANAGE_ROLES
+from ops.doctor.alarms import ALARMS as ALARM_NAMES
 from ops.doctor.base import Check, Level, examine
 from ops.doctor.command import REGISTRIES
 from ops.doctor.context import DoctorContext
@@ -148,21 +150,27 @@ def an_old_notice(world: World) -> None:
 
 AWS = [
     Planted("function missing", lambda w: w.awslambda.delete_function(FunctionName=function("sync_bulk")), "functions", "not deployed: sync_bulk", "make deploy STAGE=prod"),
-    Planted("table missing", lambda w: w.session.client("dynamodb").delete_table(TableName=f"rolecall-{STAGE}-audit"), "tables", "rolecall-prod-audit is missing", "make deploy"),
+    Planted("table missing", lambda w: w.session.client("dynamodb").delete_table(TableName=f"rolecall-{STAGE}-audit"), "tables", "rolecall-prod-audit is missing", "make deploy STAGE=prod REVERT_DRIFT=1"),
     Planted("table of another program", other_keys, "tables", "has the keys uid", "delete the table"),
     warned("no time to live", no_expiry, "expiry", "budgets", "Time to Live"),
-    warned("no recovery", no_recovery, "recovery", "users cannot be restored", "make deploy"),
-    Planted("queue missing", lambda w: w.sqs.delete_queue(QueueUrl=w.queue_url("notices")), "queues", "rolecall-prod-notices is missing", "make deploy"),
-    Planted("no redrive", of_queue("jobs", RedrivePolicy=""), "redrive", "rolecall-prod-jobs has no dead-letter queue", "make deploy"),
-    warned("forgetful queue", of_queue("dead-letters", MessageRetentionPeriod="3600"), "redrive", "forgets messages after 60 min", "make deploy"),
-    Planted("visibility too short", of_queue("bulk", VisibilityTimeout="30"), "visibility", "should be 360 s", "VisibilityTimeout=360"),
-    Planted("no subscription", no_subscription, "subscriptions", "does not read rolecall-prod-jobs", "make deploy"),
+    warned("no recovery", no_recovery, "recovery", "users cannot be restored", "make deploy STAGE=prod REVERT_DRIFT=1"),
+    Planted("queue missing", lambda w: w.sqs.delete_queue(QueueUrl=w.queue_url("notices")), "queues", "rolecall-prod-notices is missing", "make deploy STAGE=prod REVERT_DRIFT=1"),
+    Planted("no redrive", of_queue("jobs", RedrivePolicy=""), "redrive", "rolecall-prod-jobs has no dead-letter queue", "make deploy STAGE=prod REVERT_DRIFT=1"),
+    warned("forgetful queue", of_queue("dead-letters", MessageRetentionPeriod="3600"), "redrive", "forgets messages after 60 min", "make deploy STAGE=prod REVERT_DRIFT=1"),
+    Planted("visibility too short", of_queue("bulk", VisibilityTimeout="30"), "visibility", "should be 360 s", "make deploy STAGE=prod REVERT_DRIFT=1 VISIBILITY_TIMEOUT=360"),
+    Planted("no subscription", no_subscription, "subscriptions", "does not read rolecall-prod-jobs", "make deploy STAGE=prod REVERT_DRIFT=1"),
     Planted("subscription off", subscription_off, "subscriptions", "has stopped reading rolecall-prod-bulk", "Triggers"),
-    Planted("no schedule", lambda w: w.session.client("events").remove_targets(Rule="rule-update_all_on_schedule", Ids=["1"]), "schedules", "no schedule calls", "make deploy"),
+    Planted("no schedule", lambda w: w.session.client("events").remove_targets(Rule="rule-update_all_on_schedule", Ids=["1"]), "schedules", "no schedule calls", "make deploy STAGE=prod REVERT_DRIFT=1"),
     Planted("schedule off", lambda w: w.session.client("events").disable_rule(Name="rule-update_all_on_schedule"), "schedules", "is off", "enable-rule"),
     warned("dead letters", lambda w: w.set_aside("{}", reason="x"), "dead-letters", "1 message could not be processed", "dead-letters list"),
     warned("no alarms", World.unwatch, "alarms", "there are no alarms", "make deploy STAGE=prod EMAIL="),
     warned("alarms to nobody", alarms_to_nobody, "alarms", "nobody receives the alarms", "make deploy STAGE=prod EMAIL="),
+    warned("alarm deleted", lambda w: w.session.client("cloudwatch").delete_alarms(AlarmNames=["rolecall-prod-sweep-held"]), "alarm-actions", "rolecall-prod-sweep-held is gone", "REVERT_DRIFT=1"),
+    warned("alarm switched off", lambda w: w.session.client("cloudwatch").disable_alarm_actions(AlarmNames=["rolecall-prod-dead-letters"]), "alarm-actions", "rolecall-prod-dead-letters tells nobody", "enable-alarm-actions"),
+    warned("alarm without action", lambda w: w.alarm("sweep-failed", []), "alarm-actions", "rolecall-prod-sweep-failed tells nobody who is subscribed", "Notification → rolecall-prod-alarms"),
+    warned("no dashboard", lambda w: w.session.client("cloudwatch").delete_dashboards(DashboardNames=["rolecall-prod"]), "alarm-actions", "the dashboard rolecall-prod is gone", "REVERT_DRIFT=1"),
+    Planted("function throttled", lambda w: w.awslambda.put_function_concurrency(FunctionName=function("sync_jobs"), ReservedConcurrentExecutions=0), "throttles", "sync_jobs is throttled", "delete-function-concurrency"),
+    warned("log group deleted", lambda w: w.session.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{function('sync_jobs')}"), "log-groups", "nothing is logged: /aws/lambda/rolecall-prod-sync_jobs", "aws logs create-log-group"),
     warned("an old notice", an_old_notice, "waiting", "has waited for 2 days", "the auth site does not read"),
 ]  # fmt: skip
 
@@ -507,9 +515,36 @@ def test_a_stage_that_is_only_for_trying_out_needs_no_alarms(world: World) -> No
     assert examine(named("alarms"), DoctorContext(stage), {}).level is Level.NOTE
 
 
-def test_alarms_go_where_the_check_looks() -> None:
-    template = Path(__file__).parents[2] / ".chalice" / "watch-stack.yaml"
-    assert f'TopicName: !Sub "{ALARMS.replace(STAGE, "${Stage}")}"' in template.read_text()
+def test_a_stage_without_alarms_is_not_told_that_one_is_gone(world: World) -> None:
+    world.unwatch()
+    names = [f"rolecall-{STAGE}-{short}" for short in ALARM_NAMES]
+    world.session.client("cloudwatch").delete_alarms(AlarmNames=names)
+    world.session.client("cloudwatch").delete_dashboards(DashboardNames=[f"rolecall-{STAGE}"])
+    assert world.examine("alarm-actions")["alarm-actions"].findings == ()
+
+
+def test_alarms_may_be_hidden_from_an_operator(world: World) -> None:
+    stage = world.stage()
+    with Stubber(stage.client("cloudwatch")) as stub:
+        stub.add_client_error("describe_alarms", "AccessDenied")
+        result = examine(named("alarm-actions"), DoctorContext(stage), {})
+    assert result.level is Level.NOTE
+    assert "AccessDenied" in result.findings[0].text
+
+
+def test_which_logs_there_are_may_be_hidden_from_an_operator(world: World) -> None:
+    stage = world.stage()
+    with Stubber(stage.client("logs")) as stub:
+        stub.add_client_error("describe_log_groups", "AccessDeniedException")
+        result = examine(named("log-groups"), DoctorContext(stage), {})
+    assert (result.level, len(result.findings)) == (Level.NOTE, 1)
+
+
+def test_alarms_are_named_and_go_where_the_check_looks() -> None:
+    template = (Path(__file__).parents[2] / ".chalice" / "watch-stack.yaml").read_text()
+    assert f'TopicName: !Sub "{ALARMS.replace(STAGE, "${Stage}")}"' in template
+    assert re.findall(r'AlarmName: !Sub "rolecall-\$\{Stage\}-([a-z-]+)"', template) == list(ALARM_NAMES)
+    assert 'DashboardName: !Sub "rolecall-${Stage}"' in template
 
 
 def test_a_wrong_setting_that_is_not_required_keeps_nothing_from_being_checked(world: World) -> None:

@@ -13,6 +13,7 @@ from chalicelib import VERSION
 from chalicelib.store import rows
 from local.discord.config import Config
 from local.discord.server import Running
+from ops.doctor.alarms import ALARMS as ALARM_NAMES
 from ops.doctor.base import Result, examine
 from ops.doctor.command import REGISTRIES
 from ops.doctor.context import DoctorContext
@@ -144,6 +145,7 @@ class World:
                 Timeout=TIMEOUT,
                 Environment={"Variables": self.settings},
             )["FunctionArn"]
+            self.session.client("logs").create_log_group(logGroupName=f"/aws/lambda/{function(short)}")
             if short.endswith("_on_schedule"):
                 events.put_rule(Name=f"rule-{short}", ScheduleExpression="rate(1 hour)")
                 events.put_targets(Rule=f"rule-{short}", Targets=[{"Id": "1", "Arn": arn}])
@@ -153,10 +155,26 @@ class World:
             )
 
     def watch(self, email: str) -> None:
-        """Somewhere for alarms to go, and somebody who hears them."""
+        """Alarms and a dashboard, somewhere for alarms to go, and somebody who hears them."""
         arn = self.session.client("sns").create_topic(Name=ALARMS)["TopicArn"]
+        for short in ALARM_NAMES:
+            self.alarm(short, [arn])
+        self.session.client("cloudwatch").put_dashboard(DashboardName=f"rolecall-{STAGE}", DashboardBody="{}")
         if email:
             self.session.client("sns").subscribe(TopicArn=arn, Protocol="email", Endpoint=email)
+
+    def alarm(self, short: str, actions: list[str]) -> None:
+        self.session.client("cloudwatch").put_metric_alarm(
+            AlarmName=f"rolecall-{STAGE}-{short}",
+            ComparisonOperator="GreaterThanThreshold",
+            EvaluationPeriods=1,
+            Namespace="Rolecall",
+            MetricName="SweepsHeld",
+            Period=300,
+            Statistic="Sum",
+            Threshold=0,
+            AlarmActions=actions,
+        )
 
     def unwatch(self) -> None:
         """Nowhere for alarms to go."""

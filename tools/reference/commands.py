@@ -22,6 +22,7 @@ VARIABLES = {
     "OLDEST_CHANGE": ("seconds that a change may take before an alarm rings; kept", "1800"),
     "HOURS_WITHOUT_SWEEP": ("hours without a finished sweep until an alarm rings; kept", "6"),
     "VISIBILITY_TIMEOUT": ("seconds until a message that nobody finished is delivered again; kept", "360"),
+    "REVERT_DRIFT": ("1: also put back what was changed or deleted by hand of what CloudFormation made", "empty"),
     "BUCKET": ("where `make deploy-package` uploads", "one is made"),
     "SEEDS": ("how many worlds `make simulate` runs", "200"),
     "FROM": ("the first seed of `make simulate`", "0"),

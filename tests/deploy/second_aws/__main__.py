@@ -25,6 +25,7 @@ from io import BytesIO
 from urllib.parse import parse_qs, parse_qsl
 
 import clock
+import drift  # noqa: F401
 import moments
 import packages  # noqa: F401 - its rules hold once it is imported
 import rules
