@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 
@@ -29,8 +30,8 @@ from bench import (
 from bench.figures import Figure, Measure
 
 
-def measures(*, quick: bool, write: bool = False) -> list[tuple[str, Measure]]:
-    """What is measured, in the order of the table. `write`: the tables of costs, too."""
+def measures(*, quick: bool, write: bool = False, guilds: Sequence[int] | None = None) -> list[tuple[str, Measure]]:
+    """What is measured, in the order of the table. `write`: the tables of costs, too. `guilds`: sizes of `size`."""
     sizes = [1000, 10_000] if quick else [1000, 10_000, 100_000]
     many = (2000, 10_000, 20_000) if quick else (10_000, 100_000, 1_000_000)
     chosen: list[tuple[str, Measure]] = [
@@ -50,7 +51,7 @@ def measures(*, quick: bool, write: bool = False) -> list[tuple[str, Measure]]:
         ("calls", calls.by_path),
         ("costs", lambda: costs.month(write=write)),
     ]
-    chosen.append(("size", lambda: size.size([1000, 3000] if quick else size.SIZES, write=write)))
+    chosen.append(("size", lambda: size.size(guilds or ([1000, 3000] if quick else size.SIZES), write=write)))
     if not quick:
         chosen.append(("local stack", lambda: stack.real_windows(300, 15)))
         chosen.append(("storms on the stack", lambda: real_storms.real_storms([50, 200, 1000], 100)))
@@ -70,13 +71,20 @@ def main() -> int:
         help=f"only one measure ({', '.join(order)}), or several; writes no results",
     )
     parser.add_argument("--keep", action="store_true", help="with --only: write the results in place of those before")
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="with --only size: only guilds of so many members; what is kept of other sizes stays",
+    )
     options = parser.parse_args()
     logging.getLogger("rolecall").addHandler(logging.NullHandler())
     show = Console(width=None if sys.stdout.isatty() else 130)
     began = time.monotonic()
     keeps = not options.quick and (options.keep or not options.only)
     measured, figures = report.where(), list[Figure]()
-    for name, measure in measures(quick=options.quick, write=keeps):
+    for name, measure in measures(quick=options.quick, write=keeps, guilds=options.sizes):
         if options.only and name not in options.only:
             continue
         with show.status(f"measuring {name}"):

@@ -79,11 +79,16 @@ def _part(stored: dict[str, Any]) -> Part:
     return Part(stored["name"], stored["measured"], results)
 
 
+def commit() -> str:
+    """The commit that is checked out."""
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
+    return found.stdout.strip()
+
+
 def where() -> str:
     """The commit and the machine."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
     machine = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    return f"{commit.stdout.strip()} on {machine}"
+    return f"{commit()} on {machine}"
 
 
 def table(figures: Sequence[Figure]) -> Table:

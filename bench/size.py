@@ -10,14 +10,16 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
-from bench.costs import LINE, MEMORY, SWEEPS
+from bench.costs import LINE, MEMORY
 from bench.figures import Figure, Result, at_most
 from bench.guilds import LATENCY, Cost, cost_of_sweep, drift_one_role, linked
-from bench.prices import AS_OF, REGIONS, Usage, bill
+from bench.prices import AS_OF, Usage
+from bench.report import commit
+from bench.size_runs import REGION, KeptRuns, Run
 from bench.svg import Chart, Curves, number
 from chalicelib.delivery.delivery import Delivery
 from chalicelib.errors import Ticket
@@ -28,15 +30,14 @@ from chalicelib.sweeps.sweeper import Sweeper
 from local.simulated import World
 
 TABLE = Path(__file__).parent / "SIZES.md"
+KEPT = Path(__file__).parent / "sizes.json"
 SIZES = (1000, 10_000, 100_000, 1_000_000)
 ONE_IN = 100  # members differs, in the second sweep of each size: every other one lacks a role or holds one too many
 WORKERS = 10  # functions that read a queue at once
-REGION = "us-east-1"
 MAX_GROWTH = 1.2  # times the memory of a step among few members that fill one
 FULL_STEP = 50  # pages; more than a step compares in its half minute
 FILLING = 2500  # members: all drifted, they are more than a quarter of an hour's work
 SAMPLED = 4  # one in so many steps between the first and the last is traced
-NOTHING_FREE = Usage()
 COLUMNS = (
     "linked members",
     "drifted",
@@ -49,38 +50,6 @@ COLUMNS = (
     "hourly, $ a month",
     "memory of a step, MB",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One sweep to its end. `peaks`: bytes of the steps that were traced.
-
-    `cpu`: seconds of this process, in which the simulated world's are contained, and those of tracing.
-    """
-
-    linked: int
-    drifted: int
-    cost: Cost
-    used: Usage
-    chain: int
-    peaks: tuple[float, ...]
-    cpu: float
-
-    @property
-    def dollars(self) -> float:
-        """What the sweep costs, if nothing is free."""
-        return sum(bill(self.used, REGIONS[REGION], NOTHING_FREE).values())
-
-    @property
-    def dollars_a_month(self) -> float:
-        """What such a sweep costs every hour of a month, beyond what is free."""
-        month = {name: getattr(self.used, name) * SWEEPS for name in self.used.__dataclass_fields__}
-        return sum(bill(Usage(**month), REGIONS[REGION]).values())
-
-    @property
-    def megabytes(self) -> float:
-        """The memory of the step that needs most; 0 if it was not traced."""
-        return max(self.peaks, default=0.0) / 1e6
 
 
 class SteppedWorld(World):
@@ -129,11 +98,19 @@ class MeasuredSweeper(Sweeper):
 
 
 def size(sizes: Sequence[int], *, write: bool) -> list[Result]:
-    """Sweeps of guilds of these sizes, in ascending order: nobody drifted, and one in a hundred. `write`: the table."""
-    found = runs(sizes)
-    if write:
-        TABLE.write_text(markdown(found))
-    return [*figures(found, filling()), *charts(found)]
+    """Sweeps of guilds of these sizes: nobody drifted, and one in a hundred.
+
+    With `write` each size is kept as soon as it is measured, and those of other sizes that are kept are shown, too.
+    """
+    kept, here = KeptRuns(KEPT), commit()
+    found: list[Run] = []
+    for members in sizes:
+        found += (measured := _two_sweeps(members))
+        if write:
+            kept.keep(measured, here)
+            found = kept.runs()
+            TABLE.write_text(markdown(found))
+    return [*figures(found, filling(), here), *charts(found)]
 
 
 def runs(sizes: Sequence[int]) -> list[Run]:
@@ -214,15 +191,16 @@ def _without_old_garbage() -> Iterator[None]:
         gc.unfreeze()
 
 
-def figures(runs: Sequence[Run], full: Run) -> list[Figure]:
-    """What was measured, beside what was to be. `full`: see `filling`."""
+def figures(runs: Sequence[Run], full: Run, here: str = "") -> list[Figure]:
+    """What was measured, beside what was to be. `full`: see `filling`. `here`: the commit; others are named."""
     found: list[Figure] = []
     for run in runs:
         pages, cost = ceil(run.linked / 1000), run.cost
         who = f"{run.drifted:,} drifted by one role" if run.drifted else "nothing drifted"
         name = f"sweep to its end: requests, {run.linked:,} linked, {who}"
+        elsewhere = f"measured at {run.commit}" if run.commit and run.commit != here else ""
         found += [
-            at_most(name, cost.all_requests, pages + 2 + _most_to_repair(run), shown="{:,.0f}"),
+            at_most(name, cost.all_requests, pages + 2 + _most_to_repair(run), shown="{:,.0f}", note=elsewhere),
             Figure("— until all is right", duration(cost.virtual_seconds)),
             Figure("— Lambda-seconds", f"{cost.lambda_seconds:,.1f}", note=f"longest chain {run.chain} invocations"),
             Figure("— dollars, if nothing is free", f"{run.dollars:.5f}", note=_units(run)),
