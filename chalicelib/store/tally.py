@@ -20,9 +20,9 @@ MAX_TROUBLED = 200  # users that are named; the others are counted
 class Tally:
     """Counts of the linked users. `at`: epoch seconds.
 
-    `unsettled`: with a change under way; `never_stated`: whose groups the auth site never stated. `groups`: how many
-    users are in each group that counts, `all_groups` how many such groups there are. `troubled`: ids of users with a
-    problem, but for what is withheld; `all_troubled` how many they are.
+    `unsettled`: with a change under way; `never_stated`: whose groups the auth site never stated, so that they keep
+    what they have. `groups`: how many users are in each group that counts, `all_groups` how many such groups there are.
+    `troubled`: ids of users with a problem, but for what is withheld; `all_troubled` how many they are.
     """
 
     at: float = 0.0

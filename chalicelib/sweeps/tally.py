@@ -17,7 +17,7 @@ def tally_of(users: Iterable[User], noted: Mapping[str, Problems], *, now: float
     troubled = []
     for user in users:
         linked += 1
-        unsettled += user.synced_version != user.version
+        unsettled += user.wanted is not None and user.synced_version != user.version
         never_stated += user.wanted is None
         groups.update(set(user.wanted or ()))
         problems = noted.get(user.user_id, user.problems)

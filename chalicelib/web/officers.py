@@ -138,10 +138,15 @@ class Overview:
         return next((sweep for sweep in self.sweeps if sweep.state in ended and not sweep.dry_run), None)
 
     @property
+    def waits_for_discord(self) -> bool:
+        """Whether Discord is away, or blocks the calls: everything is tried again by itself, and nobody can help."""
+        return self.away is not None or (self.stopped is not None and not self.stopped.token_refused)
+
+    @property
     def sweep_trouble(self) -> SweepTrouble | None:
-        """What is wrong with sweeps."""
+        """What is wrong with sweeps; None while they cannot reach Discord: that is said."""
         last = self.last_sweep
-        if last is None:
+        if last is None or self.stopped or self.away:
             return None
         if last.state is SweepState.FAILED:
             return SweepTrouble.FAILED
@@ -149,8 +154,9 @@ class Overview:
 
     @property
     def needing_a_hand(self) -> int:
-        """How many things need a hand: 0 if all is well."""
-        single = (self.stopped, self.away, self.sweep_trouble, self.troubled, self.queues.letters)
+        """How many things need a hand. What only waits for Discord needs none."""
+        token_refused = self.stopped is not None and self.stopped.token_refused
+        single = (token_refused, self.sweep_trouble, self.troubled, self.queues.letters)
         return len(self.held) + len(self.unreached) + sum(map(bool, single))
 
 

@@ -6,10 +6,15 @@ ENGLISH: dict[str, Text] = {
     "title": "Rolecall for officers",
     # the first lines
     "well": "All is well",
+    "waits": "Nothing to do but wait for Discord",
     "hand": {1: "One thing needs a hand", 2: "{count} things need a hand"},
     "all_in_step": {1: "One member is linked, and in step.", 2: "{count} members are linked, all in step."},
     "linked": {1: "One member is linked.", 2: "{count} members are linked."},
     "under_way": {1: "One of them had a change under way.", 2: "{count} of them had a change under way."},
+    "never_stated_of": {
+        1: "The auth site never stated the groups of one of them, who keeps what they have.",
+        2: "The auth site never stated the groups of {count} of them, who keep what they have.",
+    },
     "last_sweep": "The last sweep looked at everybody {ago}.",
     "no_sweep": "No sweep has ended yet. The first one counts members and groups; it comes within the hour.",
     "as_of": "As of {time} UTC.",
@@ -39,7 +44,10 @@ ENGLISH: dict[str, Text] = {
         "Discord refuses the bot’s token. Nobody gets or loses anything until an operator has stored a new one: "
         "“make secrets”, then “python -m ops resume”."
     ),
-    "stopped_blocked": "Discord blocks the calls ({why}). They go on by themselves; nothing is lost meanwhile.",
+    "stopped_blocked": (
+        "Discord blocks the calls ({why}). They go on by themselves; nothing is lost meanwhile. Nobody has to do "
+        "anything."
+    ),
     "away": "Discord does not answer",
     "away_about": (
         "Every request has failed ({why}), the last one {ago}. Changes wait, and are made by themselves once Discord "
@@ -210,6 +218,7 @@ ENGLISH: dict[str, Text] = {
 GERMAN: dict[str, Text] = {
     "title": "Rolecall für Offiziere",
     "well": "Alles in Ordnung",
+    "waits": "Nichts zu tun, außer auf Discord zu warten",
     "hand": {1: "Eine Sache braucht Aufmerksamkeit", 2: "{count} Dinge brauchen Aufmerksamkeit"},
     "all_in_step": {
         1: "Ein Mitglied ist verknüpft, und alles stimmt.",
@@ -217,6 +226,10 @@ GERMAN: dict[str, Text] = {
     },
     "linked": {1: "Ein Mitglied ist verknüpft.", 2: "{count} Mitglieder sind verknüpft."},
     "under_way": {1: "Bei einem war eine Änderung unterwegs.", 2: "Bei {count} war eine Änderung unterwegs."},
+    "never_stated_of": {
+        1: "Von einem hat die Auth-Seite noch nie die Gruppen genannt: Es behält, was es hat.",
+        2: "Von {count} hat die Auth-Seite noch nie die Gruppen genannt: Sie behalten, was sie haben.",
+    },
     "last_sweep": "Der letzte Durchgang hat {ago} alle angesehen.",
     "no_sweep": (
         "Noch ist kein Durchgang zu Ende. Der erste zählt Mitglieder und Gruppen; er kommt innerhalb einer Stunde."
@@ -249,7 +262,9 @@ GERMAN: dict[str, Text] = {
         "Discord lehnt das Token des Bots ab. Niemand bekommt oder verliert etwas, bis jemand vom Betrieb ein neues "
         "hinterlegt hat: „make secrets“, dann „python -m ops resume“."
     ),
-    "stopped_blocked": "Discord sperrt die Aufrufe ({why}). Sie gehen von selbst weiter; verloren geht nichts.",
+    "stopped_blocked": (
+        "Discord sperrt die Aufrufe ({why}). Sie gehen von selbst weiter; verloren geht nichts. Niemand muss etwas tun."
+    ),
     "away": "Discord antwortet nicht",
     "away_about": (
         "Jede Anfrage ist gescheitert ({why}), die letzte {ago}. Änderungen warten und werden von selbst gemacht, "

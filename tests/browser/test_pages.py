@@ -251,4 +251,5 @@ def test_an_officer_sees_that_discord_is_away_and_that_nobody_has_to_do_anything
     world.run(seconds=900)
     page.goto(alone.opening("admin", name="Vera"))
     look(page, "officers-outage")
+    assert page.locator("h1").inner_text() == "Nothing to do but wait for Discord"
     assert page.get_by_role("heading", name="Discord does not answer").is_visible()

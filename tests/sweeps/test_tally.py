@@ -26,6 +26,12 @@ def test_a_sweep_counts_the_linked_users_and_their_groups(world: World) -> None:
     assert world.clock.now() - 3600 < found.at <= world.clock.now()
 
 
+def test_an_imported_user_of_whom_nothing_is_stated_has_no_change_under_way(world: World) -> None:
+    crowd(world, 3, groups=None)
+    swept(world)
+    assert (tally().linked, tally().unsettled, tally().never_stated) == (3, 0, 3)
+
+
 def test_a_guild_of_several_pages_is_counted_as_a_whole(world: World) -> None:
     crowd(world, 1100, roles=[], groups=["Member"], imported=False)
     world.guild.create_role("Member")

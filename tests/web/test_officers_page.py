@@ -70,6 +70,14 @@ def test_line_one_says_that_all_is_well(world: World, browser: Browser) -> None:
     assert "You are here as Vera." in text_of(page)
 
 
+def test_imported_members_of_whom_nothing_is_stated_are_not_called_in_step(world: World, browser: Browser) -> None:
+    crowd(world, 3, groups=None)
+    swept(world)
+    said = text_of(opened(world, browser))
+    assert "All is well 3 members are linked. The auth site never stated the groups of 3 of them, who keep" in said
+    assert "under way" not in said
+
+
 def test_a_role_above_the_bot_needs_a_hand(world: World, browser: Browser) -> None:
     world.link("101", "kira", groups=["Member"])
     world.run()
@@ -110,11 +118,44 @@ def test_a_discord_that_answers_nobody_is_said_with_since_when_and_what_waits(wo
     assert "Discord does not answer" not in text_of(browser.get(PAGE)), "the next try may mend it"
     world.run(seconds=1800)
     said = text_of(browser.get(PAGE))
-    assert "One thing needs a hand" in said
+    assert "Nothing to do but wait for Discord" in said
+    assert "needs a hand" not in said
     assert "Discord does not answer Every request has failed (HTTP 503), the last one" in said
     assert f"One message waits. Since {since:%Y-%m-%d %H:%M} UTC." in said
     world.run(seconds=3600)
     assert "Discord does not answer" not in text_of(opened(world, browser))
+
+
+def test_a_block_that_passes_needs_no_hand_and_neither_do_the_sweeps_that_it_holds_up(
+    world: World, browser: Browser
+) -> None:
+    world.link("101", "kira", groups=["Member"])
+    swept(world)
+    world.clock.advance(4 * 3600)
+    opened(world, browser)
+    settings, now = world.settings, world.clock.now()
+    halts = DynamoHaltStore(settings.app_id, settings.guild_id)
+    assert "No sweep for more than three hours" in text_of(browser.get(PAGE))
+    halts.halt_until(now + 600, "Cloudflare blocks several containers", since=now)
+    said = text_of(browser.get(PAGE))
+    assert "Nothing to do but wait for Discord" in said
+    assert "Discord blocks the calls (Cloudflare blocks several containers)" in said
+    assert "No sweep for more than" not in said
+    assert "needs a hand" not in said
+    halts.refuse_token(fingerprint(settings.bot_token), now=now)
+    said = text_of(browser.get(PAGE))
+    assert "One thing needs a hand" in said
+    assert "No sweep for more than" not in said
+
+
+def test_what_waits_for_later_waits(world: World, browser: Browser) -> None:
+    world.link("101", "kira", groups=["Member"])
+    world.run()
+    page = opened(world, browser)
+    assert "for later 0 Nothing waits." in text_of(page)
+    world.http.services.queues.bulk(b"{}", delay=600)
+    assert "for later 1" in text_of(browser.get(PAGE))
+    assert "Nothing waits." not in text_of(browser.get(PAGE))
 
 
 def test_groups_are_shown_with_their_roles_and_how_many_users_are_in_them(world: World, browser: Browser) -> None:
