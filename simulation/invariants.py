@@ -93,6 +93,7 @@ class Invariants:
     roles_hand_at: float = float("-inf")  # when any role was last changed by hand
     beyond: set[int] = field(default_factory=set)  # members whom the bot tried to remove and may not
     refused_nicknames: set[tuple[int, str | None]] = field(default_factory=set)  # with the member's Discord id
+    unheard_nicknames: set[tuple[int, str]] = field(default_factory=set)  # accepted and not set, once so far
     reserved_since: dict[int, float] = field(default_factory=dict)  # since when roles have had a reserved name
     made: dict[str, int] = field(default_factory=dict)  # existing roles that the bot created, by name
     losses: list[tuple[float, int]] = field(default_factory=list)  # when the bot took something, from which member
@@ -194,6 +195,7 @@ class Invariants:
             self.beyond.add(discord_id)
         if answer.status == HTTPStatus.BAD_REQUEST and request.body:
             self.refused_nicknames.add((discord_id, json.loads(request.body).get("nick")))
+        self._unheard_nickname(request, answer, discord_id, after)
         if before != after:
             self._count_loss(request, discord_id, before, after)
             self._judge(request, discord_id, before, after)
@@ -209,6 +211,18 @@ class Invariants:
             after=after and sorted(after.roles),
         )
         return answer
+
+    def _unheard_nickname(self, request: Request, answer: Answer, discord_id: int, after: Seen | None) -> None:
+        """Count a nickname as refused that Discord accepted twice and did not set: nobody asks a third time."""
+        asked = json.loads(request.body or b"{}").get("nick") if request.method == "PATCH" else None
+        if asked is None or after is None or answer.status != HTTPStatus.OK:
+            return
+        if after.nick in (asked, self.world.guild.world.stored_nickname(asked, discord_id)):
+            self.unheard_nicknames.discard((discord_id, asked))
+        elif (discord_id, asked) in self.unheard_nicknames:
+            self.refused_nicknames.add((discord_id, asked))
+        else:
+            self.unheard_nicknames.add((discord_id, asked))
 
     def _count_loss(self, request: Request, discord_id: int, before: Seen | None, after: Seen | None) -> None:
         """Record who lost a role or was removed, unless they asked for it themselves.
