@@ -80,5 +80,5 @@ class JobContext:
         return RequestOptions(lane, self.ticket, self.patience, f"Rolecall: {self.cause}", self.reservation)
 
     def spent(self) -> "JobContext":
-        """The same, with ticket and reservation used up."""
-        return replace(self, ticket=None, reservation=None)
+        """The same, with the reservation used up. The ticket stays: see `options`."""
+        return replace(self, reservation=None)

@@ -81,12 +81,13 @@ class MemberSync:
         """If the write's turn is far off, read the member then, instead of now and once more then.
 
         Urgent work does not wait, nor does work that writes nothing. A job with a ticket for a write reserves that slot
-        first. Raises RateLimitDeferred if the slot is still to come.
+        first; it keeps the ticket, for a second request if Discord refuses that one. Raises RateLimitDeferred if the
+        slot is still to come.
         """
         rate_limiter = self._services.discord.rate_limiter
         if context.ticket is not None and context.ticket.bucket in (MEMBER_PATCH, rate_limiter.bucket_of(MEMBER_PATCH)):
             reservation = rate_limiter.reserve(MEMBER_PATCH, context.lane, context.ticket, patience=context.patience)
-            return replace(context, ticket=None, reservation=reservation)
+            return replace(context, reservation=reservation)
         if context.ticket is None and not user.settled and context.lane is not Lane.URGENT and parts != Parts.USERNAME:
             rate_limiter.defer_if_far_off(MEMBER_PATCH, context.lane)
         return context
