@@ -44,9 +44,13 @@ ENGLISH: dict[Reason, tuple[str, str]] = {
             "and click there again."
         ),
     ),
+    # Also told where the functions cannot reach their own store or queues: the closed list has no reason for that.
     Reason.DISCORD_UNAVAILABLE: (
-        "Discord does not answer",
-        "This is not your fault. Wait a few minutes, then go back to your alliance’s site and click there again.",
+        "This does not work just now",
+        (
+            "It is not your fault: Discord, or a service that we need ourselves, does not answer in time. Wait a few "
+            "minutes, then go back to your alliance’s site and click there again."
+        ),
     ),
     Reason.MISCONFIGURED: (
         "Something is set up wrongly here",
@@ -92,9 +96,9 @@ GERMAN: dict[Reason, tuple[str, str]] = {
     Reason.ALREADY_LINKED: (
         "Dieses Discord-Konto ist vergeben",
         (
-            "Es gehört einem anderen Benutzer der Seite deiner Allianz. Bist das auch du, löse es dort zuerst. Wenn "
-            "nicht, melde dich bei Discord mit deinem eigenen Konto an und versuch es wieder, oder frag einen "
-            "Administrator."
+            "Es gehört einem anderen Benutzer der Seite deiner Allianz. Bist das auch du, löse die Verknüpfung dort "
+            "zuerst. Wenn nicht, melde dich bei Discord mit deinem eigenen Konto an und versuch es wieder, oder frag "
+            "einen Administrator."
         ),
     ),
     Reason.BANNED: (
@@ -109,17 +113,17 @@ GERMAN: dict[Reason, tuple[str, str]] = {
         ),
     ),
     Reason.DISCORD_UNAVAILABLE: (
-        "Discord antwortet nicht",
+        "Das geht gerade nicht",
         (
-            "Das liegt nicht an dir. Warte ein paar Minuten, geh dann zurück auf die Seite deiner Allianz und klick "
-            "dort noch einmal."
+            "Es liegt nicht an dir: Discord, oder ein Dienst, den wir selbst brauchen, antwortet nicht rechtzeitig. "
+            "Warte ein paar Minuten, geh dann zurück auf die Seite deiner Allianz und klick dort noch einmal."
         ),
     ),
     Reason.MISCONFIGURED: (
         "Hier ist etwas falsch eingerichtet",
         (
-            "Das liegt nicht an dir, und noch einmal zu versuchen hilft nicht. Sag den Administratoren deiner Allianz "
-            "Bescheid und nenn ihnen den Code unten; ihr Protokoll sagt mehr."
+            "Das liegt nicht an dir, und es noch einmal zu versuchen hilft nicht. Sag den Administratoren deiner "
+            "Allianz Bescheid und nenn ihnen den Code unten; ihr Protokoll sagt mehr."
         ),
     ),
     Reason.ACCOUNT_NOT_READY: (
@@ -146,7 +150,10 @@ DONE = {
         ),
         "unlinked": (
             "Deine Verknüpfung ist gelöst",
-            "Dein Discord-Konto ist gelöst und verliert hier seine Rollen. Du kannst diese Seite schließen.",
+            (
+                "Dein Discord-Konto ist nicht mehr verknüpft und verliert hier seine Rollen. Du kannst diese Seite "
+                "schließen."
+            ),
         ),
     },
 }
@@ -158,12 +165,12 @@ UNLINK = {  # the page that asks before it is done: title, text, button, what el
         "Changed your mind? Close this page, and all stays as it is.",
     ),
     "de": (
-        "Discord lösen?",
+        "Verknüpfung mit Discord lösen?",
         (
             "Du verlierst deine Rollen auf dem Discord-Server und wirst vielleicht von ihm genommen. Du kannst "
             "jederzeit neu verknüpfen."
         ),
-        "Discord lösen",
+        "Verknüpfung lösen",
         "Anders überlegt? Schließ diese Seite, und alles bleibt, wie es ist.",
     ),
 }

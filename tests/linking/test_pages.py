@@ -13,8 +13,9 @@ from chalicelib.errors import Reason
 from chalicelib.web import pages
 from chalicelib.web.outcomes import DONE, LANGUAGES, WORDS
 from chalicelib.web.render import style_hash
+from local.outages import Service
 from local.simulated import World
-from tests.linking.doors import Browser, Doors
+from tests.linking.doors import Browser, Doors, callback
 
 NASTY = "\"'><script>alert(1)</script>&amp;<img src=x onerror=y>"
 
@@ -79,6 +80,30 @@ def test_a_german_browser_is_refused_in_german(world: World) -> None:
         "GET", f"/discord/unlink?token={world.site.token('101', 'unlink')}", headers={"Accept-Language": "de"}
     )
     assert "Du kannst jederzeit neu verknüpfen." in doors.send(asked).body
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "sqs", "discord"])
+@pytest.mark.parametrize(
+    ("language", "title", "what"),
+    [
+        ("en", "This does not work just now", "Discord, or a service that we need ourselves, does not answer"),
+        ("de", "Das geht gerade nicht", "Discord, oder ein Dienst, den wir selbst brauchen, antwortet nicht"),
+    ],
+)
+def test_whichever_service_is_away_the_page_says_what_is_true(
+    world: World, browser: Browser, service: Service, language: str, title: str, what: str
+) -> None:
+    world.guild.create_role("Member")
+    back = urlsplit(callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira"))
+    world.outages.begin(service, 600)
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.jar.items())
+    event = browser.doors.event(
+        "GET", f"{back.path}?{back.query}", headers={"Accept-Language": language, "Cookie": cookies}
+    )
+    answer = browser.doors.send(event)
+    assert (answer.status, answer.reason) == (400, Reason.DISCORD_UNAVAILABLE)
+    assert f"<h1>{title}</h1>" in answer.body
+    assert what in answer.body
 
 
 def test_a_token_cannot_leave_its_attribute() -> None:
