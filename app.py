@@ -19,7 +19,7 @@ from chalicelib.errors import BadSettings, LinkRefused, Reason, RolecallError
 from chalicelib.linking.cookie import LIFE, cookie_name
 from chalicelib.linking.purpose import Purpose
 from chalicelib.queues import message_of
-from chalicelib.wiring import count_outage, deferral, flush, prepare, wired
+from chalicelib.wiring import count_outage, deferral, flush, outage_will_pass, prepare, wired
 
 if TYPE_CHECKING:
     from chalicelib.linking.entrance import Started
@@ -69,7 +69,8 @@ def answers(errors: ErrorResponses) -> Callable[[Handler], Handler]:
                 return errors.unavailable()
             except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the traceback
                 log.error("broken")
-                return errors.unavailable() if count_outage(error) else errors.broken()
+                count_outage(error)
+                return errors.unavailable() if outage_will_pass(error) else errors.broken()
             finally:
                 flush()
 

@@ -143,14 +143,19 @@ def flush() -> None:
         wired().flush()
 
 
-def count_outage(error: Exception) -> bool:
-    """Count that this invocation met an outage of AWS, if the error is one; return whether it ends by itself.
+def count_outage(error: Exception) -> None:
+    """Count that this invocation met an outage of AWS, if the error is one and this container has its parts."""
+    if wired.cache_info().currsize:
+        wired().count_outage(error)
 
-    False where this container has no parts: it cannot answer as `wired` would have it.
+
+def outage_will_pass(error: Exception) -> bool:
+    """Whether the error is an outage of AWS that ends by itself, so that a person may be told to try again.
+
+    False if this container lacks its parts: then it cannot send anybody back to the auth site, either.
     """
     if not wired.cache_info().currsize:
         return False
     from chalicelib.outages import will_pass
 
-    wired().count_outage(error)
     return will_pass(error)

@@ -198,6 +198,7 @@ def test_an_outage_while_nothing_could_be_built_is_a_page_all_the_same(doors: Do
     with standing(doors.container):
         door.wired = Failing(EndpointConnectionError(endpoint_url="https://ssm.test"))
         door.count_outage, door.flush = wiring.count_outage, wiring.flush
+        door.outage_will_pass = wiring.outage_will_pass
         raw = app.app(doors.event("GET", "/discord/link?token=x"), None)
     assert raw["statusCode"] == 500
     assert "Something is set up wrongly here" in raw["body"]

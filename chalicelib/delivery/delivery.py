@@ -6,7 +6,7 @@ dead-lettered. Each message of a batch ends by itself: a bad one neither blocks 
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib import log
@@ -47,6 +47,18 @@ ENOUGH_TIME = 15.0  # seconds that must be left of an invocation to begin anothe
 
 class Undelivered(Exception):
     """Some messages of the batch could not be settled; SQS delivers them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try of the job in a message. `again`: its last try failed just now, but Discord answers."""
+
+    message: Message
+    progress: Progress
+    job: Job
+    kind: Kind[Any]
+    bulk: bool
+    again: bool = False
 
 
 class Delivery:
@@ -112,39 +124,31 @@ class Delivery:
             self._services.metrics.seconds("ChangeAge", age)
         return outcome
 
-    def _handle(self, message: Message, progress: Progress, *, bulk: bool, again: bool = False) -> Outcome:
-        """Read the message and do what it asks for. `again`: its last try failed, but Discord answers now."""
+    def _handle(self, message: Message, progress: Progress, *, bulk: bool) -> Outcome:
+        """Read the message and do what it asks for."""
         try:
             job = read_job(message.body, now=self._services.now(), own=bulk)
         except BadMessage as bad:
             log.warning("bad_message", message_id=message.id, reason=str(bad))
             self._set_aside(message, f"bad message: {bad}")
             return Outcome.DEAD_LETTERED
-        kind, writes = kind_of(job), self.reconciler.writes
-        context = _context(kind, job, progress, bulk=bulk, together=self._received_together)
+        return self._try(_Try(message, progress, job, kind_of(job), bulk=bulk))
+
+    def _try(self, one: _Try) -> Outcome:
+        """Do what the message asks for."""
+        writes, context = self.reconciler.writes, _context(one, together=self._received_together)
+        redelivered = one.message.received > 1
+        to = Delivered(self.reconciler, self.sweeper, self._commands, self._officers, context, redelivered)
         try:
-            return kind.handle(job, self._delivered(context, redelivered=message.received > 1))
+            return one.kind.handle(one.job, to)
         except RolecallError as error:
-            touched = self._services.now() if self.reconciler.writes > writes else progress.touched
-            progress = replace(progress, touched=touched)
-            return self._ended_badly(kind, job, message, progress, error, bulk=bulk, again=again)
+            touched = self._services.now() if self.reconciler.writes > writes else one.progress.touched
+            return self._ended_badly(replace(one, progress=replace(one.progress, touched=touched)), error)
 
-    def _delivered(self, context: JobContext, *, redelivered: bool) -> Delivered:
-        return Delivered(self.reconciler, self.sweeper, self._commands, self._officers, context, redelivered)
-
-    def _ended_badly(
-        self,
-        kind: Kind[Any],
-        job: Job,
-        message: Message,
-        progress: Progress,
-        error: RolecallError,
-        *,
-        bulk: bool,
-        again: bool,
-    ) -> Outcome:
-        """Retry later, refuse or dead-letter, by the type of the error."""
+    def _ended_badly(self, failed: _Try, error: RolecallError) -> Outcome:
+        """Retry later or now, refuse or dead-letter, by the type of the error."""
         settings, now = self._services.settings, self._services.now()
+        message, progress = failed.message, failed.progress
         match error:
             case RateLimitDeferred():
                 waiting = replace(progress, ticket=error.ticket, due=now + error.retry_after)
@@ -162,27 +166,28 @@ class Delivery:
                 return self._retry(message, replace(progress.failed_once_more(), due=now + pause), pause)
             case Failure() if not self._services.discord.answers():
                 return self._wait_for_end_of_outage(message, progress, str(error))
-            case DiscordUnavailable(answered=False) if not again:  # it may have hung until Discord was back
-                return self._handle(message, replace(progress, ticket=None), bulk=bulk, again=True)
+            case DiscordUnavailable(answered=False) if not failed.again:  # it may have hung until Discord was back
+                return self._try(replace(failed, progress=replace(progress, ticket=None), again=True))
             case Failure():
                 why = f"given up after {progress.tries + 1} tries: {error}"
-                return self._give_up(kind, job, message, why, dead_letter=True)
+                return self._give_up(failed, why, dead_letter=True)
             case GiveUp():
-                dead_letter = kind.dead_letter_refusals and isinstance(error, Refused)
-                return self._give_up(kind, job, message, str(error), dead_letter=dead_letter)
+                dead_letter = failed.kind.dead_letter_refusals and isinstance(error, Refused)
+                return self._give_up(failed, str(error), dead_letter=dead_letter)
         raise error
 
     def _retry(self, message: Message, progress: Progress, delay: float) -> Outcome:
         self._services.queues.again(message, progress, delay=delay)
         return Outcome.RETRY_LATER
 
-    def _give_up(self, kind: Kind[Any], job: Job, message: Message, why: str, *, dead_letter: bool) -> Outcome:
+    def _give_up(self, failed: _Try, why: str, *, dead_letter: bool) -> Outcome:
         """Record why, so that people see it; keep the message for the operator where its kind asks for that."""
+        kind, job = failed.kind, failed.job
         log.error("given_up", why=why, kind=kind.struct.__name__, user_id=getattr(job, "user_id", None))
         kind.record(self._failures, job, why)
         if not dead_letter:
             return Outcome.REFUSED
-        self._set_aside(message, why)
+        self._set_aside(failed.message, why)
         return Outcome.DEAD_LETTERED
 
     def _set_aside(self, message: Message, why: str) -> None:
@@ -219,12 +224,13 @@ class Delivery:
         return Outcome.DEAD_LETTERED
 
 
-def _context(kind: Kind[Any], job: Job, progress: Progress, *, bulk: bool, together: int) -> JobContext:
+def _context(one: _Try, *, together: int) -> JobContext:
+    kind, progress = one.kind, one.progress
     urgent = progress.ticket is not None and progress.ticket.urgent
     return JobContext(
         lane=Lane.URGENT if urgent else kind.lane,
-        cause=kind.cause(job),
-        patience=BULK_PATIENCE if bulk else PATIENCE,
+        cause=kind.cause(one.job),
+        patience=BULK_PATIENCE if one.bulk else PATIENCE,
         ticket=progress.ticket,
         already_recorded=progress.received > 1,
         sent_at=progress.since,

@@ -112,21 +112,16 @@ class Doors:
 def standing(container: Container) -> Iterator[None]:
     """Let app.py work with these parts, as `wiring` would have built them for the first event."""
     doors: Any = app
-    kept = doors.wired, doors.flush, doors.count_outage
-
-    def count_outage(error: Exception) -> bool:
-        container.services.count_outage(error)
-        return will_pass(error)
-
+    kept = doors.wired, doors.flush, doors.count_outage, doors.outage_will_pass
     settings = container.services.settings
     log.hide(settings.app_secret, settings.bot_token, settings.auth_site_secret, settings.webhook_url)
     doors.wired = lambda: container
     doors.flush = lambda: container.services.metrics.flush(container.services.now())
-    doors.count_outage = count_outage
+    doors.count_outage, doors.outage_will_pass = container.services.count_outage, will_pass
     try:
         yield
     finally:
-        doors.wired, doors.flush, doors.count_outage = kept
+        doors.wired, doors.flush, doors.count_outage, doors.outage_will_pass = kept
 
 
 @dataclass
