@@ -99,8 +99,9 @@ class Callback:
         self._follow_ups.verify(attempt.user_id)
         try:
             return self._store_link(attempt, claim, account)
-        except LinkRefused:
-            self._record_statement(attempt)  # it is no less true
+        except LinkRefused as refused:
+            if refused.reason is not Reason.EXPIRED:  # else it is older than the removal, and must not cancel it
+                self._record_statement(attempt)  # it is no less true
             raise
 
     def _store_link(self, attempt: Attempt, claim: str, account: Account) -> users.User | None:

@@ -136,7 +136,7 @@ class Removal:
 
     def _is_allowed(self, user: User, order: Order, context: JobContext) -> bool | None:
         """Whether the user may be removed; if not, that is recorded. None if the user changed."""
-        return self._gate.may_delete(user, order.job, context) if order.job else True
+        return self._gate.may_delete(user, order.job, order.cutoff, context) if order.job else True
 
     def _remove(self, user_id: str, order: Order, context: JobContext) -> Outcome:
         """Write down that the user is to go, remove the member, end the link; begin again if the user changed."""

@@ -18,6 +18,7 @@ from chalicelib.messages import DeleteUser, encode
 from chalicelib.problems import NO_PROBLEMS, Problem, Problems, withheld
 from chalicelib.services import Services
 from chalicelib.store import users
+from chalicelib.store.cutoff import Cutoff
 from chalicelib.store.removals import Cause, Loss, RemovalStore, Withheld
 from chalicelib.store.users import User
 
@@ -113,12 +114,15 @@ class RemovalGate:
         self._reporter.failed(user, self._with_refusal(user, context))
         return False
 
-    def may_delete(self, user: User, job: DeleteUser, context: JobContext) -> bool | None:
-        """Whether the user may be removed; if not, that is recorded, and the link stays. None if the user changed."""
+    def may_delete(self, user: User, job: DeleteUser, cutoff: Cutoff, context: JobContext) -> bool | None:
+        """Whether the user may be removed; if not, that is recorded, and the link stays. None if the user changed.
+
+        `cutoff`: which attempts to link are older than the deletion.
+        """
         if self.admits(user, context):
             return True
         self._record(user, context, context.permit.refused or Cause.LIMIT, Loss.KICK, encode(job).decode())
-        held = users.hold_deletion(user, self._with_refusal(user, context), now=self._services.now())
+        held = users.hold_deletion(user, cutoff, self._with_refusal(user, context), now=self._services.now())
         return False if held else None
 
     def _with_refusal(self, user: User, context: JobContext) -> Problems:

@@ -118,7 +118,9 @@ def link(
     """
     for _ in range(MAX_ATTEMPTS):
         before = _current(user_id, now=now)
-        if before and before.barred.bars(claim.issued_at, claim.opened_at):
+        # What is put back was there before the deletion that is held, and goes or stays with its answer.
+        put_back = before is not None and before.deletion_held and claim.activated_at is not None
+        if before and not put_back and before.barred.bars(claim.issued_at, claim.opened_at):
             raise UserDeletedSince
         old = before.link if before else None
         if instead_of is not None and (old is None or old.claim != instead_of):
@@ -156,7 +158,7 @@ def _link(
 
     Returns False if the user changed, or the account is another user's.
     """
-    unchanged = UserRow.version == before.version if before else UserRow.user_id.does_not_exist()
+    unchanged = _unchanged(before) if before else UserRow.user_id.does_not_exist()
     old = before.link if before else None
     try:
         with TransactWrite(connection=connection()) as write:
@@ -175,6 +177,15 @@ def _link(
         raise_unless_cancelled(error)
         return False
     return True
+
+
+def _unchanged(user: User) -> Condition:
+    """The user is as it was read, and no deletion was held since: that leaves the version as it is."""
+    hold: Condition = UserRow.held_version.does_not_exist()
+    if user.held_version is not None:
+        hold = UserRow.held_version == user.held_version
+    unchanged: Condition = (UserRow.version == user.version) & hold
+    return unchanged
 
 
 def _link_actions(guild_id: int, account: Account, old: Link | None, claim: Claim, now: float) -> list[Action]:

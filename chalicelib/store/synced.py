@@ -8,6 +8,7 @@ from chalicelib.discord.models import Account, Answers
 from chalicelib.problems import NO_PROBLEMS, Problems, last_error
 from chalicelib.store import audit
 from chalicelib.store.audit import Entry
+from chalicelib.store.cutoff import Cutoff
 from chalicelib.store.rows import UserRow
 from chalicelib.store.user import Look, User
 from chalicelib.store.user_rows import answers_action, connection, problem_actions, raise_unless_cancelled, updated
@@ -76,9 +77,20 @@ def mark_kept(user: User, problems: Problems) -> bool:
     return updated(user.user_id, actions, (UserRow.version == user.version) & UserRow.discord_id.exists())
 
 
-def hold_deletion(user: User, problems: Problems, *, now: float) -> bool:
-    """Record that the user's deletion is held; they keep their link. Returns False if the user has changed."""
-    actions = [UserRow.held_version.set(user.version), UserRow.failed_at.set(now), *problem_actions(problems)]
+def hold_deletion(user: User, cutoff: Cutoff, problems: Problems, *, now: float) -> bool:
+    """Record that the user's deletion is held; they keep their link. Returns False if the user has changed.
+
+    `cutoff`: which attempts to link are older than the deletion. They are refused meanwhile: only what is newer than a
+    deletion may cancel it.
+    """
+    barred = user.barred.joined_with(cutoff)
+    actions = [
+        UserRow.held_version.set(user.version),
+        UserRow.failed_at.set(now),
+        UserRow.barred_tokens.set(barred.tokens),
+        UserRow.barred_clicks.set(barred.clicks),
+        *problem_actions(problems),
+    ]
     return updated(user.user_id, actions, (UserRow.version == user.version) & UserRow.discord_id.exists())
 
 

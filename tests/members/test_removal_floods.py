@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from chalicelib.errors import LinkRefused
 from chalicelib.store import audit, users
 from chalicelib.store.removals import Cause, Loss, RemovalStore, Withheld
 from local.discord.messages import Request
@@ -333,6 +334,25 @@ def test_released_deletions_remove_the_users_and_tell_the_auth_site(world: World
     world.run()
     assert not any(linked(world, one) for one in members)
     assert [one["kind"] for one in world.site.notices()] == ["unlinked"] * (LINKED - LIMIT)
+
+
+def test_who_clicked_before_the_deletion_cannot_cancel_it_by_coming_back_from_discord(
+    world: World, members: list[str]
+) -> None:
+    linking, started = world.http.linking, {}
+    for one in members:
+        started[one] = linking.start(world.site.token(one, "link", groups=["Member"], changed_at=1))
+    world.clock.advance(5)
+    deletions(world, members)
+    world.run()
+    one = withheld(world)[0].user_id
+    with pytest.raises(LinkRefused, match="expired"):
+        linking.finish(cookie=started[one].cookie, **world.consent(started[one].url, one.removeprefix("u-")))
+    assert linked(world, one)
+    desk = removals(world)
+    desk.release(desk.all(), by="kira")
+    world.run()
+    assert not any(linked(world, one) for one in members)
 
 
 def test_a_released_deletion_spares_a_user_who_was_stated_again(world: World, members: list[str]) -> None:

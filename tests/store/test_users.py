@@ -1,7 +1,6 @@
 """What is promised of users and their links."""
 
 from collections.abc import Callable
-from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -11,7 +10,7 @@ from pynamodb.exceptions import UpdateError
 from chalicelib.discord.models import Account
 from chalicelib.messages import MAX_CLOCK_SKEW
 from chalicelib.notices import Kind, Unlinked
-from chalicelib.problems import Problem, ProblemKind, from_last_error, role_refused
+from chalicelib.problems import Problem, ProblemKind, Problems, from_last_error, role_refused
 from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_change, of_message, of_person
@@ -583,13 +582,38 @@ HELD = frozenset({Problem(ProblemKind.REMOVAL_HELD)})
 
 
 def test_a_deletion_is_held_for_as_long_as_nothing_newer_is_stated() -> None:
-    assert users.hold_deletion(linked("1", ADA), HELD, now=NOW)
+    assert users.hold_deletion(linked("1", ADA), NO_CUTOFF, HELD, now=NOW)
     assert (known("1").deletion_held, known("1").problems, known("1").failed_at) == (True, HELD, NOW)
     users.record_groups("1", ("a",), 1, now=NOW)
     assert not known("1").deletion_held
 
 
-@pytest.mark.parametrize("late", [users.mark_kept, partial(users.hold_deletion, now=NOW)], ids=["kept", "held"])
+def test_attempts_that_are_older_than_a_deletion_are_refused_while_it_is_held() -> None:
+    older, newer = (
+        users.Claim(issued_at=NOW - 9, opened_at=NOW - 8),
+        users.Claim(issued_at=NOW + 90, opened_at=NOW + 99),
+    )
+    assert users.hold_deletion(linked("1", ADA), of_message(NOW), HELD, now=NOW)
+    with pytest.raises(users.UserDeletedSince):
+        users.link("1", GUILD, ADA, older, now=NOW + 9)
+    assert known("1").deletion_held
+    users.link("1", GUILD, ADA, newer, now=NOW + 100)
+    assert not known("1").deletion_held
+
+
+def test_a_deletion_that_is_held_at_that_very_moment_refuses_an_older_attempt(dynamodb: Database) -> None:
+    older, user = users.Claim(issued_at=NOW - 9, opened_at=NOW - 8), linked("1", ADA)
+    dynamodb.meanwhile("TransactWriteItems", lambda: users.hold_deletion(user, of_message(NOW), HELD, now=NOW))
+    with pytest.raises(users.UserDeletedSince):
+        users.link("1", GUILD, ADA, older, now=NOW + 9)
+    assert known("1").deletion_held
+
+
+def held_deletion(user: User, problems: Problems) -> bool:
+    return users.hold_deletion(user, NO_CUTOFF, problems, now=NOW)
+
+
+@pytest.mark.parametrize("late", [users.mark_kept, held_deletion], ids=["kept", "held"])
 def test_a_late_worker_holds_back_nothing_from_who_changed_or_has_no_link(late: Callable[..., bool]) -> None:
     user = linked("1", ADA)
     users.record_groups("1", ("newer",), 1, now=NOW)
