@@ -118,7 +118,8 @@ class FinalChecks:
 
     def _deleted(self, user_id: str, user: User | None) -> None:
         person = self._site.users[user_id]
-        gone = person.deleted_at is not None and person.last_token_at < int(person.deleted_at)
+        ahead = self._world.plan.conditions.clocks.auth_site  # the clock of tokens, which have whole seconds
+        gone = person.deleted_at is not None and person.last_token_at < int(person.deleted_at + ahead)
         if gone and person.deleted_at is not None and self._is_cancelled(user_id, person.deleted_at):
             return
         if gone and user and user.link and not self._explained(user_id, "delete_user", "unlink_user"):

@@ -241,7 +241,11 @@ class Harness(World):
         return answer
 
     def lift_halts(self) -> None:
-        """An operator resumes calls to Discord."""
+        """An operator resumes calls to Discord; while DynamoDB is away, as soon as it is back."""
+        away = self.outages.ends_at("dynamodb") - self.clock.now()
+        if away > 0:
+            self.scheduler.spawn(self.lift_halts, after=away)
+            return
         DynamoHaltStore(self.settings.app_id, self.settings.guild_id).lift_all()
 
     def redrive(self) -> int:
