@@ -54,8 +54,11 @@ class AccountRemoval:
             return True, None
         except NotPermitted:
             # The guild is read anew: the refusal may mean that its facts are old.
-            options = context.options(takes=True)
-            self.take_roles(user, discord_id, context, self._view.refresh(options))
+            guild = self._view.refresh(context.options(takes=True))
+            try:
+                self.take_roles(user, discord_id, context, guild)
+            except UnknownMember:  # Discord looks at what the bot may do before it looks for the member
+                return True, None
             return False, None
         return True, self._reporter.entries.removed(user.user_id, discord_id, context)
 

@@ -10,7 +10,7 @@ from chalicelib.errors import UnknownMember
 from chalicelib.members.account_removal import STRIP_AGAIN
 from chalicelib.store import users
 from local.simulated import GUILD, WorkerDied, World
-from tests.members.support import deliver, linked
+from tests.members.support import deliver, fault, linked
 
 
 @pytest.fixture
@@ -44,6 +44,16 @@ def test_what_a_dying_worker_gave_to_whom_the_bot_may_not_remove_is_taken_once_m
     assert kira.roles("kira") == {"Director", "Blue"}
     kira.run(seconds=STRIP_AGAIN + 5)
     assert kira.roles("kira") == {"Director"}
+
+
+def test_who_left_by_themselves_is_gone_also_for_a_bot_that_may_kick_nobody(kira: World) -> None:
+    kira.guild.inject(fault(method="DELETE", path=r"/members/[0-9]+$", status=403, code=50013, times=None))
+    kira.guild.leave("kira")
+    kira.site.delete("101", notify=True)
+    kira.run()
+    assert not linked(kira, "101")
+    assert [(one["kind"], one["reason"]) for one in kira.site.notices()] == [("unlinked", "asked")]
+    assert list(kira.dead_letters()) == []
 
 
 def test_who_links_anew_while_a_worker_finds_that_they_left_stays_linked(kira: World) -> None:
