@@ -45,8 +45,9 @@ class ReplacedAccounts:
             self._departures.notify_pending(user)
             link = user.link if user else None
             if user is None or link is None or link.previous is None or link.previous.account.id != job.discord_id:
-                to_go = self._is_meant(job, context, replaced=holder == accounts.NOBODY)
-                return self._part_with(job, context) if to_go else Outcome.NOTHING
+                replaced = holder == accounts.NOBODY
+                is_meant = self._is_meant(job, context, replaced=replaced)
+                return self._part_with(job, context, replaced=replaced) if is_meant else Outcome.NOTHING
             self._look_for_new_account(user, link, context)
         raise RuntimeError(f"the user changed {MAX_ROUNDS} times during the removal; SQS will redeliver")
 
@@ -63,7 +64,7 @@ class ReplacedAccounts:
             return False
         return not with_roles or self._account.can_take_roles(User(job.user_id), member, context)
 
-    def _part_with(self, job: RemoveReplacedAccount, context: JobContext) -> Outcome:
+    def _part_with(self, job: RemoveReplacedAccount, context: JobContext, *, replaced: bool) -> Outcome:
         """Remove the account while nobody can link it. Raises RemovalInProgress while another worker is at it.
 
         A user who linked it before is safe, and one who comes meanwhile is let in afterwards.
@@ -79,7 +80,7 @@ class ReplacedAccounts:
         except DiscordUnavailable:
             raise  # the request may take effect yet: nobody may link the account before that can be seen
         except BaseException:
-            accounts.end_parting(job.discord_id)
+            (accounts.pause_parting if replaced else accounts.end_parting)(job.discord_id)
             raise
         accounts.end_parting(job.discord_id)
         return outcome

@@ -46,6 +46,11 @@ def end_parting(discord_id: int) -> None:
     written(lambda: AccountRow(discord_id).delete(condition=AccountRow.user_id == NOBODY))
 
 
+def pause_parting(discord_id: int) -> None:
+    """The account is still to be removed, later: until then it can be linked again."""
+    written(lambda: replaced(discord_id).save(condition=AccountRow.user_id == NOBODY))
+
+
 def _abandoned(now: float) -> Condition:
     """Nobody is at work at its removal: it has not begun, or the worker died."""
     nobody: Condition = AccountRow.user_id == NOBODY

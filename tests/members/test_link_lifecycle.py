@@ -262,8 +262,13 @@ def test_a_callback_that_is_refused_removes_nobody_whose_own_callback_fails_mean
     assert anna.roles("ben") == set()
 
 
-def test_an_account_that_was_replaced_is_removed_though_it_holds_no_roles(anna: World) -> None:
+@pytest.mark.parametrize("refusal", [None, {"kind": "rate_limit", "retry_after": 30.0}, {"status": 503}])
+def test_an_account_that_was_replaced_is_removed_though_it_holds_no_roles(
+    anna: World, refusal: dict[str, Any] | None
+) -> None:
     anna.guild.change_member("anna", roles=[])
+    if refusal:
+        anna.guild.inject(fault(method="DELETE", path=r"/members/[0-9]+$", times=1, **refusal))
     anna.link("1", "ben", groups=["Member"])
     anna.run()
     assert (anna.roles("anna"), anna.roles("ben")) == (None, {"Member"})
