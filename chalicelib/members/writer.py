@@ -11,7 +11,7 @@ from dataclasses import replace
 from chalicelib import log
 from chalicelib.discord.errors import TWO_FACTOR, is_about_content
 from chalicelib.discord.models import Answers, Guild, Member, NicknameAnswer
-from chalicelib.errors import NotPermitted, Refused, RolecallError, UnknownRole
+from chalicelib.errors import NotPermitted, Refused, RolecallError, TryAgain, UnknownRole
 from chalicelib.members.answers import Written, written
 from chalicelib.members.context import JobContext
 from chalicelib.members.guild import GuildView
@@ -201,7 +201,8 @@ class MemberWriter:
             return first_done.then(written(member, again, self.sender.patch(member, again, context.spent())))
         except RolecallError as error:
             log.warning("change_not_made_again", user_id=user.user_id, why=str(error))
-            return first  # a part of it was done, and that is to be recorded
+            # A part of it was done, and that is to be recorded; a nickname that was asked for once is to be tried again.
+            return replace(first, nickname=None) if unheard and isinstance(error, TryAgain) else first
 
     def _planned_with_roles(self, user: User, member: Member, parts: Parts, context: JobContext) -> Change:
         """The change by the guild's facts as they are now, with the roles created that it needs."""

@@ -224,6 +224,18 @@ def test_a_refused_nickname_is_tried_again_when_it_changes() -> None:
     assert world.nick("kira") == "Good Name"
 
 
+def test_a_nickname_that_was_ignored_once_and_could_not_be_asked_for_again_is_asked_for_by_the_next_sweep() -> None:
+    world = kira()
+    world.guild.change_member("kira", nick="By hand")
+    world.guild.inject(fault(method="PATCH", path=MEMBER, kind="ignore", times=1))
+    world.guild.inject(fault(method="PATCH", path=MEMBER, status=503, times=None))
+    swept_writes(world, 1)
+    assert last_error(world, "101") == "nickname_refused"
+    world.guild.clear_faults()
+    assert swept_writes(world, 1) == [1]
+    assert (world.nick("kira"), last_error(world, "101")) == ("Kira Vex", None)
+
+
 def test_a_nickname_that_the_bot_may_not_set_is_tried_again_when_the_bot_or_the_member_ranks_otherwise() -> None:
     world = kira()
     world.guild.create_role("Above", position=99)
