@@ -44,7 +44,7 @@ class Found:
     functions: dict[str, str] = field(default_factory=dict)
     """ARNs."""
     roles: dict[str, str] = field(default_factory=dict)
-    """ARNs."""
+    """ARNs. Of those that Chalice made: CloudFormation makes up other names."""
     rules: dict[str, str] = field(default_factory=dict)
     """Names of EventBridge rules."""
     triggers: tuple[Trigger, ...] = ()
@@ -170,7 +170,15 @@ def _delete_rule(events: Client, rule: str) -> None:
     events.delete_rule(Name=rule)
 
 
+def detach_policies(iam: Client, role: str) -> None:
+    """Take from the role the policies that somebody attached by hand: a role that has some cannot be deleted."""
+    with _unless_gone():
+        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+
+
 def _delete_role(iam: Client, role: str) -> None:
+    detach_policies(iam, role)
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
     iam.delete_role(RoleName=role)

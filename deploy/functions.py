@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from chalicelib.settings import JOBS_ONLY, QUEUE_LIMIT
 from deploy import notes
 from deploy.bucket import Bucket, packaged
-from deploy.found import APP, WEB, Clients, Found, Sleep, deployed_name, find, once_free
+from deploy.found import APP, WEB, Clients, Found, Sleep, deployed_name, find, once_free, remove
 from deploy.project import NotDeployed, bundle, chalice, clean_copy, config_of, environment_of, notes_file
 from deploy.stacks import Stacks
 
@@ -67,6 +67,7 @@ def is_deployed(stage: str, client: Clients) -> bool:
 
 def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, client: Clients, tell: Tell) -> str:
     """`chalice deploy`; the API's address. Takes up what an earlier run made and did not finish."""
+    stacks.settle(stack_name(stage))
     if stacks.find(stack_name(stage)):
         raise NotDeployed(
             f"The functions of {stage} were deployed by CloudFormation, as the stack {stack_name(stage)}. "
@@ -182,12 +183,16 @@ def deploy_by_cloudformation(
     CloudFormation leaves alone what did not change: without it a new secret would never be read.
     """
     name = stack_name(stage)
-    there = find(stage, client).functions
-    if not stacks.find(name) and there:
+    stacks.settle(name)
+    found = find(stage, client)
+    if stacks.find(name):
+        _refuse_if_missing(stacks, name, {arn.rpartition(":")[2] for arn in found.functions.values()})
+    elif found.roles:
         raise NotDeployed(
             f"The functions of {stage} were deployed by chalice. Go on in that way: make deploy STAGE={stage}"
         )
-    _refuse_if_missing(stacks, name, {arn.rpartition(":")[2] for arn in there.values()})
+    else:
+        remove(found, client, stacks.sleep)  # what a stack that failed could not take back
     limited = limited_queues(stage, root, client("lambda"))
     folder = package(stage, root, limited)
     bucket.ensure()

@@ -32,6 +32,8 @@ def destroy(stage: str, root: Path, stacks: Stacks, kept: Kept, bucket: Bucket, 
     """Delete functions, alarms, queues, tables, secrets and logs of the stage. What is gone already is no fault."""
     refuse_if_protected(stage, stacks, kept)
     tell("functions")
+    for role in stacks.resources(stack_name(stage)).get("AWS::IAM::Role", []):
+        found.detach_policies(client("iam"), role)
     stacks.delete(stack_name(stage))
     there = found.find(stage, client)
     for api in there.shared_apis:

@@ -83,7 +83,7 @@ class Stacks:
 
         What its tables hold is not touched: they outlive it.
         """
-        for _ in range(3):  # what is under way may end in what can only be deleted
+        for tried in range(3):  # what is under way may end in what can only be deleted
             there = self.find(name)
             state = there["StackStatus"] if there else ""
             if state in NEVER_STOOD:
@@ -91,7 +91,8 @@ class Stacks:
             elif there and state.endswith(UNDER_WAY):
                 self._at_rest(there["StackId"])
             elif state == "UPDATE_ROLLBACK_FAILED":
-                self.cloudformation.continue_update_rollback(StackName=name)
+                stuck = _in_state(self.cloudformation, name, "UPDATE_FAILED") if tried else []
+                self.cloudformation.continue_update_rollback(StackName=name, ResourcesToSkip=stuck)
                 self._at_rest(name)
             else:
                 return
@@ -102,14 +103,11 @@ class Stacks:
         if not there:
             return
         stack = there["StackId"]
-        kept: list[str] = []
-        if there["StackStatus"] == "DELETE_FAILED":  # only then may anything be named that is to stay
-            kept = _refusing(self.cloudformation, stack)
-        self.cloudformation.delete_stack(StackName=stack, **({"RetainResources": kept} if kept else {}))
-        left = self._at_rest(stack)
-        if left == "DELETE_FAILED" and not kept:
-            self.delete(name)
-        elif left:
+        self.cloudformation.delete_stack(StackName=stack)
+        if self._at_rest(stack) == "DELETE_FAILED":  # only then may anything be named that is to stay
+            kept = _in_state(self.cloudformation, stack, "DELETE_FAILED")
+            self.cloudformation.delete_stack(StackName=stack, RetainResources=kept)
+        if self._at_rest(stack):
             raise NotDeployed(f"The stack {name} cannot be deleted:\n{_reasons(self.cloudformation, stack)}")
 
     def template(self, name: str) -> Json:
@@ -170,10 +168,8 @@ def _listed(cloudformation: Client, stack: str) -> list[Json]:
     return [one for page in pages for one in page["StackResourceSummaries"]]
 
 
-def _refusing(cloudformation: Client, stack: str) -> list[str]:
-    return [
-        one["LogicalResourceId"] for one in _listed(cloudformation, stack) if one["ResourceStatus"] == "DELETE_FAILED"
-    ]
+def _in_state(cloudformation: Client, stack: str, state: str) -> list[str]:
+    return [one["LogicalResourceId"] for one in _listed(cloudformation, stack) if one["ResourceStatus"] == state]
 
 
 def _reasons(cloudformation: Client, stack: str) -> str:

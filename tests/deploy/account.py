@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -101,6 +102,12 @@ class Account:
     def sleep(self, seconds: float) -> None:
         """Let time pass there."""
         self._tester(f"sleep?seconds={seconds}")
+
+    def fail(self, **resources: str) -> None:
+        """From here on what is named fails: resources of stacks, by their logical ids, while they are `create`d,
+        `update`d, `delete`d, or while an update is taken back (`rollback`). Nothing else does.
+        """
+        self._tester("fail?" + urllib.parse.urlencode(resources))
 
     def moments(self) -> "list[Moment]":
         """Those of the last run that was recorded."""

@@ -11,6 +11,8 @@ Runs in the environment of the emulators, so it imports nothing of the project. 
 - `/tester/calls`, `/tester/moments`: the calls since then, each with what it was; the moments that were recorded.
 - `/tester/visit?moment=N`, `/tester/leave`: everything as it was at that moment, and back to now.
 - `/tester/sleep?seconds=S`: time passes.
+- `/tester/fail?create=A&delete=A&update=B`: those resources of stacks fail from here on: see failures.py. Without any,
+  nothing does.
 - `/tester/save`, `/tester/restore`: everything as it is now, and as it was then. What is saved is a process that waits
   while a copy of it goes on, so restoring takes no time; it can be done again and again.
 - `/tester/reset`: everything is gone.
@@ -26,6 +28,7 @@ from urllib.parse import parse_qs, parse_qsl
 
 import clock
 import drift  # noqa: F401
+import failures
 import moments
 import packages  # noqa: F401 - its rules hold once it is imported
 import rules
@@ -70,7 +73,10 @@ class Tester:
             self.moments.begin(options.get("record"), options.get("into"))
         if command == "sleep":
             clock.sleep(float(options["seconds"]))
+        if command == "fail":
+            failures.failing = {what: [logical] for what, logical in options.items()}
         if command == "reset":
+            failures.failing = {}
             rules.reset()
         self.asked = (command, options)
         return json.dumps({"calls": self._calls, "moments": self.moments.recorded}.get(command, [])).encode()
