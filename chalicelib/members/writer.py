@@ -201,7 +201,7 @@ class MemberWriter:
             return first_done.then(written(member, again, self.sender.patch(member, again, context.spent())))
         except RolecallError as error:
             log.warning("change_not_made_again", user_id=user.user_id, why=str(error))
-            # A part of it was done, and that is to be recorded; a nickname that was asked for once is to be tried again.
+            # What was done is to be recorded, and a nickname that was asked for once to be asked for again.
             return replace(first, nickname=None) if unheard and isinstance(error, TryAgain) else first
 
     def _planned_with_roles(self, user: User, member: Member, parts: Parts, context: JobContext) -> Change:
