@@ -100,7 +100,7 @@ class MemberSync:
         context.permit.refused = None
         change = self._writer.plan(user, member, parts, context)
         made = Written(change, change.problems)
-        with self._gate.refunded_unless(self._writer.has_written_since(), context):
+        with self._gate.refunded_unless(self._writer.has_written_since(), user, context):
             if change:
                 made = self._writer.apply(user, member, change, parts, context)
         done = made.done

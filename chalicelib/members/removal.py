@@ -169,7 +169,7 @@ class Removal:
         """Take the roles; the rest waits for the grace days. A member who is absent has none."""
         if not self._view.is_its_own(link):
             return
-        with self._gate.refunded_unless(self._writer.has_written_since(), context), suppress(UnknownMember):
+        with self._gate.refunded_unless(self._writer.has_written_since(), user, context), suppress(UnknownMember):
             self._account.take_roles(user, link.account.id, context)
         self._reporter.synced(user, NO_PROBLEMS)
 
@@ -180,7 +180,7 @@ class Removal:
         now, account, stays = self._services.now(), link.account, not order.leaving.kick
         waits = order.leaving.until > now
         removed, entry = True, None
-        with self._gate.refunded_unless(self._writer.has_written_since(), context):
+        with self._gate.refunded_unless(self._writer.has_written_since(), user, context):
             if stays or waits:
                 with suppress(UnknownMember):
                     self._account.take_roles(user, account.id, context)

@@ -151,11 +151,16 @@ class RemovalGate:
         log.info("removal_withheld", user_id=user.user_id, loss=loss, cause=cause)
 
     @contextmanager
-    def refunded_unless(self, written: Callable[[], bool], context: JobContext) -> Iterator[None]:
-        """Give back what was counted if an error ends the block, unless something was, or may have been, `written`."""
+    def refunded_unless(self, written: Callable[[], bool], user: User, context: JobContext) -> Iterator[None]:
+        """Give back what was counted if an error ends the block, unless something was, or may have been, `written`.
+
+        Then the user goes on to count, and counts once, however often the job is tried: Discord may be away for long.
+        """
         try:
             yield
         except RolecallError:
             if not written():
                 self.give_back(context)
+            elif context.permit.counted_at is not None and context.removals is Removals.COUNTED_NOW:
+                users.mark_counted(user.user_id, context.permit.counted_at)
             raise

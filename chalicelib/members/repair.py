@@ -83,7 +83,7 @@ class MemberRepair:
         if self._gate.within(user, change, context) != change:
             return self._sync.reconcile(user, parts, context)
         try:
-            self._send(link, change, context)
+            self._send(user, link, change, context)
         except UnknownMember as gone:
             if self._departures.ends_link(user, link) and not self._gate.may_unlink(user, context):
                 return Outcome.HELD
@@ -111,8 +111,8 @@ class MemberRepair:
             return Outcome.DONE
         return self._sync.reconcile(again, Parts.ALL, context)
 
-    def _send(self, link: Link, change: Change, context: JobContext) -> None:
-        with self._gate.refunded_unless(self._writer.has_written_since(), context):
+    def _send(self, user: User, link: Link, change: Change, context: JobContext) -> None:
+        with self._gate.refunded_unless(self._writer.has_written_since(), user, context):
             self._writer.sender.send_role(link.account.id, change, context.options())
 
 

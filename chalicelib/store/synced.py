@@ -94,6 +94,11 @@ def hold_deletion(user: User, cutoff: Cutoff, problems: Problems, *, now: float)
     return updated(user.user_id, actions, (UserRow.version == user.version) & UserRow.discord_id.exists())
 
 
+def mark_counted(user_id: str, at: float) -> None:
+    """Record when the member was counted in the removal limit, though nobody knows yet whether they lost something."""
+    updated(user_id, [UserRow.lost_at.set(at)], UserRow.discord_id.exists())
+
+
 def mark_failed(user: User, problems: Problems, *, now: float) -> bool:
     """Record why and when the user could not be synced. Returns False if that is on record, or they are not linked."""
     if user.link is None:

@@ -28,7 +28,7 @@ from chalicelib.store.links import (
     of_account,
     unlink,
 )
-from chalicelib.store.synced import hold_deletion, mark_failed, mark_kept, mark_right, mark_synced, rename
+from chalicelib.store.synced import hold_deletion, mark_counted, mark_failed, mark_kept, mark_right, mark_synced, rename
 from chalicelib.store.user import Absent, Leaving, Link, Look, PendingNotice, Previous, Statement, User
 from chalicelib.store.user_rows import LONGEST_ATTEMPT, UNLINKED_RETENTION, drop_expired, get, owner_of, several
 from chalicelib.store.user_statements import record_groups, record_nickname
@@ -56,6 +56,7 @@ __all__ = [
     "hold_deletion",
     "link",
     "links_between",
+    "mark_counted",
     "mark_failed",
     "mark_kept",
     "mark_notified",

@@ -11,7 +11,7 @@ from chalicelib.store.removals import Cause, Loss, RemovalStore, Withheld
 from local.discord.messages import Request
 from local.simulated import GUILD, WorkerDied, World
 from tests.faults.support import before
-from tests.members.support import crowd, linked, removals, stored, swept
+from tests.members.support import crowd, fault, linked, removals, stored, swept
 
 LINKED, LIMIT = 60, 25  # members; 20 percent of the linked would be fewer
 HOUR = 3600.0
@@ -168,6 +168,15 @@ def test_who_lost_something_counts_though_the_same_job_gave_something_afterwards
     world.site.groups(one, [])
     world.run()
     assert world.roles(one.removeprefix("u-")) == {"Member", "Blue"}
+    assert removals(world).standing().lost == 1
+
+
+def test_a_removal_that_is_tried_again_and_again_counts_once(world: World, members: list[str]) -> None:
+    """Discord hangs: nobody knows whether the member was removed, and each try may have done it."""
+    world.guild.inject(fault(kind="hang", method="DELETE", times=None))
+    world.site.delete(members[0])
+    world.run(seconds=4 * 600)
+    assert len([one for one in world.asked("DELETE member") if one.status == 0]) > 3
     assert removals(world).standing().lost == 1
 
 
