@@ -132,7 +132,15 @@ class FinalChecks:
         conditions = self._world.plan.conditions
         may_be = conditions.dated or conditions.grace_days or conditions.removal_limit or user_id in self._cast.imported
         newest = max((one.stamp for one in self._site.statements[user_id]), default=0) / 1000
-        return bool(may_be) and newest > deleted_at - MAX_CLOCK_SKEW
+        return bool(may_be) and (newest > deleted_at - MAX_CLOCK_SKEW or self._was_sent_after(user_id, deleted_at))
+
+    def _was_sent_after(self, user_id: str, deleted_at: float) -> bool:
+        """Whether the auth site sent a statement after a deletion that it did not date, however old what it states."""
+        deletes = self._site.users[user_id].deletes
+        if not deletes or "changed_at" in json.loads(deletes[-1]):
+            return False
+        bodies = {one.body for one in self._site.statements[user_id] if one.by == MESSAGE}
+        return any(one.body in bodies and not one.attributes and one.at > deleted_at for one in self._world.sqs.sent)
 
     # --- (a) the guild is as the auth site wants it ---
 
