@@ -87,6 +87,55 @@ def test_a_callback_that_comes_twice_at_once_waits_for_the_first(world: World) -
     assert told == ["linked"] * 3
 
 
+def test_a_callback_that_comes_twice_is_not_told_of_a_link_that_the_first_one_undoes(world: World) -> None:
+    """The link is stored before the account is brought in, which may fail."""
+    world.guild.add_person("kira", guild_count=200)
+    started = world.http.linking.start(world.site.token("101", "link", groups=["Member"]))
+    back, told = world.consent(started.url, "kira"), list[str]()
+    first, second = world.container(), world.container()
+    join = first.services.discord.join
+
+    def overtaken(*arguments: Any) -> bool:
+        assert linked_id(world) == id_of(world, "kira")
+        with pytest.raises(LinkRefused) as refused:
+            second.linking.finish(cookie=started.cookie, **back)
+        told.append(str(refused.value.reason))
+        return join(*arguments)
+
+    first.services.discord.join = overtaken  # type: ignore[method-assign,assignment]  # one moment, made certain
+    with pytest.raises(LinkRefused) as failed:
+        first.linking.finish(cookie=started.cookie, **back)
+    assert (told, str(failed.value.reason), linked_id(world)) == (["bad_state"], "guild_limit", None)
+
+
+def test_a_callback_that_fails_undoes_no_link_that_another_one_stored_meanwhile(world: World, browser: Browser) -> None:
+    back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
+    world.guild.inject(Fault(kind="answer", method="PUT", status=400, code=30001))
+    other, happened = Browser(Doors(world)), list[str]()
+
+    def meanwhile(operation: str, arguments: Any) -> None:
+        if operation == "TransactWriteItems" and any("Delete" in item for item in arguments["TransactItems"]):
+            world.dynamodb.before = None
+            token = world.site.token("101", "link", groups=["Member"])
+            happened.append(other.link_as(token, "kira").reason)
+
+    world.dynamodb.before = meanwhile
+    assert browser.follow(back).reason == "guild_limit"
+    assert happened == [""], "it was about to be undone"
+    assert linked_id(world) == id_of(world, "kira")
+    world.run()
+    assert (linked_id(world), world.roles("kira")) == (id_of(world, "kira"), {"Member"})
+
+
+def test_what_the_auth_site_stated_of_somebody_whose_link_is_refused_is_known(world: World, browser: Browser) -> None:
+    world.link("100", "kira", groups=["Member"])
+    token = world.site.token("101", "link", groups=["Director"], nickname="Kira")
+    assert browser.link_as(token, "kira").reason == "already_linked"
+    user = users.get("101", now=world.clock.now())
+    assert user is not None
+    assert (user.groups, user.nickname, user.link) == (("Director",), "Kira", None)
+
+
 def test_a_callback_that_comes_twice_does_not_wait_for_one_that_was_refused(world: World, browser: Browser) -> None:
     back = callback(world, browser.link(world.site.token("101", "link", groups=["Member"])), "kira")
     world.guild.inject(Fault(kind="answer", method="PUT", status=400, code=30001))

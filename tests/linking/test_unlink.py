@@ -37,6 +37,15 @@ def test_what_was_asked_for_is_done_later_where_discord_does_not_answer(world: W
     assert (world.roles("kira"), linked_id(world)) == (None, None)
 
 
+def test_what_could_not_be_done_at_once_is_tried_again_in_seconds(world: World, browser: Browser) -> None:
+    """The message that was sent beforehand, in case this process died, comes a minute later."""
+    world.link("101", "kira", groups=["Member"])
+    world.guild.inject(Fault(kind="answer", method="DELETE", status=503))
+    browser.post("/discord/unlink", token=world.site.token("101", "unlink"))
+    world.run(seconds=30)
+    assert (world.roles("kira"), linked_id(world)) == (None, None)
+
+
 def test_a_member_whom_the_bot_may_not_remove_loses_roles_and_link(world: World, browser: Browser) -> None:
     world.link("101", "kira", groups=["Member"])
     world.guild.turn(owner="kira")
