@@ -282,6 +282,18 @@ def test_who_is_leaving_and_leaves_is_leaving_still() -> None:
     assert (linked(world, "1"), told(world)) == (False, [("unlinked", "asked")])
 
 
+@pytest.mark.parametrize("notify", [True, False])
+def test_a_message_that_finds_them_gone_after_the_days_tells_what_the_deletion_asked_for(*, notify: bool) -> None:
+    world = world_with(GRACE_DAYS="3")
+    world.site.delete("1", notify=notify)
+    world.run()
+    world.guild.leave("anna")
+    world.clock.advance(4 * DAY)
+    world.site.post({"kind": "update_username", "user_id": "1"})
+    world.run(seconds=60)
+    assert (linked(world, "1"), told(world)) == (False, [("unlinked", "asked")] if notify else [])
+
+
 def test_without_grace_days_the_link_of_who_left_ends_as_ever() -> None:
     world = world_with()
     world.guild.leave("anna")

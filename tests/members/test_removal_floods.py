@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -208,6 +209,26 @@ def test_giving_goes_on(world: World, held: list[str]) -> None:
     assert world.roles(held[0].removeprefix("u-")) == {"Member", "Blue"}
     swept(world)
     assert world.roles(held[0].removeprefix("u-")) == {"Member", "Blue"}
+
+
+def test_what_was_withheld_for_groups_that_are_given_back_meanwhile_is_on_record_no_longer(
+    world: World, held: list[str]
+) -> None:
+    (late,) = crowd(world, 1, roles=["Member"], groups=["Member"], imported=False, prefix="late")
+    began = {one.user_id for one in withheld(world)}
+
+    def meanwhile(operation: str, arguments: Any) -> None:
+        if operation == "PutItem" and arguments["Item"]["sweep_id"]["S"] == f"removals#held#{late}":
+            world.dynamodb.after = None
+            users.record_groups(late, ("Member",), world.site.stamp(), now=world.clock.now())
+
+    world.dynamodb.after = meanwhile
+    world.site.groups(late, [])
+    world.run(seconds=600)
+    assert world.dynamodb.after is None, "it was withheld"
+    assert world.roles(late.removeprefix("u-")) == {"Member"}
+    assert {one.user_id for one in withheld(world)} == began
+    assert set(held) <= began
 
 
 def test_one_notice_tells_of_the_hold_and_one_a_day_reminds(world: World, held: list[str]) -> None:
