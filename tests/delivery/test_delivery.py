@@ -303,6 +303,22 @@ def test_a_message_that_sqs_delivers_twice_at_once_does_no_harm(kira: World) -> 
     assert ends == [Outcome.DONE, Outcome.NOTHING]
 
 
+def test_a_request_that_was_not_answered_may_take_effect_after_a_look_at_the_member(kira: World) -> None:
+    """A look that another message had in between does not answer for it: the request may be under way yet."""
+    kira.guild.create_role("Blue")
+    kira.guild.inject(fault(kind="cut", path=ROLE, times=None))
+    assert deliver(kira, told("101", ["Member"], 2)) == [Outcome.RETRY_LATER]
+    (cut,) = attributes(kira)
+    assert float(cut["touched"]) == pytest.approx(kira.clock.now(), abs=1)
+
+
+def test_a_try_that_wrote_nothing_has_touched_nobody(kira: World) -> None:
+    kira.guild.inject(fault(method="GET", path=MEMBER, status=503, times=None))
+    assert deliver(kira, told("101", ["Member"], 2)) == [Outcome.RETRY_LATER]
+    (failed,) = attributes(kira)
+    assert "touched" not in failed
+
+
 def test_malformed_attributes_are_ignored() -> None:
     odd = {"tries": "many", "due": "-5", "received": "nan", "ticket_slot": "x", "ticket_bucket": "b"}
     message = Message("{}", "id", "handle", "queue", 12.0, odd)

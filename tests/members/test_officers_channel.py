@@ -1,6 +1,7 @@
 """The officers' channel: what is posted, once for each event; and that nothing else waits for it."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,18 @@ def test_dead_letters_are_posted_once_a_day(world: World) -> None:
     said = posts(world)
     assert len(said) == 1
     assert "`python -m ops dead-letters list` shows it." in said[0]
+
+
+def test_a_dead_letter_of_a_fault_of_ours_is_posted_too(world: World) -> None:
+    def poison(operation: str, arguments: Any) -> None:
+        if operation == "UpdateItem" and arguments["Key"] == {"user_id": {"S": "poison"}}:
+            raise ZeroDivisionError
+
+    world.dynamodb.before = poison
+    world.site.groups("poison", ["Member"])
+    world.run(seconds=4 * HOUR)
+    assert [reason for _, reason in world.dead_letters()] == ["internal error: ZeroDivisionError"]
+    assert ["dead-letters list" in one for one in posts(world)] == [True]
 
 
 def test_once_a_week_a_line_says_how_it_goes(world: World) -> None:
