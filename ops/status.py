@@ -124,7 +124,7 @@ def _headline(snapshot: Snapshot) -> Iterator[tuple[str, str | Text]]:
     if snapshot.unsettled:
         yield "under way", f"{count(snapshot.unsettled, 'user')} whose newest state is not on Discord yet"
     if snapshot.never_told:
-        yield "never told", f"{count(snapshot.never_told, 'user')} left as they are, until the auth site states groups"
+        yield "not stated", f"{count(snapshot.never_told, 'user')} without stated groups, left as they are"
     if snapshot.stopped:
         yield "stopped", Text(f"no calls to Discord{_stop(snapshot)}", "bold red")
     if snapshot.blocked and not snapshot.stopped:

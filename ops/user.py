@@ -225,8 +225,8 @@ def _listed(groups: Iterable[str], policy: RolePolicy) -> str:
 
 
 def _beside(user: User, seen: Seen, policy: RolePolicy, *, sync_names: bool) -> list[tuple[str, str, str | Text]]:
-    wanted = "never told: left alone" if user.groups is None else _listed(user.groups, policy)
-    nickname = nickname_of(user.nickname) or ("none" if user.nickname_at else "never told: left alone")
+    wanted = "never stated: left alone" if user.groups is None else _listed(user.groups, policy)
+    nickname = nickname_of(user.nickname) or ("none" if user.nickname_at else "never stated: left alone")
     if not sync_names:
         nickname += " (DISCORD_SYNC_NAMES is off)"
     if seen.member is None or seen.rules is None:

@@ -120,7 +120,7 @@ def recovery(context: DoctorContext) -> Iterator[Finding]:
             yield warning(f"the table {short} cannot be restored to an earlier second", context.revert)
 
 
-@checks.check("subscriptions", "The functions hear of their queues' messages", needs=("functions",))
+@checks.check("subscriptions", "Each queue triggers its function", needs=("functions",))
 def subscriptions(context: DoctorContext) -> Iterator[Finding]:
     client = context.stage.client("lambda")
     for short, queue in SUBSCRIBED.items():

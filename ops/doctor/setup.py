@@ -108,7 +108,7 @@ def auth_site_secret(context: DoctorContext) -> Iterator[Finding]:
         )
 
 
-@checks.check("secrets-kept", "Where secrets lie", needs=("aws",))
+@checks.check("secrets-kept", "Where secrets are kept", needs=("aws",))
 def secrets_kept(context: DoctorContext) -> Iterator[Finding]:
     stage = context.stage
     for name in known.SECRETS:
