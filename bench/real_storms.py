@@ -42,7 +42,8 @@ MEANWHILE_EVERY = 15.0  # seconds between two of them
 SHARE = 0.8  # of the bucket's capacity while it writes
 SLOWEST = 300.0  # seconds
 CALM = 12.0  # seconds until a process no longer knows of a storm: `REMEMBERED` in members/storms.py, and a little
-GLANCE = 0.5  # seconds between two looks at whether all is done: more would slow down what is measured
+GLANCE = 0.5  # seconds between two looks at whether all is done, and
+GLANCED = 20  # members in each: more would slow down what is measured
 
 
 def real_storms(sizes: list[int], differ: int) -> list[Figure]:
@@ -206,15 +207,16 @@ class _Stack:
 
     def until_settled(self, stamps: Mapping[str, int]) -> None:
         """Wait until each of these members was brought to Discord as stated then."""
-        left = dict(stamps)
+        left = list(stamps.items())
 
         def is_done() -> bool:
-            known = users.several([f"user-{one}" for one in left], now=time.time())
-            for discord_id, stamp in list(left.items()):
-                user = known[f"user-{discord_id}"]
-                if user.groups_at >= stamp and user.settled:
-                    del left[discord_id]
-            return not left
+            while some := left[:GLANCED]:
+                known = users.several([f"user-{discord_id}" for discord_id, _ in some], now=time.time())
+                stored = [(known[f"user-{discord_id}"], stamp) for discord_id, stamp in some]
+                if not all(user.groups_at >= stamp and user.settled for user, stamp in stored):
+                    return False
+                del left[:GLANCED]
+            return True
 
         _until(is_done)
 
