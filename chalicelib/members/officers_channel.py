@@ -44,17 +44,17 @@ class OfficersChannel:
 
     def removals_held(self, reason: str, held_since: float) -> None:
         """A hold is open. `held_since` tells one from another."""
-        said = f"**Something would be taken from too many members at once.** {escaped(reason)}"
+        said = f"**Something would be taken from too many members at once.** {_sentence(reason)}"
         self.tell(f"held:{held_since:.0f}", f"{said}\nThe officers’ page shows who would lose what.", every=ONCE)
 
     def sweep_problem(self, reason: str) -> None:
         """A sweep failed, or took nothing. The same with other numbers is told once a day."""
-        self.tell(f"sweep:{_without_numbers(reason)}", f"**A sweep needs a hand.** {escaped(reason)}", every=DAY)
+        self.tell(f"sweep:{_without_numbers(reason)}", f"**A sweep needs a hand.** {_sentence(reason)}", every=DAY)
 
     def problem(self, problem: Problem) -> None:
         """Something of the server's is in the way of members: told once a week, not for each of them."""
         if problem.kind in OF_THE_SERVER:
-            said = f"**A role cannot be given.** {escaped(text(problem))}"
+            said = f"**A role cannot be given.** {_sentence(text(problem))}"
             todo = "The officers’ page and `python -m ops doctor` say which one, and what to do."
             self.tell(f"role:{problem.reason}", f"{said}. {todo}", every=7 * DAY)
 
@@ -65,7 +65,7 @@ class OfficersChannel:
 
     def dead_letter(self, why: str) -> None:
         """A message could not be processed."""
-        said = f"**A message could not be processed.** {escaped(why)}. `python -m ops dead-letters list` shows it."
+        said = f"**A message could not be processed.** {_sentence(why)}. `python -m ops dead-letters list` shows it."
         self.tell("dead-letters", said, every=DAY)
 
     def tell(self, event: str, content: str, *, every: float) -> None:
@@ -113,6 +113,11 @@ def _key(event: str) -> str:
 
 def _message(content: str) -> dict[str, object]:
     return {"content": content, "allowed_mentions": {"parse": []}}
+
+
+def _sentence(reason: str) -> str:
+    """The reason as it stands after a full stop."""
+    return escaped(reason[:1].upper() + reason[1:])
 
 
 def _without_numbers(reason: str) -> str:

@@ -50,7 +50,7 @@ def test_a_hold_is_posted_once_however_many_meet_it(world: World) -> None:
     for user in range(60):
         world.site.groups(str(1000 + user), [])
     [first] = posts(world)
-    assert first.startswith("**Something would be taken from too many members at once.** removals are held\\: within")
+    assert first.startswith("**Something would be taken from too many members at once.** Removals are held\\: within")
     for _ in range(30):  # for more than a day
         world.clock.advance(HOUR)
         world.sweep()
@@ -78,7 +78,7 @@ def test_a_role_above_the_bot_is_posted_once_not_for_each_member(world: World) -
         world.site.groups(str(1000 + user), ["Member", "Director"])
     said = posts(world)
     assert len(said) == 1
-    assert said[0].startswith("**A role cannot be given.** a role that stands for a group is above the bot's")
+    assert said[0].startswith("**A role cannot be given.** A role that stands for a group is above the bot's")
 
 
 def test_what_concerns_one_member_is_not_posted(world: World) -> None:
@@ -97,7 +97,7 @@ def test_a_failed_sweep_is_posted_once_a_day(world: World) -> None:
         world.run(seconds=600)
         world.clock.advance(HOUR)
     assert len(posts(world)) == before + 1
-    assert posts(world)[-1].startswith("**A sweep needs a hand.** sweep failed\\: Discord answered 500")
+    assert posts(world)[-1].startswith("**A sweep needs a hand.** Sweep failed\\: Discord answered 500")
     world.clock.advance(24 * HOUR)
     world.http.delivery.sweeper.fail(world.sweep()["sweep_id"], "Discord answered 502 after 9 tries")
     assert len([one for one in posts(world) if "needs a hand" in one]) == 2
