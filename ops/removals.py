@@ -152,8 +152,8 @@ def in_words(standing: Standing) -> str:
     """How the removal limit stands, in one sentence."""
     if standing.limit is None:
         return "There is no removal limit (REMOVAL_LIMIT_PERCENT is 100)."
-    linked = count(standing.linked, "linked user")
-    used = f"{standing.lost:,} of at most {standing.limit:,} members lost something within an hour, of {linked}"
+    linked = f", of {count(standing.linked, 'linked user')}" if standing.linked else ""
+    used = f"{standing.lost:,} of at most {standing.limit:,} members lost something within an hour{linked}"
     if standing.held_since is None:
         return f"No hold is open: {used}."
     return f"A hold is open since {moment(standing.held_since)}, and nobody loses anything: {used}."

@@ -10,8 +10,9 @@ def max_removals(linked: int, percent: int) -> int:
 
 
 def hold_reason(limit: int, linked: int) -> str:
-    """The reason that the notice of a hold gives."""
+    """The reason that the notice of a hold gives. `linked`: as the last sweep counted; 0 before the first one."""
+    members = f"{limit} of {linked} linked members" if linked else f"{limit} members"
     return (
-        f"removals are held: within an hour more than {limit} of {linked} linked members would have lost roles or "
-        "their link. Nobody loses anything until an operator answers: python -m ops removals list"
+        f"removals are held: within an hour more than {members} would have lost roles or their link. Nobody "
+        "loses anything until an operator answers: python -m ops removals list"
     )
