@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.errors import LinkRefused
 from chalicelib.messages import RemoveReplacedAccount, encode
+from chalicelib.store import accounts
 from local.discord.messages import Answer, DiscordError, Request
 from local.simulated import GUILD, WorkerDied, World
 from tests.faults.support import before, joins, outcome
@@ -260,6 +261,20 @@ def test_a_callback_that_is_refused_removes_nobody_whose_own_callback_fails_mean
     anna.run()
     assert not linked(anna, "2")
     assert anna.roles("ben") == set()
+
+
+def test_an_account_whose_kick_was_not_answered_is_linked_to_nobody_while_it_may_take_effect(anna: World) -> None:
+    anna.link("1", "ben", groups=["Member"])
+    anna.guild.inject(fault(kind="cut", method="DELETE", path="/members/", times=None))
+    anna.run(seconds=40)
+    anna.guild.clear_faults()
+    (anna_id,) = [int(person.id) for person in anna.guild.people() if person.username == "anna"]
+    assert accounts.parting_until(anna_id) > anna.clock.now()
+    assert outcome(anna, "2", "anna", groups=["Member"]) == "discord_unavailable"
+    anna.run(seconds=600)
+    assert outcome(anna, "2", "anna", groups=["Member"]) == "linked"
+    anna.run(seconds=600)
+    assert (anna.roles("anna"), anna.roles("ben")) == ({"Member"}, {"Member"})
 
 
 @pytest.mark.parametrize("refusal", [None, {"kind": "rate_limit", "retry_after": 30.0}, {"status": 503}])
