@@ -59,6 +59,48 @@ def links(guild: int = GUILD, after: int = 0, upto: int = 2**63, most: int | Non
 # --- what the auth site says ------------------------------------------------------------------------------
 
 
+KEPT_WITHOUT_A_LINK = {  # columns; all others are about a link, and end with it
+    "user_id",
+    "version",
+    "groups",
+    "groups_at",
+    "groups_sent",
+    "nickname",
+    "nickname_at",
+    "nickname_sent",
+    "deleted_at",
+    "deleted_sent",
+    "barred_tokens",
+    "barred_clicks",
+    "lost_at",  # they count in the removal limit for an hour
+    "pending_notice",
+    "expires_at",
+}
+
+
+def test_nothing_that_is_known_of_a_link_is_left_when_it_ends() -> None:
+    linked("1", ADA)
+    rest = set(UserRow.get_attributes()) - KEPT_WITHOUT_A_LINK
+    row = UserRow.get("1")
+    for name in rest - {"links", "guild_id", "discord_id"}:
+        if getattr(row, name) is None:  # as if everything had happened to the link
+            setattr(row, name, {"a": 1} if UserRow.get_attributes()[name].attr_type == "S" else 7)
+    row.username, row.claim, row.last_error, row.discriminator = "ada", "c", "e", "0"
+    row.save()
+    assert users.unlink("1", ADA.id, now=NOW)
+    (stored,) = [row for row in UserRow.scan() if row.user_id == "1"]
+    assert {name for name in rest if getattr(stored, name, None) is not None} == set()
+
+
+def test_a_new_link_has_nothing_of_the_removal_of_the_old_one() -> None:
+    user = linked("1", ADA)
+    later = users.Leaving(NOW + 99, kick=True, notify=True)
+    assert leaving.begin("1", user, of_message(NOW - 10), changed_at=None, now=NOW, leaving=later)
+    assert known("1").leaving == later
+    link("1", ADA, now=NOW + 200, began_at=NOW + 200)
+    assert (known("1").leaving, known("1").goes_at, known("1").is_deleted) == (None, None, False)
+
+
 def test_nobody_is_known_at_first() -> None:
     assert users.get("1", now=NOW) is None
     assert users.owner_of(ADA.id) is None
