@@ -7,6 +7,7 @@ from local.discord.messages import Request
 from local.outages import Service
 from local.simulated import World
 from tests.faults.support import before, is_member, refusal
+from tests.linking.doors import logged
 from tests.members.support import settled_world
 
 HOUR = 3600.0
@@ -40,6 +41,17 @@ def test_changes_wait_for_the_end_of_an_outage_of_an_hour(world: World, service:
     assert roles(world) == [set()] * USERS
     assert list(world.dead_letters()) == []
     assert [notice for notice in world.site.notices() if notice["kind"] == "sync_failed"] == []
+
+
+def test_the_longer_an_outage_lasts_the_less_often_a_message_is_tried(world: World) -> None:
+    world.site.groups("0", [])
+    world.outages.begin("dynamodb", 6 * HOUR)
+    tries = []
+    for _ in range(6):
+        with logged() as log:
+            world.run(seconds=HOUR)
+        tries.append(log.getvalue().count('"event": "outage"'))
+    assert tries[0] > tries[1] > tries[2] > tries[-1] >= 3, "at most a quarter of an hour apart"
 
 
 def test_a_discord_that_answers_every_request_with_500_is_waited_for(world: World) -> None:

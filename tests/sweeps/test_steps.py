@@ -132,6 +132,18 @@ def test_a_page_that_comes_again_does_not_begin_the_repair_again(world: World) -
     assert (latest(world).state, latest(world).sent) == ("done", 150)
 
 
+def test_a_step_of_a_repair_that_comes_again_late_or_too_early_sends_nothing(world: World) -> None:
+    losers(world, 150, of=160)
+    sweep_id = world.sweep(force=True)["sweep_id"]
+    world.run(until=lambda: latest(world).sent > 0 and latest(world).position is not None)
+    step, sent = latest(world).step, len(waiting(world, "bulk"))
+    repair = world.http.delivery.sweeper.repair
+    assert repair(RepairPage(sweep_id=sweep_id, step=step - 1), redelivered=False) is Outcome.NOTHING
+    assert repair(RepairPage(sweep_id=sweep_id, step=step + 1), redelivered=False) is Outcome.NOTHING
+    assert repair(RepairPage(sweep_id=sweep_id, step=step + 1), redelivered=True) is Outcome.NOTHING
+    assert (latest(world).step, len(waiting(world, "bulk"))) == (step, sent)
+
+
 def test_a_halt_of_a_day_does_not_pile_up_sweeps(world: World) -> None:
     losers(world, 2, of=3)
     let_sweeps_take(world)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.discord.client import PAGE
-from chalicelib.messages import Parts
+from chalicelib.messages import Parts, StartSweep
 from chalicelib.store import users
 from chalicelib.store.sweeps import STALE_AFTER, Difference, Sweeps, SweepState
 from chalicelib.store.users import User
@@ -188,6 +188,22 @@ def test_a_sweep_that_makes_no_step_for_long_is_given_up(world: World) -> None:
     state_all(world, user_ids)
     world.run(seconds=60)
     assert all_settled(world, user_ids)
+
+
+def test_whom_a_sweep_found_that_is_given_up_is_repaired_all_the_same(world: World) -> None:
+    user_ids = settled_crowd(world)
+    user, discord_id = linked_user(world, user_ids[1])
+    world.guild.change_member(name_of(user_ids[1]), take=["Member"])
+    sweeps, began = Sweeps(int(GUILD)), world.clock.now()
+    lost = new_sweep(Parts.ALL, now=began, narrow=True)
+    assert sweeps.begin(lost) is None
+    sweeps.keep_page(lost.sweep_id, 0, [Difference(user.user_id, discord_id, user.version)], now=began)
+    assert sweeps.advance(replace(lost, step=1, pages=1, pages_found=(0,)))
+    world.clock.advance(STALE_AFTER + 60)
+    mark(world, user_ids[5])
+    world.http.delivery.sweeper.start_later(StartSweep(parts=Parts.ALL.value, waiting="d", began=world.clock.now()))
+    world.run(seconds=300)
+    assert world.roles(name_of(user_ids[1])) == {"Member"}
 
 
 def test_who_was_compared_since_is_not_recorded_again(world: World) -> None:
