@@ -323,7 +323,8 @@ AT_DEPLOYMENT = {  # all that app.py reads when it is deployed: their default, a
         (
             "which queues are read by a limited number of functions at once: both (`True`), the queue of changes only "
             "(`jobs`), none (`False`); idle queues without a limit are polled less. Empty: `make deploy` and `make "
-            "deploy-package` choose `jobs` where the account may run 1,000 functions at once, otherwise `True`"
+            "deploy-package` choose `jobs`, for the stage `dev` `False`, where the account may run 1,000 functions at "
+            "once, otherwise `True`"
         ),
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from chalicelib import settings
-from deploy import change_sets, functions, kept, remove, runtimes
+from deploy import change_sets, functions, kept, polling, remove, runtimes
 from deploy.bucket import Bucket
 from deploy.check import CALLBACK, check, no_secrets
 from deploy.found import Sleep
@@ -117,6 +117,8 @@ class Deployment:
         secrets = partial(_secrets, self._stage)
         known = functions.is_deployed(self._stage, _client)
         _examine(self._stage, self._root, secrets, address_known=known)
+        if self._options.command == "check":
+            _tell(polling.idle(polling.limited_queues(self._stage, self._root, _client("lambda"))))
 
     def _package(self) -> None:
         """Needs no account: whether the secrets are there is not looked at."""

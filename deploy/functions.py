@@ -14,12 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib.settings import JOBS_ONLY, QUEUE_LIMIT
+from chalicelib.settings import JOBS_ONLY
 from deploy import notes
 from deploy.bucket import Bucket, packaged
 from deploy.found import APP, WEB, Clients, Found, Sleep, deployed_name, find, once_free, remove
+from deploy.polling import limited_queues
 from deploy.project import NotDeployed, bundle, chalice, clean_copy, config_of, environment_of, notes_file
 from deploy.stacks import Stacks
 
@@ -30,9 +29,6 @@ whose turn comes later. Lambda would stop such a chain after some 16 calls
 (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html)."""
 UNLIMITED = {"True": (), JOBS_ONLY: ("sync_bulk",), "False": LOOPING}
 """Functions whose queue has no limit, by LIMIT_CONCURRENCY."""
-MANY_FUNCTIONS = 1000
-"""Functions that an account may run at once, above which the bulk queue needs no limit: AWS's usual quota. After an
-outage of 20 minutes 160 functions at once took up the repairs of 4,000 members (simulated), for seconds."""
 BUSY_PAUSE = 2.0  # seconds between attempts to change a trigger
 ANY_REGION = "us-east-1"  # what is packaged is the same for all, but Chalice wants to hear of one
 
@@ -108,17 +104,6 @@ def allow_loops(stage: str, functions: Client) -> None:
     """Tell Lambda that chains of messages are meant; Chalice knows no such setting."""
     for function in LOOPING:
         functions.put_function_recursion_config(FunctionName=deployed_name(stage, function), RecursiveLoop="Allow")
-
-
-def limited_queues(stage: str, root: Path, functions: Client) -> str:
-    """What LIMIT_CONCURRENCY is for this deployment: as config.json says, else by what may run in the account."""
-    if said := environment_of(stage, root).get(QUEUE_LIMIT):
-        return str(said)
-    try:
-        limit = functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    except ClientError:  # not everybody may ask
-        return "True"
-    return JOBS_ONLY if limit >= MANY_FUNCTIONS else "True"
 
 
 def lift_limits(stage: str, limited: str, functions: Client, sleep: Sleep = time.sleep) -> None:

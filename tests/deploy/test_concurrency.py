@@ -8,8 +8,11 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from bench.prices import LIMITED
+from bench.prices import idle as idle_usage
 from chalicelib.settings import QUEUE_LIMIT
-from deploy.functions import lift_limits, limited_queues, package
+from deploy.functions import lift_limits, package
+from deploy.polling import POLLS, TRIAL, idle, limited_queues
 from tests.deploy.support import STAGE, change_settings, hand_over_package
 
 Client = Any
@@ -20,13 +23,30 @@ def functions() -> Client:
     return boto3.client("lambda", region_name="eu-central-1")
 
 
-@pytest.mark.parametrize(("quota", "chosen"), [(10, "True"), (999, "True"), (1000, "jobs"), (5000, "jobs")])
-def test_the_bulk_queue_is_limited_only_where_the_account_runs_few_functions(
-    project: Path, functions: Client, quota: int, chosen: str
+@pytest.mark.parametrize(
+    ("stage", "quota", "chosen"),
+    [
+        ("prod", 10, "True"),
+        ("prod", 999, "True"),
+        ("prod", 1000, "jobs"),
+        ("prod", 5000, "jobs"),
+        (TRIAL, 10, "True"),
+        (TRIAL, 1000, "False"),
+    ],
+)
+def test_queues_are_limited_by_what_may_run_in_the_account_and_none_in_the_stage_for_trying_out(
+    project: Path, functions: Client, stage: str, quota: int, chosen: str
 ) -> None:
     with Stubber(functions) as aws:
         aws.add_response("get_account_settings", {"AccountLimit": {"ConcurrentExecutions": quota}})
-        assert limited_queues(STAGE, project, functions) == chosen
+        assert limited_queues(stage, project, functions) == chosen
+
+
+@pytest.mark.parametrize("limited", LIMITED)
+def test_what_a_stage_costs_that_stands_idle_is_told_as_the_price_list_has_it(limited: str) -> None:
+    asked = idle_usage(1, limited=limited).sqs_requests
+    assert POLLS[limited] == asked
+    assert f"it asks SQS {asked:,.0f} times a month (LIMIT_CONCURRENCY: {limited})" in idle(limited)
 
 
 def test_both_queues_are_limited_where_aws_does_not_tell(project: Path, functions: Client) -> None:

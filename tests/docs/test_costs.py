@@ -29,8 +29,10 @@ def idle_dollars(stages: int, *, limited: str) -> float:
 
 def test_the_costs_of_idle_stages_are_those_of_the_price_list() -> None:
     each = {f"${idle_dollars(3, limited=one) - idle_dollars(2, limited=one):.2f}" for one in ("True", "jobs")}
+    trial = idle(1, limited="jobs") + idle(1, limited="False", watched=0)
+    with_dev = f"${sum(bill(trial, REGIONS['us-east-1']).values()):.2f}"
     together = f"${idle_dollars(3, limited='False'):.2f}"
-    assert each | {together} == set(re.findall(r"\$\d\.\d\d", SEVERAL.read_text()))
+    assert each | {with_dev, together} == set(re.findall(r"\$\d\.\d\d", SEVERAL.read_text()))
     for stages in (1, 2, 3):
         for limited in LIMITED:
             shown = f"{idle(stages, limited=limited).sqs_requests:,.0f} | {idle_dollars(stages, limited=limited):.2f}"
