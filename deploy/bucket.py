@@ -6,16 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from deploy.project import NotDeployed
-
-KEPT = 5  # versions of a stage; by age it could not be said: what runs may be years old
-HISTORY = "versions.json"
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
 Json = dict[str, Any]
@@ -40,7 +37,6 @@ class Bucket:
         self._name = name
         self._folder = folder
         self._mine = {"Bucket": name, "ExpectedBucketOwner": account}
-        self._history = f"{folder}/{HISTORY}"
 
     def ensure(self) -> None:
         """Make the bucket where there is none. Raises NotDeployed where it is somebody else's."""
@@ -81,57 +77,42 @@ class Bucket:
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         return f"https://{self._name}.s3.{region}.{suffix}/{key}"
 
-    # --- versions ---
+    # --- objects ---
 
-    def versions(self) -> list[Version]:
-        """What was deployed, the latest last."""
+    def read(self, name: str) -> bytes | None:
+        """The stage's object of that name; None where there is none, or no bucket."""
         try:
-            said = self._s3.get_object(**self._mine, Key=self._history)["Body"].read()
+            said: bytes = self._s3.get_object(**self._mine, Key=self.key(name))["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket"):
                 raise
-            return []
-        return [Version(**one) for one in json.loads(said)]
+            return None
+        return said
 
-    def deployed(self, version: Version) -> None:
-        """Put on record that `version` is what runs now; what is older than some versions is deleted."""
-        known = self.versions()
-        if version in known[-1:]:
-            return
-        kept, dropped = [*known, version][-KEPT:], [*known, version][:-KEPT]
-        self._record(kept)
-        self._delete(dropped, kept)
+    def write(self, name: str, body: bytes) -> None:
+        """Store the stage's object of that name."""
+        self._s3.put_object(**self._mine, Key=self.key(name), Body=body)
 
-    def forget(self, version: Version) -> None:
-        """The latest version was `version`, and is no longer what runs. The record comes last: once it is written, a
-        further rollback goes one version further back.
-        """
-        known = self.versions()
-        if version in known[-1:]:
-            self._delete(known[-1:], known[:-1])
-            self._record(known[:-1])
+    def delete(self, key: str) -> None:
+        """Delete the object, by its whole key; that it is not there is no fault."""
+        self._s3.delete_object(**self._mine, Key=key)
+
+    def key(self, name: str) -> str:
+        """The whole key of the stage's object of that name."""
+        return f"{self._folder}/{name}"
 
     def empty(self) -> None:
         """Delete all that there is of the stage."""
         try:
             pages = self._s3.get_paginator("list_objects_v2").paginate(**self._mine, Prefix=self._folder + "/")
             for key in [one["Key"] for page in pages for one in page.get("Contents", [])]:
-                self._s3.delete_object(**self._mine, Key=key)
+                self.delete(key)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("NoSuchBucket", "AccessDenied", "403"):
                 raise
 
-    def _record(self, kept: list[Version]) -> None:
-        text = json.dumps([asdict(one) for one in kept]).encode()
-        self._s3.put_object(**self._mine, Key=self._history, Body=text)
-
-    def _delete(self, dropped: list[Version], kept: list[Version]) -> None:
-        needed = {key for one in kept for key in asdict(one).values()}
-        for key in {key for one in dropped for key in asdict(one).values()} - needed:
-            self._s3.delete_object(**self._mine, Key=key)
-
     def _key(self, content: bytes, ending: str) -> str:
-        return f"{self._folder}/{hashlib.sha256(content).hexdigest()[:32]}.{ending}"
+        return self.key(f"{hashlib.sha256(content).hexdigest()[:32]}.{ending}")
 
 
 def _text(template: Json) -> bytes:

@@ -12,6 +12,7 @@ from deploy import change_sets, functions, kept, polling, remove, runtimes
 from deploy.bucket import Bucket
 from deploy.check import CALLBACK, check, no_secrets
 from deploy.found import Sleep
+from deploy.history import History
 from deploy.kept import Kept, refuse_unknown_principal
 from deploy.lint import lint
 from deploy.project import NotDeployed, environment_of
@@ -128,8 +129,13 @@ class Deployment:
 
     def _rollback(self) -> None:
         _tell("The version before this one, code and settings")
-        address = functions.roll_back(self._stage, self._stacks, self._bucket)
-        print(f"\n{self._stage} runs the version before again: {address}\nTables, queues and alarms are as they were.")
+        bucket = self._bucket
+        address = functions.roll_back(self._stage, self._stacks, bucket)
+        print(
+            f"\n{self._stage} runs the version before again: {address}\nTables, queues and alarms are as they were.",
+            flush=True,
+        )
+        History(bucket).told()
 
     def _down(self) -> None:
         stacks, lasting = self._stacks, self._kept

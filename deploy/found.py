@@ -19,6 +19,8 @@ from deploy import apis
 APP = "rolecall"
 WEB = "api_handler"  # app.py's name for the HTTP API's function; deployed, it bears the stage's name alone
 RULE_ENDING = "-event"
+DELETING = "Deleting"  # the state of a trigger until it is gone
+MAX_TRIES = 60  # to change a trigger before the last one; AWS needs seconds for a change, and less than a minute
 
 Client = Any  # boto3 makes a client's methods at run time: no type describes them
 Clients = Callable[[str], Client]
@@ -72,6 +74,16 @@ def find(stage: str, client: Clients) -> Found:
     )
 
 
+def wait_for_triggers(stage: str, functions: Client, sleep: Sleep) -> None:
+    """Wait for triggers that are being deleted, by a run that was stopped: Lambda makes none a second time before."""
+    for _ in range(MAX_TRIES):
+        pages = functions.get_paginator("list_event_source_mappings").paginate()
+        all_of_them = [one for page in pages for one in page["EventSourceMappings"]]
+        if not any(one["State"] == DELETING and _function_called(stage, one) for one in all_of_them):
+            return
+        sleep(1.0)
+
+
 def function_of(stage: str, deployed: str) -> str | None:
     """app.py's name of the function that is deployed as `deployed`; None where it is not the stage's."""
     if deployed == f"{APP}-{stage}":
@@ -120,19 +132,25 @@ def _triggers(stage: str, client: Client) -> Iterator[Trigger]:
     """All, also those of a function that is gone: deleting a function leaves them."""
     for page in client.get_paginator("list_event_source_mappings").paginate():
         for one in page["EventSourceMappings"]:
-            function = function_of(stage, one["FunctionArn"].split(":")[6])
-            if function and one["State"] != "Deleting":
+            function = _function_called(stage, one)
+            if function and one["State"] != DELETING:
                 yield Trigger(one["UUID"], one["EventSourceArn"], one["FunctionArn"], function)
+
+
+def _function_called(stage: str, trigger: Json) -> str | None:
+    return function_of(stage, trigger["FunctionArn"].split(":")[6])
 
 
 # --- taking it away -----------------------------------------------------------------------------------------------
 
-MAX_TRIES = 60  # to change a trigger before the last one; AWS needs seconds for a change, and less than a minute
 GONE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException", "NoSuchEntityException"}
 
 
 def remove(found: Found, client: Clients, sleep: Sleep) -> None:
-    """Delete all that was found. What is gone meanwhile is no fault. `sleep` lets seconds pass while AWS works."""
+    """Delete all that was found. What is gone meanwhile is no fault. `sleep` lets seconds pass while AWS works.
+
+    Functions before APIs: a function that outlived its API would go on to let it call.
+    """
     functions, events, iam, api = client("lambda"), client("events"), client("iam"), client("apigateway")
     for trigger in found.triggers:
         with _unless_gone():
@@ -140,12 +158,12 @@ def remove(found: Found, client: Clients, sleep: Sleep) -> None:
     for rule in found.rules.values():
         with _unless_gone():
             _delete_rule(events, rule)
-    for one in found.apis:
-        with _unless_gone():
-            api.delete_rest_api(restApiId=one)
     for arn in found.functions.values():
         with _unless_gone():
             functions.delete_function(FunctionName=arn)
+    for one in found.apis:
+        with _unless_gone():
+            api.delete_rest_api(restApiId=one)
     for arn in found.roles.values():
         with _unless_gone():
             _delete_role(iam, arn.rpartition("/")[2])

@@ -17,7 +17,8 @@ from typing import Any
 from chalicelib.settings import JOBS_ONLY
 from deploy import notes
 from deploy.bucket import Bucket, packaged
-from deploy.found import APP, WEB, Clients, Found, Sleep, deployed_name, find, once_free, remove
+from deploy.found import APP, WEB, Clients, Found, Sleep, deployed_name, find, once_free, remove, wait_for_triggers
+from deploy.history import History
 from deploy.polling import limited_queues
 from deploy.project import NotDeployed, bundle, chalice, clean_copy, config_of, environment_of, notes_file
 from deploy.stacks import Stacks
@@ -69,6 +70,7 @@ def deploy_by_chalice(stage: str, root: Path, stacks: Stacks, client: Clients, t
             f"The functions of {stage} were deployed by CloudFormation, as the stack {stack_name(stage)}. "
             f"Go on in that way: make deploy-package STAGE={stage}"
         )
+    wait_for_triggers(stage, client("lambda"), stacks.sleep)
     found = find(stage, client)
     _refuse_shared_api(stage, found)
     copy = clean_copy(stage, root)
@@ -178,12 +180,13 @@ def deploy_by_cloudformation(
         )
     else:
         remove(found, client, stacks.sleep)  # what a stack that failed could not take back
+        wait_for_triggers(stage, client("lambda"), stacks.sleep)
     limited = limited_queues(stage, root, client("lambda"))
     folder = package(stage, root, limited)
     bucket.ensure()
     version = bucket.put(*packaged(folder))
     made = stacks.bring_about(name, bucket.address(version.template), {"SecretsStored": secrets_stored}, url=True)
-    bucket.deployed(version)
+    History(bucket).deployed(version)
     lift_limits(stage, limited, client("lambda"), stacks.sleep)
     return made["EndpointURL"].rstrip("/")
 
@@ -201,7 +204,8 @@ def _refuse_if_missing(stacks: Stacks, stack: str, there: set[str]) -> None:
 
 
 def roll_back(stage: str, stacks: Stacks, bucket: Bucket) -> str:
-    """Put the version before the last one back, code and settings alike; the API's address.
+    """Put the version before the last one back, code and settings alike; the API's address. Where one that was put back
+    before was never told of, as the run was killed, it stays as it is: see History.told.
 
     Raises NotDeployed where there is none: only CloudFormation's way keeps what was.
     """
@@ -211,13 +215,17 @@ def roll_back(stage: str, stacks: Stacks, bucket: Bucket) -> str:
             f"{stage} is not deployed as a stack, so no earlier version is kept: "
             f"git checkout the one that you want, then make deploy STAGE={stage}"
         )
-    known = bucket.versions()
-    on_record = bucket.key_of(stacks.template(name)) in {one.template for one in known}
+    history, running = History(bucket), bucket.key_of(stacks.template(name))
+    if history.went_back_to(running):
+        return stacks.outputs(name)["EndpointURL"].rstrip("/")
+    known = history.versions()
+    on_record = running in {one.template for one in known}
     # A deployment that was stopped at its very end runs, and is not on record.
     earlier = known[:-1] if on_record else known
     if not earlier:
         raise NotDeployed(f"No earlier version of {stage} is kept; nothing was changed")
+    history.going_back_to(earlier[-1])
     made = stacks.bring_about(name, bucket.address(earlier[-1].template), url=True)
     if on_record:
-        bucket.forget(known[-1])
+        history.forget_latest()
     return made["EndpointURL"].rstrip("/")

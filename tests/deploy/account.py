@@ -123,9 +123,11 @@ class Account:
             self._tester("leave")
 
     def put_secrets(self, stage: str) -> None:
+        """Those that are not there; others stay as they are."""
         ssm = self.client("ssm")
         for name in settings.REQUIRED_SECRETS:
-            ssm.put_parameter(Name=f"/rolecall/{stage}/{name}", Value=env.MADE_UP[name], Type="SecureString")
+            with suppress(ssm.exceptions.ParameterAlreadyExists):
+                ssm.put_parameter(Name=f"/rolecall/{stage}/{name}", Value=env.MADE_UP[name], Type="SecureString")
 
     def deploy(self, project: Path, *words: str, killed: Point | None = None, into: Path | None = None) -> Ended:
         """Run `python -m deploy` with `words`, to its end or until it is `killed`, with all that it started. With

@@ -22,7 +22,9 @@ Mishap = Callable[[Path, str], Path]
 
 @dataclass(frozen=True)
 class Way:
-    """A way of deploying a stage. `stuck`: after a first attempt whose stack of tables can only be deleted."""
+    """A way of deploying a stage. `stuck`: after a first attempt whose stack of tables can only be deleted. `return` is
+    to take the stage away, and, where that was killed, to deploy it again.
+    """
 
     name: str
     stage: str
@@ -39,8 +41,8 @@ class Way:
         return ("down", self.stage, "--yes")
 
 
-CHALICE = Way("chalice", STAGE, EMAIL, ("up", "change", "down"))
-PACKAGED = Way("packaged", STAGE, ("--packaged", *EMAIL), ("up", "change", "rollback", "down"))
+CHALICE = Way("chalice", STAGE, EMAIL, ("up", "change", "down", "return"))
+PACKAGED = Way("packaged", STAGE, ("--packaged", *EMAIL), ("up", "change", "rollback", "down", "return"))
 STUCK = Way("stuck-prod", "prod", EMAIL, ("up",), stuck=True)
 STUCK_PACKAGED = Way("stuck-prod-packaged", "prod", ("--packaged", *EMAIL), ("up",), stuck=True)
 
@@ -66,6 +68,7 @@ class Interrupted:
             self.finished["rollback"] = self._run(self._place / "project", ("rollback", way.stage))
         if "down" in way.operations:
             self.finished["down"] = self._run(self._place / "project", way.down)
+        self.finished["return"] = self.finished.get("down", self.finished["up"])
         for ended in self.finished.values():
             assert ended.code == 0, ended.said
 
@@ -73,7 +76,7 @@ class Interrupted:
         """Do what `operation` names, killed at that point; something happens to its folder; the same again, to the
         end. Then everything is as it should be. Returns the killed one.
         """
-        killed = self._run(self._prepare(operation), self._words(operation), point)
+        killed = self._run(self._prepare(operation), self._first(operation), point)
         self._again(operation, mishap)
         return killed
 
@@ -82,7 +85,7 @@ class Interrupted:
         into = self._place.with_name(f"moments-{operation}")
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir()
-        ended = self._account.deploy(self._prepare(operation), *self._words(operation), into=into)
+        ended = self._account.deploy(self._prepare(operation), *self._first(operation), into=into)
         assert ended.code == 0, ended.said
         return self._account.moments()
 
@@ -98,6 +101,10 @@ class Interrupted:
         self._again("rollback", None)
         return killed
 
+    def _first(self, operation: str) -> tuple[str, ...]:
+        """What is killed."""
+        return self.way.down if operation == "return" else self._words(operation)
+
     def _words(self, operation: str) -> tuple[str, ...]:
         return {"rollback": ("rollback", self.way.stage), "down": self.way.down}.get(operation, self.way.up)
 
@@ -108,7 +115,7 @@ class Interrupted:
             return self._copy(self._sources)
         self._account.restore()
         project = self._copy(self._standing)
-        if operation != "down":
+        if operation not in ("down", "return"):
             with (project / "app.py").open("a") as app:
                 app.write(NEW_ROUTE)
         if operation == "rollback":
@@ -117,10 +124,10 @@ class Interrupted:
 
     def _again(self, operation: str, mishap: Mishap | None) -> None:
         project = self._place / "project"
+        if operation == "return":
+            self._account.put_secrets(self.way.stage)
         ended = self._run(mishap(project, self.way.stage) if mishap else project, self._words(operation))
-        undone = f"No earlier version of {self.way.stage} is kept; nothing was changed\n"
-        # A rollback that was put on record is done, though nobody was told.
-        assert ended.code == 0 or (operation == "rollback" and undone in ended.lines), ended.said
+        assert ended.code == 0, ended.said
         if operation == "down":
             assert f"Nothing of {self.way.stage} is left.\n" in ended.lines
             assert everything(self._account) <= {BUCKET}

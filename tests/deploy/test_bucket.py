@@ -8,7 +8,8 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from deploy.bucket import KEPT, Bucket
+from deploy.bucket import Bucket
+from deploy.history import KEPT, History
 from deploy.project import NotDeployed
 
 ACCOUNT = "123456789012"
@@ -47,8 +48,13 @@ def test_every_call_names_the_account_whose_bucket_it_must_be(s3: Any) -> None:
     mine = bucket(s3)
     mine.ensure()
     version = mine.put(b"code", template(1))
-    mine.deployed(version)
-    mine.versions()
+    history = History(mine)
+    history.deployed(version)
+    history.deployed(mine.put(b"code", template(2)))
+    history.going_back_to(version)
+    history.forget_latest()
+    assert history.went_back_to(version.template)
+    history.told()
     mine.empty()
     unnamed = [params for params in said if params.get("ExpectedBucketOwner") != ACCOUNT]
     assert [set(params) for params in unnamed] == [{"Bucket", "CreateBucketConfiguration"}]
@@ -77,9 +83,10 @@ def test_the_same_version_is_stored_once_and_the_oldest_go(s3: Any) -> None:
     mine = bucket(s3)
     mine.ensure()
     made = [mine.put(b"code %d" % number, template(number)) for number in range(KEPT + 2)]
+    history = History(mine)
     for version in [*made, made[-1]]:
-        mine.deployed(version)
-    assert mine.versions() == made[-KEPT:]
+        history.deployed(version)
+    assert history.versions() == made[-KEPT:]
     assert keys(s3) == {key for one in made[-KEPT:] for key in (one.template, one.code)} | {
         "rolecall-dev/versions.json"
     }
@@ -90,15 +97,33 @@ def test_code_that_a_kept_version_shares_is_kept(s3: Any) -> None:
     mine.ensure()
     made = [mine.put(b"the same code", template(number)) for number in range(KEPT + 1)]
     for version in made:
-        mine.deployed(version)
+        History(mine).deployed(version)
     assert made[0].code in keys(s3)
     assert made[0].template not in keys(s3)
+
+
+def test_a_rollback_is_known_until_it_was_told_of_or_something_else_was_deployed(s3: Any) -> None:
+    mine, history = bucket(s3), History(bucket(s3))
+    mine.ensure()
+    first, second = (mine.put(b"code", template(number)) for number in range(2))
+    for version in (first, second):
+        history.deployed(version)
+    history.going_back_to(first)
+    assert not history.went_back_to(first.template), "the record still says the second"
+    history.forget_latest()
+    assert not history.went_back_to(second.template)
+    assert history.went_back_to(first.template)
+    history.deployed(first)
+    assert not history.went_back_to(first.template), "it was deployed, and is not what a rollback put back"
+    history.going_back_to(first)
+    history.told()
+    assert not history.went_back_to(first.template)
 
 
 def test_emptying_leaves_what_other_stages_have(s3: Any) -> None:
     mine = bucket(s3)
     mine.ensure()
-    mine.deployed(mine.put(b"code", template(1)))
+    History(mine).deployed(mine.put(b"code", template(1)))
     s3.put_object(Bucket="packages", Key="rolecall-dev-2/versions.json", Body=b"[]")
     mine.empty()
     assert keys(s3) == {"rolecall-dev-2/versions.json"}

@@ -73,6 +73,7 @@ def named(values: list[tuple[Way, str]]) -> list[object]:
         ),
         pytest.param(CHALICE, "change", "", id="chalice-change"),
         pytest.param(CHALICE, "down", "", id="chalice-down"),
+        pytest.param(CHALICE, "return", "", id="chalice-return"),
         pytest.param(PACKAGED, "up", "CreateStack", id="CloudFormation is still at work"),
         *(pytest.param(PACKAGED, operation, "", id=f"packaged-{operation}") for operation in PACKAGED.operations),
     ],

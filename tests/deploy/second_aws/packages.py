@@ -8,10 +8,11 @@ from urllib.parse import urlparse
 import boto3
 import rules
 from moto.apigateway.models import Deployment, RestAPI, apigateway_backends
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.cloudformation import parsing, responses
 from moto.cloudformation.models import Stack
 from moto.core.common_models import CloudFormationModel
+from moto.core.exceptions import ServiceException
 from moto.s3.models import s3_backends
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
@@ -59,6 +60,9 @@ def note_loop(properties, function):
 
 
 def make_function_that_may_loop(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+    name = cloudformation_json["Properties"]["FunctionName"]
+    if any(one.function_name == name for one in lambda_backends[account_id][region_name].list_functions()):
+        raise ServiceException("AlreadyExists", f"{name} already exists")
     made = make_function(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
     return note_loop(cloudformation_json["Properties"], made)
 
