@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.members.removal_limiter import Counted
 from chalicelib.messages import Parts
 from chalicelib.store.sweeps import NO_LIST, Sweep, SweepState
 from chalicelib.sweeps.judge import Judge
@@ -40,7 +41,7 @@ class Heard:
 
 def judge(sweep: Sweep = SURVEYED, **answers: Any) -> tuple[Sweep, Heard]:
     """The sweep as it was judged, and what was asked on the way; the limit admits it unless something else is said."""
-    heard: Any = Heard(**{"admit": True, "foresee": True, "would_admit": True} | answers)
+    heard: Any = Heard(**{"admit": Counted(NOW), "foresee": True, "would_admit": True} | answers)
     return judge_of(heard).judge(sweep), heard
 
 
@@ -65,7 +66,7 @@ def test_those_who_would_lose_something_are_counted_when_the_verdict_is_passed()
     ids=["forced", "nobody loses anything", "all who do are locked"],
 )
 def test_where_nothing_is_to_be_counted_it_is_only_noted_how_many_are_linked(sweep: Sweep) -> None:
-    judged, heard = judge(sweep, admit=False)
+    judged, heard = judge(sweep, admit=None)
     assert ("note_linked", (200,), {}) in heard.asked
     assert "admit" not in heard.words()
     assert (judged.counted_at, judged.held) == (0.0, False)
@@ -78,7 +79,7 @@ def test_who_is_counted_already_is_not_counted_again() -> None:
 
 
 def test_a_sweep_that_is_not_admitted_counts_nobody_and_takes_nothing() -> None:
-    judged, heard = judge(admit=False)
+    judged, heard = judge(admit=None)
     assert (judged.counted_at, judged.held, judged.may_take) == (0.0, True, False)
     assert "count" not in heard.words(), "the hold that the limiter opened was counted by it"
 
@@ -168,7 +169,7 @@ def test_what_the_first_run_lock_holds_back_is_counted_and_notified_once_a_day()
 
 
 def test_what_the_removal_limit_holds_back_is_notified_as_a_hold() -> None:
-    judged, heard = judge(admit=False)
+    judged, heard = judge(admit=None)
     assert ("claim_notice", ("held", "2-sweep"), {"now": NOW, "seconds": DAY}) in heard.asked
     assert ("sweep_problem", (f"sweep: {judged.note}",), {"hold": True}) in heard.asked
 
@@ -194,4 +195,4 @@ def test_what_a_verdict_counted_is_given_back_if_anothers_was_stored(
     judge_of(heard).withdraw(replace(SURVEYED, **judged), None if stored is None else replace(SURVEYED, **stored))
     assert heard.words() == asked
     if "give_back" in asked:
-        assert heard.asked == [("give_back", (TO_COUNT, NOW - 1), {})]
+        assert heard.asked == [("give_back", (TO_COUNT, Counted(NOW - 1)), {})]
