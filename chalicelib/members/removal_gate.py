@@ -111,7 +111,7 @@ class RemovalGate:
         if self.admits(user, context):
             return True
         self._record(user, context, context.permit.refused or Cause.LIMIT, Loss.UNLINK)
-        self._reporter.failed(user, self._with_refusal(user, context))
+        self._reporter.failed(user, _with_refusal(user, context))
         return False
 
     def may_delete(self, user: User, job: DeleteUser, cutoff: Cutoff, context: JobContext) -> bool | None:
@@ -122,12 +122,8 @@ class RemovalGate:
         if self.admits(user, context):
             return True
         self._record(user, context, context.permit.refused or Cause.LIMIT, Loss.KICK, encode(job).decode())
-        held = users.hold_deletion(user, cutoff, self._with_refusal(user, context), now=self._services.now())
+        held = users.hold_deletion(user, cutoff, _with_refusal(user, context), now=self._services.now())
         return False if held else None
-
-    def _with_refusal(self, user: User, context: JobContext) -> Problems:
-        refused = context.permit.refused or Cause.LIMIT
-        return (user.problems - withheld(user.problems)) | {Problem(PROBLEM_OF[refused])}
 
     def _record(self, user: User, context: JobContext, cause: Cause, loss: Loss, deletion: str = "") -> None:
         if user.link is None:
@@ -164,3 +160,9 @@ class RemovalGate:
             elif context.permit.counted_at is not None and context.removals is Removals.COUNTED_NOW:
                 users.mark_counted(user.user_id, context.permit.counted_at)
             raise
+
+
+def _with_refusal(user: User, context: JobContext) -> Problems:
+    """The user's problems, and why nothing may be taken from them."""
+    refused = context.permit.refused or Cause.LIMIT
+    return (user.problems - withheld(user.problems)) | {Problem(PROBLEM_OF[refused])}
