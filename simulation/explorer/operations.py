@@ -39,6 +39,7 @@ class Case:
     posted: list[float] = field(default_factory=list)  # when messages were posted that state groups
     by_hand: list[float] = field(default_factory=list)  # when anna was changed by hand, or came or went
     imported: bool = False
+    posted_before_import: int = 0  # how many of `posted` were there when the link was imported
 
     def process(self) -> Container:
         """A new process, as Lambda starts one."""
@@ -304,6 +305,8 @@ def _import(case: Case) -> Run:
             )
         except (users.AccountTaken, users.UserDeletedSince, users.ReplacesAnother):
             return
+        finally:
+            case.posted_before_import = len(case.posted)
         case.tokens.append(now)
 
     return run
