@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from chalicelib.settings import QUEUE_LIMIT
 from deploy.stages import TEMPLATES, policies
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +67,7 @@ def clean_copy(stage: str, root: Path, purpose: str = "deploy") -> Path:
         target = copy / path.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    _leave_to_deployment(copy / ".chalice" / "config.json", stage)
     for name, content in policies(stage, root).items():
         (copy / ".chalice" / name).write_text(content)
     notes = notes_file(stage, copy).parent
@@ -73,6 +75,15 @@ def clean_copy(stage: str, root: Path, purpose: str = "deploy") -> Path:
         notes.unlink()
     notes.mkdir(exist_ok=True)
     return copy
+
+
+def _leave_to_deployment(config: Path, stage: str) -> None:
+    """Take the limit of queues out where it is empty: Chalice would prefer that to what the deployment chooses."""
+    said = json.loads(config.read_text())
+    chosen = said["stages"].get(stage, {}).get("environment_variables", {})
+    if chosen.get(QUEUE_LIMIT) == "":
+        del chosen[QUEUE_LIMIT]
+        config.write_text(json.dumps(said))
 
 
 def bundle(stage: str, root: Path, copy: Path) -> None:

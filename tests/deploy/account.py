@@ -103,6 +103,10 @@ class Account:
         """Let time pass there."""
         self._tester(f"sleep?seconds={seconds}")
 
+    def allow_functions(self, number: int) -> None:
+        """So many may run at once from here on; 10 at first."""
+        self._tester(f"quota?functions={number}")
+
     def fail(self, **resources: str) -> None:
         """From here on what is named fails: resources of stacks, by their logical ids, while they are `create`d,
         `update`d, `delete`d, or while an update is taken back (`rollback`). Nothing else does.

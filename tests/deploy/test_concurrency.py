@@ -112,9 +112,10 @@ def test_a_queue_without_a_limit_is_left_as_it_is(functions: Client) -> None:
 
 
 @pytest.mark.parametrize(("limited", "limits"), [("", (4, 3)), ("jobs", (4, None))])
-def test_the_packaged_template_limits_what_was_chosen(
+def test_the_packaged_template_limits_what_was_chosen_also_where_config_json_says_empty(
     project: Path, limited: str, limits: tuple[int | None, int | None]
 ) -> None:
+    change_settings(project, {QUEUE_LIMIT: ""})
     hand_over_package(project)
     made = json.loads((package(STAGE, project, limited) / "sam.json").read_text())["Resources"]
     found = [limit_of(made[function]) for function in ("SyncJobs", "SyncBulk")]

@@ -11,6 +11,7 @@ Runs in the environment of the emulators, so it imports nothing of the project. 
 - `/tester/calls`, `/tester/moments`: the calls since then, each with what it was; the moments that were recorded.
 - `/tester/visit?moment=N`, `/tester/leave`: everything as it was at that moment, and back to now.
 - `/tester/sleep?seconds=S`: time passes.
+- `/tester/quota?functions=N`: the account may run so many functions at once.
 - `/tester/fail?create=A&delete=A&update=B`: those resources of stacks fail from here on: see failures.py. Without any,
   nothing does.
 - `/tester/save`, `/tester/restore`: everything as it is now, and as it was then. What is saved is a process that waits
@@ -73,6 +74,8 @@ class Tester:
             self.moments.begin(options.get("record"), options.get("into"))
         if command == "sleep":
             clock.sleep(float(options["seconds"]))
+        if command == "quota":
+            rules.quota = int(options["functions"])
         if command == "fail":
             failures.failing = {what: [logical] for what, logical in options.items()}
         if command == "reset":

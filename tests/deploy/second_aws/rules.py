@@ -7,7 +7,8 @@
 - SQS takes no policy that names a user or role that the account does not have (aws/aws-cdk#13530).
 - A queue's name is blocked for 60 s after its deletion.
 - A rule's name has at most 64 characters, and its schedule is what EventBridge understands.
-- Lambda's `recursion-config`, which moto lacks; and REST APIs as Chalice describes them, which moto half refuses.
+- Lambda's `recursion-config` and `account-settings`, which moto lacks; and REST APIs as Chalice describes them, which
+  moto half refuses.
 """
 
 import functools
@@ -31,6 +32,8 @@ SETTLING = 5  # seconds for which a trigger can be neither changed nor deleted, 
 
 def reset():
     """Empty the account, and let nothing of it be remembered."""
+    global quota
+    quota = 10
     moto_api_backend.reset()
     deleted.clear()
     loops.clear()
@@ -114,6 +117,15 @@ def delete_with_its_stack(self, account_id, region_name):
     self.under_way = ("Deleting", clock.now())  # CloudFormation waits by itself
 
 
+update_by_stack = EventSourceMapping.update_from_cloudformation_json.__func__
+
+
+def update_with_its_stack(cls, original_resource, *args, **kwargs):
+    original_resource.under_way = ("Updating", clock.now())  # CloudFormation waits by itself
+    return update_by_stack(cls, original_resource, *args, **kwargs)
+
+
+EventSourceMapping.update_from_cloudformation_json = classmethod(update_with_its_stack)
 backend.create_event_source_mapping = create_trigger_once
 backend.update_event_source_mapping = update_settled_trigger
 backend.delete_event_source_mapping = delete_settled_trigger
@@ -143,6 +155,16 @@ def recursion_config(request, full_url, headers):
 lambda_urls.url_paths[r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"] = (
     recursion_config
 )
+
+
+quota = 10  # functions that the account may run at once, as a new one
+
+
+def account_settings(request, full_url, headers):
+    return 200, {}, json.dumps({"AccountLimit": {"ConcurrentExecutions": quota}})
+
+
+lambda_urls.url_paths[r"{0}/(?P<api_version>[^/]+)/account-settings/?$"] = account_settings
 
 
 # --- SQS ------------------------------------------------------------------------------------------------------------
