@@ -77,6 +77,9 @@ class Chaos:
     zombie: float = 0.0  # a deleted message is received once more
     early: float = 0.0  # a message is received again while the first receiver is still at work
     few: float = 0.0  # a receive returns only some of the messages, so that several functions share them
+    crowded: int = (
+        1000  # messages in a queue from which on none is duplicated: SQS's duplicates do not multiply for ever
+    )
     duplicate_within: float = DUPLICATE_WITHIN
     late_by: float = LATE_BY
     early_within: float = EARLY_WITHIN
@@ -336,7 +339,7 @@ class MemorySqs:
         sent = Sent(held.queue.name, body, attributes, now, delay, f"{self._next():032x}", self.trace_header())
         self.sent.append(sent)
         self._add(held, sent, raw, now + delay + self._lateness())
-        if self._happens(self.chaos.duplicate):
+        if self._happens(self.chaos.duplicate) and len(held.copies) < self.chaos.crowded:
             self._add(held, sent, raw, now + delay + self._random.uniform(0, self.chaos.duplicate_within))
         return {"MessageId": sent.id, "MD5OfMessageBody": _md5(body)}
 

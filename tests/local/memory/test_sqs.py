@@ -231,6 +231,11 @@ def test_without_chaos_each_message_comes_once_in_order() -> None:
     assert delivered(Chaos()) == [(0.0, str(number)) for number in range(200)]
 
 
+def test_a_crowded_queue_duplicates_nothing_more() -> None:
+    """A queue whose messages are sent again and again would grow without end."""
+    assert len(delivered(Chaos(duplicate=1.0, crowded=50))) == 200 + 25
+
+
 @pytest.mark.parametrize("chaos", [Chaos(duplicate=0.3), Chaos(zombie=0.3)], ids=["duplicate", "zombie"])
 def test_some_messages_come_twice_and_none_is_lost(chaos: Chaos) -> None:
     found = [body for _, body in delivered(chaos)]
