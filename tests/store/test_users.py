@@ -14,7 +14,7 @@ from chalicelib.problems import Problem, ProblemKind, Problems, from_last_error,
 from chalicelib.store import audit, leaving, users
 from chalicelib.store.audit import Entry
 from chalicelib.store.cutoff import NO_CUTOFF, Cutoff, of_change, of_message, of_person
-from chalicelib.store.rows import UserRow
+from chalicelib.store.rows import AccountRow, UserRow
 from chalicelib.store.users import (
     UNLINKED_RETENTION,
     AccountTaken,
@@ -530,6 +530,42 @@ def test_an_account_that_is_not_theirs_any_more_is_not_unlinked() -> None:
     assert users.owner_of(BEA.id) == "1"
     assert not users.unlink("nobody", ADA.id, now=NOW)
     assert users.get("nobody", now=NOW) is None
+
+
+@pytest.mark.parametrize("entries", range(3))
+def test_who_changed_meanwhile_is_not_unlinked_whatever_is_to_be_recorded_with_it(entries: int) -> None:
+    before = linked("1", ADA)
+    users.record_groups("1", ("new",), 2, now=NOW)
+    lines = [Entry("1", ADA.id, NOW + number, "c", "t", what="unlinked") for number in range(entries)]
+    assert not users.unlink("1", ADA.id, now=NOW, version=before.version, entries=lines)
+    assert known("1").link is not None
+    assert users.owner_of(ADA.id) == "1"
+    assert audit.of_user("1", now=NOW) == []
+
+
+def test_an_account_that_is_another_users_by_now_is_not_taken_from_them() -> None:
+    """Both rows are written together; only a person who wrote one of them by hand can have parted them."""
+    link("1", ADA)
+    AccountRow(ADA.id, user_id="2").save()
+    assert not users.unlink("1", ADA.id, now=NOW)
+    assert users.owner_of(ADA.id) == "2"
+
+
+def test_what_is_stated_while_the_rest_of_a_user_is_dropped_is_kept(dynamodb: Database) -> None:
+    users.record_groups("1", ("old",), 1, now=NOW)
+    dynamodb.meanwhile("UpdateItem", lambda: users.record_groups("1", ("new",), 5, now=LATER))
+    link("1", ADA, now=LATER, began_at=LATER)
+    assert known("1", now=LATER).groups == ("new",)
+
+
+def test_who_changed_meanwhile_is_not_right_yet() -> None:
+    user = linked("1", ADA)
+    UserRow("1").update([UserRow.imported_at.set(NOW)])
+    users.record_groups("1", ("new",), 2, now=NOW)
+    assert not users.mark_right(user)
+    assert known("1").imported_at == NOW
+    assert users.mark_right(known("1"))
+    assert known("1").imported_at == 0
 
 
 def test_unlinking_twice_does_it_once() -> None:
