@@ -92,7 +92,7 @@ simulate: setup  ## the real code in worlds where everything goes wrong: make si
 explore: setup  ## every operation inside each other one, at every call it makes; TRIPLES=2000 for three
 	@$(BIN)/python -m simulation.explorer $(if $(TRIPLES),--triples $(TRIPLES))
 
-mutation: setup  ## change the pure modules, one operator or number at a time, and see whether their tests notice: hours
+mutation: setup  ## change the pure modules, one operator or number at a time, and see whether their tests notice: half an hour
 	$(BIN)/pip install -q -r tools/requirements-mutation.txt
 	$(BIN)/python -m tools.mutation
 

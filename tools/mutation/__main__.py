@@ -30,34 +30,33 @@ MODULES = {  # what is changed, and the tests that are to notice
     "chalicelib/messages.py": "tests/test_messages.py tests/linking/test_tokens.py",
     "chalicelib/settings.py": "tests/test_settings.py",
 }
-ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "AWS_DEFAULT_REGION": "us-east-1"}  # as tests/conftest.py has it
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Change the modules; 0 whatever survives, which is for a person to judge; 1 if tests fail without a change."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutation", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=MODULES, help="these modules only")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth change only, for a first look")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="runs at once: %(default)s")
     options = parser.parse_args(arguments)
-    os.environ |= ENVIRONMENT
     os.chdir(ROOT)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder  # what fails here is no example for later runs
         for module in options.only or MODULES:
-            failed += _in_a_fork_of_its_own(module, options.jobs)
+            failed += _in_a_fork_of_its_own(module, options.jobs, options.every)
     return 1 if failed else 0
 
 
-def _in_a_fork_of_its_own(module: str, jobs: int) -> int:
+def _in_a_fork_of_its_own(module: str, jobs: int, every: int) -> int:
     """1 if it fails. What is imported for one module may not be imported for the next."""
-    return int(os.waitpid(fork(lambda: report(module, jobs)), 0)[1] != 0)
+    return int(os.waitpid(fork(lambda: report(module, jobs, every)), 0)[1] != 0)
 
 
-def report(module: str, jobs: int) -> int:
-    """Try every change of the module, and print what came of it."""
+def report(module: str, jobs: int, every: int = 1) -> int:
+    """Try every change of the module, or every Nth one, and print what came of it."""
     began, tests = time.monotonic(), MODULES[module].split()
-    changes = list(changes_of((ROOT / module).read_text()))
+    changes = list(changes_of((ROOT / module).read_text()))[::every]
     try:
         most = warm(module, tests)
     except TestsFail as error:
@@ -66,15 +65,18 @@ def report(module: str, jobs: int) -> int:
     found: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
     for index, outcome in outcomes(module, [change.text for change in changes], tests, most=most, jobs=jobs):
         found[outcome].append(changes[index].what)
-    killed, overdue, survive = found[Outcome.KILLED], found[Outcome.OVERDUE], found[Outcome.SURVIVED]
+    killed, survive = len(found[Outcome.KILLED]) + len(found[Outcome.OVERDUE]), len(found[Outcome.SURVIVED])
+    sample = "" if every == 1 else f" (one in {every})"
     took = time.monotonic() - began
-    print(
-        f"{module}: {len(changes)} mutants, {len(killed) + len(overdue)} killed, {len(survive)} survive ({took:.0f} s)"
-    )
-    for title, which in (("survives", survive), ("killed, since the tests did not end", overdue)):
-        for what in sorted(which, key=_line):
-            print(f"    {title}: {what}")
+    print(f"{module}: {len(changes)} mutants{sample}, {killed} killed, {survive} survive; {took:.0f} s", flush=True)
+    _print_each("survives", found[Outcome.SURVIVED])
+    _print_each("killed, since the tests did not end", found[Outcome.OVERDUE])
     return 0
+
+
+def _print_each(title: str, changes: list[str]) -> None:
+    for what in sorted(changes, key=_line):
+        print(f"    {title}: {what}", flush=True)
 
 
 def _line(what: str) -> int:
