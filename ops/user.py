@@ -202,7 +202,7 @@ def _about(user: User, policy: RolePolicy, now: float) -> list[tuple[str, str | 
     else:
         known.append(("linked to", "nobody"))
     if user.deleted_at:
-        known.append(("deleted", f"by the auth site, {moment(user.deleted_at)}"))
+        known.append(("removed", f"{moment(user.deleted_at)}, by the auth site or at their own wish"))
     if user.goes_at:
         known.append(("removed on", f"{moment(user.goes_at)}, unless something newer is stated"))
     if user.absent:

@@ -146,7 +146,9 @@ def first_role(discord: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert done.status_code == 200, done.text
     assert control.member("anna") is None
     assert ops(["--stage", STAGE, "user", "1"]) == 0
-    assert re.search(r"linked to +nobody", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert re.search(r"linked to +nobody", said)
+    assert "by the auth site or at their own wish" in said
 
 
 def page(purpose: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:

@@ -9,7 +9,7 @@ from chalicelib.store import users
 from chalicelib.store.rows import UserRow
 from tests.ops.links import linked
 from tests.ops.worker import at_work
-from tests.ops.world import Command, World
+from tests.ops.world import NOON, Command, World
 
 
 @pytest.fixture
@@ -176,3 +176,11 @@ def test_the_first_run_lock_of_an_imported_link_is_explained(empty_world: World,
     UserRow("18").update([UserRow.imported_at.set(1)])
     told = " ".join(ops("user", "18", "--explain").out.split())
     assert "Held back: the link was imported, and nothing is taken before an operator allows it." in told
+
+
+def test_somebody_who_unlinked_is_not_said_to_be_deleted_by_the_auth_site(empty_world: World, ops: Command) -> None:
+    """The store knows that they went, and not who wanted it."""
+    empty_world.build_for_discord()
+    empty_world.create_queues()
+    UserRow("18", version=1, deleted_at=NOON).save()
+    assert "2026-05-28 20:26:40 UTC, by the auth site or at their own wish" in " ".join(ops("user", "18").out.split())
