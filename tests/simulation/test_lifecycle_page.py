@@ -91,14 +91,14 @@ TEN = (
         at_last_call=BEN,  # whose removal does not end before the callback has
     ),
     Overlap(
-        "**Who left by themselves**: with 0 days the link ends with `unlinked/left_server`.",
+        "**A member who left by themselves**: with 0 days the link ends with `unlinked/left_server`.",
         "left",
         "message that gives",
         "coming back",
         ends(NOBODY, ("anna", tuple(GIVEN))),
     ),
     Overlap(
-        "message that reads, writes, and finds the user changed | | reads and writes again",
+        "a statement that is stored while it reads or writes | reads and writes again",
         "linked",
         "message that gives",
         "message that takes",
