@@ -92,9 +92,9 @@ simulate: setup  ## the real code in worlds where everything goes wrong: make si
 explore: setup  ## every operation inside each other one, at every call it makes; TRIPLES=2000 for three
 	@$(BIN)/python -m simulation.explorer $(if $(TRIPLES),--triples $(TRIPLES))
 
-mutation: setup  ## change the pure modules, one operator or number at a time, and see whether their tests notice: half an hour
+mutation: setup  ## change the pure modules, one operator or number at a time, and see whether their tests notice; ONLY=chalicelib/settings.py for one
 	$(BIN)/pip install -q -r tools/requirements-mutation.txt
-	$(BIN)/python -m tools.mutation
+	$(BIN)/python -m tools.mutation $(if $(ONLY),--only $(ONLY))
 
 fuzz: setup  ## odd input by the hundred thousand: make fuzz N=100000
 	$(BIN)/python -m tests.fuzz --examples $(N)

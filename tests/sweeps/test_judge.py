@@ -15,9 +15,9 @@ from chalicelib.sweeps.judge import Judge
 NOW = 1_000_000.0
 DAY = 86_400
 SURVEYED = Sweep(
-    "2-sweep", Parts.ALL.value, SweepState.SURVEYING, 0.0, 0.0, linked=200, differing=9, losing=5, gone=2, locked=1
+    "2-sweep", Parts.ALL.value, SweepState.SURVEYING, 0.0, 0.0, linked=200, differing=9, losing=5, gone=3, locked=1
 )
-TO_COUNT = 6  # 5 who lose something and 2 who left, of whom 1 is locked
+TO_COUNT = 7  # 5 who lose something and 3 who left, of whom 1 is locked
 
 
 class Heard:
@@ -62,7 +62,7 @@ def test_those_who_would_lose_something_are_counted_when_the_verdict_is_passed()
 
 @pytest.mark.parametrize(
     "sweep",
-    [replace(SURVEYED, force=True), replace(SURVEYED, losing=0, gone=0, locked=0), replace(SURVEYED, locked=7)],
+    [replace(SURVEYED, force=True), replace(SURVEYED, losing=0, gone=0, locked=0), replace(SURVEYED, locked=8)],
     ids=["forced", "nobody loses anything", "all who do are locked"],
 )
 def test_where_nothing_is_to_be_counted_it_is_only_noted_how_many_are_linked(sweep: Sweep) -> None:
@@ -76,6 +76,12 @@ def test_who_is_counted_already_is_not_counted_again() -> None:
     judged, heard = judge(replace(SURVEYED, recounted=TO_COUNT))
     assert ("admit", (0,), {"linked": 200}) in heard.asked
     assert judged.counted_at == 0.0
+
+
+def test_one_who_loses_something_is_counted_as_well() -> None:
+    judged, heard = judge(replace(SURVEYED, losing=1, gone=0, locked=0))
+    assert ("admit", (1,), {"linked": 200}) in heard.asked
+    assert judged.counted_at == NOW
 
 
 def test_a_sweep_that_is_not_admitted_counts_nobody_and_takes_nothing() -> None:
@@ -115,7 +121,7 @@ def test_a_dry_run_counts_nobody_and_says_whether_the_sweep_would_be_admitted() 
 
 
 @pytest.mark.parametrize(
-    "sweep", [replace(SURVEYED, force=True), replace(SURVEYED, locked=7)], ids=["forced", "all are locked"]
+    "sweep", [replace(SURVEYED, force=True), replace(SURVEYED, locked=8)], ids=["forced", "all are locked"]
 )
 def test_a_dry_run_of_what_takes_nothing_or_may_take_all_asks_nothing(sweep: Sweep) -> None:
     judged, heard = judge(replace(sweep, dry_run=True), would_admit=False)
