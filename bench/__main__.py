@@ -16,6 +16,7 @@ from bench import (
     calls,
     chains,
     cold,
+    concurrency,
     costs,
     outages,
     pages,
@@ -42,6 +43,10 @@ def measures(*, quick: bool, write: bool = False, guilds: Sequence[int] | None =
         ("at the limit", lambda: sweeps.at_the_limit(1000)),
         ("precedence", lambda: sweeps.precedence(1000)),
         ("storms", lambda: storms.storms([50, 1000] if quick else [50, 1000, 10_000, 100_000])),
+        (
+            "concurrency",
+            lambda: concurrency.concurrency(concurrency.ALL[:1] if quick else concurrency.ALL, write=write),
+        ),
         ("chains", lambda: chains.chains(quick=quick)),
         ("outages", outages.outages),
         ("memory", lambda: process.memory(*many)),

@@ -13,8 +13,8 @@ from chalicelib.settings import JOBS_ONLY, QUEUE_LIMIT
 from deploy.project import environment_of
 
 MANY_FUNCTIONS = 1000
-"""Functions that an account may run at once, above which the bulk queue needs no limit: AWS's usual quota. After an
-outage of 20 minutes 160 functions at once took up the repairs of 4,000 members (bench/CONCURRENCY.md), for seconds."""
+"""Functions that an account may run at once, above which the bulk queue needs no limit: AWS's usual quota. Sweeps use
+few by themselves, after an outage too (bench/CONCURRENCY.md)."""
 TRIAL = "dev"
 """The stage to try things out. There no queue needs a limit: without one, thousands of changes at once take longer, but
 nothing is lost."""

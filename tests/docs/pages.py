@@ -16,6 +16,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *DOCS.rglob("*.md"),
         ROOT / "simulation" / "README.md",
+        ROOT / "bench" / "CONCURRENCY.md",
         ROOT / "bench" / "COSTS.md",
         ROOT / "bench" / "RESULTS.md",
         ROOT / "bench" / "SIZES.md",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench import size
+from bench import concurrency, size
 from bench.costs import SIZES, TABLE, count, markdown
 from bench.prices import LIMITED, REGIONS, bill, idle
 from tests.docs.pages import DOCS
@@ -19,8 +19,29 @@ def rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("|")]
 
 
-def test_the_page_of_costs_shows_the_table_that_the_benchmark_wrote() -> None:
-    assert rows(PAGE.read_text()) == rows(TABLE.read_text())
+def test_the_page_of_costs_shows_the_tables_that_the_benchmark_wrote() -> None:
+    assert rows(PAGE.read_text()) == rows(TABLE.read_text()) + rows(concurrency.TABLE.read_text())
+
+
+@pytest.mark.parametrize(
+    "place", [0, *(pytest.param(place, marks=pytest.mark.slow) for place in range(1, len(concurrency.ALL)))]
+)
+def test_what_functions_at_once_need_is_what_the_table_says(place: int) -> None:
+    """Within some hundredths: where a request goes first is a matter of little things."""
+    name, *written = cells(rows(concurrency.TABLE.read_text())[2 + place])
+    measured_name, *measured = cells(concurrency.line(concurrency.ALL[place]))
+    assert measured_name == name
+    assert numbers(measured)[:4] == pytest.approx(numbers(written)[:4], rel=0.05), (
+        "run `python -m bench --only concurrency --keep`"
+    )
+
+
+def cells(line: str) -> list[str]:
+    return [one.strip() for one in line.strip("|").split("|")]
+
+
+def numbers(texts: list[str]) -> list[int]:
+    return [int(one.replace(",", "")) for one in texts]
 
 
 def idle_dollars(stages: int, *, limited: str) -> float:
