@@ -83,7 +83,8 @@ class Stacks:
 
         What its tables hold is not touched: they outlive it.
         """
-        for tried in range(3):  # what is under way may end in what can only be deleted
+        stuck: list[str] | None = None  # what a rollback skips; it is tried without first
+        for _ in range(4):  # what is under way may end in what can only be deleted
             there = self.find(name)
             state = there["StackStatus"] if there else ""
             if state in NEVER_STOOD:
@@ -91,7 +92,7 @@ class Stacks:
             elif there and state.endswith(UNDER_WAY):
                 self._at_rest(there["StackId"])
             elif state == "UPDATE_ROLLBACK_FAILED":
-                stuck = _in_state(self.cloudformation, name, "UPDATE_FAILED") if tried else []
+                stuck = [] if stuck is None else _in_state(self.cloudformation, name, "UPDATE_FAILED")
                 self.cloudformation.continue_update_rollback(StackName=name, ResourcesToSkip=stuck)
                 self._at_rest(name)
             else:

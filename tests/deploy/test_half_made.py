@@ -110,7 +110,13 @@ FIRST = [
 ]
 
 
-@pytest.mark.parametrize("for_ever", [False, True], ids=["", "what refuses goes on to refuse"])
+@pytest.mark.parametrize(
+    "for_ever",
+    [
+        pytest.param(False, id="once", marks=pytest.mark.slow),
+        pytest.param(True, id="what refuses goes on to refuse"),
+    ],
+)
 @pytest.mark.parametrize(("leave", "half_made"), FIRST)
 def test_a_first_stack_that_is_half_made_is_made_whole_and_can_be_taken_away(
     account: Account, project: Path, expected: object, *, leave: HalfMade, half_made: str, for_ever: bool

@@ -94,7 +94,7 @@ def let_call(account: Account, api: str, function: str) -> None:
     )
 
 
-@pytest.mark.parametrize("without_function", [False, True])
+@pytest.mark.parametrize("without_function", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_api_that_was_renamed_is_deployed_again_and_taken_away(
     account: Account, project: Path, *, without_function: bool
 ) -> None:
