@@ -51,7 +51,7 @@ class Shelf:
         if self.beaten > 0:
             self.beaten -= 1
             return False
-        if self.get(old.key).number != old.number:
+        if self.buckets.get(old.key, Bucket(old.key)).number != old.number:
             return False
         self.buckets[new.key] = new
         return True
@@ -158,14 +158,16 @@ def enter(
     return buckets.enter("b", Lane.NORMAL, ticketed=ticketed, places=places)
 
 
+@pytest.mark.parametrize("late", [0.0, 100.0])
+@pytest.mark.parametrize("used", [(5, 3, 2), (20, 0, 0)], ids=["used up", "closed by a 429"])
 def test_a_full_window_is_not_asked_for_until_the_next_may_open(
-    buckets: Buckets, shelf: Shelf, clock: VirtualClock
+    buckets: Buckets, shelf: Shelf, clock: VirtualClock, used: tuple[int, int, int], late: float
 ) -> None:
-    full = opened(used=(5, 3, 2))
+    full = opened(used=used)
     clock.advance(10.0)
     assert enter(buckets, full) == 0
     assert shelf.asked == []
-    clock.move_to(full.reopens_at)
+    clock.move_to(full.reopens_at + late)
     after = opened(number=4)
     assert enter(buckets, full, after) == 1
     assert shelf.asked == ["open"]
@@ -195,8 +197,9 @@ def test_no_more_places_are_taken_than_are_free(
     assert shelf.last["places"] == taken
 
 
-def test_a_new_window_is_all_free(buckets: Buckets, shelf: Shelf, clock: VirtualClock) -> None:
-    clock.advance(10.1)
+@pytest.mark.parametrize("late", [0.0, 100.0])
+def test_a_new_window_is_all_free(buckets: Buckets, shelf: Shelf, clock: VirtualClock, late: float) -> None:
+    clock.advance(10.1 + late)
     assert enter(buckets, opened(used=(0, 10, 0)), opened(), places=12) == 10
     assert (shelf.asked, shelf.last["places"]) == (["open"], 10)
     assert "early" not in shelf.last
@@ -230,8 +233,15 @@ def test_a_window_that_another_worker_opened_is_entered(clock: VirtualClock) -> 
 
 def test_what_is_not_plainly_possible_is_decided_by_the_whole_bucket(buckets: Buckets, shelf: Shelf) -> None:
     assert enter(buckets, opened()) == 1
-    assert shelf.asked == ["acquire", "get", "swap alone", "get"]
+    assert shelf.asked == ["acquire", "get", "swap alone"]
     assert shelf.buckets["b"] == buckets.get("b") == opened(used=(0, 1, 0))
+
+
+def test_one_place_is_taken_unless_several_are_asked_for(buckets: Buckets, shelf: Shelf) -> None:
+    shelf.buckets["b"] = shelf.yields = opened()
+    buckets.read("b")
+    assert buckets.enter("b", Lane.NORMAL, ticketed=False) == 1
+    assert shelf.last["places"] == 1
 
 
 def test_a_bucket_that_nobody_has_seen_is_entered_by_one(buckets: Buckets, shelf: Shelf) -> None:
@@ -286,23 +296,39 @@ def test_an_answer_tells_the_bucket_and_its_size(buckets: Buckets, shelf: Shelf)
     assert shelf.asked == [], "the bucket is known, and nothing is new"
 
 
+@pytest.mark.parametrize("entered", ["a", "c"])
 def test_an_answer_of_another_bucket_than_was_entered_is_compared_with_what_is_stored(
-    buckets: Buckets, shelf: Shelf
+    buckets: Buckets, shelf: Shelf, entered: str
 ) -> None:
     buckets.read("b")
     shelf.buckets["b"] = opened()
     shelf.asked.clear()
-    buckets.answered(PATCH, "a", "b", Seen(10, 9, START + 1, 1.0, START))
-    assert "get" in shelf.asked
+    buckets.answered(PATCH, entered, "b", Seen(10, 9, START + 1, 1.0, START))
+    assert [one for one in shelf.asked if "name" not in one] == ["get", "swap alone"]
     assert shelf.buckets["b"].used == (1, 0, 0)
 
 
-def test_of_a_short_window_each_process_compares_its_own_answers(buckets: Buckets, shelf: Shelf) -> None:
-    first = Seen(5, 4, START + 0.2, 0.2, START)
-    second, third = replace(first, at=START + 0.3, reset=START + 0.5), Seen(5, 3, START + 0.5, 0.1, START + 0.4)
+@pytest.mark.parametrize("after", [0.2, 0.4], ids=["window of 1 s", "window of 2 s"])
+def test_of_a_short_window_each_process_compares_its_own_answers(buckets: Buckets, shelf: Shelf, after: float) -> None:
+    first = Seen(5, 4, START + after, after, START)
+    second = replace(first, at=START + after + 0.1, reset=START + 2 * after + 0.1)
+    third = replace(second, remaining=3, at=second.at + 0.1, reset_after=after - 0.1)
     for seen in (first, second, third):
         buckets.answered(PATCH, "b", "b", seen)
     assert shelf.buckets["b"].kind is Kind.FIXED, "compared with the first answer, its reset would have moved"
+
+
+@pytest.mark.parametrize("reset_after", [0.2, 0.4], ids=["window of 1 s", "window of 2 s"])
+def test_an_answer_that_another_process_got_later_is_compared_with(
+    buckets: Buckets, shelf: Shelf, reset_after: float
+) -> None:
+    first = Seen(5, 4, START + reset_after, reset_after, START)
+    buckets.answered(PATCH, "b", "b", first)
+    later = replace(first, at=START + reset_after + 0.1, reset=START + 2 * reset_after + 0.1)
+    shelf.buckets["b"] = replace(shelf.buckets["b"], last=later)
+    buckets.read("b")
+    buckets.answered(PATCH, "b", "b", replace(later, remaining=3, at=later.at + 0.1, reset_after=reset_after - 0.1))
+    assert shelf.buckets["b"].kind is Kind.FIXED, "its reset is where the other process saw it"
 
 
 def test_who_is_beaten_reads_the_bucket_again_before_a_change(buckets: Buckets, shelf: Shelf) -> None:
@@ -310,7 +336,7 @@ def test_who_is_beaten_reads_the_bucket_again_before_a_change(buckets: Buckets, 
     shelf.asked.clear()
     shelf.beaten = 1
     buckets.answered(PATCH, "b", "b", Seen(10, 7, START + 3, 3.0, START))
-    assert [one for one in shelf.asked if one != "bucket_names"] == ["swap alone", "get", "swap alone", "get"]
+    assert [one for one in shelf.asked if one != "bucket_names"] == ["swap alone", "get", "swap alone"]
     assert shelf.buckets["b"].used == (3, 0, 0)
     shelf.beaten = 99
     buckets.answered(PATCH, "b", "b", Seen(10, 5, START + 5, 5.0, START))
