@@ -147,8 +147,8 @@ class RemoveReplacedAccount(Struct, frozen=True, tag_field="kind", tag="part_wit
     and the roles go at once; unset for the settings' grace days from now on. `joined_before`: only a member who joined
     before then, since somebody invited those who come later. `with_roles`: and only a member who holds roles that the
     bot can take, where nobody asked for the removal: without any they came by themselves, not by a request to join.
-    `if_replaced`: only such a member, too, unless the account was in fact replaced: the message is sent before the link
-    that is to replace it, which may then be refused.
+    `joined_after`: when the link was made that is to be replaced. The message is sent before the new one, which may be
+    refused: an account that was not replaced goes only if it joined since then, or holds roles that the bot can take.
     """
 
     user_id: UserId
@@ -157,7 +157,7 @@ class RemoveReplacedAccount(Struct, frozen=True, tag_field="kind", tag="part_wit
     until: float | UnsetType = UNSET
     joined_before: float | UnsetType = UNSET
     with_roles: bool = False
-    if_replaced: bool = False
+    joined_after: float | UnsetType = UNSET
 
 
 class UnlinkUser(Struct, frozen=True, tag_field="kind", tag="unlink_user", kw_only=True):

@@ -171,7 +171,7 @@ def test_rolecalls_own_messages_are_understood_on_its_own_queue_only(job: Job) -
         ({"kind": "delete_user", "user_id": "1"}, DeleteUser(user_id="1", notify=False)),
         (
             {"kind": "part_with", "user_id": "1", "discord_id": 5},
-            RemoveReplacedAccount(user_id="1", discord_id=5, with_roles=False, if_replaced=False),
+            RemoveReplacedAccount(user_id="1", discord_id=5, with_roles=False),
         ),
         (
             {"kind": "strip_unlinked", "discord_id": 5, "sweep_id": "s"},

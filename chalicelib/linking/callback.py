@@ -113,7 +113,7 @@ class Callback:
             except users.ReplacesAnother as another:
                 known.add(another.link.account.id)
                 if self._view.is_its_own(another.link):
-                    self._follow_ups.remove_replaced(attempt.user_id, another.link.account.id)
+                    self._follow_ups.remove_replaced(attempt.user_id, another.link)
         raise LinkRefused(Reason.DISCORD_UNAVAILABLE, "the user's account changed meanwhile, again and again")
 
     def _store_link_once(self, attempt: Attempt, claim: str, account: Account, known: set[int]) -> users.User | None:

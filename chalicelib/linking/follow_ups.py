@@ -31,9 +31,9 @@ class FollowUps:
         except AWS_ERRORS as error:
             log.warning("compared_later", user_id=user_id, why=type(error).__name__)
 
-    def remove_replaced(self, user_id: str, discord_id: int) -> None:
-        """Remove an account that a link replaces, which is to be stored now, if the link is stored."""
-        job = RemoveReplacedAccount(user_id=user_id, discord_id=discord_id, if_replaced=True)
+    def remove_replaced(self, user_id: str, old: users.Link) -> None:
+        """Remove the account of a link that is to be replaced now, if it is."""
+        job = RemoveReplacedAccount(user_id=user_id, discord_id=old.account.id, joined_after=float(old.activated_at))
         self._bulk(job, REMOVE_REPLACED_AFTER)
 
     def remove_unlinked(self, user_id: str, discord_id: int) -> None:

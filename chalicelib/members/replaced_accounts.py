@@ -18,6 +18,7 @@ from chalicelib.store import accounts, users
 from chalicelib.store.partings import Partings
 from chalicelib.store.users import Link, User
 
+CLOCKS_DIFFER = 2.0  # seconds, at most, between ours and Discord's
 PARTING_TIME = 60  # seconds that a worker may take to remove an account; no request takes effect later
 
 
@@ -53,16 +54,19 @@ class ReplacedAccounts:
 
     def _is_meant(self, job: RemoveReplacedAccount, context: JobContext, *, replaced: bool) -> bool:
         """Whether the account is to go: it was replaced, or is as the job says that it must be."""
-        with_roles = job.with_roles or (job.if_replaced and not replaced)
-        if job.joined_before is UNSET and not with_roles:
+        maybe = job.joined_after is not UNSET and not replaced
+        if job.joined_before is UNSET and not maybe:
             return True
         try:
-            member = self._services.discord.member(job.discord_id, context.options())
+            member = self._services.discord.member(job.discord_id, replace(context.options(), ticket=None))
         except UnknownMember:
             return False
-        if job.joined_before is not UNSET and (member.joined_at is None or member.joined_at > job.joined_before):
+        joined_at = member.joined_at or 0.0
+        if job.joined_before is not UNSET and not 0 < joined_at <= job.joined_before:
             return False
-        return not with_roles or self._account.can_take_roles(User(job.user_id), member, context)
+        if job.joined_after is not UNSET and joined_at > job.joined_after - CLOCKS_DIFFER:
+            return True
+        return not (job.with_roles or maybe) or self._account.can_take_roles(User(job.user_id), member, context)
 
     def _part_with(self, job: RemoveReplacedAccount, context: JobContext, *, replaced: bool) -> Outcome:
         """Remove the account while nobody can link it. Raises RemovalInProgress while another worker is at it.

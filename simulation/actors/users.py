@@ -99,8 +99,9 @@ class Users:
         person = self.site.users[user_id]
         self.site.removes(user_id)
         self.cast.note("asks to be unlinked", user=user_id)
+        asked_at = self.world.clock.now()  # what they click from now on is newer, even before the answer is there
         end = self.world.function(f"unlink {user_id}", lambda c: c.linking.unlink(token))
         if end is None:
-            person.deleted_at = self.world.clock.now()
+            person.deleted_at = asked_at
         elif rng.random() < 0.5:
             self.auth_site.delete(rng, user_id)

@@ -247,6 +247,7 @@ def test_a_refused_callback_leaves_a_newer_claim_alone(anna: World) -> None:
 
 def test_a_callback_that_is_refused_removes_nobody_whose_own_callback_fails_meanwhile(anna: World) -> None:
     anna.guild.add_member("ben")
+    anna.clock.advance(60)
 
     def refuse(request: Request) -> Answer | None:
         if not joins(request) or "anna" in outcomes:
@@ -285,6 +286,15 @@ def test_an_account_that_was_replaced_is_removed_though_it_holds_no_roles(
     if refusal:
         anna.guild.inject(fault(method="DELETE", path=r"/members/[0-9]+$", times=1, **refusal))
     anna.link("1", "ben", groups=["Member"])
+    anna.run()
+    assert (anna.roles("anna"), anna.roles("ben")) == (None, {"Member"})
+
+
+def test_a_replaced_account_is_removed_though_another_users_callback_for_it_failed_meanwhile(anna: World) -> None:
+    anna.guild.change_member("anna", roles=[])
+    anna.link("1", "ben", groups=["Member"])
+    anna.guild.inject(fault(method="PUT", path="/members/", status=400, code=30001))
+    assert outcome(anna, "2", "anna", groups=[]) == "guild_limit"
     anna.run()
     assert (anna.roles("anna"), anna.roles("ben")) == (None, {"Member"})
 
