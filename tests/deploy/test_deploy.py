@@ -216,12 +216,15 @@ def test_a_stack_that_failed_does_not_stand_in_the_way_of_the_next_attempt(proje
 
 
 @pytest.mark.usefixtures("account")
-def test_the_region_may_be_named_as_most_aws_programs_name_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_may_be_named_as_most_aws_programs_name_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     put_secrets("eu-central-1")
     assert main(["check", STAGE], root=project, sleep=quickly) == 0
+    assert "times a month (LIMIT_CONCURRENCY: " in capsys.readouterr().out
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert main(["check", STAGE], root=project, sleep=quickly) == 1, "the secrets are in another region"
 
