@@ -122,6 +122,7 @@ def _sweep(world: Harness) -> None:
     stops = [creation.limit_until(), *(refused.until for refused in creation.refused().values())]
     if max(stops) > world.clock.now():  # refused roles are tried again after an hour
         world.clock.move_to(max(stops) + 1)
+    world.clock.advance(world.plan.index_lag)  # what was written last is in the index then
     world.invariants.note("operator", "the last sweep")
     world.sweep(Parts.ALL, force=True)
     world.run(seconds=MAX_DRAIN)
