@@ -223,7 +223,11 @@ def due(bucket: Bucket, slot: int, *, now: float) -> float:
 
 
 def backlog(bucket: Bucket, lane: Lane, *, now: float) -> float:
-    """Seconds until a new ticket of `lane` would be due."""
+    """Seconds until one more request of `lane` has its turn: at once if the open window has room for it, else when a
+    new ticket would be due.
+    """
+    if admit(bucket, lane, now=now):
+        return 0.0
     slot = max(bucket.tickets[lane], earliest_slot(bucket, lane, now=now))
     return max(0.0, due(bucket, slot, now=now) - now)
 

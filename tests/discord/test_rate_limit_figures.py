@@ -162,6 +162,14 @@ def test_the_first_slot_of_a_new_ticket(
     assert earliest_slot(known(used=used, tickets=tickets), Lane.BULK, now=NOW + elapsed) == slot
 
 
+def test_a_request_waits_for_nothing_while_the_open_window_has_room_for_it() -> None:
+    late = known(used=(0, 1, 0))
+    assert backlog(late, Lane.NORMAL, now=NOW + 7) == 0.0  # a new ticket would be for the next window
+    assert backlog(replace(late, used=(0, 10, 0)), Lane.NORMAL, now=NOW + 7) == pytest.approx(3.1)
+    assert backlog(replace(late, tickets=(40, 0, 0)), Lane.NORMAL, now=NOW + 7) == pytest.approx(3.1)  # others' room
+    assert backlog(late, Lane.NORMAL, now=NOW + 9.6) == pytest.approx(0.5)  # nothing is begun any more
+
+
 def test_how_long_a_new_ticket_would_wait() -> None:
     assert backlog(known(), Lane.NORMAL, now=NOW) == 0.0
     assert backlog(known(), Lane.NORMAL, now=NOW + 50) == 0.0
