@@ -423,7 +423,7 @@ MUTANTS = (
         only=("refused_role_name",),
     ),
     Mutant(
-        "no_recheck", "a worker does not check whether the desired state changed while it wrote", _no_recheck, "a", 7
+        "no_recheck", "a worker does not check whether the desired state changed while it wrote", _no_recheck, "a", 181
     ),
     Mutant("mark_dropped", "a change that waits for a list is not marked", _mark_dropped, "b", 5),
     Mutant("no_following_sweep", "no sweep follows for marks that are left", _no_following_sweep, "b", 12),
