@@ -58,7 +58,7 @@ class ReplacedAccounts:
         if job.joined_before is UNSET and not maybe:
             return True
         try:
-            member = self._services.discord.member(job.discord_id, replace(context.options(), ticket=None))
+            member = self._services.discord.member(job.discord_id, context.options())
         except UnknownMember:
             return False
         joined_at = member.joined_at or 0.0
