@@ -94,7 +94,7 @@ def _with(clocks: Clocks, **changed: Any) -> Clocks:  # noqa: ANN401 - fields of
 def _outage_of(service: Service) -> Draw:
     def draw_outage(rng: random.Random, found: Conditions, seconds: float) -> None:
         manner: Manner = rng.choice(("unreachable", "503", "hangs")) if service == "discord" else "unreachable"
-        length = rng.choice((*[600.0] * 4, *[HOUR] * 7, DAY))  # a day takes as long to run as twenty other seeds
+        length = rng.choice((DAY, *[600.0] * 4, *[HOUR] * 7))  # a day takes as long to run as twenty other seeds
         begins = rng.uniform(0, seconds)
         found.outages.append(Outage(service, begins, begins + length, manner))
 
