@@ -80,8 +80,12 @@ class Stack:
 
     def forget(self, function: str) -> None:
         """Whatever the function remembers of earlier events is gone, as in a new container."""
-        for pid in self.aws.workers(function):
+        killed = self.aws.workers(function)
+        for pid in killed:
             os.kill(pid, signal.SIGKILL)
+        end = time.monotonic() + PATIENCE
+        while {*killed} & {*self.aws.workers(function)} and time.monotonic() < end:
+            time.sleep(0.01)  # one that is not dead yet would be given the next event
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
