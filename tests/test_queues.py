@@ -323,7 +323,7 @@ def test_the_queues_are_those_of_the_stage() -> None:
     assert [sent.queue for sent in sqs.sent] == ["rolecall-prod-jobs"]
 
 
-# --- what SQS refuses, whoever wrote it -----------------------------------------------------------------------------
+# --- what SQS refuses, of any text -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("odd", ["\ufffe", "\uffff", "\x7f", "\x85"])

@@ -36,7 +36,7 @@ def _lost(case: Case) -> list[str]:
 def _unanswered(case: Case) -> list[str]:
     """Before any sweep: a message that was posted after the last change by hand answers for what that changed.
 
-    Not one that was posted before a link was imported: whoever is imported waits for a sweep.
+    Not one that was posted before a link was imported: imported members wait for a sweep.
     """
     user, posted = users.get(USER, now=case.world.clock.now()), case.posted[case.posted_before_import :]
     if not posted or max(posted) < max(case.by_hand, default=0.0) or user is None or user.link is None:

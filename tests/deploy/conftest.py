@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.account import Account, second_aws
-from tests.deploy.support import make_project
+from tests.deploy.interruptions import make_sources
+from tests.deploy.support import STAGE, make_project
 
 
 @pytest.fixture
@@ -21,3 +22,19 @@ def second_account() -> Iterator[Account]:
     """An account in a second AWS, with what the test before left in it."""
     with second_aws() as running:
         yield running
+
+
+@pytest.fixture
+def account(second_account: Account) -> Account:
+    """The account as it is before the first deployment of the stage, whose secrets are there."""
+    second_account.reset()
+    second_account.put_secrets(STAGE)
+    return second_account
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's sources, to be copied."""
+    sources = tmp_path_factory.mktemp("project") / "sources"
+    make_sources(sources)
+    return sources

@@ -11,27 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.account import Account, Ended
-from tests.deploy.interruptions import BUCKET, NEW_ROUTE, PACKAGED, make_sources
+from tests.deploy.interruptions import BUCKET, NEW_ROUTE, PACKAGED
 from tests.deploy.inventory import everything, whole
 from tests.deploy.support import STAGE
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("second-aws"), pytest.mark.timeout(600)]
 FUNCTIONS = f"rolecall-{STAGE}"
 HalfMade = Callable[[Account, Path], None]
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sources = tmp_path_factory.mktemp("half-made") / "sources"
-    make_sources(sources)
-    return sources
-
-
-@pytest.fixture
-def account(second_account: Account) -> Account:
-    second_account.reset()
-    second_account.put_secrets(STAGE)
-    return second_account
 
 
 @pytest.fixture

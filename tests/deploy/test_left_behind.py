@@ -14,25 +14,11 @@ from deploy.kept import Kept
 from deploy.project import NotDeployed
 from deploy.stacks import Stacks
 from tests.deploy.account import NUMBER, Account, Ended
-from tests.deploy.interruptions import UNKNOWN, leave_stuck, make_sources
+from tests.deploy.interruptions import UNKNOWN, leave_stuck
 from tests.deploy.inventory import everything, whole
 from tests.deploy.support import STAGE, call_clean, change_settings
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("second-aws"), pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sources = tmp_path_factory.mktemp("left-behind") / "sources"
-    make_sources(sources)
-    return sources
-
-
-@pytest.fixture
-def account(second_account: Account) -> Account:
-    second_account.reset()
-    second_account.put_secrets(STAGE)
-    return second_account
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ ODD_GUILD = st.builds(lambda guild, roles: guild | {"roles": roles}, odd(GUILD),
 
 
 def read(kind: type[Any], told: object) -> Any:
-    """What the client reads of an answer; None where it is none of Discord's."""
+    """What the client reads of an answer; None where it is not one of Discord's."""
     try:
         return msgspec.json.decode(json.dumps(told).encode(), type=kind)
     except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""Many members of whom Discord refuses one part of a change: the rest is done for each, whoever else waits."""
+"""Many members of whom Discord refuses one part of a change: the rest is done for each, however many wait."""
 
 from collections.abc import Callable
 

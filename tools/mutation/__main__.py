@@ -65,7 +65,7 @@ def report(module: str, jobs: int, every: int = 1) -> int:
     counts: Counter[Outcome] = Counter()
     for index, outcome in outcomes(module, [change.text for change in changes], tests, most=most, jobs=jobs):
         counts[outcome] += 1
-        if outcome is not Outcome.KILLED:  # at once: whoever stops this has seen what was found by then
+        if outcome is not Outcome.KILLED:  # at once, so that it is seen also if this is stopped
             print(f"    {outcome}: {changes[index].what}", flush=True)
     killed, sample = counts[Outcome.KILLED] + counts[Outcome.OVERDUE], "" if every == 1 else f" (one in {every})"
     print(

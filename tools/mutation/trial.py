@@ -27,7 +27,7 @@ import grimp
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ("chalicelib", "local")  # packages of the project that are imported beforehand, where they may be
-LEAST_TIME = 20.0  # seconds a run of tests may take at least
+MIN_TIME = 20.0  # seconds a run of tests may take at least
 PATIENCE = 10  # times what it takes without a change: then a loop is endless
 POLL = 0.01  # seconds
 OPTIONS = ("-q", "-x", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist")
@@ -93,7 +93,7 @@ def warm(module: str, tests: Sequence[str]) -> float:
     began = time.monotonic()
     if os.waitstatus_to_exitcode(os.waitpid(fork(lambda: _pytest(tests)), 0)[1]) != 0:
         raise TestsFail(f"{' '.join(tests)} do not pass with {module} as it is")
-    return max(LEAST_TIME, PATIENCE * (time.monotonic() - began))
+    return max(MIN_TIME, PATIENCE * (time.monotonic() - began))
 
 
 def dotted(module: str) -> str:
