@@ -54,8 +54,8 @@ class ReplacedAccounts:
 
     def _is_meant(self, job: RemoveReplacedAccount, context: JobContext, *, replaced: bool) -> bool:
         """Whether the account is to go: it was replaced, or is as the job says that it must be."""
-        maybe = job.joined_after is not UNSET and not replaced
-        if job.joined_before is UNSET and not maybe:
+        unproven = job.joined_after is not UNSET and not replaced  # the new link may have been refused
+        if job.joined_before is UNSET and not unproven:
             return True
         try:
             member = self._services.discord.member(job.discord_id, context.options())
@@ -66,7 +66,7 @@ class ReplacedAccounts:
             return False
         if job.joined_after is not UNSET and joined_at > job.joined_after - CLOCKS_DIFFER:
             return True
-        return not (job.with_roles or maybe) or self._account.can_take_roles(User(job.user_id), member, context)
+        return not (job.with_roles or unproven) or self._account.can_take_roles(User(job.user_id), member, context)
 
     def _part_with(self, job: RemoveReplacedAccount, context: JobContext, *, replaced: bool) -> Outcome:
         """Remove the account while nobody can link it. Raises RemovalInProgress while another worker is at it.
